@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One person's head: own neutral, own 52 actions, eyeballs that turn about their own centres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .gaze import eye_rotations, with_gaze
+from .model import Float, HeadModel, Int, Joints, Topology
+from .regions import EYEBALL, region_ids
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What a performance is applied to.  Canonical head space, metres."""
+
+    topology: Topology
+    neutral: Float  # [V, 3]
+    actions: Float  # [52, V, 3] this person's own offsets
+    joints: Joints
+    gaze_limits: Float  # [2, 4]
+    eyeballs: tuple[Int, Int] = field(repr=False)  # vertices of the left and right eyeball
+
+    def deform(self, expression: Float, gaze: Float) -> Float:
+        """Codes [F, 52] and gaze [F, 2, 2] (radians, see heads/gaze.py) -> vertices [F, V, 3].
+
+        The eyeLook entries of `expression` are ignored: they follow from the gaze.
+        """
+        codes = with_gaze(expression, gaze, self.gaze_limits)
+        flat = codes @ self.actions.reshape(len(self.actions), -1)
+        vertices = self.neutral[None] + flat.reshape(len(codes), -1, 3)
+        turn = eye_rotations(gaze)
+        for eye, rows in enumerate(self.eyeballs):
+            centre = self.joints.eyes[eye]
+            rest = self.neutral[rows] - centre
+            vertices[:, rows] = np.einsum("fij,nj->fni", turn[:, eye], rest) + centre
+        return vertices
+
+
+def eyeball_vertices(topology: Topology, neutral: Float) -> tuple[Int, Int]:
+    """Vertices of the subject's left (x > 0) and right eyeball."""
+    rows = topology.region_vertices(*region_ids(*EYEBALL))
+    left = neutral[rows, 0] > 0
+    return rows[left], rows[~left]
+
+
+def base_rig(model: HeadModel, identity: Float) -> Rig:
+    """A rig with the base person's actions added as they are: for a first fit, before the actions are adapted.
+
+    The offsets are scaled by the size of the face, so that at least a child's mouth does not open an adult's width.
+    """
+    neutral = model.neutral(identity)
+    rows = np.flatnonzero(model.topology.face_weight > 0.5)
+    size = np.linalg.norm(neutral[rows].std(axis=0)) / np.linalg.norm(model.base_neutral[rows].std(axis=0))
+    return Rig(
+        model.topology,
+        neutral,
+        (model.base_actions * np.float32(size)).astype(np.float32),
+        model.joints(identity),
+        model.gaze_limits,
+        eyeball_vertices(model.topology, neutral),
+    )

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pixels -> landmarks -> `CoarseTrack`: identity, camera, and per frame pose, expression and gaze."""
+
+from .coarse_track import CoarseTrack, load_motion, save_motion
+from .fit import Performance, Person, fit_frames, fit_person
+from .landmarks import detect_faces
+from .still import track_image
+from .track import CutsPolicy, LostPolicy, find_face, track_video
+
+__all__ = [
+    "CoarseTrack",
+    "CutsPolicy",
+    "LostPolicy",
+    "Performance",
+    "Person",
+    "detect_faces",
+    "find_face",
+    "fit_frames",
+    "fit_person",
+    "load_motion",
+    "save_motion",
+    "track_image",
+    "track_video",
+]

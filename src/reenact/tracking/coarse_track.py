@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tracking leaves behind: who was seen, by which camera, doing what; and its ``.motion.safetensors`` file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from reenact.heads.arkit import ACTIONS
+from reenact.media import InputError
+from reenact.media.files import existing_file, written_beside
+
+Float = NDArray[np.float32]
+FORMAT = "reenact-motion"
+VERSION = 1
+UNITS = {
+    "expression": "ARKit activation, 0 none, 1 full; order in `actions`",
+    "gaze": "radians (yaw, pitch) per eye, subject's left first; yaw > 0 to the subject's left, pitch > 0 up",
+    "R_cam_head": "rotation, X_cam = R X_head + t; camera x right, y down, z away; head x left, y up, z front",
+    "t_cam_head": "metres",
+    "focal_px": "pixels of the source picture, principal point in its middle",
+    "face_size_m": "metres, root mean square radius of the face's landmarks",
+    "residual_px": "pixels of the source picture, median over the landmarks; NaN where no face was seen",
+    "identity": "standard deviations of the head model's identity components",
+}
+
+
+@dataclass(frozen=True)
+class CoarseTrack:
+    """F frames in S shots.  Every shot has one identity and one camera."""
+
+    fps: Fraction
+    width: int
+    height: int
+    head: str  # name of the head model the identity belongs to
+    expression: Float  # [F, 52]
+    gaze: Float  # [F, 2, 2] radians
+    R_cam_head: Float  # [F, 3, 3]
+    t_cam_head: Float  # [F, 3] metres
+    residual_px: Float  # [F]
+    seen: NDArray[np.bool_]  # [F] False where the pose was held or interpolated
+    shot: NDArray[np.int32]  # [F] shot of each frame, from 0, never falling
+    frame: NDArray[np.int32]  # [F] number of the frame in the source; rising, with gaps where frames were skipped
+    identity: Float  # [S, K]
+    focal_px: Float  # [S]
+    face_size_m: Float  # [S]
+    source: str  # where it was tracked from, for the reader
+
+    def __len__(self) -> int:
+        return len(self.expression)
+
+
+_TENSORS = (
+    "expression",
+    "gaze",
+    "R_cam_head",
+    "t_cam_head",
+    "residual_px",
+    "identity",
+    "focal_px",
+    "face_size_m",
+)
+
+
+def save_motion(track: CoarseTrack, path: Path) -> None:
+    """Write a track; beside the target first, renamed when complete."""
+    tensors: dict[str, NDArray[Any]] = {
+        name: np.ascontiguousarray(getattr(track, name), np.float32) for name in _TENSORS
+    }
+    tensors["seen"] = track.seen.astype(np.uint8)
+    tensors["shot"] = track.shot.astype(np.int32)
+    tensors["frame"] = track.frame.astype(np.int32)
+    about = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "fps": f"{track.fps.numerator}/{track.fps.denominator}",
+        "width": str(track.width),
+        "height": str(track.height),
+        "head": track.head,
+        "source": track.source,
+        "actions": json.dumps(ACTIONS),
+        "units": json.dumps(UNITS),
+    }
+    with written_beside(path) as partial:
+        partial.write_bytes(save(tensors, metadata=about))
+
+
+def load_motion(path: Path) -> CoarseTrack:
+    """Read a track.  Raises InputError if the file is none, or of another version."""
+    existing_file(path, "a .motion.safetensors file")
+    try:
+        with safe_open(path, framework="np") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a readable motion file ({error}); `reenact track` writes one") from error
+    if about.get("format") != FORMAT or about.get("version") != str(VERSION):
+        found = f"{about.get('format', 'no format')} version {about.get('version', '?')}"
+        raise InputError(f"{path} holds {found}; want {FORMAT} version {VERSION}, as `reenact track` writes it")
+    _check(path, tensors, about)
+    return CoarseTrack(
+        fps=Fraction(about["fps"]),
+        width=int(about["width"]),
+        height=int(about["height"]),
+        head=about["head"],
+        **{name: tensors[name] for name in _TENSORS},
+        seen=tensors["seen"].astype(bool),
+        shot=tensors["shot"],
+        frame=tensors["frame"],
+        source=about["source"],
+    )
+
+
+def _check(path: Path, tensors: dict[str, NDArray], about: dict[str, str]) -> None:
+    missing = [n for n in (*_TENSORS, "seen", "shot", "frame") if n not in tensors]
+    missing += [n for n in ("fps", "width", "height", "head", "source") if n not in about]
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(missing)}; write it again with `reenact track`")
+    frames, shots = len(tensors["expression"]), len(tensors["identity"])
+    wanted = {
+        "expression": (frames, len(ACTIONS)), "gaze": (frames, 2, 2), "R_cam_head": (frames, 3, 3),
+        "t_cam_head": (frames, 3), "residual_px": (frames,), "seen": (frames,), "shot": (frames,), "frame": (frames,),
+        "focal_px": (shots,), "face_size_m": (shots,),
+    }  # fmt: skip
+    for name, shape in wanted.items():
+        if tensors[name].shape != shape:
+            raise InputError(f"{path} has {name} of shape {tensors[name].shape}; want {shape}")
+    shot = tensors["shot"]
+    if not frames or shot.min() < 0 or shot.max() >= shots or (np.diff(shot) < 0).any():
+        raise InputError(f"{path} has {frames} frames in {shots} shots that do not fit together; want at least one")
+    for name in ("expression", "gaze", "R_cam_head", "t_cam_head"):
+        if not np.isfinite(tensors[name]).all():
+            raise InputError(f"{path} has numbers in {name} that are not finite; write it again with `reenact track`")

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fit of a photo or a clip: one identity, one camera, and per frame pose, expression and gaze."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reenact.heads.model import HeadModel
+from reenact.heads.personal import personal_rig
+from reenact.heads.rig import Rig, base_rig
+from reenact.rendering.camera import Camera
+
+from .face_model import LandmarkModel, identity_landmarks, landmark_model
+from .normal_equations import FrameParameters, Observations, project
+from .solve import Shared, step_frames, step_jointly
+from .stages import COARSE, FINE, FRAMES, FRAMES_WORTH, KEY_FRAMES, PERSONAL, JointStage
+from .start import observations, starting_focal, starting_pose
+
+Points = NDArray[np.float32]
+_CHUNK = 256
+_OVERLAP = 8
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is seen, and by which camera."""
+
+    identity: NDArray[np.float32]  # [K]
+    rig: Rig
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What F frames show."""
+
+    expression: NDArray[np.float32]  # [F, 52]
+    gaze: NDArray[np.float32]  # [F, 2, 2] radians
+    R_cam_head: NDArray[np.float32]  # [F, 3, 3]
+    t_cam_head: NDArray[np.float32]  # [F, 3] metres
+    residual_px: NDArray[np.float32]  # [F] median distance of the landmarks
+
+
+def fit_person(model: HeadModel, points_px: Points, width: int, height: int) -> Person:
+    """Identity and camera from landmarks [F, 478, 2] px of one person (F = 1 for a photo).
+
+    The frames used are chosen to differ in pose and mouth, see `key_frames`.
+    """
+    chosen = points_px[key_frames(points_px)]
+    obs = observations(chosen, (width / 2, height / 2))
+    identity = np.zeros(model.identity_size, np.float32)
+    rig = base_rig(model, identity)
+    lm = landmark_model(rig)
+    focal = starting_focal(lm, obs)
+    p = starting_pose(lm, obs, focal)
+    shared = Shared(torch.zeros(model.identity_size), 0.0)
+    for stage in (COARSE, FINE):
+        p, shared = _joint(model, base_rig, p, obs, focal, shared, stage)
+    actions = personal_rig(model, shared.identity.numpy()).actions
+
+    def adapted(model: HeadModel, identity: NDArray[np.float32]) -> Rig:
+        """The actions hardly change over the last small steps of the identity: they are made once."""
+        plain = base_rig(model, identity)
+        return Rig(plain.topology, plain.neutral, actions, plain.joints, plain.gaze_limits, plain.eyeballs)
+
+    p, shared = _joint(model, adapted, p, obs, focal, shared, PERSONAL)
+    identity = shared.identity.numpy()
+    camera = Camera(focal * float(np.exp(shared.log_focal)), width / 2, height / 2, width, height)
+    return Person(identity, personal_rig(model, identity), camera)
+
+
+def _joint(
+    model: HeadModel,
+    make_rig: Callable[[HeadModel, NDArray[np.float32]], Rig],
+    p: FrameParameters,
+    obs: Observations,
+    focal: float,
+    shared: Shared,
+    stage: JointStage,
+) -> tuple[FrameParameters, Shared]:
+    basis = identity_landmarks(model, stage.components)
+    for _ in range(stage.steps):
+        lm = landmark_model(make_rig(model, shared.identity.numpy()))
+        p, shared = step_jointly(
+            lm,
+            p,
+            obs,
+            focal * float(np.exp(shared.log_focal)),
+            shared,
+            basis,
+            frames_worth=min(FRAMES_WORTH, len(p)),
+            focal_sigma=stage.focal_sigma,
+        )
+    return p, shared
+
+
+def key_frames(points: Points, count: int = KEY_FRAMES) -> NDArray[np.int64]:
+    """Frames that differ most: farthest-point sampling of normalised landmarks, started at the median face."""
+    if len(points) <= count:
+        return np.arange(len(points))
+    rows = np.linspace(0, len(points) - 1, min(len(points), 600)).astype(int)
+    shape = points[rows] - points[rows].mean(axis=1, keepdims=True)
+    shape /= np.sqrt((shape**2).sum(axis=(1, 2), keepdims=True))
+    shape = shape.reshape(len(rows), -1)
+    chosen = [int(np.argmin(((shape - np.median(shape, axis=0)) ** 2).sum(axis=1)))]
+    distance = ((shape - shape[chosen[0]]) ** 2).sum(axis=1)
+    while len(chosen) < count:
+        # Every second choice is drawn evenly over time: the extremes alone would not know the ordinary face.
+        new = int(np.argmax(distance)) if len(chosen) % 2 else int(len(rows) * len(chosen) / count)
+        chosen.append(new)
+        distance = np.minimum(distance, ((shape - shape[new]) ** 2).sum(axis=1))
+    return np.unique(rows[chosen])
+
+
+def fit_frames(
+    person: Person,
+    points_px: Points,
+    joined: NDArray[np.bool_],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Performance:
+    """Pose, expression and gaze of every frame.
+
+    points_px: [F, 478, 2].  joined: [F - 1], whether frames i and i + 1 follow each other in one shot.
+    """
+    lm = landmark_model(person.rig)
+    camera = person.camera
+    parts: list[tuple[FrameParameters, NDArray[np.float32]]] = []
+    for start in range(0, len(points_px), _CHUNK):
+        low, high = max(0, start - _OVERLAP), min(len(points_px), start + _CHUNK + _OVERLAP)
+        obs = observations(points_px[low:high], (camera.cx, camera.cy))
+        p = _chunk(lm, obs, camera.focal_px, torch.from_numpy(joined[low : high - 1]))
+        keep = slice(start - low, min(start + _CHUNK, len(points_px)) - low)
+        error = (project(lm, p, camera.focal_px) - obs.points).norm(dim=-1).median(dim=1).values
+        parts.append((p.rows(keep), error[keep].numpy()))
+        progress(min(start + _CHUNK, len(points_px)), len(points_px))
+    ps = [p for p, _ in parts]
+    return Performance(
+        torch.cat([p.expression for p in ps]).numpy(),
+        torch.cat([p.gaze for p in ps]).numpy(),
+        torch.cat([p.rotation for p in ps]).numpy(),
+        torch.cat([p.translation for p in ps]).numpy(),
+        np.concatenate([e for _, e in parts]),
+    )
+
+
+def _chunk(lm: LandmarkModel, obs: Observations, focal: float, joined: torch.Tensor) -> FrameParameters:
+    p = starting_pose(lm, obs, focal)
+    for stage in FRAMES:
+        for _ in range(stage.steps):
+            p = step_frames(lm, p, obs, focal, joined=joined, smooth=stage.smooth)
+    return p

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faces and their 478 landmarks in pictures, by the models inside mediapipe's wheel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = np.ndarray  # uint8 RGB [H, W, 3]
+Points = NDArray[np.float32]
+
+_ROI_OF_FACE = 2.4  # side of the square searched around a face, in heights of the face
+_MAX_ROI_PX = 640  # larger regions are shrunk: the landmark network sees 192 px anyway
+_MIN_ROI_PX = 256
+
+
+@dataclass(frozen=True)
+class Roi:
+    """A square of the picture that is shown to the landmark network."""
+
+    x0: float
+    y0: float
+    side: float
+
+    def extract(self, image: Image) -> Image:
+        """Pixels of the square, edges replicated outside the picture."""
+        px = int(np.clip(self.side, _MIN_ROI_PX, _MAX_ROI_PX))
+        factor = px / self.side
+        matrix = np.asarray([[factor, 0, -self.x0 * factor], [0, factor, -self.y0 * factor]])
+        flags = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        inside = self.x0 >= 0 and self.y0 >= 0
+        inside = inside and self.x0 + self.side <= image.shape[1] and self.y0 + self.side <= image.shape[0]
+        if inside:
+            x, y, s = round(self.x0), round(self.y0), round(self.side)
+            part = image[y : y + s, x : x + s]
+            return np.asarray(cv2.resize(part, (px, px), interpolation=flags), np.uint8)
+        out = cv2.warpAffine(image, matrix, (px, px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(out, np.uint8)
+
+    @staticmethod
+    def around(points: Points) -> Roi:
+        low, high = points.min(axis=0), points.max(axis=0)
+        side = _ROI_OF_FACE * float((high - low).max())
+        x, y = 0.5 * (low + high)
+        return Roi(round(float(x) - side / 2), round(float(y) - side / 2), round(side))
+
+    def holds(self, points: Points) -> bool:
+        """Whether the face is still well inside, and neither too small nor too large for this square."""
+        low, high = points.min(axis=0), points.max(axis=0)
+        size = float((high - low).max())
+        margin = 0.12 * self.side
+        inside = (low > (self.x0 + margin, self.y0 + margin)).all()
+        inside = inside and (high < (self.x0 + self.side - margin, self.y0 + self.side - margin)).all()
+        return bool(inside) and 0.25 < size / self.side < 0.6
+
+
+@contextmanager
+def _mesh(video: bool) -> Iterator[Any]:
+    from mediapipe.python.solutions.face_mesh import FaceMesh
+
+    with FaceMesh(
+        static_image_mode=not video, max_num_faces=1, refine_landmarks=True, min_tracking_confidence=0.4
+    ) as mesh:
+        yield mesh
+
+
+def _points(result: Any, roi: Roi) -> Points | None:
+    if not result.multi_face_landmarks:
+        return None
+    raw = np.asarray([(p.x, p.y) for p in result.multi_face_landmarks[0].landmark], np.float32)
+    return raw * np.float32(roi.side) + np.asarray([roi.x0, roi.y0], np.float32)
+
+
+def detect_boxes(image: Image) -> list[tuple[float, float, float, float]]:
+    """Face boxes (x0, y0, x1, y1) px, largest first, by the short- and the full-range detector together."""
+    from mediapipe.python.solutions.face_detection import FaceDetection
+
+    h, w = image.shape[:2]
+    factor = min(1.0, 1280 / max(h, w))
+    small = cv2.resize(image, (round(w * factor), round(h * factor)), interpolation=cv2.INTER_AREA)
+    boxes: list[tuple[float, float, float, float]] = []
+    for selection in (0, 1):
+        with FaceDetection(model_selection=selection, min_detection_confidence=0.5) as detector:
+            result: Any = detector.process(np.asarray(small, np.uint8))
+            for found in result.detections or []:
+                box = found.location_data.relative_bounding_box
+                x0, y0 = box.xmin * w, box.ymin * h
+                boxes.append((x0, y0, x0 + box.width * w, y0 + box.height * h))
+    boxes.sort(key=lambda b: -(b[2] - b[0]) * (b[3] - b[1]))
+    kept: list[tuple[float, float, float, float]] = []
+    for box in boxes:
+        if all(_overlap(box, other) < 0.3 for other in kept):
+            kept.append(box)
+    return kept
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    common = max(width, 0) * max(height, 0)
+    area = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common
+    return common / max(area, 1e-9)
+
+
+def detect_faces(image: Image) -> list[Points]:
+    """Landmarks [478, 2] px of every face of a picture, largest first; sideways and upside-down faces included."""
+    for quarter in range(4):
+        turned = np.ascontiguousarray(np.rot90(image, quarter))
+        faces = _upright_faces(turned)
+        if faces:
+            return [_turn_back(p, quarter, image.shape[1], image.shape[0]) for p in faces]
+    return []
+
+
+def _upright_faces(image: Image) -> list[Points]:
+    faces: list[Points] = []
+    with _mesh(video=False) as mesh:
+        for box in detect_boxes(image):
+            side = 2.0 * max(box[2] - box[0], box[3] - box[1])
+            roi = Roi(round((box[0] + box[2] - side) / 2), round((box[1] + box[3] - side) / 2), round(side))
+            points = None
+            for _ in range(2):  # the second look is centred on what the first one found
+                points = _points(mesh.process(roi.extract(image)), roi)
+                if points is None:
+                    break
+                roi = Roi.around(points)
+            if points is not None:
+                faces.append(points)
+    faces.sort(key=lambda p: -float(np.ptp(p[:, 1])))
+    return faces
+
+
+def _turn_back(points: Points, quarter: int, width: int, height: int) -> Points:
+    """Undo np.rot90(image, quarter) for points of the turned picture; width, height: of the unturned picture."""
+    x, y = points[:, 0], points[:, 1]
+    back = [(x, y), (width - y, x), (width - x, height - y), (y, height - x)][quarter]
+    return np.stack(back, axis=1).astype(np.float32)
+
+
+class VideoLandmarks:
+    """Follows one face through the frames of a video."""
+
+    def __init__(self, face: int = 0) -> None:
+        self._face = face
+        self._roi: Roi | None = None
+        self._last: Points | None = None
+        self._context = _mesh(video=True)
+        self._mesh: Any = None
+
+    def __enter__(self) -> VideoLandmarks:
+        self._mesh = self._context.__enter__()
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self._context.__exit__(*failure)
+
+    def restart(self) -> None:
+        """Forget where the face was (after a cut)."""
+        self._roi = self._last = None
+
+    def __call__(self, image: Image) -> Points | None:
+        """Landmarks [478, 2] px of the followed face, None where it is not seen."""
+        points = None
+        if self._roi is not None:
+            crop = self._roi.extract(image)
+            # The network follows its own last sighting; when that misses, its second look detects anew.
+            points = _points(self._mesh.process(crop), self._roi)
+            if points is None:
+                points = _points(self._mesh.process(crop), self._roi)
+        if points is None:
+            points = self._find(image)
+            self._roi = None if points is None else Roi.around(points)
+        elif self._roi is not None and not self._roi.holds(points):
+            self._roi = Roi.around(points)
+        if points is not None:
+            self._last = points
+        return points
+
+    def _find(self, image: Image) -> Points | None:
+        """The face nearest to where it was lost; at a start, the wanted one counted from the largest."""
+        faces = detect_faces(image)
+        if not faces:
+            return None
+        last = self._last
+        if last is None:
+            return faces[min(self._face, len(faces) - 1)]
+        return min(faces, key=lambda f: float(np.linalg.norm(f.mean(axis=0) - last.mean(axis=0))))

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the fit needs to know of MediaPipe's 478-point scheme: which points matter to a viewer, which pairs are gaps."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+COUNT: Final = 478
+# The face oval slides along the silhouette as the head turns: it is no material point.
+FACE_OVAL: Final = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
+    150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+LIPS: Final = (
+    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
+    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415,
+)  # fmt: skip
+RIGHT_LIDS: Final = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
+LEFT_LIDS: Final = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
+RIGHT_BROW: Final = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
+LEFT_BROW: Final = (276, 283, 282, 295, 285, 300, 293, 334, 296, 336)
+# Subject's left first, as everywhere.
+IRIS: Final = (tuple(range(473, 478)), tuple(range(468, 473)))
+EYE_CORNERS: Final = ((362, 263), (133, 33))  # inner, outer
+
+# (upper, lower) pairs whose distance the viewer reads: is the mouth shut, is the eye shut.
+LIP_GAPS: Final = ((81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (80, 88), (310, 318))
+LEFT_LID_GAPS: Final = ((385, 380), (386, 374), (387, 373))
+RIGHT_LID_GAPS: Final = ((158, 153), (159, 145), (160, 144))
+# (brow, eye corner or lid-free point below it): brow height is read against the eye, not against the skull.
+LEFT_BROW_HEIGHTS: Final = ((334, 263), (296, 362), (293, 263), (336, 362), (300, 263))
+RIGHT_BROW_HEIGHTS: Final = ((105, 33), (66, 133), (63, 33), (107, 133), (70, 33))
+# Width of the mouth, and its corners' height against the base of the nose: smiles and pouts.
+MOUTH_SPANS: Final = ((61, 291), (78, 308), (61, 2), (291, 2), (17, 2), (0, 2))
+
+DIFFERENCES: Final = np.asarray(
+    (*MOUTH_SPANS, *LIP_GAPS, *LEFT_LID_GAPS, *RIGHT_LID_GAPS, *LEFT_BROW_HEIGHTS, *RIGHT_BROW_HEIGHTS),
+    dtype=np.int64,
+)
+
+
+def point_weights() -> np.ndarray:
+    """[478] weight of each point's squared residual."""
+    w = np.ones(COUNT, np.float32)
+    w[list(FACE_OVAL)] = 0.15
+    w[list(LIPS)] = 3.0
+    w[[*RIGHT_LIDS, *LEFT_LIDS]] = 3.0
+    w[[*RIGHT_BROW, *LEFT_BROW]] = 3.0
+    for eye in IRIS:
+        w[eye[0]] = 8.0
+        w[list(eye[1:])] = 1.0
+    return w
+
+
+def difference_weights() -> np.ndarray:
+    """[D] weight of the squared residual of each pair in `DIFFERENCES`."""
+    lids = len(LEFT_LID_GAPS) + len(RIGHT_LID_GAPS)
+    brows = len(LEFT_BROW_HEIGHTS) + len(RIGHT_BROW_HEIGHTS)
+    return np.asarray([25.0] * len(MOUTH_SPANS) + [12.0] * len(LIP_GAPS) + [20.0] * lids + [12.0] * brows, np.float32)
+
+
+def eye_openness(points: np.ndarray) -> np.ndarray:
+    """[F, 478, 2] px -> [F, 2] lid gap over eye width (left, right); about 0.3 open, under 0.12 shut."""
+    out = []
+    for gaps, (inner, outer) in ((LEFT_LID_GAPS, EYE_CORNERS[0]), (RIGHT_LID_GAPS, EYE_CORNERS[1])):
+        gap = np.mean([np.linalg.norm(points[:, a] - points[:, b], axis=-1) for a, b in gaps], axis=0)
+        out.append(gap / np.maximum(np.linalg.norm(points[:, inner] - points[:, outer], axis=-1), 1e-6))
+    return np.stack(out, axis=1)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bounded Gauss-Newton steps: every frame for itself, or all key frames jointly with identity and focal length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reenact.heads.arkit import ACTIONS, action_bounds
+
+from .face_model import LandmarkModel
+from .normal_equations import POSE, FrameParameters, Linearised, Observations, linearise
+from .priors import FREE_ACTIONS, GAZE_SIGMA, VERGENCE_SIGMA, action_sigmas
+
+FREE = list(FREE_ACTIONS)
+BOUNDS = torch.from_numpy(action_bounds())[FREE]
+_GAZE = POSE + len(FREE)
+
+
+@dataclass(frozen=True)
+class Smoothness:
+    """How far a frame may stray from the mean of its neighbours: standard deviations of the second difference."""
+
+    rotation: float = 0.006  # rad
+    translation: float = 0.002  # m
+    action: float = 0.06
+    blink: float = 0.5  # lids move from open to shut within two frames
+    gaze: float = 0.06  # rad
+
+    def sigmas(self) -> Tensor:
+        """[6 + A + 4]."""
+        codes = [self.blink if ACTIONS[i].startswith("eye") else self.action for i in FREE]
+        return torch.tensor([self.rotation] * 3 + [self.translation] * 3 + codes + [self.gaze] * 4)
+
+
+def prior_terms(p: FrameParameters, strength: float) -> tuple[Tensor, Tensor]:
+    """Gradient [F, n] and Hessian [n, n] of the prior on codes and gaze, times `strength`."""
+    n = _GAZE + 4
+    precision = torch.zeros(n, n)
+    sigma = torch.from_numpy(action_sigmas())[FREE]
+    codes = torch.arange(POSE, _GAZE)
+    precision[codes, codes] = sigma**-2
+    gaze = torch.arange(_GAZE, n)
+    precision[gaze, gaze] = GAZE_SIGMA**-2
+    for axis, spread in enumerate(VERGENCE_SIGMA):
+        left, right = _GAZE + axis, _GAZE + 2 + axis
+        precision[[left, right], [left, right]] += spread**-2
+        precision[[left, right], [right, left]] -= spread**-2
+    precision *= strength
+    value = torch.cat([torch.zeros(len(p), POSE), p.expression[:, FREE], p.gaze.flatten(1)], dim=1)
+    return value @ precision, precision
+
+
+def neighbour_terms(p: FrameParameters, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:
+    """Gradient [F, n] and diagonal [F, n] pulling each frame to the mean of its neighbours.
+
+    joined: [F - 1] bool, whether frames i and i + 1 belong to one shot.
+    """
+    precision = smooth.sigmas() ** -2
+    flat = torch.cat([p.translation, p.expression[:, FREE], p.gaze.flatten(1)], dim=1)
+    inner = torch.zeros(len(p), dtype=torch.bool)
+    inner[1:-1] = joined[:-1] & joined[1:]
+    away = torch.zeros(len(p), len(precision))
+    away[1:-1, 3:] = flat[1:-1] - 0.5 * (flat[:-2] + flat[2:])
+    before = _log(p.rotation[1:-1] @ p.rotation[:-2].transpose(1, 2))
+    after = _log(p.rotation[1:-1] @ p.rotation[2:].transpose(1, 2))
+    away[1:-1, :3] = 0.5 * (before + after)
+    weight = precision * inner[:, None]
+    return away * weight, weight
+
+
+def _log(rotation: Tensor) -> Tensor:
+    """Rotation vectors [F, 3] of small rotations [F, 3, 3]."""
+    axis = torch.stack(
+        [
+            rotation[:, 2, 1] - rotation[:, 1, 2],
+            rotation[:, 0, 2] - rotation[:, 2, 0],
+            rotation[:, 1, 0] - rotation[:, 0, 1],
+        ],
+        dim=1,
+    )
+    cosine = ((rotation.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1)
+    angle = torch.acos(cosine)
+    return 0.5 * axis * (angle / torch.sin(angle).clamp(min=1e-6))[:, None].where(angle[:, None] > 1e-4, torch.ones(1))
+
+
+def _held(p: FrameParameters, gradient: Tensor) -> Tensor:
+    """[F, n] unknowns resting on a bound that the gradient pushes them further against."""
+    codes = p.expression[:, FREE]
+    slope = gradient[:, POSE:_GAZE]
+    held = torch.zeros_like(gradient, dtype=torch.bool)
+    held[:, POSE:_GAZE] = ((codes <= 0) & (slope > 0)) | ((codes >= BOUNDS) & (slope < 0))
+    return held
+
+
+def _free_system(hessian: Tensor, gradient: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
+    """Replace the rows and columns of held unknowns by the identity, damp the rest a little."""
+    keep = (~held).float()
+    h = hessian * keep[:, :, None] * keep[:, None, :]
+    diagonal = hessian.diagonal(dim1=1, dim2=2)
+    h = h + torch.diag_embed(torch.where(held, torch.ones_like(diagonal), 1e-4 * diagonal + 1e-6))
+    return h, gradient * keep
+
+
+def step_frames(
+    model: LandmarkModel,
+    p: FrameParameters,
+    obs: Observations,
+    focal: float,
+    *,
+    prior: float = 1.0,
+    joined: Tensor | None = None,
+    smooth: Smoothness | None = None,
+) -> FrameParameters:
+    """One Gauss-Newton step of every frame, its neighbours (if `smooth`) held where they are."""
+    lin = linearise(model, p, obs, focal, FREE, None)
+    gradient, hessian = _frame_system(lin, p, prior)
+    if smooth is not None and joined is not None and len(p) > 2:
+        pull, weight = neighbour_terms(p, joined, smooth)
+        gradient, hessian = gradient + pull, hessian + torch.diag_embed(weight)
+    h, g = _free_system(hessian, gradient, _held(p, gradient))
+    step = -torch.linalg.solve(h.double(), g.double()).float()
+    return p.stepped(step, FREE, BOUNDS)
+
+
+def _frame_system(lin: Linearised, p: FrameParameters, prior: float) -> tuple[Tensor, Tensor]:
+    gradient = torch.einsum("fri,fr->fi", lin.by_frame, lin.residual)
+    hessian = lin.by_frame.transpose(1, 2) @ lin.by_frame
+    pull, precision = prior_terms(p, prior)
+    return gradient + pull, hessian + precision
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a clip has one of."""
+
+    identity: Tensor  # [K]
+    log_focal: float  # relative to the starting guess
+
+
+def step_jointly(
+    model: LandmarkModel,
+    p: FrameParameters,
+    obs: Observations,
+    focal: float,
+    shared: Shared,
+    basis: Tensor,  # [k, 478, 3] the identity components that move in this stage
+    *,
+    frames_worth: float,
+    focal_sigma: float,
+) -> tuple[FrameParameters, Shared]:
+    """One Gauss-Newton step of key frames, identity and focal length together (frames eliminated first).
+
+    The frames' evidence *and* their expression priors are scaled to be worth `frames_worth` frames: otherwise a
+    smile kept through all frames would be paid for in every frame as expression but only once as identity.
+    """
+    lin = linearise(model, p, obs, focal, FREE, basis)
+    assert lin.by_shared is not None
+    share = frames_worth / len(p)
+    gradient, hessian = _frame_system(lin, p, 1.0)
+    h, g = _free_system(hessian * share, gradient * share, _held(p, gradient))
+    cross = share * lin.by_frame.transpose(1, 2) @ lin.by_shared  # [F, n, K + 1]
+    cross = cross * (~_held(p, gradient)).float()[:, :, None]
+    k = len(basis)
+    precision = torch.cat([torch.ones(k), torch.tensor([focal_sigma**-2])])
+    value = torch.cat([shared.identity[:k], torch.tensor([shared.log_focal])])
+    h_shared = share * torch.einsum("frk,frl->kl", lin.by_shared, lin.by_shared) + torch.diag(precision)
+    g_shared = share * torch.einsum("frk,fr->k", lin.by_shared, lin.residual) + precision * value
+    solved = torch.linalg.solve(h.double(), torch.cat([cross, g[..., None]], dim=2).double())
+    schur = h_shared.double() - torch.einsum("fnk,fnl->kl", cross.double(), solved[..., :-1])
+    right = g_shared.double() - torch.einsum("fnk,fn->k", cross.double(), solved[..., -1])
+    d_shared = -torch.linalg.solve(schur, right)
+    d_frames = -(solved[..., -1] + torch.einsum("fnk,k->fn", solved[..., :-1], d_shared))
+    identity = shared.identity.clone()
+    identity[:k] += d_shared[:k].float()
+    log_focal = float(np.clip(shared.log_focal + float(d_shared[k]), -1.2, 1.2))
+    return p.stepped(d_frames.float(), FREE, BOUNDS), Shared(identity, log_focal)

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The staged fit as data: what moves, for how many steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from .solve import Smoothness
+
+
+@dataclass(frozen=True)
+class JointStage:
+    """Key frames, identity and focal length together."""
+
+    components: int
+    """Leading identity components that move."""
+    steps: int
+    focal_sigma: float
+    """Prior standard deviation of the logarithm of the focal length about its start."""
+
+
+@dataclass(frozen=True)
+class FrameStage:
+    """All frames, identity and camera fixed."""
+
+    steps: int
+    smooth: Smoothness | None
+
+
+KEY_FRAMES: Final = 24
+FRAMES_WORTH: Final = 4.0
+"""Evidence of the key frames together, in frames, against the identity prior."""
+
+COARSE: Final = JointStage(components=30, steps=6, focal_sigma=0.05)
+FINE: Final = JointStage(components=110, steps=6, focal_sigma=0.35)
+PERSONAL: Final = JointStage(components=110, steps=4, focal_sigma=0.35)
+"""Once more after the actions have been adapted to the fitted person."""
+
+FRAMES: Final = (FrameStage(steps=6, smooth=None), FrameStage(steps=4, smooth=Smoothness()))
+"""Every frame for itself first, then with its neighbours."""

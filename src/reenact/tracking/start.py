@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the fit starts: weights of the observations, a focal length, a pose for each frame."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+
+from .face_model import LandmarkModel
+from .normal_equations import FrameParameters, Observations
+from .scheme import FACE_OVAL, IRIS, LIPS, difference_weights, eye_openness, point_weights
+
+# Portraits are taken from arm's length to across a table; the perspective of a face hardly tells which.
+STARTING_DISTANCE_M = 0.8
+LOG_FOCAL_SIGMA = 0.35
+_RIGID = sorted(set(range(468)) - set(FACE_OVAL) - set(LIPS))
+# Below this lid gap the iris points are guesses of the detector.
+_IRIS_SEEN = (0.10, 0.22)
+
+
+def observations(points_px: np.ndarray, centre_px: tuple[float, float]) -> Observations:
+    """Landmarks [F, 478, 2] px of the picture -> weighted observations about the principal point."""
+    spread = points_px[:, :468] - points_px[:, :468].mean(axis=1, keepdims=True)
+    size = np.sqrt((spread**2).sum(axis=2).mean(axis=1))
+    weights = np.repeat(point_weights()[None], len(points_px), axis=0)
+    low, high = _IRIS_SEEN
+    seen = np.clip((eye_openness(points_px) - low) / (high - low), 0.01, 1.0)
+    for eye, rows in enumerate(IRIS):
+        weights[:, rows] *= seen[:, eye, None]
+    return Observations(
+        torch.from_numpy((points_px - np.asarray(centre_px)).astype(np.float32)),
+        torch.from_numpy(size.astype(np.float32)),
+        torch.from_numpy(weights.astype(np.float32)),
+        torch.from_numpy(np.repeat(difference_weights()[None], len(points_px), axis=0)),
+    )
+
+
+def starting_focal(model: LandmarkModel, obs: Observations) -> float:
+    """Focal length, px, that puts the median face at the usual distance."""
+    return STARTING_DISTANCE_M * float(obs.face_px.median()) / model.size
+
+
+def starting_pose(model: LandmarkModel, obs: Observations, focal: float) -> FrameParameters:
+    """Neutral faces posed by perspective-n-point on the points that expressions move least."""
+    camera = np.asarray([[focal, 0, 0], [0, focal, 0], [0, 0, 1]], np.float64)
+    neutral = model.neutral.numpy()[_RIGID].astype(np.float64)
+    rotations, translations = [], []
+    for points in obs.points.numpy():
+        _, vector, t = cv2.solvePnP(
+            neutral, points[_RIGID].astype(np.float64), camera, np.zeros(0), flags=cv2.SOLVEPNP_SQPNP
+        )
+        rotations.append(cv2.Rodrigues(vector)[0])
+        translations.append(t[:, 0])
+    count = len(rotations)
+    return FrameParameters(
+        torch.from_numpy(np.asarray(rotations, np.float32)),
+        torch.from_numpy(np.asarray(translations, np.float32)),
+        torch.zeros(count, 52),
+        torch.zeros(count, 2, 2),
+    )

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A picture as a performance: from a neutral face that looks ahead into the picture's expression and pose."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
+
+from reenact.heads.model import HeadModel
+from reenact.media import read_image
+
+from .coarse_track import CoarseTrack
+from .face_model import landmark_model
+from .fit import fit_frames, fit_person
+from .track import find_face
+
+_FPS = Fraction(25)
+_REST_S, _MOVE_S, _HOLD_S = 0.4, 0.6, 1.0
+_AHEAD = np.diag([1.0, -1.0, -1.0])  # R_cam_head of a head that looks into the camera
+
+
+def track_image(model: HeadModel, path: Path, *, face: int = 0) -> CoarseTrack:
+    """Two seconds at 25 frames/s that end in the expression and head pose of a picture.
+
+    Raises InputError if the picture cannot be read or shows no such face.
+    """
+    image = read_image(path)
+    height, width = image.shape[:2]
+    points = find_face(image, face, path)[None]
+    person = fit_person(model, points, width, height)
+    fitted = fit_frames(person, points, np.zeros(0, bool))
+    rest, move, hold = (round(s * float(_FPS)) for s in (_REST_S, _MOVE_S, _HOLD_S))
+    ramp = np.linspace(0, 1, move + 2)[1:-1]
+    amount = np.concatenate([np.zeros(rest), ramp**2 * (3 - 2 * ramp), np.ones(hold)])
+    turn = Slerp([0, 1], Rotation.from_matrix(np.stack([_AHEAD, fitted.R_cam_head[0]])))
+    count = len(amount)
+    return CoarseTrack(
+        fps=_FPS,
+        width=width,
+        height=height,
+        head=model.name,
+        expression=(amount[:, None] * fitted.expression).astype(np.float32),
+        gaze=(amount[:, None, None] * fitted.gaze).astype(np.float32),
+        R_cam_head=turn(amount).as_matrix().astype(np.float32),
+        t_cam_head=np.repeat(fitted.t_cam_head, count, axis=0),
+        residual_px=np.repeat(fitted.residual_px, count),
+        seen=np.ones(count, bool),
+        shot=np.zeros(count, np.int32),
+        frame=np.zeros(count, np.int32),
+        identity=person.identity[None],
+        focal_px=np.asarray([person.camera.focal_px], np.float32),
+        face_size_m=np.asarray([landmark_model(person.rig).size], np.float32),
+        source=path.name,
+    )

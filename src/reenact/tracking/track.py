@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From pixels to a `CoarseTrack`: landmarks frame by frame as a stream, then the fit of each shot."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation, Slerp
+
+from reenact.heads.model import HeadModel
+from reenact.media import CutDetector, InputError, VideoInfo, probe, read_frames
+
+from .coarse_track import CoarseTrack
+from .face_model import landmark_model
+from .fit import Performance, Person, fit_frames, fit_person
+from .landmarks import VideoLandmarks, detect_faces
+
+log = logging.getLogger(__name__)
+
+LostPolicy = Literal["hold", "fail", "skip"]
+CutsPolicy = Literal["each", "first", "fail"]
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """Landmarks of a clip."""
+
+    points: list[NDArray[np.float32] | None]  # [478, 2] px, None where no face was seen
+    shot: list[int]  # shot of each frame
+
+
+def find_face(image: np.ndarray, face: int, name: Path | str) -> NDArray[np.float32]:
+    """Landmarks [478, 2] px of the face numbered from the largest (0).
+
+    Raises InputError, naming the file, if there is no such face.
+    """
+    faces = detect_faces(image)
+    if not faces:
+        raise InputError(f"{name}: no face was found; want a picture in which a human face is visible")
+    if face >= len(faces):
+        raise InputError(f"{name}: {len(faces)} face(s) were found; want --face from 0 to {len(faces) - 1}, got {face}")
+    return faces[face]
+
+
+def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, progress: Progress) -> Sightings:
+    """Decode a video once, find its cuts, and follow one face through it."""
+    points: list[NDArray[np.float32] | None] = []
+    shots: list[int] = []
+    shot = 0
+    cutter = CutDetector()
+    with VideoLandmarks(face) as follow:
+        for frame in read_frames(info):
+            if cutter.update(frame.image):
+                if cuts == "fail":
+                    raise InputError(f"{info.path} has a cut at frame {frame.index}; want one shot, or --cuts each")
+                if cuts == "first":
+                    log.warning("%s: only its first shot, up to the cut at frame %d, is used", info.path, frame.index)
+                    break
+                shot += 1
+                follow.restart()
+            points.append(follow(frame.image))
+            shots.append(shot)
+            progress("tracking", len(points), info.frames)
+    return Sightings(points, shots)
+
+
+def track_video(
+    model: HeadModel,
+    path: Path,
+    *,
+    face: int = 0,
+    lost: LostPolicy = "hold",
+    cuts: CutsPolicy = "each",
+    progress: Progress = lambda stage, done, total: None,
+) -> CoarseTrack:
+    """Follow one face through a video.
+
+    lost: frames without a face are interpolated ("hold"), dropped ("skip"), or refused ("fail").
+    cuts: each shot is fitted as its own person and camera ("each"), only the first is used, or cuts are refused.
+    Raises InputError if the video cannot be read, shows no face, or a policy refuses it.
+    """
+    info = probe(path)
+    sightings = see_video(info, face, cuts, progress)
+    seen = np.asarray([p is not None for p in sightings.points])
+    if not seen.any():
+        raise InputError(f"{path}: no face was found in its {len(seen)} frames; want a video of a human face")
+    if lost == "fail" and not seen.all():
+        raise InputError(
+            f"{path}: no face is seen in frame {int(np.argmin(seen))}; want one in every frame, or --lost hold"
+        )
+    shot = _merge_faceless(np.asarray(sightings.shot, np.int32), seen)
+    persons, parts = [], []
+    for s in range(shot.max() + 1):
+        mine = shot == s
+        visible = [p for p, m in zip(sightings.points, mine, strict=True) if m and p is not None]
+        points = np.stack(visible)
+        person = fit_person(model, points, info.width, info.height)
+        joined = np.diff(np.flatnonzero(seen[mine])) == 1
+        done = int(np.flatnonzero(mine)[0])
+        fitted = fit_frames(person, points, joined, lambda n, _, d=done: progress("fitting", d + n, len(shot)))
+        persons.append(person)
+        parts.append(_fill(fitted, seen[mine]))
+    track = _join(model, info, path, persons, parts, seen, shot)
+    return _only(track, seen) if lost == "skip" else track
+
+
+def _merge_faceless(shot: NDArray[np.int32], seen: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Shots without any face belong to the shot before (or the first after) and are renumbered without gaps."""
+    with_face = np.unique(shot[seen])
+    position = np.clip(np.searchsorted(with_face, shot, side="right") - 1, 0, None)
+    return position.astype(np.int32)
+
+
+def _fill(part: Performance, seen: NDArray[np.bool_]) -> Performance:
+    """Spread fitted frames over all frames of a shot: between sightings interpolated, at the ends held."""
+    at = np.flatnonzero(seen)
+    all_frames = np.clip(np.arange(len(seen)), at[0], at[-1])
+
+    def linear(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        flat = x.reshape(len(x), -1)
+        out = np.stack([np.interp(all_frames, at, column) for column in flat.T], axis=1)
+        return out.reshape(len(seen), *x.shape[1:]).astype(np.float32)
+
+    rotations = Rotation.from_matrix(part.R_cam_head)
+    turned = Slerp(at, rotations)(all_frames) if len(at) > 1 else Rotation.concatenate([rotations] * len(seen))
+    residual = np.full(len(seen), np.nan, np.float32)
+    residual[at] = part.residual_px
+    return Performance(
+        linear(part.expression),
+        linear(part.gaze),
+        turned.as_matrix().astype(np.float32),
+        linear(part.t_cam_head),
+        residual,
+    )
+
+
+def _join(
+    model: HeadModel,
+    info: VideoInfo,
+    path: Path,
+    persons: list[Person],
+    parts: list[Performance],
+    seen: NDArray[np.bool_],
+    shot: NDArray[np.int32],
+) -> CoarseTrack:
+    def both(name: str) -> NDArray[np.float32]:
+        return np.concatenate([getattr(p, name) for p in parts])
+
+    return CoarseTrack(
+        fps=info.fps,
+        width=info.width,
+        height=info.height,
+        head=model.name,
+        expression=both("expression"),
+        gaze=both("gaze"),
+        R_cam_head=both("R_cam_head"),
+        t_cam_head=both("t_cam_head"),
+        residual_px=both("residual_px"),
+        seen=seen,
+        shot=shot,
+        frame=np.arange(len(shot), dtype=np.int32),
+        identity=np.stack([p.identity for p in persons]),
+        focal_px=np.asarray([p.camera.focal_px for p in persons], np.float32),
+        face_size_m=np.asarray([landmark_model(p.rig).size for p in persons], np.float32),
+        source=path.name,
+    )
+
+
+def _only(track: CoarseTrack, keep: NDArray[np.bool_]) -> CoarseTrack:
+    names = ("expression", "gaze", "R_cam_head", "t_cam_head", "residual_px", "seen", "shot", "frame")
+    return dataclasses.replace(track, **{n: getattr(track, n)[keep] for n in names})

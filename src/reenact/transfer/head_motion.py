@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a performer's head pose to the receiver's: rest, relative and absolute modes, strength.
+
+Poses are `R_cam_head` [F, 3, 3] and `t_cam_head` [F, 3] (metres): X_cam = R X_head + t, camera axes x right,
+y down, z away; head axes x to the subject's left, y up, z out of the face. As in `motion_modes`, no frame is
+taken for the neutral one and the order of the frames does not matter.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
+
+from .motion_modes import Mode
+
+Float = NDArray[np.float64]
+
+_FACING = np.diag([1.0, -1.0, -1.0])
+"""R_cam_head of a head that looks into the camera."""
+_REST_SHARE = 0.15
+_CLOSEST = 0.25
+"""No head comes nearer to the camera than this share of the photo's distance, however far one leans."""
+_MEDIAN_STEPS = 10
+
+
+class HeadPose(NamedTuple):
+    R_cam_head: NDArray[np.floating]  # [..., 3, 3]
+    t_cam_head: NDArray[np.floating]  # [..., 3] metres
+
+
+def rotation_median(rotations: ArrayLike) -> Float:
+    """Rotation [3, 3] least far in sum from rotations [N, 3, 3], which up to half of them do not sway.
+
+    Weiszfeld's iteration over chordal means (Hartley et al., "Rotation averaging", 2013).
+    """
+    stack = _rotations(rotations)
+    median = _nearest_rotation(stack.sum(axis=0))
+    for _ in range(_MEDIAN_STEPS):
+        distance = np.linalg.norm(stack - median, axis=(1, 2))
+        median = _nearest_rotation((stack / np.maximum(distance, 1e-6)[:, None, None]).sum(axis=0))
+    return median
+
+
+def head_rest_of(R_cam_head: ArrayLike, t_cam_head: ArrayLike) -> HeadPose:
+    """The performer's resting pose ([3, 3], [3]) from a clip's poses ([F, 3, 3], [F, 3]).
+
+    Median over the 15 % of the frames that face the camera most and are least far from the clip's usual pose:
+    a performer who sits askew rests askew, one who looks around rests in between. Raises ValueError for a
+    wrong shape, no frame, or non-finite poses.
+    """
+    pose = _poses(R_cam_head, t_cam_head)
+    unrest = _angle(pose.R_cam_head, _FACING) + _angle(pose.R_cam_head, rotation_median(pose.R_cam_head))
+    rest = unrest <= np.quantile(unrest, _REST_SHARE)
+    return HeadPose(rotation_median(pose.R_cam_head[rest]), np.median(pose.t_cam_head[rest], axis=0))
+
+
+def translation_scale(driver_size: float, photo_size: float) -> float:
+    """Metres that the receiver's head moves per metre of the performer's: one number for a whole clip.
+
+    Sizes are physical, in metres (face height or inter-ocular distance of the two fitted heads), or, seen
+    from the picture, pixels * depth / focal length. A move of dx seen by a camera of focal length f from
+    depth z covers (f dx / z) / (f size / z) = dx / size face sizes, so their ratio makes the two pictures
+    move alike whatever their cameras. Moves in depth keep the same metres: a distant camera sees less of
+    them, as it would.
+    """
+    if not (driver_size > 0 and photo_size > 0):
+        raise ValueError(f"face sizes are {driver_size} and {photo_size} m, wanted both positive")
+    return photo_size / driver_size
+
+
+def head_motion(
+    mode: Mode, driver: HeadPose, driver_rest: HeadPose, photo: HeadPose, *, scale: float, strength: float
+) -> HeadPose:
+    """The receiver's pose ([F, 3, 3], [F, 3]) in the photo's camera.
+
+    The performer's turn away from rest, R_driver R_rest^T, is about the camera's axes, and is applied about
+    them to the photo's pose: a nod towards the camera stays one even if the photo is in profile. The
+    translation is the photo's plus the performer's from rest, in both modes: where the performer sits in
+    their picture is not taken.
+
+    Args:
+        mode: "relative": R = R_driver R_rest^T R_photo; "absolute": R = R_driver.
+        driver: poses [F]. driver_rest: from `head_rest_of`. photo: the photo's one pose ([3, 3], [3]).
+        scale: from `translation_scale`.
+        strength: scales rotation (along the geodesic from the photo's pose) and translation.
+    """
+    turns, places = _poses(*driver)
+    own = _rotations(np.asarray(photo.R_cam_head)[None])[0]
+    if mode == "relative":
+        turns = turns @ np.asarray(driver_rest.R_cam_head).T @ own
+    away = Rotation.from_matrix(turns @ own.T).as_rotvec()
+    rotation = Rotation.from_rotvec(strength * away).as_matrix() @ own
+    place = np.asarray(photo.t_cam_head, np.float64)
+    placed = place + strength * scale * (places - np.asarray(driver_rest.t_cam_head, np.float64))
+    placed[:, 2] = np.maximum(placed[:, 2], _CLOSEST * place[2])
+    return HeadPose(rotation, placed)
+
+
+def _angle(rotations: Float, reference: Float) -> Float:
+    """Geodesic distances [N] in radians of rotations [N, 3, 3] from one [3, 3]."""
+    return np.asarray(Rotation.from_matrix(rotations @ reference.T).magnitude())
+
+
+def _nearest_rotation(matrix: Float) -> Float:
+    """Projection of matrices [..., 3, 3] onto the rotations."""
+    u, _, vt = np.linalg.svd(matrix)
+    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[..., None]
+    return np.matmul(u, vt)
+
+
+def _rotations(values: ArrayLike) -> Float:
+    """Checked rotations [N, 3, 3], with the rounding of single precision taken out."""
+    stack = np.asarray(values, np.float64)
+    if stack.ndim != 3 or stack.shape[1:] != (3, 3) or not len(stack) or not np.isfinite(stack).all():
+        raise ValueError(f"rotations have shape {stack.shape}, wanted finite [N, 3, 3] with N > 0")
+    nearest = _nearest_rotation(stack)
+    if np.abs(nearest - stack).max() > 1e-3:
+        raise ValueError("rotations are not orthonormal matrices of determinant 1")
+    return nearest
+
+
+def _poses(R_cam_head: ArrayLike, t_cam_head: ArrayLike) -> HeadPose:
+    rotations, places = _rotations(R_cam_head), np.asarray(t_cam_head, np.float64)
+    if places.shape != (len(rotations), 3) or not np.isfinite(places).all():
+        raise ValueError(f"t_cam_head has shape {places.shape}, wanted finite [{len(rotations)}, 3]")
+    return HeadPose(rotations, places)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a performer's expression and gaze to the receiver's: rest, relative and absolute modes, strengths.
+
+Relative: the receiver keeps the expression of the photo while the performer rests, and leaves it as the
+performer leaves their rest. Absolute: the receiver makes the performer's face, whatever the photo shows.
+
+Nothing here depends on the order of the frames: no frame is taken for the neutral one, and permuting the
+frames permutes the result. Expression codes are the 52 actions of `heads.arkit.ACTIONS`, 0 not acted, 1 fully
+acted, at most `heads.arkit.action_bounds()`. Gaze is (yaw, pitch) in
+radians relative to the head, subject's left eye first, yaw positive to the subject's left, pitch positive upwards.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..heads import arkit
+from ..media.errors import InputError
+
+Float = NDArray[np.float64]
+Mode = Literal["relative", "absolute"]
+
+STRENGTHS: tuple[str, ...] = (*arkit.REGIONS, "head")
+"""Regions with a strength of their own. 0: the photo's own, 1: the performance's, above 1: exaggerated."""
+GAZE_BOUND = np.radians([35.0, 30.0])  # yaw, pitch either way
+
+_BOUNDS = arkit.action_bounds()
+_REST_SHARE = 0.15
+_REST_CAP, _BLINK_CAP = 0.35, 0.5
+_OPEN_EYE = 0.25
+_MAX_SLOPE = 2.0
+_CLOSED_EYE = 0.5
+_JAW_OPEN, _MOUTH_CLOSE = arkit.index("jawOpen"), arkit.index("mouthClose")
+_BLINKS = [arkit.index("eyeBlinkLeft"), arkit.index("eyeBlinkRight")]
+
+
+def complete_strengths(given: Mapping[str, float]) -> dict[str, float]:
+    """All of `STRENGTHS`, 1 where `given` is silent. Raises InputError for unknown regions, bad numbers."""
+    for region, strength in given.items():
+        if region not in STRENGTHS:
+            raise InputError(f"--strength {region}: there is no such region, wanted one of {', '.join(STRENGTHS)}")
+        if not (np.isfinite(strength) and strength >= 0):
+            raise InputError(f"--strength {region}={strength}: wanted a number of at least 0")
+    return {region: float(given.get(region, 1.0)) for region in STRENGTHS}
+
+
+def rest_of(expression: ArrayLike) -> Float:
+    """The performer's resting expression, [F, 52] -> [52]: how this face looks while it does nothing.
+
+    Median over the quietest 15 % of the frames, those with the least squared activation; gaze does not count,
+    for eyes wander on a resting face. Capped at 0.35 per action, so that a smile held through the whole clip
+    is still a smile and not this face's neutral. The lids' rest is the lower quartile over the whole clip,
+    capped at 0.5: the open state, which a blinker and a winker both return to, each eye by itself.
+
+    Raises ValueError for a wrong shape, no frame, or non-finite codes.
+    """
+    codes = _codes(expression, "expression")
+    if not len(codes):
+        raise ValueError("expression has no frame to rest in")
+    energy = (codes[:, ~arkit.region_mask("gaze")] ** 2).sum(axis=1)
+    # A threshold, not a number of frames: ties must not be broken by the order of the frames.
+    rest = np.median(codes[energy <= np.quantile(energy, _REST_SHARE)], axis=0)
+    cap = np.full(len(rest), _REST_CAP)
+    rest[_BLINKS], cap[_BLINKS] = np.quantile(codes[:, _BLINKS], _OPEN_EYE, axis=0), _BLINK_CAP
+    return np.clip(rest, 0.0, cap)
+
+
+def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) -> Float:
+    """Codes [F, 52] that leave the photo's expression as the performer's leave their rest.
+
+    Each action goes through its own monotone, piecewise linear map with 0 -> 0, rest -> photo, 1 -> 1, and
+    slope 1 beyond 1: a full blink stays a full blink whatever either rest is. Where these cannot all hold,
+    because a slope would exceed 2 and magnify the tracker's noise, they yield in this order:
+
+    - 0 -> 0 yields first. A performer resting at 0 never goes below rest, and the photo's smile must survive
+      there; so a photo whose mouth stands open keeps it open in relative mode even where the performer's lips
+      meet. Choose absolute for speech on such a photo.
+    - rest -> photo yields for a rest above 0.5, which `rest_of` never returns.
+    - 1 -> 1 never yields.
+
+    `mouthClose` seals the lips over an open jaw and would push them through one another over a shut one: it
+    gets no further ahead of the remapped `jawOpen` than it is of `jawOpen` in the performance or in the
+    photo.
+
+    Args:
+        driver: [F, 52] the performer's codes.
+        driver_rest: [52] from `rest_of`.
+        photo: [52] codes of the photo.
+
+    Returns:
+        [F, 52] in [0, heads.arkit.action_bounds()].
+    """
+    codes, rest, own = _codes(driver, "driver"), _code(driver_rest, "driver_rest"), _code(photo, "photo")
+    rest, own = np.clip(rest, 0.0, 1.0), np.clip(own, 0.0, 1.0)
+    at_rest = np.maximum(own, 1.0 - _MAX_SLOPE * (1.0 - rest))
+    below = at_rest - np.minimum(_MAX_SLOPE, _ratio(at_rest, rest)) * (rest - codes)
+    above = 1.0 - _ratio(1.0 - at_rest, 1.0 - rest) * (1.0 - codes)
+    out = np.where(codes <= rest, below, np.where(codes < 1.0, above, codes))
+    lead = np.maximum(codes[:, _MOUTH_CLOSE] - codes[:, _JAW_OPEN], own[_MOUTH_CLOSE] - own[_JAW_OPEN])
+    sealed = out[:, _JAW_OPEN] + np.maximum(lead, 0.0)
+    out[:, _MOUTH_CLOSE] = np.minimum(out[:, _MOUTH_CLOSE], sealed)
+    return np.clip(out, 0.0, _BOUNDS)
+
+
+def expression_motion(
+    mode: Mode, driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike, strengths: Mapping[str, float]
+) -> Float:
+    """The receiver's codes [F, 52], in [0, heads.arkit.action_bounds()].
+
+    Args:
+        mode: "relative" (`remap_relative`) or "absolute" (the performer's codes as they are).
+        driver: [F, 52]. driver_rest: [52], unused in absolute mode. photo: [52].
+        strengths: from `complete_strengths`; each action is scaled about the photo's by its region's.
+    """
+    full = remap_relative(driver, driver_rest, photo) if mode == "relative" else _codes(driver, "driver")
+    share = np.array([strengths[arkit.region_of(action)] for action in arkit.ACTIONS])
+    # This form, not photo + share * (full - photo), is exact at share 0 and 1.
+    return np.clip((1.0 - share) * _code(photo, "photo") + share * full, 0.0, _BOUNDS)
+
+
+def gaze_rest_of(gaze: ArrayLike, expression: ArrayLike) -> Float:
+    """Where each eye looks most of the time, [F, 2, 2] and codes [F, 52] -> [2, 2], closed eyes left out."""
+    angles, codes = _gaze(gaze), _codes(expression, "expression")
+    shut = codes[:, _BLINKS] > _CLOSED_EYE
+    shut &= ~shut.all(axis=0)  # eyes shut throughout: what the tracker made of them is all there is
+    return np.nanmedian(np.where(shut[:, :, None], np.nan, angles), axis=0)
+
+
+def gaze_motion(mode: Mode, driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike, strength: float) -> Float:
+    """The receiver's gaze [F, 2, 2] relative to the head, within `GAZE_BOUND` or the photo's own.
+
+    Args:
+        mode: "relative": photo + (driver - driver_rest); "absolute": the driver's.
+        driver: [F, 2, 2]. driver_rest, photo: [2, 2].
+        strength: scales the motion about the photo's gaze.
+    """
+    own = np.asarray(photo, np.float64)
+    full = _gaze(driver)
+    if mode == "relative":
+        full = own + (full - np.asarray(driver_rest, np.float64))
+    bound = np.maximum(GAZE_BOUND, np.abs(own))
+    return np.clip((1.0 - strength) * own + strength * full, -bound, bound)
+
+
+def _ratio(over: Float, under: Float) -> Float:
+    """over / under, 1 where there is nothing to divide by."""
+    return np.divide(over, under, out=np.ones_like(over), where=under > 1e-12)
+
+
+def _codes(values: ArrayLike, name: str) -> Float:
+    codes = np.asarray(values, np.float64)
+    if codes.ndim != 2 or codes.shape[1] != len(arkit.ACTIONS) or not np.isfinite(codes).all():
+        raise ValueError(f"{name} has shape {codes.shape}, wanted finite [F, {len(arkit.ACTIONS)}]")
+    return codes
+
+
+def _code(values: ArrayLike, name: str) -> Float:
+    return _codes(np.asarray(values, np.float64)[None], name)[0]
+
+
+def _gaze(values: ArrayLike) -> Float:
+    angles = np.asarray(values, np.float64)
+    if angles.ndim != 3 or angles.shape[1:] != (2, 2) or not np.isfinite(angles).all():
+        raise ValueError(f"gaze has shape {angles.shape}, wanted finite [F, 2, 2]")
+    return angles

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A performer's track, moved onto the person of a photo: one `HeadState` a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from reenact.heads.state import HeadState
+from reenact.tracking.coarse_track import CoarseTrack
+
+from .head_motion import HeadPose, head_motion, head_rest_of, translation_scale
+from .motion_modes import Mode, complete_strengths, expression_motion, gaze_motion, gaze_rest_of, rest_of
+
+# A shot shorter than this does not show how its performer rests; the whole clip then has to.
+_SHORT_SHOT_FRAMES = 12
+
+
+def retarget(
+    track: CoarseTrack, photo: HeadState, photo_size_m: float, mode: Mode, strength: Mapping[str, float]
+) -> list[HeadState]:
+    """States of the photographed person, one per frame of `track`, in the photo's camera.
+
+    photo: the photographed person as they are in the photo.  photo_size_m: the size of their face in the unit of
+    `CoarseTrack.face_size_m`.  Expression codes act on the receiver's own actions (see heads/personal.py).
+    Raises InputError for an unknown region in `strength`.
+    """
+    strengths = complete_strengths(strength)
+    own_pose = HeadPose(photo.R_cam_head, photo.t_cam_head)
+    states: list[HeadState] = []
+    for shot in range(int(track.shot[-1]) + 1):
+        rows = np.flatnonzero(track.shot == shot)
+        if not len(rows):
+            continue
+        known = rows if len(rows) >= _SHORT_SHOT_FRAMES else np.arange(len(track))
+        expression = expression_motion(
+            mode, track.expression[rows], rest_of(track.expression[known]), photo.expression, strengths
+        )
+        gaze = gaze_motion(
+            mode,
+            track.gaze[rows],
+            gaze_rest_of(track.gaze[known], track.expression[known]),
+            photo.gaze,
+            strengths["gaze"],
+        )
+        pose = head_motion(
+            mode,
+            HeadPose(track.R_cam_head[rows], track.t_cam_head[rows]),
+            head_rest_of(track.R_cam_head[rows], track.t_cam_head[rows]),
+            own_pose,
+            scale=translation_scale(float(track.face_size_m[shot]), photo_size_m),
+            strength=strengths["head"],
+        )
+        states += [
+            HeadState(e.astype(np.float32), g.astype(np.float32), r.astype(np.float32), t.astype(np.float32))
+            for e, g, r, t in zip(expression, gaze, pose.R_cam_head, pose.t_cam_head, strict=True)
+        ]
+    return states

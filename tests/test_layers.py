@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of the house: a room imports only itself and lower rooms, wherever in a file the import is."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOMS = (
+    "media",
+    "heads",
+    "rendering",
+    "dense",
+    "tracking",
+    "representation",
+    "transfer",
+    "generator",
+    "pipeline",
+    "data",
+    "training",
+    "evaluation",
+    "app",
+    "__main__",
+)
+"""Lowest floor first."""
+
+ROOT = "__init__"
+"""The package itself: every import of a room runs it, so it may import no room."""
+
+SOURCES = Path(__file__).parents[1] / "src"
+
+
+def imported_modules(source: str, package: str) -> Iterator[tuple[int, str]]:
+    """(line, absolute dotted name) of every import in `source`, a module of the dotted `package`.
+
+    Covers function bodies, TYPE_CHECKING blocks, relative imports, and `import_module` of a literal.
+    A `from a import b` gives `a.b`: whether b is a module or a name in a, its room is the same.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = (
+                ".".join(package.split(".")[: len(package.split(".")) + 1 - node.level]) if node.level else ""
+            )
+            start = ".".join(part for part in (base, node.module) if part)
+            for alias in node.names:
+                yield node.lineno, f"{start}.{alias.name}"
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            name = ast.unparse(node.func).rsplit(".", 1)[-1]
+            value = node.args[0].value
+            if name in ("import_module", "__import__") and isinstance(value, str):
+                yield node.lineno, value
+
+
+def violations(sources: Path, package: str = "reenact") -> list[str]:
+    """One sentence for each import that climbs, and for each room that is not on the plan."""
+    floors = {room: floor for floor, room in enumerate(ROOMS)} | {ROOT: -1}
+    found = []
+    for path in sorted((sources / package).rglob("*.py")):
+        parts = path.relative_to(sources / package).with_suffix("").parts
+        room = parts[0]
+        if room not in floors:
+            found.append(f"{room} is not a room of the plan ({path})")
+            continue
+        home = ".".join((package, *parts[:-1]))
+        for line, name in imported_modules(path.read_text(encoding="utf-8"), home):
+            target = name.split(".")
+            if target[0] != package or len(target) < 2:
+                continue
+            is_room = target[1] in floors or any((sources / package).glob(f"{target[1]}*"))
+            if is_room and target[1] != room and floors.get(target[1], len(ROOMS)) >= floors[room]:
+                found.append(f"{room} imports {target[1]} ({'/'.join(parts)}.py line {line})")
+    return found
+
+
+def test_rooms_import_only_lower_rooms() -> None:
+    assert violations(SOURCES) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import reenact.app.cli",
+        "from reenact.app import cli",
+        "from reenact import app",
+        "from .. import app",
+        "from ..app.cli import main",
+        "def f():\n    from reenact.pipeline import animate",
+        "if TYPE_CHECKING:\n    from ..generator.warp import Warp",
+        "import importlib\nimportlib.import_module('reenact.training.loop')",
+        "__import__('reenact.app')",
+        "from reenact import __main__",
+    ],
+)
+def test_checker_finds_an_import_that_climbs(tmp_path: Path, statement: str) -> None:
+    write(tmp_path, "tracking/fit.py", statement)
+    assert len(violations(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from reenact.media.video import probe",
+        "from ..heads import open",
+        "from . import sequence",
+        "from .sequence import run",
+        "from reenact.tracking.fit import run",
+        "from reenact import __version__",
+        "import reenact",
+        "import app, reenact_other.app",
+    ],
+)
+def test_checker_accepts_imports_that_do_not_climb(tmp_path: Path, statement: str) -> None:
+    write(tmp_path, "tracking/fit.py", statement)
+    assert violations(tmp_path) == []
+
+
+def test_checker_follows_relative_imports_from_nested_packages_and_inits(tmp_path: Path) -> None:
+    write(tmp_path, "heads/parts/__init__.py", "from ...rendering import camera")
+    write(tmp_path, "heads/__init__.py", "from . import parts")
+    write(tmp_path, "media/__init__.py", "from ..media import errors")
+    assert violations(tmp_path) == ["heads imports rendering (heads/parts/__init__.py line 1)"]
+
+
+def test_checker_refuses_rooms_off_the_plan_and_rooms_in_the_package_root(tmp_path: Path) -> None:
+    write(tmp_path, "utils.py", "")
+    write(tmp_path, "media/video.py", "from reenact import utils")
+    write(tmp_path, "__init__.py", "from .media import video")
+    found = violations(tmp_path)
+    assert [sentence.split(" (")[0] for sentence in found] == [
+        "__init__ imports media",
+        "media imports utils",
+        "utils is not a room of the plan",
+    ]
+
+
+def write(sources: Path, name: str, text: str) -> None:
+    path = sources / "reenact" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vertex normals, and normal maps as pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reenact.rendering.backend import Backend, choose
+from reenact.rendering.fragments import check_faces
+
+
+def vertex_normals(vertices: Tensor, faces: Tensor, backend: Backend = "auto") -> Tensor:
+    """Unit normals at the vertices: the mean of the adjacent faces' normals, weighted by their areas.
+
+    vertices: [B, V, 3] or [V, 3] float, any right-handed frame and unit. faces: [F, 3] integer,
+    counter-clockwise from outside. Returns the same shape and frame as the vertices, pointing outwards; 0 at
+    vertices without a face. Differentiable with the torch backend. Raises ValueError on faces that do not
+    fit.
+    """
+    check_faces(faces, vertices.shape[-2])
+    batched = vertices.reshape(-1, *vertices.shape[-2:])
+    if choose(backend, vertices) == "warp":
+        from reenact.rendering import normals_warp
+
+        total = normals_warp.summed_normals(batched, faces)
+    else:
+        total = _summed_normals(batched, faces.long())
+    # Areas of small faces in square metres are less than normalize's own floor of 1e-12.
+    unit = torch.nn.functional.normalize(total, dim=-1, eps=torch.finfo(total.dtype).tiny)
+    return unit.view(vertices.shape)
+
+
+def _summed_normals(vertices: Tensor, faces: Tensor) -> Tensor:
+    a, b, c = vertices[:, faces].unbind(2)
+    area_normal = torch.linalg.cross(b - a, c - a)
+    spread = area_normal[:, :, None].expand(-1, -1, 3, -1).flatten(1, 2)
+    return torch.zeros_like(vertices).index_add(1, faces.flatten(), spread)
+
+
+def normals_to_picture(normals: Tensor) -> np.ndarray:
+    """Camera-space normals -> uint8 RGB [H, W, 3] for people to look at.
+
+    normals: [H, W, 3] unit, OpenCV axes (x right, y down, z away), 0 where empty. R = +x, right; G = -y, UP;
+    B = -z, towards the camera; each -1..1 over 0..255. Empty pixels are black, which no normal is.
+    """
+    display = normals.detach() * normals.new_tensor((1.0, -1.0, -1.0))
+    coded = torch.round((display + 1.0) * 127.5)
+    empty = (normals.detach() == 0.0).all(-1, keepdim=True)
+    return coded.masked_fill(empty, 0.0).to(torch.uint8).cpu().numpy()
+
+
+def picture_to_normals(picture: np.ndarray) -> Tensor:
+    """The inverse of normals_to_picture, to within its 8 bits.
+
+    picture: uint8 RGB [H, W, 3]. Returns float32 [H, W, 3], camera space, unit length, 0 where the picture is
+    black.
+    """
+    coded = torch.from_numpy(np.ascontiguousarray(picture))
+    display = coded.float() / 127.5 - 1.0
+    normals = torch.nn.functional.normalize(display * display.new_tensor((1.0, -1.0, -1.0)), dim=-1)
+    return normals.masked_fill((coded == 0).all(-1, keepdim=True), 0.0)

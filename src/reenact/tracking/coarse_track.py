@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,12 @@ class CoarseTrack:
     def __len__(self) -> int:
         return len(self.expression)
 
+    def select(self, rows: NDArray[np.bool_]) -> CoarseTrack:
+        """Only the frames marked in [F]; `frame` remembers which they were."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_FRAME})
 
+
+_BY_FRAME = ("expression", "gaze", "R_cam_head", "t_cam_head", "residual_px", "seen", "shot", "frame")
 _TENSORS = (
     "expression",
     "gaze",

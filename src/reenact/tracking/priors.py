@@ -26,7 +26,7 @@ UNSEEN: Final = (*(i for eye in LOOK_ACTIONS for i in eye), ACTIONS.index("tongu
 FREE_ACTIONS: Final = tuple(i for i in range(len(ACTIONS)) if i not in UNSEEN)
 
 GAZE_SIGMA: Final = 0.35  # rad
-VERGENCE_SIGMA: Final = (0.08, 0.05)  # rad: difference between the eyes in yaw and in pitch
+VERGENCE_SIGMA: Final = (0.04, 0.015)  # rad: difference between the eyes in yaw and in pitch
 
 
 def action_sigmas() -> np.ndarray:

@@ -58,7 +58,7 @@ def difference_weights() -> np.ndarray:
     """[D] weight of the squared residual of each pair in `DIFFERENCES`."""
     lids = len(LEFT_LID_GAPS) + len(RIGHT_LID_GAPS)
     brows = len(LEFT_BROW_HEIGHTS) + len(RIGHT_BROW_HEIGHTS)
-    return np.asarray([25.0] * len(MOUTH_SPANS) + [12.0] * len(LIP_GAPS) + [20.0] * lids + [12.0] * brows, np.float32)
+    return np.asarray([25.0] * len(MOUTH_SPANS) + [30.0] * len(LIP_GAPS) + [20.0] * lids + [30.0] * brows, np.float32)
 
 
 def eye_openness(points: np.ndarray) -> np.ndarray:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
+from scipy.signal import savgol_filter
 from torch import Tensor
 
 from reenact.heads.arkit import ACTIONS, action_bounds
@@ -15,6 +17,7 @@ from .face_model import LandmarkModel
 from .normal_equations import POSE, FrameParameters, Linearised, Observations, linearise
 from .priors import FREE_ACTIONS, GAZE_SIGMA, VERGENCE_SIGMA, action_sigmas
 
+_WINDOW = 7  # frames; quadratic within, so that the peak of a blink or a plosive keeps its height
 FREE = list(FREE_ACTIONS)
 BOUNDS = torch.from_numpy(action_bounds())[FREE]
 _GAZE = POSE + len(FREE)
@@ -22,13 +25,13 @@ _GAZE = POSE + len(FREE)
 
 @dataclass(frozen=True)
 class Smoothness:
-    """How far a frame may stray from the mean of its neighbours: standard deviations of the second difference."""
+    """How far a frame may stray from its smoothed trajectory: standard deviations."""
 
-    rotation: float = 0.006  # rad
-    translation: float = 0.002  # m
-    action: float = 0.06
-    blink: float = 0.5  # lids move from open to shut within two frames
-    gaze: float = 0.06  # rad
+    rotation: float = 0.002  # rad
+    translation: float = 0.0007  # m
+    action: float = 0.02
+    blink: float = 0.3  # lids move from open to shut within two frames
+    gaze: float = 0.02  # rad
 
     def sigmas(self) -> Tensor:
         """[6 + A + 4]."""
@@ -54,22 +57,30 @@ def prior_terms(p: FrameParameters, strength: float) -> tuple[Tensor, Tensor]:
     return value @ precision, precision
 
 
-def neighbour_terms(p: FrameParameters, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:
-    """Gradient [F, n] and diagonal [F, n] pulling each frame to the mean of its neighbours.
+def smooth_terms(p: FrameParameters, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:
+    """Gradient [F, n] and diagonal [F, n] pulling each frame to a smoothed copy of the present trajectory.
 
-    joined: [F - 1] bool, whether frames i and i + 1 belong to one shot.
+    joined: [F - 1] bool, whether frames i and i + 1 belong to one shot.  A pull towards the mean of the two
+    neighbours would be cheaper, but iterated it lets even and odd frames swing against each other.
     """
-    precision = smooth.sigmas() ** -2
     flat = torch.cat([p.translation, p.expression[:, FREE], p.gaze.flatten(1)], dim=1)
-    inner = torch.zeros(len(p), dtype=torch.bool)
-    inner[1:-1] = joined[:-1] & joined[1:]
-    away = torch.zeros(len(p), len(precision))
-    away[1:-1, 3:] = flat[1:-1] - 0.5 * (flat[:-2] + flat[2:])
-    before = _log(p.rotation[1:-1] @ p.rotation[:-2].transpose(1, 2))
-    after = _log(p.rotation[1:-1] @ p.rotation[2:].transpose(1, 2))
-    away[1:-1, :3] = 0.5 * (before + after)
-    weight = precision * inner[:, None]
-    return away * weight, weight
+    target, inner = _filtered(torch.cat([p.rotation.flatten(1), flat], dim=1), joined)
+    u, _, vt = torch.linalg.svd(target[:, :9].reshape(-1, 3, 3))
+    turn = _log(p.rotation @ (u @ vt).transpose(1, 2))
+    weight = smooth.sigmas() ** -2 * inner[:, None]
+    return torch.cat([turn, flat - target[:, 9:]], dim=1) * weight, weight
+
+
+def _filtered(x: Tensor, joined: Tensor) -> tuple[Tensor, Tensor]:
+    """Savitzky-Golay along each shot of [F, n]; and which frames belong to a shot long enough for it."""
+    out, inner = x.clone(), torch.zeros(len(x))
+    edges = [0, *(torch.nonzero(~joined)[:, 0] + 1).tolist(), len(x)]
+    for start, end in pairwise(edges):
+        if end - start >= _WINDOW:
+            filtered = savgol_filter(x[start:end].numpy(), _WINDOW, 2, axis=0)
+            out[start:end] = torch.from_numpy(np.asarray(filtered, np.float32))
+            inner[start:end] = 1.0
+    return out, inner
 
 
 def _log(rotation: Tensor) -> Tensor:
@@ -118,8 +129,8 @@ def step_frames(
     """One Gauss-Newton step of every frame, its neighbours (if `smooth`) held where they are."""
     lin = linearise(model, p, obs, focal, FREE, None)
     gradient, hessian = _frame_system(lin, p, prior)
-    if smooth is not None and joined is not None and len(p) > 2:
-        pull, weight = neighbour_terms(p, joined, smooth)
+    if smooth is not None and joined is not None:
+        pull, weight = smooth_terms(p, joined, smooth)
         gradient, hessian = gradient + pull, hessian + torch.diag_embed(weight)
     h, g = _free_system(hessian, gradient, _held(p, gradient))
     step = -torch.linalg.solve(h.double(), g.double()).float()

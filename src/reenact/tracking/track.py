@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -109,7 +108,7 @@ def track_video(
         persons.append(person)
         parts.append(_fill(fitted, seen[mine]))
     track = _join(model, info, path, persons, parts, seen, shot)
-    return _only(track, seen) if lost == "skip" else track
+    return track.select(seen) if lost == "skip" else track
 
 
 def _merge_faceless(shot: NDArray[np.int32], seen: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -173,7 +172,3 @@ def _join(
         source=path.name,
     )
 
-
-def _only(track: CoarseTrack, keep: NDArray[np.bool_]) -> CoarseTrack:
-    names = ("expression", "gaze", "R_cam_head", "t_cam_head", "residual_px", "seen", "shot", "frame")
-    return dataclasses.replace(track, **{n: getattr(track, n)[keep] for n in names})

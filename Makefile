@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# make demo   a virtual environment, the package, and a photo that performs: demo.mp4
+# make test   the tests
+# make clean  removes both again
+
+# The first Python on the PATH that the dependencies support; name another with `make demo PYTHON=/path/to/python`.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
+	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+INPUTS := pyproject.toml constraints.txt src/reenact/__init__.py
+
+.PHONY: demo test clean
+
+demo: .venv/.installed
+	$(BIN)/reenact animate src/reenact/assets/demo/astronaut.jpg talking -o demo.mp4 --compare
+
+test: .venv/.installed-dev
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv demo.mp4
+
+.venv/bin/python:
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null || { \
+		echo "reenact needs Python 3.10, 3.11 or 3.12 (mediapipe 0.10.21 has no build for others)." >&2; \
+		echo "None was found. Install one, then: make demo PYTHON=/path/to/python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# The stamps say what was installed last, so that a second `make` starts at once.
+.venv/.installed: .venv/bin/python $(INPUTS)
+	$(PIP) -e . -c constraints.txt
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(PIP) -e '.[dev,evaluation]' -c constraints.txt
+	@touch $@

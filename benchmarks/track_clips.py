@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Track every dev clip: residual, speed and jitter.  `python -m benchmarks.track_clips [--shared ../shared]`.
+
+Landmark error: median distance of the fitted landmarks from the detected ones, in percent of the inter-ocular distance
+(outer eye corners) and of the face's height (forehead to chin, both in the picture).  Speed: whole frames from the file
+to the fitted track, detection and person fit included.  Jitter: on the stillest second of a clip, root mean square
+second difference over frames of head rotation (degrees), head position (millimetres) and expression codes (activation,
+mean over the 52).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import tyro
+from scipy.spatial.transform import Rotation
+
+from benchmarks.common import OUT, SHARED, clip_file, provenance, write_json
+from reenact.heads.open import open_head
+from reenact.heads.personal import personal_rig
+from reenact.heads.state import HeadState
+from reenact.tracking import CoarseTrack, track_video
+
+
+@dataclass
+class Args:
+    """Measure tracking."""
+
+    shared: Path = SHARED
+    clips: list[str] = field(default_factory=list)
+    """File names below dev/clips; none means all."""
+    out: Path = OUT / "track_clips.json"
+
+
+def face_scales(track: CoarseTrack) -> tuple[float, float]:
+    """Inter-ocular distance and face height, px, as medians over the frames (from the fitted landmarks)."""
+    head = open_head()
+    rig = personal_rig(head, track.identity[0])
+    rows = np.linspace(0, len(track) - 1, min(len(track), 50)).astype(int)
+    states = [
+        HeadState(track.expression[i], track.gaze[i], track.R_cam_head[i], track.t_cam_head[i])
+        for i in rows
+        if track.shot[i] == 0
+    ]
+    shape = rig.deform(np.stack([s.expression for s in states]), np.stack([s.gaze for s in states]))
+    points = head.topology.landmarks(shape)
+    px = []
+    for p, s in zip(points, states, strict=True):
+        cam = p @ s.R_cam_head.T + s.t_cam_head
+        px.append(track.focal_px[0] * cam[:, :2] / cam[:, 2:])
+    px = np.stack(px)
+    eyes = np.linalg.norm(px[:, 33] - px[:, 263], axis=1)
+    height = np.linalg.norm(px[:, 10] - px[:, 152], axis=1)
+    return float(np.median(eyes)), float(np.median(height))
+
+
+def jitter(track: CoarseTrack) -> tuple[float, float, float]:
+    """Second differences on the stillest second: degrees, millimetres, activation."""
+    window = max(5, round(float(track.fps)))
+    if len(track) < window + 2:
+        window = len(track) - 2
+    if window < 3:
+        return float("nan"), float("nan"), float("nan")
+    turn = Rotation.from_matrix(track.R_cam_head[1:] @ track.R_cam_head[:-1].transpose(0, 2, 1)).as_rotvec()
+    move, codes = np.diff(track.t_cam_head, axis=0), np.diff(track.expression, axis=0)
+    motion = np.linalg.norm(turn, axis=1) + np.linalg.norm(move, axis=1) + 0.1 * np.linalg.norm(codes, axis=1)
+    start = int(np.argmin(np.convolve(motion, np.ones(window), "valid")))
+    rows = slice(start, start + window)
+
+    def rms(x: np.ndarray) -> float:
+        return float(np.sqrt((np.diff(x[rows], axis=0) ** 2).mean()))
+
+    return np.degrees(rms(turn)), 1e3 * rms(move), rms(codes)
+
+
+def main(args: Args) -> None:
+    folder = clip_file("any", args.shared).parent
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} does not exist; name the folder that holds data/dev with --shared")
+    names = args.clips or sorted(p.name for p in folder.iterdir())
+    rows = []
+    print(f"{provenance()}\n")
+    print("| clip | frames | shots | lost | % inter-ocular | % face | frames/s | jitter deg | mm | code |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for name in names:
+        started = time.perf_counter()
+        track = track_video(open_head(), folder / name)
+        seconds = time.perf_counter() - started
+        eyes, height = face_scales(track)
+        residual = float(np.nanmedian(track.residual_px))
+        degrees, millimetres, code = jitter(track)
+        row = {
+            "clip": name, "frames": len(track), "shots": int(track.shot.max()) + 1, "lost": int((~track.seen).sum()),
+            "residual_px": residual, "percent_inter_ocular": 100 * residual / eyes,
+            "percent_face": 100 * residual / height, "frames_per_second": len(track) / seconds,
+            "jitter_deg": degrees, "jitter_mm": millimetres, "jitter_code": code,
+        }  # fmt: skip
+        rows.append(row)
+        print(
+            f"| {name} | {len(track)} | {row['shots']} | {row['lost']} | {row['percent_inter_ocular']:.2f} | "
+            f"{row['percent_face']:.2f} | {row['frames_per_second']:.1f} | {degrees:.3f} | {millimetres:.3f} | {code:.4f} |",
+            flush=True,
+        )
+    keys = ("percent_inter_ocular", "percent_face", "frames_per_second", "jitter_deg", "jitter_mm", "jitter_code")
+    medians = {key: float(np.nanmedian([r[key] for r in rows])) for key in keys}
+    total = sum(r["frames"] for r in rows) / sum(r["frames"] / r["frames_per_second"] for r in rows)
+    print(f"\nmedian over {len(rows)} clips: {medians}; frames/s over all frames: {total:.1f}")
+    write_json(
+        args.out,
+        {
+            **provenance(),
+            "extractor": "mediapipe 0.10.21 face_landmark_with_attention",
+            "clips": rows,
+            "median": medians,
+            "frames_per_second_overall": total,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Args))

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`reenact animate`: a photo gives a performance."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from reenact.app.arguments import (
+    CutsPolicy,
+    FaceIndex,
+    LostPolicy,
+    Verbose,
+    check_output,
+    check_performance,
+    flag,
+    parse_strengths,
+)
+from reenact.app.progress import ProgressLine
+
+
+@dataclass(frozen=True)
+class Animate:
+    """Make the person in a photo give the performance of somebody else, and write that as a video.
+
+    Example: reenact animate grandma.jpg talking -o grandma.mp4
+    """
+
+    photo: Positional[Annotated[Path, arg(metavar="PHOTO", help="The photo. If it shows several people, see --face.")]]
+    performance: Positional[
+        Annotated[
+            Path,
+            arg(
+                metavar="PERFORMANCE",
+                help="What to perform: a video, an image of a face, a .motion.safetensors file written by "
+                "`reenact track`, or the name of a bundled performance, such as talking (`reenact doctor` "
+                "lists them).",
+            ),
+        ]
+    ]
+    output: Annotated[
+        Path,
+        arg(
+            aliases=["-o"],
+            metavar="OUT.mp4",
+            help="The video to write. The performance's sound is carried over.",
+        ),
+    ]
+    mode: Annotated[
+        Literal["relative", "absolute"],
+        arg(
+            help="relative: starts from the photo's own expression and head pose and changes them as the "
+            "performer's change. absolute: takes on exactly the performer's expression and head pose."
+        ),
+    ] = "relative"
+    strength: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(
+            metavar="REGION=X",
+            help="Multiply the motion of one region: eyes, brows, mouth, jaw, gaze or head. 1 is as "
+            "performed, 0 is still. Repeat the option for several: --strength eyes=1.2 --strength head=0.5",
+        ),
+    ] = ()
+    face: FaceIndex = 0
+    size: Annotated[
+        int | None,
+        arg(
+            metavar="PX",
+            help="Longer side of the video in pixels.",
+            help_behavior_hint="(default: as large as the photo)",
+        ),
+    ] = None
+    crop: Annotated[bool, flag("Show only the head, in a square, instead of the whole photo.")] = False
+    compare: Annotated[bool, flag("Show photo, performance and result side by side.")] = False
+    lost: LostPolicy = "hold"
+    cuts: CutsPolicy = "each"
+    verbose: Verbose = False
+
+    def run(self) -> int:
+        """Write the video, say where it is, return the exit code. Raises BadArgument, InputError."""
+        from reenact.media.files import existing_file
+
+        existing_file(self.photo, "a photo")
+        check_performance(self.performance)
+        check_output(self.output, ".mp4", [self.photo, self.performance])
+        strengths = parse_strengths(self.strength)
+
+        from reenact.pipeline import AnimateOptions, animate
+
+        options = AnimateOptions(
+            mode=self.mode,
+            strength=strengths,
+            face=self.face,
+            size=self.size,
+            crop=self.crop,
+            compare=self.compare,
+            lost=self.lost,
+            cuts=self.cuts,
+        )
+        started = time.monotonic()
+        with ProgressLine(sys.stderr) as progress:
+            result = animate(self.photo, self.performance, self.output, options, progress=progress)
+        fps = float(result.fps)
+        print(
+            f"{result.path.absolute()}: {result.frames} frames, {result.frames / fps:.1f} s at "
+            f"{fps:g} frames per second, made in {time.monotonic() - started:.1f} s"
+        )
+        return 0

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several commands share: argument types, and the checks that need no heavy import."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+MOTION_SUFFIX = ".motion.safetensors"
+
+
+class BadArgument(ValueError):
+    """An argument that cannot be used. The message is one sentence for the user.
+
+    The rooms below say InputError; this one lives here because importing theirs loads what makes `--help`
+    slow, and what `doctor` must do without when it is missing.
+    """
+
+
+def flag(help: str, *aliases: str) -> object:
+    """Description of an option that is either given or not."""
+    return tyro.conf.arg(help=help, help_behavior_hint="", aliases=aliases)
+
+
+Verbose = Annotated[bool, flag("Say more, including what the libraries underneath say.", "-v")]
+FaceIndex = Annotated[int, tyro.conf.arg(metavar="N", help="Which face, counted from the largest, which is 0.")]
+LostPolicy = Annotated[
+    Literal["hold", "fail", "skip"],
+    tyro.conf.arg(help="Frames without a face: hold the expression over them, fail, or skip them."),
+]
+CutsPolicy = Annotated[
+    Literal["each", "first", "fail"],
+    tyro.conf.arg(help="A performance with cuts: fit each shot by itself, use only the first, or fail."),
+]
+
+
+def bundled_performances() -> list[str]:
+    """Names of the performances that come with the package, in alphabetical order."""
+    folder = Path(str(files("reenact"))) / "assets"
+    return sorted(path.name.removesuffix(MOTION_SUFFIX) for path in folder.rglob(f"*{MOTION_SUFFIX}"))
+
+
+def check_performance(performance: Path) -> None:
+    """Raise BadArgument unless `performance` is a file or the name of a bundled performance."""
+    names = bundled_performances()
+    if performance.is_file() or str(performance) in names:
+        return
+    raise BadArgument(f"performance {performance} is neither a file nor a bundled performance ({', '.join(names)})")
+
+
+def check_output(output: Path, suffix: str, inputs: Sequence[Path]) -> None:
+    """Raise BadArgument unless `output` can become a new file with this suffix and overwrites no input."""
+    if not output.name.endswith(suffix) or output.name == suffix:
+        raise BadArgument(f"output {output} must have a name that ends in {suffix}")
+    if output.is_dir():
+        raise BadArgument(f"output {output} is a folder; give the name of a file in it")
+    if not output.absolute().parent.is_dir():
+        raise BadArgument(f"the folder of output {output} does not exist")
+    for path in inputs:
+        if path.exists() and output.exists() and output.samefile(path):
+            raise BadArgument(f"output {output} is also an input; it would be overwritten")
+
+
+def parse_strengths(items: Sequence[str]) -> dict[str, float]:
+    """`["eyes=1.2", "head=0.5"]` as `{"eyes": 1.2, "head": 0.5}`.
+
+    Raises BadArgument, which names the item that is not REGION=X.
+    """
+    strengths: dict[str, float] = {}
+    for item in items:
+        region, equals, number = item.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = float("nan")
+        if not (region and equals and 0 <= value < float("inf")):
+            raise BadArgument(f"--strength {item} is not REGION=X with a number X >= 0, as in eyes=1.2")
+        strengths[region] = value
+    return strengths

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`reenact track`: the performance of a video, as a small file that can be performed again."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from reenact.app.arguments import (
+    MOTION_SUFFIX,
+    CutsPolicy,
+    FaceIndex,
+    LostPolicy,
+    Verbose,
+    check_output,
+)
+from reenact.app.progress import ProgressLine
+
+
+@dataclass(frozen=True)
+class Track:
+    """Follow a face through a video and write its performance: expression, jaw, gaze, head pose and camera.
+
+    Example: reenact track me.mp4 -o me.motion.safetensors
+    """
+
+    video: Positional[Annotated[Path, arg(metavar="VIDEO", help="The video, or image, of a face.")]]
+    output: Annotated[
+        Path,
+        arg(
+            aliases=["-o"],
+            metavar="NAME.motion.safetensors",
+            help="The file to write; `reenact animate` takes it as a performance.",
+        ),
+    ]
+    face: FaceIndex = 0
+    lost: LostPolicy = "hold"
+    cuts: CutsPolicy = "each"
+    verbose: Verbose = False
+
+    def run(self) -> int:
+        """Write the performance, say where it is, return the exit code. Raises BadArgument, InputError."""
+        from reenact.media.files import existing_file
+
+        existing_file(self.video, "a video")
+        check_output(self.output, MOTION_SUFFIX, [self.video])
+
+        from reenact.pipeline import TrackOptions, track
+
+        options = TrackOptions(face=self.face, lost=self.lost, cuts=self.cuts)
+        started = time.monotonic()
+        with ProgressLine(sys.stderr) as progress:
+            track(self.video, self.output, options, progress=progress)
+        print(f"{self.output.absolute()}: tracked in {time.monotonic() - started:.1f} s")
+        return 0

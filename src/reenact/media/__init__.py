@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures, video and sound in and out; cuts; crop and paste-back. The lowest room: it imports no other."""
+
+from .crop import SquareCrop, paste_back
+from .cuts import CutDetector
+from .errors import InputError
+from .image import read_image, write_image
+from .layout import side_by_side
+from .video import Frame, VideoInfo, probe, read_frames
+from .writer import VideoWriter
+
+__all__ = [
+    "CutDetector",
+    "Frame",
+    "InputError",
+    "SquareCrop",
+    "VideoInfo",
+    "VideoWriter",
+    "paste_back",
+    "probe",
+    "read_frames",
+    "read_image",
+    "side_by_side",
+    "write_image",
+]

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A video's true frame rate, as an exact fraction, from its timestamps."""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median_low
+
+MIN_FPS = Fraction(1)
+MAX_FPS = Fraction(240)
+DEFAULT_FPS = Fraction(25)
+_MANY = 8  # periods in a step, beyond which it is a pause
+
+_NTSC_RATES = [Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120)]
+_USUAL_RATES = [Fraction(n) for n in range(1, 241)] + _NTSC_RATES
+
+
+def frame_rate(times_s: Sequence[Fraction], tick_s: Fraction, declared: Iterable[Fraction | None]) -> Fraction:
+    """The rate of the constant grid that fits `times_s`, in frames per second, within 1..240.
+
+    Headers lie: an edit list makes the average rate wrong, a variable-rate recording declares 1000 fps or 0.
+    So the timestamps decide and the header is asked only where there are fewer than two of them. Dropped
+    frames and pauses do not lower the rate. Timestamps too coarse to tell (1 ms in Matroska, 10 ms in GIF)
+    or jittering (phones) give the nearest usual rate, if one is near.
+
+    Args:
+        times_s: presentation times in ascending order.
+        tick_s: the clock's resolution, to which the times were rounded.
+        declared: rates the container states, most trusted first; None or absurd ones are passed over.
+    """
+    steps = [later - earlier for earlier, later in pairwise(times_s) if later > earlier]
+    if not steps:
+        return next((rate for rate in declared if rate and MIN_FPS <= rate <= MAX_FPS), DEFAULT_FPS)
+
+    typical = median_low(steps)
+    regular = [step for step in steps if typical / 2 < step < typical * 3 / 2]
+    spread = max(regular) - min(regular)
+    period = sum(regular, Fraction(0)) / len(regular)
+    if period < 1 / MAX_FPS:  # bursts of almost equal timestamps: only their overall density means anything
+        rate = (len(steps) / sum(steps, Fraction(0))).limit_denominator(1001)
+    elif spread == 0 and tick_s * 100 <= period:
+        rate = 1 / period
+    else:
+        period, doubt = _refined(period, steps, tick_s)
+        if spread > 2 * tick_s:
+            doubt = max(doubt, period / 500)
+        nearest = min(_USUAL_RATES, key=lambda usual: abs(1 / usual - period))
+        rate = nearest if abs(1 / nearest - period) <= doubt else (1 / period).limit_denominator(1001)
+    return min(max(rate, MIN_FPS), MAX_FPS)
+
+
+def _refined(period: Fraction, steps: Sequence[Fraction], tick_s: Fraction) -> tuple[Fraction, Fraction]:
+    """The mean period over all steps that are whole multiples of `period`, and by how much it may be off.
+
+    In an unbroken run of steps the roundings cancel but for the first and the last.
+    """
+    counted = [(step, round(step / period)) for step in steps]
+    whole = [(step, n) for step, n in counted if 0 < n < _MANY and abs(step - n * period) < period / 4]
+    frames = sum(n for _, n in whole)
+    if frames == 0:
+        return period, tick_s
+    runs = 1 + len(steps) - len(whole)
+    return sum((step for step, _ in whole), Fraction(0)) / frames, runs * tick_s / frames

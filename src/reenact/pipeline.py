@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main path: photo, performance -> tracking -> transfer -> generator -> video.  Read it from the top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from reenact.generator.warp import WarpGenerator
+from reenact.heads.model import HeadModel
+from reenact.heads.open import open_head
+from reenact.heads.state import HeadState
+from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
+from reenact.rendering import normals_to_picture
+from reenact.tracking import (
+    CoarseTrack,
+    CutsPolicy,
+    LostPolicy,
+    Person,
+    find_face,
+    fit_frames,
+    fit_person,
+    load_motion,
+    save_motion,
+    track_image,
+    track_video,
+)
+from reenact.tracking.face_model import landmark_model
+from reenact.transfer.retarget import retarget
+
+Image = np.ndarray  # uint8 RGB [H, W, 3]
+Progress = Callable[[str, int, int | None], None]
+MOTION_SUFFIX = ".motion.safetensors"
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+WIDE_CROP, TIGHT_CROP = 1.75, 1.5  # sides of the worked-on square, in sides of the head's own box
+WORKING_PX = 512  # the head's geometry is computed at this size and its result carried to the photo's own
+
+
+def silent(stage: str, done: int, total: int | None) -> None:
+    """Progress for callers that want none."""
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """How a performance is followed."""
+
+    face: int = 0
+    """Which face, counted from the largest."""
+    lost: LostPolicy = "hold"
+    cuts: CutsPolicy = "each"
+
+
+@dataclass(frozen=True)
+class AnimateOptions:
+    """How a photo performs."""
+
+    mode: Literal["relative", "absolute"] = "relative"
+    strength: Mapping[str, float] = field(default_factory=dict)
+    face: int = 0
+    """Which face of the photo, counted from the largest."""
+    size: int | None = None
+    """Longer side of the output, px; None keeps the photo's own."""
+    crop: bool = False
+    compare: bool = False
+    lost: LostPolicy = "hold"
+    cuts: CutsPolicy = "each"
+
+
+@dataclass(frozen=True)
+class AnimateResult:
+    """What was written."""
+
+    path: Path
+    frames: int
+    fps: Fraction
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A photo whose person has been found and fitted."""
+
+    image: Image
+    person: Person
+    state: HeadState
+    crop: SquareCrop
+
+    @property
+    def face_size_m(self) -> float:
+        return landmark_model(self.person.rig).size
+
+
+def animate(
+    photo: Path, performance: Path, output: Path, options: AnimateOptions, progress: Progress = silent
+) -> AnimateResult:
+    """Write a video of the photographed person giving a performance.
+
+    performance: a video, an image, a motion file, or the name of a bundled performance.
+    Raises InputError for input that cannot be used; nothing is left behind then, nor on interruption.
+    """
+    model = open_head()
+    portrait = read_portrait(model, photo, options)
+    track = read_performance(model, performance, options, progress)
+    states = retarget(track, portrait.state, portrait.face_size_m, options.mode, options.strength)
+    drivers = performance_frames(performance, track) if options.compare else None
+    frames = painted(portrait, make_generator(portrait), states, options, drivers)
+    first = next(frames)
+    sound = performance if is_video(performance) and options.lost != "skip" else None
+    with VideoWriter(output, track.fps, first.shape[1], first.shape[0], audio_from=sound) as writer:
+        for done, frame in enumerate(chain([first], frames), start=1):
+            writer.write(frame)
+            progress("painting", done, len(states))
+    return AnimateResult(output, len(states), track.fps)
+
+
+def track(video: Path, output: Path, options: TrackOptions, progress: Progress = silent) -> CoarseTrack:
+    """Write the performance of a video or an image as a motion file."""
+    result = read_performance(open_head(), video, options, progress)
+    save_motion(result, output)
+    return result
+
+
+def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions) -> Portrait:
+    """Find and fit the person of a photo, which is first resized to the wanted size if all of it is wanted."""
+    image = read_image(photo)
+    if options.size is not None and not options.crop:
+        factor = options.size / max(image.shape[:2])
+        shape = (max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor)))
+        image = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
+    points = find_face(image, options.face, photo)[None]
+    person = fit_person(model, points, image.shape[1], image.shape[0])
+    fitted = fit_frames(person, points, np.zeros(0, bool))
+    state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
+    return Portrait(image, person, state, head_crop(image, person, state, options))
+
+
+def head_crop(image: Image, person: Person, state: HeadState, options: AnimateOptions) -> SquareCrop:
+    """The square of whole pixels that is worked on, around the fitted head.
+
+    If the square is the output, it is tight and, where the photo is large enough, inside the photo; if it is to be
+    put back it is wide, so that the motion can fade out, and may reach beyond the photo's edges.
+    """
+    posed = person.rig.neutral @ state.R_cam_head.T + state.t_cam_head
+    px = person.camera.focal_px * posed[:, :2] / posed[:, 2:] + (person.camera.cx, person.camera.cy)
+    low, high = px.min(axis=0), px.max(axis=0)
+    head = float((high - low).max())
+    size = np.asarray([image.shape[1], image.shape[0]])
+    side = round(WIDE_CROP * head)
+    if options.crop:
+        side = max(round(head), min(round(TIGHT_CROP * head), int(size.min())))
+    corner = np.round((low + high) / 2 - side / 2).astype(int)
+    if options.crop:
+        corner = np.where(side <= size, np.clip(corner, 0, np.maximum(size - side, 0)), corner)
+    output = options.size if options.crop and options.size else side
+    return SquareCrop(int(corner[0]), int(corner[1]), side, output)
+
+
+def read_performance(
+    model: HeadModel, performance: Path, options: TrackOptions | AnimateOptions, progress: Progress
+) -> CoarseTrack:
+    """The track of a video, an image, a motion file, or a bundled performance."""
+    if performance.name.endswith(MOTION_SUFFIX):
+        return load_motion(performance)
+    if not performance.exists() and (bundled := bundled_performance(str(performance))):
+        return load_motion(bundled)
+    face = options.face if isinstance(options, TrackOptions) else 0
+    if performance.suffix.lower() in IMAGE_SUFFIXES:
+        return track_image(model, performance, face=face)
+    return track_video(model, performance, face=face, lost=options.lost, cuts=options.cuts, progress=progress)
+
+
+def bundled_performance(name: str) -> Path | None:
+    """The motion file of a bundled performance, None if there is none of that name."""
+    path = Path(str(files("reenact"))) / "assets" / "performances" / f"{name}{MOTION_SUFFIX}"
+    return path if path.is_file() else None
+
+
+def is_video(performance: Path) -> bool:
+    """Whether the performance has pictures and perhaps sound of its own."""
+    image = performance.suffix.lower() in IMAGE_SUFFIXES
+    return performance.is_file() and not image and not performance.name.endswith(MOTION_SUFFIX)
+
+
+def make_generator(portrait: Portrait) -> WarpGenerator:
+    """The generator of a portrait, working on its crop."""
+    crop = portrait.crop
+    camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
+    pixels = crop.extract(portrait.image)
+    return WarpGenerator(pixels, portrait.person.rig, portrait.state, camera, size=WORKING_PX)
+
+
+def painted(
+    portrait: Portrait,
+    generator: WarpGenerator,
+    states: Sequence[HeadState],
+    options: AnimateOptions,
+    drivers: Iterator[Image] | None,
+) -> Iterator[Image]:
+    """The output pictures, one by one: nothing but the current one is held."""
+    photo = portrait.crop.extract(portrait.image) if options.crop else portrait.image
+    for state in states:
+        head = generator.render(state)
+        frame = head if options.crop else paste_back(portrait.image, head, portrait.crop)
+        if options.compare:
+            # A performance without pictures of its own is shown as the head that drives the photo.
+            driver = next(drivers) if drivers is not None else normals_to_picture(generator.maps(state).normals[0])
+            frame = side_by_side([photo, driver, frame], frame.shape[0])
+        yield frame
+
+
+def performance_frames(performance: Path, track: CoarseTrack) -> Iterator[Image] | None:
+    """The performance's own pictures, as many as the track has frames; None if it has none."""
+    if not is_video(performance):
+        return None
+    wanted = set(track.frame.tolist())
+    return (frame.image for frame in read_frames(probe(performance)) if frame.index in wanted)

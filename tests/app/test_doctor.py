@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`reenact doctor` finds what is there and names the remedy for what is not."""
+
+import sys
+
+import pytest
+
+from reenact.app import checks
+from reenact.app.checks import Check
+from reenact.app.doctor import GROUPS, Doctor
+
+
+def test_every_missing_thing_has_a_remedy_and_something_found() -> None:
+    for group in GROUPS:
+        for check in group():
+            assert check.found, check.name
+            assert check.ok or check.remedy, check.name
+
+
+def test_core_of_this_installation_is_sound() -> None:
+    groups = (checks.python, checks.packages, checks.single_opencv, checks.landmark_models, checks.encoders)
+    found = [check for group in groups for check in group()]
+    assert [check.name for check in found if not check.ok] == []
+    assert {"torch", "mediapipe", "libx264", "aac", "face models"} <= {check.name for check in found}
+
+
+def test_package_that_is_absent_is_missing_with_its_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    check = next(check for check in checks.packages() if check.name == "safetensors")
+    assert check.failed
+    assert "pip install" in check.remedy
+    assert "safetensors" in check.remedy
+
+
+def test_python_outside_the_range_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
+    assert next(checks.python()).failed
+
+
+@pytest.mark.parametrize(
+    ("check", "code", "words"),
+    [
+        (Check("a", True, "1.0"), 0, "Ready"),
+        (Check("a", False, "no module", "pip install a"), 1, "-> pip install a"),
+        (Check("a", False, "no module", "pip install a", needed=False), 0, "not used"),
+    ],
+)
+def test_exit_code_follows_what_is_needed(
+    check: Check, code: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("reenact.app.doctor.GROUPS", (lambda: iter([check]),))
+    assert Doctor().run() == code
+    assert words in capsys.readouterr().out

@@ -49,6 +49,7 @@ def make_clip(
     sound_seconds: float | None = None,
     codec: str = "libx264",
     pixel_aspect: Fraction | None = None,
+    title: str = "",
 ) -> None:
     """Write frame numbered(i) at time pts[i] * tick; `sound` is an audio encoder for noise from time 0 on."""
     gif = codec == "gif"
@@ -56,6 +57,7 @@ def make_clip(
         rate = Fraction(len(pts) - 1, pts[-1] - pts[0]) / tick if len(pts) > 1 else Fraction(25)
         video = container.add_stream(codec, rate=rate.limit_denominator(1001))
         assert isinstance(video, av.VideoStream)
+        container.metadata["title"] = title
         video.width, video.height = WIDTH, HEIGHT
         video.pix_fmt = "rgb8" if gif else "yuv420p"
         video.time_base = video.codec_context.time_base = tick

@@ -165,3 +165,31 @@ def test_broken_sound_costs_no_picture(tmp_path: Path, caplog: pytest.LogCapture
     assert "damaged sound skipped" in caplog.text
     assert len(list(read_frames(target))) == 50
     assert lengths(target)[1] == pytest.approx(2, abs=0.03)
+
+
+def test_damage_in_copied_sound_stays_where_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source, target = tmp_path / "in.ts", tmp_path / "out.mp4"
+    make_clip(source, range(50), Fraction(1, 25), sound="aac")
+    rewrite(source, target)
+    whole = sound_packets(target)
+    data = bytearray(source.read_bytes())
+    data[data.index(sound_packets(source)[20][:20])] = 0  # its transport header is none any more
+    source.write_bytes(data)
+    with caplog.at_level(logging.WARNING):
+        rewrite(source, target)
+    assert "damaged sound skipped" in caplog.text
+    copied = sound_packets(target)
+    assert copied[:20] == whole[:20] and copied[-60:] == whole[-60:]
+    assert len(list(read_frames(target))) == 50
+
+
+def test_sound_that_lost_its_header_is_encoded_anew(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mp4"
+    make_clip(source, range(50), Fraction(1, 25), sound="flac")
+    data = bytearray(source.read_bytes())
+    private = data.rindex(b"\x63\xa2", 0, data.index(b"fLaC"))  # Matroska's CodecPrivate
+    data[private + 1] = 0xA3
+    source.write_bytes(data)
+    rewrite(source, target)
+    assert len(list(read_frames(target))) == 50
+    assert lag_s(target, RATE_HZ, 0.0) == pytest.approx(0, abs=0.001)

@@ -210,3 +210,13 @@ def test_odd_names_are_names(tmp_path: Path) -> None:
     make_clip(tmp_path / "a.mp4", range(3), Fraction(1, 25))
     (tmp_path / "a.mp4").rename(clip)
     assert numbers(clip) == [0, 1, 2]
+
+
+def test_titles_in_another_encoding_do_no_harm(tmp_path: Path) -> None:
+    clip = tmp_path / "a.mkv"
+    make_clip(clip, range(3), Fraction(1, 25), title="éé café")
+    data = clip.read_bytes()
+    title = "éé café".encode()
+    assert title in data
+    clip.write_bytes(data.replace(title, "éé café".encode("latin-1").ljust(len(title))))
+    assert numbers(clip) == [0, 1, 2]

@@ -13,12 +13,15 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.error import ArgumentError, InvalidDataError
 from av.packet import Packet
 
 log = logging.getLogger(__name__)
 
 # FFmpeg's names of the codecs that players expect in an MP4.
 COPYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
+# Of these, the container's trailer repeats the codec's header, which a damaged source may lack.
+_NEED_HEADER = frozenset({"opus", "flac", "alac"})
 # How much earlier sound a decoder may need: 80 ms for Opus, two packets for AAC.
 _LEAD_S = Fraction(1, 10)
 _AAC_RATES_HZ = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
@@ -51,7 +54,8 @@ def carry_sound(source: InputContainer, output: OutputContainer, start_s: Fracti
             continue
         # The codec's own name ("opus"), whichever decoder ("libopus") happens to be chosen for it.
         name = stream.codec_context.codec.canonical_name
-        if copy and name in COPYABLE:
+        headless = name in _NEED_HEADER and not stream.codec_context.extradata
+        if copy and name in COPYABLE and not headless:
             return _Copied(source, stream, output, start_s)
         log.warning("%s: its sound (%s) is no copy but encoded anew as AAC, with loss", path, name)
         return _Encoded(source, stream, output, start_s)
@@ -86,7 +90,10 @@ class _Copied:
 
     def _flush(self) -> None:
         if self._held is not None:
-            self._output.mux(self._held)
+            try:
+                self._output.mux(self._held)
+            except (ArgumentError, InvalidDataError) as error:
+                log.warning("damaged sound skipped (%s)", error)
             self._held = None
 
     def _shifted(self, source: InputContainer, stream: AudioStream, start_s: Fraction) -> Iterator[Packet]:

@@ -107,9 +107,12 @@ def read_frames(source: Path | str | VideoInfo) -> Iterator[Frame]:
 
 def open_media(path: Path, wanted: str) -> InputContainer:
     """Open any media file for reading; InputError if it is none. `wanted` is as in existing_file."""
+    url = f"file:{path}"  # else a colon in the name is taken for a protocol
     try:
-        # "file:" keeps a colon in the name from being taken for a protocol.
-        return av.open(f"file:{path}", mode="r", metadata_errors="replace")
+        return av.open(url, mode="r")
+    except UnicodeDecodeError:
+        # Titles and such from older programs; latin-1 accepts any byte.
+        return av.open(url, mode="r", metadata_encoding="latin-1")
     except (av.FFmpegError, ValueError) as error:
         raise InputError(f"{path} cannot be read, or is cut off or damaged; {wanted} is wanted.") from error
 

@@ -2,7 +2,8 @@
 """Video out: H.264 in MP4 at an exact rational rate, with the sound of another file, whole or not at all."""
 
 import logging
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import TracebackType
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.error import InvalidDataError
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from .audio import SoundTrack, carry_sound
@@ -48,7 +50,8 @@ class VideoWriter:
         crf: x264 quality, 0 (lossless) to 51; 17 is visually transparent.
 
     Raises:
-        InputError: `path` is not .mp4 or its folder is missing; `audio_from` is not a video.
+        InputError: `path` is not .mp4 or its folder is missing; `audio_from` is not a video or its sound is
+            damaged beyond copying.
         ValueError: fps or size not positive, an image of another size, no image at all.
     """
 
@@ -103,7 +106,8 @@ class VideoWriter:
         )
         frame.pts = self._frames
         frame.time_base = 1 / self._fps
-        self._container.mux(self._pictures.encode(frame))
+        with self._blaming_the_sound():
+            self._container.mux(self._pictures.encode(frame))
         self._frames += 1
         if self._sound is not None:
             self._sound.advance(self._frames / self._fps)
@@ -120,10 +124,23 @@ class VideoWriter:
     def _finish(self) -> None:
         if self._frames == 0:
             raise ValueError(f"no frame was written to {self._path}")
-        self._container.mux(self._pictures.encode(None))
-        if self._sound is not None:
-            self._sound.finish(self._frames / self._fps)
-        self._container.close()
+        with self._blaming_the_sound():
+            self._container.mux(self._pictures.encode(None))
+            if self._sound is not None:
+                self._sound.finish(self._frames / self._fps)
+            self._container.close()
+
+    @contextmanager
+    def _blaming_the_sound(self) -> Iterator[None]:
+        """The pictures are whole: if the container finds damage, it is in copied sound, perhaps queued before."""
+        try:
+            yield
+        except InvalidDataError as error:
+            if self._audio_from is None:
+                raise
+            raise InputError(
+                f"{self._audio_from} has damaged sound that cannot be copied; a video with whole sound is wanted."
+            ) from error
 
     def _open(self, partial: Path, stack: ExitStack, *, copy_sound: bool) -> None:
         """Open the container and its streams, write the header; av.FFmpegError if MP4 refuses a stream."""

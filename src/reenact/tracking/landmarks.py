@@ -18,6 +18,8 @@ Points = NDArray[np.float32]
 _ROI_OF_FACE = 2.4  # side of the square searched around a face, in heights of the face
 _MAX_ROI_PX = 640  # larger regions are shrunk: the landmark network sees 192 px anyway
 _MIN_ROI_PX = 256
+_SURE = 0.87  # a face this sure as the picture stands needs no turning
+_UPRIGHT_BONUS = 0.03
 
 
 @dataclass(frozen=True)
@@ -77,53 +79,77 @@ def _points(result: Any, roi: Roi) -> Points | None:
     return raw * np.float32(roi.side) + np.asarray([roi.x0, roi.y0], np.float32)
 
 
-def detect_boxes(image: Image) -> list[tuple[float, float, float, float]]:
-    """Face boxes (x0, y0, x1, y1) px, largest first, by the short- and the full-range detector together."""
+@dataclass(frozen=True)
+class Box:
+    """A detected face, px."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    score: float
+
+    @property
+    def side(self) -> float:
+        return max(self.x1 - self.x0, self.y1 - self.y0)
+
+    def overlap(self, other: Box) -> float:
+        """Intersection over union."""
+        width = min(self.x1, other.x1) - max(self.x0, other.x0)
+        height = min(self.y1, other.y1) - max(self.y0, other.y0)
+        common = max(width, 0) * max(height, 0)
+        area = (self.x1 - self.x0) * (self.y1 - self.y0) + (other.x1 - other.x0) * (other.y1 - other.y0) - common
+        return common / max(area, 1e-9)
+
+
+def detect_boxes(image: Image) -> list[Box]:
+    """Upright faces, largest first, by the short- and the full-range detector together."""
     from mediapipe.python.solutions.face_detection import FaceDetection
 
     h, w = image.shape[:2]
     factor = min(1.0, 1280 / max(h, w))
-    small = cv2.resize(image, (round(w * factor), round(h * factor)), interpolation=cv2.INTER_AREA)
-    boxes: list[tuple[float, float, float, float]] = []
+    small = cv2.resize(image, (max(1, round(w * factor)), max(1, round(h * factor))), interpolation=cv2.INTER_AREA)
+    boxes: list[Box] = []
     for selection in (0, 1):
         with FaceDetection(model_selection=selection, min_detection_confidence=0.5) as detector:
             result: Any = detector.process(np.asarray(small, np.uint8))
             for found in result.detections or []:
                 box = found.location_data.relative_bounding_box
                 x0, y0 = box.xmin * w, box.ymin * h
-                boxes.append((x0, y0, x0 + box.width * w, y0 + box.height * h))
-    boxes.sort(key=lambda b: -(b[2] - b[0]) * (b[3] - b[1]))
-    kept: list[tuple[float, float, float, float]] = []
+                boxes.append(Box(x0, y0, x0 + box.width * w, y0 + box.height * h, float(found.score[0])))
+    boxes.sort(key=lambda b: -b.side)
+    kept: list[Box] = []
     for box in boxes:
-        if all(_overlap(box, other) < 0.3 for other in kept):
+        if all(box.overlap(other) < 0.3 for other in kept):
             kept.append(box)
     return kept
 
 
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    common = max(width, 0) * max(height, 0)
-    area = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common
-    return common / max(area, 1e-9)
-
-
 def detect_faces(image: Image) -> list[Points]:
-    """Landmarks [478, 2] px of every face of a picture, largest first; sideways and upside-down faces included."""
+    """Landmarks [478, 2] px of every face of a picture, largest first; sideways and upside-down faces included.
+
+    The picture is looked at the way up in which its surest face is surest: the networks do find a face that lies on
+    its side or stands on its head, but then put an upright one over it.
+    """
+    best: tuple[float, int, list[Box]] = (0.0, 0, [])
     for quarter in range(4):
-        turned = np.ascontiguousarray(np.rot90(image, quarter))
-        faces = _upright_faces(turned)
-        if faces:
-            return [_turn_back(p, quarter, image.shape[1], image.shape[0]) for p in faces]
-    return []
+        boxes = detect_boxes(np.ascontiguousarray(np.rot90(image, quarter)))
+        score = max((b.score for b in boxes), default=0.0) + (_UPRIGHT_BONUS if quarter == 0 else 0.0)
+        if boxes and score > best[0]:
+            best = (score, quarter, boxes)
+        if quarter == 0 and score > _SURE:
+            break
+    _, quarter, boxes = best
+    faces = _faces_in(np.ascontiguousarray(np.rot90(image, quarter)), boxes)
+    return [_turn_back(p, quarter, image.shape[1], image.shape[0]) for p in faces]
 
 
-def _upright_faces(image: Image) -> list[Points]:
+def _faces_in(image: Image, boxes: list[Box]) -> list[Points]:
     faces: list[Points] = []
     with _mesh(video=False) as mesh:
-        for box in detect_boxes(image):
-            side = 2.0 * max(box[2] - box[0], box[3] - box[1])
-            roi = Roi(round((box[0] + box[2] - side) / 2), round((box[1] + box[3] - side) / 2), round(side))
+        for box in boxes:
+            side = 2.0 * box.side
+            roi = Roi(round((box.x0 + box.x1 - side) / 2), round((box.y0 + box.y1 - side) / 2), round(side))
             points = None
             for _ in range(2):  # the second look is centred on what the first one found
                 points = _points(mesh.process(roi.extract(image)), roi)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding faces: number, order, orientation, and following one through frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reenact.media import InputError, read_image
+from reenact.tracking.landmarks import Roi, VideoLandmarks, detect_faces
+from reenact.tracking.scheme import eye_openness
+from reenact.tracking.track import find_face
+
+PHOTO = read_image(Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg")
+
+
+def test_one_face_is_found_where_it_is() -> None:
+    (points,) = detect_faces(PHOTO)
+    assert points.shape == (478, 2)
+    assert 170 < points[:, 0].mean() < 270 and 60 < points[:, 1].mean() < 180
+    left, right = eye_openness(points[None])[0]
+    assert left > 0.15 and right > 0.15
+
+
+@pytest.mark.parametrize("quarter", [1, 2, 3])
+def test_a_turned_picture_gives_turned_landmarks(quarter: int) -> None:
+    (upright,) = detect_faces(PHOTO)
+    (found,) = detect_faces(np.ascontiguousarray(np.rot90(PHOTO, quarter)))
+    side = PHOTO.shape[0]
+    x, y = upright[:, 0], upright[:, 1]
+    wanted = {1: (y, side - x), 2: (side - x, side - y), 3: (side - y, x)}[quarter]
+    # a sideways face may be found as it is, by a detector that is less sure of it
+    assert np.median(np.linalg.norm(found - np.stack(wanted, axis=1), axis=1)) < 4
+
+
+def test_several_faces_are_numbered_from_the_largest() -> None:
+    small = cv2.resize(PHOTO, (358, 358), interpolation=cv2.INTER_AREA)
+    both = np.full((512, 1024, 3), 128, np.uint8)
+    both[:, 512:], both[:358, 100:458] = PHOTO, small
+    faces = detect_faces(both)
+    assert len(faces) == 2
+    assert np.ptp(faces[0][:, 1]) > 1.3 * np.ptp(faces[1][:, 1]) and faces[0][:, 0].mean() > 512
+    np.testing.assert_allclose(find_face(both, 1, "two.png"), faces[1], atol=2)
+    with pytest.raises(InputError, match=r"two.png: 2 face\(s\).*--face from 0 to 1, got 2"):
+        find_face(both, 2, "two.png")
+
+
+def test_no_face_is_said_in_one_sentence() -> None:
+    with pytest.raises(InputError, match="grass.png: no face was found"):
+        find_face(np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8), 0, "grass.png")
+
+
+def test_a_moving_face_is_followed_and_one_that_leaves_is_given_up() -> None:
+    wide = np.pad(PHOTO, ((0, 0), (0, 200), (0, 0)), mode="edge")
+    with VideoLandmarks() as follow:
+        seen = [follow(np.roll(wide, 12 * i, axis=1)) for i in range(8)]
+        assert follow(np.full_like(wide, 90)) is None
+    centres = [p[:, 0].mean() for p in seen if p is not None]
+    assert len(centres) == 8
+    np.testing.assert_allclose(np.diff(centres), 12, atol=3)
+
+
+def test_the_searched_square_maps_points_exactly() -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    image[100:104, 150:154] = 255
+    for roi in (Roi(50, 20, 150), Roi(-40, -30, 300)):
+        crop = roi.extract(image)
+        ys, xs = np.nonzero(crop[..., 0] > 127)
+        factor = roi.side / crop.shape[0]
+        assert abs((xs.mean() + 0.5) * factor + roi.x0 - 152) < 1
+        assert abs((ys.mean() + 0.5) * factor + roi.y0 - 102) < 1

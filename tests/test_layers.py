@@ -42,9 +42,7 @@ def imported_modules(source: str, package: str) -> Iterator[tuple[int, str]]:
             for alias in node.names:
                 yield node.lineno, alias.name
         elif isinstance(node, ast.ImportFrom):
-            base = (
-                ".".join(package.split(".")[: len(package.split(".")) + 1 - node.level]) if node.level else ""
-            )
+            base = ".".join(package.split(".")[: len(package.split(".")) + 1 - node.level]) if node.level else ""
             start = ".".join(part for part in (base, node.module) if part)
             for alias in node.names:
                 yield node.lineno, f"{start}.{alias.name}"

@@ -25,9 +25,7 @@ def test_every_source_file_names_its_licence_at_the_top() -> None:
 
 
 def test_no_source_file_is_long() -> None:
-    lengths = {
-        str(path.relative_to(REPOSITORY)): len(path.read_text("utf-8").splitlines()) for path in SOURCES
-    }
+    lengths = {str(path.relative_to(REPOSITORY)): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
     assert {name: length for name, length in lengths.items() if length > 350} == {}
 
 
@@ -55,9 +53,7 @@ def test_no_pickles() -> None:
 
 
 def test_one_version_everywhere() -> None:
-    released = re.search(
-        r"^## (\S+)", (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    released = re.search(r"^## (\S+)", (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert released is not None
     assert released[1] == reenact.__version__
     project = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
@@ -70,9 +66,7 @@ def test_every_dependency_is_pinned_in_the_constraints() -> None:
     project = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     start, end = project.index("dependencies = ["), project.index("[project.scripts]")
     wanted = set(re.findall(r'"([A-Za-z][\w-]*)(?:\[\w+\])?[<>=]=', project[start:end]))
-    pinned = set(
-        re.findall(r"^([A-Za-z][\w-]*)==", (REPOSITORY / "constraints.txt").read_text("utf-8"), re.MULTILINE)
-    )
+    pinned = set(re.findall(r"^([A-Za-z][\w-]*)==", (REPOSITORY / "constraints.txt").read_text("utf-8"), re.MULTILINE))
     assert len(wanted) > 10
     assert wanted <= pinned
 

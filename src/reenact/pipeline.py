@@ -34,7 +34,7 @@ from reenact.tracking import (
     track_video,
 )
 from reenact.tracking.face_model import landmark_model
-from reenact.transfer.retarget import retarget
+from reenact.transfer.retarget import Receiver, retarget
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 Progress = Callable[[str, int, int | None], None]
@@ -56,6 +56,8 @@ class TrackOptions:
     """Which face, counted from the largest."""
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
+    landmarker: Path | None = None
+    """A FaceLandmarker .task file to use in place of the bundled landmark network."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class AnimateOptions:
     compare: bool = False
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
+    landmarker: Path | None = None
+    """A FaceLandmarker .task file to use in place of the bundled landmark network."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,8 @@ class Portrait:
     crop: SquareCrop
 
     @property
-    def face_size_m(self) -> float:
-        return landmark_model(self.person.rig).size
+    def receiver(self) -> Receiver:
+        return Receiver(self.person.rig, self.state, landmark_model(self.person.rig).size)
 
 
 def animate(
@@ -108,7 +112,7 @@ def animate(
     model = open_head()
     portrait = read_portrait(model, photo, options)
     track = read_performance(model, performance, options, progress)
-    states = retarget(track, portrait.state, portrait.face_size_m, options.mode, options.strength)
+    states = retarget(model, track, portrait.receiver, options.mode, options.strength)
     drivers = performance_frames(performance, track) if options.compare else None
     frames = painted(portrait, make_generator(portrait), states, options, drivers)
     first = next(frames)
@@ -134,7 +138,7 @@ def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions) -> Por
         factor = options.size / max(image.shape[:2])
         shape = (max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor)))
         image = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
-    points = find_face(image, options.face, photo)[None]
+    points = find_face(image, options.face, photo, options.landmarker)[None]
     person = fit_person(model, points, image.shape[1], image.shape[0])
     fitted = fit_frames(person, points, np.zeros(0, bool))
     state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
@@ -172,8 +176,10 @@ def read_performance(
         return load_motion(bundled)
     face = options.face if isinstance(options, TrackOptions) else 0
     if performance.suffix.lower() in IMAGE_SUFFIXES:
-        return track_image(model, performance, face=face)
-    return track_video(model, performance, face=face, lost=options.lost, cuts=options.cuts, progress=progress)
+        return track_image(model, performance, face=face, task=options.landmarker)
+    return track_video(
+        model, performance, face=face, lost=options.lost, cuts=options.cuts, task=options.landmarker, progress=progress
+    )
 
 
 def bundled_performance(name: str) -> Path | None:

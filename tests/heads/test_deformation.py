@@ -50,9 +50,7 @@ def head() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     neutral, faces = np.asarray(whole.vertices), np.asarray(whole.faces)
     offsets = smooth_offsets(neutral, 4, 0.02)
     body = neutral[-8:] - neutral[-8:].mean(axis=0)
-    for action, turn in enumerate(
-        Rotation.from_rotvec(np.linspace([0, 0, 0.1], [0.5, -0.4, 0.2], 4)).as_matrix()
-    ):
+    for action, turn in enumerate(Rotation.from_rotvec(np.linspace([0, 0, 0.1], [0.5, -0.4, 0.2], 4)).as_matrix()):
         offsets[action, -8:] = body @ turn.T - body + [0.001 * action, 0.02, -0.01]
     return neutral, faces, (offsets == 0).all(axis=(0, 2)), offsets
 
@@ -100,9 +98,7 @@ def test_place_of_either_head_does_not_matter(head) -> None:
     neutral, faces, anchors, offsets = head
     target, pairs = warped(neutral), pairs_near_pole(neutral)
     plain = build(head, target, contact_pairs=pairs).transfer(offsets)
-    moved = build(
-        (neutral - 0.5, faces, anchors, offsets), target + np.array([1, -2, 3]), contact_pairs=pairs
-    )
+    moved = build((neutral - 0.5, faces, anchors, offsets), target + np.array([1, -2, 3]), contact_pairs=pairs)
     np.testing.assert_allclose(moved.transfer(offsets), plain, atol=1e-11)
 
 

@@ -73,9 +73,7 @@ def test_a_wink_shuts_its_own_eye_only(seed: int, side: str, other: str) -> None
 def test_jaw_opens_downwards_and_takes_teeth_and_tongue_along() -> None:
     rig = personal_rig(HEAD, someone(2))
     drop = (rig.neutral - act(rig, jawOpen=1.0))[:, 1]
-    lower, upper, tongue = (
-        drop[TOP.region_vertices(*region_ids(r))] for r in ("teeth_lower", "teeth_upper", "tongue")
-    )
+    lower, upper, tongue = (drop[TOP.region_vertices(*region_ids(r))] for r in ("teeth_lower", "teeth_upper", "tongue"))
     assert lower.min() > 0.005 and np.abs(upper).max() < 1e-6 and tongue.mean() > 0.003
     assert gap_mm(act(rig, jawOpen=1.0), TOP.lip_contacts).max() > 15
 

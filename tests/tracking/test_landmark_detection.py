@@ -44,12 +44,12 @@ def test_several_faces_are_numbered_from_the_largest() -> None:
     assert len(faces) == 2
     assert np.ptp(faces[0][:, 1]) > 1.3 * np.ptp(faces[1][:, 1]) and faces[0][:, 0].mean() > 512
     np.testing.assert_allclose(find_face(both, 1, "two.png"), faces[1], atol=2)
-    with pytest.raises(InputError, match=r"two.png: 2 face\(s\).*--face from 0 to 1, got 2"):
+    with pytest.raises(InputError, match=r"two\.png: 2 face\(s\).*--face from 0 to 1, got 2"):
         find_face(both, 2, "two.png")
 
 
 def test_no_face_is_said_in_one_sentence() -> None:
-    with pytest.raises(InputError, match="grass.png: no face was found"):
+    with pytest.raises(InputError, match=r"grass\.png: no face was found"):
         find_face(np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8), 0, "grass.png")
 
 
@@ -72,3 +72,23 @@ def test_the_searched_square_maps_points_exactly() -> None:
         factor = roi.side / crop.shape[0]
         assert abs((xs.mean() + 0.5) * factor + roi.x0 - 152) < 1
         assert abs((ys.mean() + 0.5) * factor + roi.y0 - 102) < 1
+
+
+TASK = Path(__file__).parents[3] / "shared" / "models" / "face_landmarker.task"
+
+
+@pytest.mark.skipif(not TASK.exists(), reason="needs ../shared/models/face_landmarker.task")
+def test_a_task_file_of_the_users_sees_the_same_face() -> None:
+    (bundled,), (given,) = detect_faces(PHOTO), detect_faces(PHOTO, TASK)
+    assert np.median(np.linalg.norm(bundled - given, axis=1)) < 0.03 * np.ptp(bundled[:, 1])
+    with VideoLandmarks(task=TASK) as follow:
+        assert all(follow(PHOTO) is not None for _ in range(3))
+
+
+def test_what_is_no_task_file_is_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.task"
+    wrong.write_bytes(b"not a bundle")
+    with pytest.raises(InputError, match=r"wrong\.task.*FaceLandmarker"):
+        detect_faces(PHOTO, wrong)
+    with pytest.raises(InputError, match=r"none\.task does not exist"):
+        detect_faces(PHOTO, tmp_path / "none.task")

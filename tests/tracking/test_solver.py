@@ -45,9 +45,7 @@ def performance(frames: int, seed: int) -> FrameParameters:
     gaze = np.zeros((frames, 2, 2), np.float32)
     gaze[:, :, 0] = 0.15 * np.sin(2 * t)[:, None]
     place = np.asarray([0, 0.02, 0.75]) + 0.02 * np.stack([np.sin(t), np.cos(t), np.sin(2 * t)], axis=1)
-    return FrameParameters(
-        *(torch.from_numpy(x.astype(np.float32)) for x in (rotation, place, expression, gaze))
-    )
+    return FrameParameters(*(torch.from_numpy(x.astype(np.float32)) for x in (rotation, place, expression, gaze)))
 
 
 def seen(identity: np.ndarray, act: FrameParameters, noise_px: float = 0.0) -> np.ndarray:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from reenact.heads import arkit
-from reenact.media.errors import InputError
 from reenact.heads.arkit import CODE_BOUND
+from reenact.media.errors import InputError
 from reenact.transfer.motion_modes import (
     GAZE_BOUND,
     STRENGTHS,
@@ -17,6 +17,7 @@ from reenact.transfer.motion_modes import (
     expression_motion,
     gaze_motion,
     gaze_rest_of,
+    lower_bounds,
     remap_relative,
     rest_of,
 )
@@ -51,13 +52,17 @@ def performance(frames: int = 200) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(clip + 0.01 * rng.normal(size=clip.shape), 0, 1), rest
 
 
-@given(unit, unit)
-def test_relative_fixed_points(rest: np.ndarray, photo: np.ndarray) -> None:
-    out = remap_relative(np.stack([np.ones(52), np.full(52, CODE_BOUND), np.zeros(52)]), rest, photo)
-    np.testing.assert_allclose(out[0], 1.0, atol=1e-12)
-    np.testing.assert_allclose(out[1], CODE_BOUND, atol=1e-12)
-    kept = NOT_CLOSE & (photo <= 2 * rest) & (rest <= 0.5)
-    np.testing.assert_allclose(out[2][kept], 0.0, atol=1e-12)
+SEALS = np.isin(arkit.ACTIONS, ["eyeBlinkLeft", "eyeBlinkRight", "jawOpen", "mouthClose", "tongueOut"])
+GAZE = arkit.region_mask("gaze")
+
+
+@given(rests, unit)
+def test_a_full_action_is_full_and_a_seal_seals(rest: np.ndarray, photo: np.ndarray) -> None:
+    out = remap_relative(np.stack([np.ones(52), np.zeros(52)]), rest, photo)
+    assert (out[0][NOT_CLOSE] >= 1.0 - 1e-12).all()
+    np.testing.assert_allclose(out[0][[BLINK, BLINK + 1]], 1.0, atol=1e-12)
+    kept = NOT_CLOSE & SEALS & (photo <= 2 * rest)
+    np.testing.assert_allclose(out[1][kept], 0.0, atol=1e-12)
 
 
 @given(rests, unit)
@@ -65,24 +70,31 @@ def test_a_resting_performer_leaves_the_photo_as_it_is(rest: np.ndarray, photo: 
     np.testing.assert_allclose(remap_relative(rest[None], rest, photo)[0], photo, atol=1e-12)
 
 
-@given(clips, unit)
+@given(clips, rests)
 def test_same_rest_is_the_identity(driver: np.ndarray, rest: np.ndarray) -> None:
     np.testing.assert_allclose(remap_relative(driver, rest, rest), driver, atol=1e-9)
 
 
-@given(unit, unit)
+@given(rests, arrays(np.float64, 52, elements=st.floats(0, 0.3)))
+def test_what_does_not_seal_moves_as_far_as_the_performer_on_either_side_of_rest(rest, photo) -> None:
+    step = np.minimum(0.3, rest)
+    up, down = remap_relative(np.stack([rest + 0.2, rest - step]), rest, photo)
+    free = ~SEALS & ~GAZE
+    assert (up - photo >= 0.2 - 1e-9)[free].all()
+    np.testing.assert_allclose((photo - down)[free], step[free], atol=1e-9)
+
+
+@given(rests, unit)
 def test_relative_is_monotone_bounded_and_of_limited_slope(rest: np.ndarray, photo: np.ndarray) -> None:
     steps = np.linspace(0, CODE_BOUND, 61)
     out = remap_relative(np.tile(steps[:, None], (1, 52)), rest, photo)
     slope = np.diff(out, axis=0)[:, NOT_CLOSE] / np.diff(steps)[:, None]
     assert slope.min() > -1e-9 and slope.max() < 2 + 1e-9
-    assert out.min() >= 0 and out.max() <= CODE_BOUND
+    assert (out >= lower_bounds()).all() and (out <= arkit.action_bounds()).all()
 
 
 @given(clips, rests, unit)
-def test_lips_are_not_pushed_through_one_another(
-    driver: np.ndarray, rest: np.ndarray, photo: np.ndarray
-) -> None:
+def test_lips_are_not_pushed_through_one_another(driver: np.ndarray, rest: np.ndarray, photo: np.ndarray) -> None:
     out = remap_relative(driver, rest, photo)
     lead = np.maximum(driver[:, CLOSE] - driver[:, JAW], photo[CLOSE] - photo[JAW])
     assert (out[:, CLOSE] - out[:, JAW] <= np.maximum(lead, 0) + 1e-12).all()
@@ -106,7 +118,7 @@ def test_strength_none_and_full_are_exact(driver, rest, photo, mode) -> None:
 @given(clips, rests, unit, st.floats(0, 3))
 def test_any_strength_stays_in_bounds(driver, rest, photo, strength) -> None:
     out = expression_motion("relative", driver, rest, photo, everywhere(strength))
-    assert out.min() >= 0 and (out <= arkit.action_bounds()).all()
+    assert (out >= lower_bounds()).all() and (out <= arkit.action_bounds()).all()
 
 
 @pytest.mark.parametrize("region", arkit.REGIONS)

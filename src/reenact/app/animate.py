@@ -12,6 +12,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from reenact.app.arguments import (
     CutsPolicy,
     FaceIndex,
+    Landmarker,
     LostPolicy,
     Verbose,
     check_output,
@@ -77,6 +78,7 @@ class Animate:
     compare: Annotated[bool, flag("Show photo, performance and result side by side.")] = False
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
+    landmarker: Landmarker = None
     verbose: Verbose = False
 
     def run(self) -> int:
@@ -99,6 +101,7 @@ class Animate:
             compare=self.compare,
             lost=self.lost,
             cuts=self.cuts,
+            landmarker=self.landmarker,
         )
         started = time.monotonic()
         with ProgressLine(sys.stderr) as progress:

@@ -36,6 +36,16 @@ CutsPolicy = Annotated[
 ]
 
 
+Landmarker = Annotated[
+    Path | None,
+    tyro.conf.arg(
+        metavar="FILE.task",
+        help="A MediaPipe FaceLandmarker file to use in place of the bundled landmark network.",
+        help_behavior_hint="(default: the bundled one)",
+    ),
+]
+
+
 def bundled_performances() -> list[str]:
     """Names of the performances that come with the package, in alphabetical order."""
     folder = Path(str(files("reenact"))) / "assets"

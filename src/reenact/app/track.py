@@ -13,6 +13,7 @@ from reenact.app.arguments import (
     MOTION_SUFFIX,
     CutsPolicy,
     FaceIndex,
+    Landmarker,
     LostPolicy,
     Verbose,
     check_output,
@@ -39,6 +40,7 @@ class Track:
     face: FaceIndex = 0
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
+    landmarker: Landmarker = None
     verbose: Verbose = False
 
     def run(self) -> int:
@@ -50,7 +52,7 @@ class Track:
 
         from reenact.pipeline import TrackOptions, track
 
-        options = TrackOptions(face=self.face, lost=self.lost, cuts=self.cuts)
+        options = TrackOptions(face=self.face, lost=self.lost, cuts=self.cuts, landmarker=self.landmarker)
         started = time.monotonic()
         with ProgressLine(sys.stderr) as progress:
             track(self.video, self.output, options, progress=progress)

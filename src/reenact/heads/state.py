@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arkit import index
 from .model import Float
 from .rig import Rig
 
@@ -42,19 +43,37 @@ def torso_translation(rig: Rig, photo: HeadState, state: HeadState) -> Float:
 
 
 def deformed(rig: Rig, states: Sequence[HeadState]) -> Float:
-    """[F, V, 3] vertices in canonical head space, metres, before any pose."""
-    return rig.deform(np.stack([s.expression for s in states]), np.stack([s.gaze for s in states]))
+    """[F, V, 3] vertices in canonical head space, metres, before any pose. Lids that would cross meet instead."""
+    shapes = rig.deform(np.stack([s.expression for s in states]), np.stack([s.gaze for s in states]))
+    pairs = rig.topology.lid_contacts
+    for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
+        own = pairs[(rig.neutral[pairs[:, 0], 0] > 0) == (side == 0)]
+        open_by = rig.neutral[own[:, 0], 1] - rig.neutral[own[:, 1], 1]
+        upper, lower = own[open_by > 0.5 * open_by.max()].T
+        blink = rig.actions[index(action)]
+        closes_by = float((blink[lower, 1] - blink[upper, 1]).mean())
+        if closes_by <= 0.0:
+            continue
+        # Squinting, looking down and blinking each close the lids; together they would shut them twice over.
+        crossed = (shapes[:, lower, 1] - shapes[:, upper, 1]).mean(axis=1)
+        shapes -= (np.maximum(crossed, 0.0) / closes_by)[:, None, None] * blink
+    return shapes
 
 
-def posed_vertices(rig: Rig, states: Sequence[HeadState], photo: HeadState) -> Float:
-    """[F, V, 3] vertices in camera space, metres: the head at its pose, the torso at the photo's.
+def posed(rig: Rig, shapes: Float, states: Sequence[HeadState], photo: HeadState) -> Float:
+    """[F, V, 3] canonical -> [F, V, 3] camera space, metres: the head at its pose, the torso at the photo's.
 
     `rig.topology.head_weight` blends the two over the neck.
     """
     weight = rig.topology.head_weight[:, None]
-    posed = []
-    for state, shape in zip(states, deformed(rig, states), strict=True):
+    out = []
+    for state, shape in zip(states, shapes, strict=True):
         head = shape @ state.R_cam_head.T + state.t_cam_head
         torso = shape @ photo.R_cam_head.T + (photo.t_cam_head + torso_translation(rig, photo, state))
-        posed.append(weight * head + (1.0 - weight) * torso)
-    return np.stack(posed).astype(np.float32)
+        out.append(weight * head + (1.0 - weight) * torso)
+    return np.stack(out).astype(np.float32)
+
+
+def posed_vertices(rig: Rig, states: Sequence[HeadState], photo: HeadState) -> Float:
+    """[F, V, 3] vertices in camera space, metres; see `deformed` and `posed`."""
+    return posed(rig, deformed(rig, states), states, photo)

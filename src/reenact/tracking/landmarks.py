@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from .landmark_networks import landmark_network
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 Points = NDArray[np.float32]
@@ -62,21 +64,10 @@ class Roi:
         return bool(inside) and 0.25 < size / self.side < 0.6
 
 
-@contextmanager
-def _mesh(video: bool) -> Iterator[Any]:
-    from mediapipe.python.solutions.face_mesh import FaceMesh
-
-    with FaceMesh(
-        static_image_mode=not video, max_num_faces=1, refine_landmarks=True, min_tracking_confidence=0.4
-    ) as mesh:
-        yield mesh
-
-
-def _points(result: Any, roi: Roi) -> Points | None:
-    if not result.multi_face_landmarks:
+def _in_picture(found: Points | None, roi: Roi) -> Points | None:
+    if found is None:
         return None
-    raw = np.asarray([(p.x, p.y) for p in result.multi_face_landmarks[0].landmark], np.float32)
-    return raw * np.float32(roi.side) + np.asarray([roi.x0, roi.y0], np.float32)
+    return found * np.float32(roi.side) + np.asarray([roi.x0, roi.y0], np.float32)
 
 
 @dataclass(frozen=True)
@@ -125,7 +116,7 @@ def detect_boxes(image: Image) -> list[Box]:
     return kept
 
 
-def detect_faces(image: Image) -> list[Points]:
+def detect_faces(image: Image, task: Path | None = None) -> list[Points]:
     """Landmarks [478, 2] px of every face of a picture, largest first; sideways and upside-down faces included.
 
     The picture is looked at the way up in which its surest face is surest: the networks do find a face that lies on
@@ -140,19 +131,19 @@ def detect_faces(image: Image) -> list[Points]:
         if quarter == 0 and score > _SURE:
             break
     _, quarter, boxes = best
-    faces = _faces_in(np.ascontiguousarray(np.rot90(image, quarter)), boxes)
+    faces = _faces_in(np.ascontiguousarray(np.rot90(image, quarter)), boxes, task)
     return [_turn_back(p, quarter, image.shape[1], image.shape[0]) for p in faces]
 
 
-def _faces_in(image: Image, boxes: list[Box]) -> list[Points]:
+def _faces_in(image: Image, boxes: list[Box], task: Path | None) -> list[Points]:
     faces: list[Points] = []
-    with _mesh(video=False) as mesh:
+    with closing(landmark_network(task, video=False)) as network:
         for box in boxes:
             side = 2.0 * box.side
             roi = Roi(round((box.x0 + box.x1 - side) / 2), round((box.y0 + box.y1 - side) / 2), round(side))
             points = None
             for _ in range(2):  # the second look is centred on what the first one found
-                points = _points(mesh.process(roi.extract(image)), roi)
+                points = _in_picture(network(roi.extract(image)), roi)
                 if points is None:
                     break
                 roi = Roi.around(points)
@@ -172,19 +163,18 @@ def _turn_back(points: Points, quarter: int, width: int, height: int) -> Points:
 class VideoLandmarks:
     """Follows one face through the frames of a video."""
 
-    def __init__(self, face: int = 0) -> None:
+    def __init__(self, face: int = 0, task: Path | None = None) -> None:
         self._face = face
+        self._task = task
         self._roi: Roi | None = None
         self._last: Points | None = None
-        self._context = _mesh(video=True)
-        self._mesh: Any = None
+        self._network = landmark_network(task, video=True)
 
     def __enter__(self) -> VideoLandmarks:
-        self._mesh = self._context.__enter__()
         return self
 
     def __exit__(self, *failure: Any) -> None:
-        self._context.__exit__(*failure)
+        self._network.close()
 
     def restart(self) -> None:
         """Forget where the face was (after a cut)."""
@@ -196,9 +186,9 @@ class VideoLandmarks:
         if self._roi is not None:
             crop = self._roi.extract(image)
             # The network follows its own last sighting; when that misses, its second look detects anew.
-            points = _points(self._mesh.process(crop), self._roi)
+            points = _in_picture(self._network(crop), self._roi)
             if points is None:
-                points = _points(self._mesh.process(crop), self._roi)
+                points = _in_picture(self._network(crop), self._roi)
         if points is None:
             points = self._find(image)
             self._roi = None if points is None else Roi.around(points)
@@ -210,7 +200,7 @@ class VideoLandmarks:
 
     def _find(self, image: Image) -> Points | None:
         """The face nearest to where it was lost; at a start, the wanted one counted from the largest."""
-        faces = detect_faces(image)
+        faces = detect_faces(image, self._task)
         if not faces:
             return None
         last = self._last

@@ -22,14 +22,14 @@ _REST_S, _MOVE_S, _HOLD_S = 0.4, 0.6, 1.0
 _AHEAD = np.diag([1.0, -1.0, -1.0])  # R_cam_head of a head that looks into the camera
 
 
-def track_image(model: HeadModel, path: Path, *, face: int = 0) -> CoarseTrack:
+def track_image(model: HeadModel, path: Path, *, face: int = 0, task: Path | None = None) -> CoarseTrack:
     """Two seconds at 25 frames/s that end in the expression and head pose of a picture.
 
     Raises InputError if the picture cannot be read or shows no such face.
     """
     image = read_image(path)
     height, width = image.shape[:2]
-    points = find_face(image, face, path)[None]
+    points = find_face(image, face, path, task)[None]
     person = fit_person(model, points, width, height)
     fitted = fit_frames(person, points, np.zeros(0, bool))
     rest, move, hold = (round(s * float(_FPS)) for s in (_REST_S, _MOVE_S, _HOLD_S))

@@ -36,12 +36,12 @@ class Sightings:
     shot: list[int]  # shot of each frame
 
 
-def find_face(image: np.ndarray, face: int, name: Path | str) -> NDArray[np.float32]:
+def find_face(image: np.ndarray, face: int, name: Path | str, task: Path | None = None) -> NDArray[np.float32]:
     """Landmarks [478, 2] px of the face numbered from the largest (0).
 
     Raises InputError, naming the file, if there is no such face.
     """
-    faces = detect_faces(image)
+    faces = detect_faces(image, task)
     if not faces:
         raise InputError(f"{name}: no face was found; want a picture in which a human face is visible")
     if face >= len(faces):
@@ -49,13 +49,13 @@ def find_face(image: np.ndarray, face: int, name: Path | str) -> NDArray[np.floa
     return faces[face]
 
 
-def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, progress: Progress) -> Sightings:
+def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, progress: Progress) -> Sightings:
     """Decode a video once, find its cuts, and follow one face through it."""
     points: list[NDArray[np.float32] | None] = []
     shots: list[int] = []
     shot = 0
     cutter = CutDetector()
-    with VideoLandmarks(face) as follow:
+    with VideoLandmarks(face, task) as follow:
         for frame in read_frames(info):
             if cutter.update(frame.image):
                 if cuts == "fail":
@@ -78,16 +78,18 @@ def track_video(
     face: int = 0,
     lost: LostPolicy = "hold",
     cuts: CutsPolicy = "each",
+    task: Path | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> CoarseTrack:
     """Follow one face through a video.
 
     lost: frames without a face are interpolated ("hold"), dropped ("skip"), or refused ("fail").
+    task: a FaceLandmarker .task file to use in place of the bundled landmark network.
     cuts: each shot is fitted as its own person and camera ("each"), only the first is used, or cuts are refused.
     Raises InputError if the video cannot be read, shows no face, or a policy refuses it.
     """
     info = probe(path)
-    sightings = see_video(info, face, cuts, progress)
+    sightings = see_video(info, face, cuts, task, progress)
     seen = np.asarray([p is not None for p in sightings.points])
     if not seen.any():
         raise InputError(f"{path}: no face was found in its {len(seen)} frames; want a video of a human face")
@@ -171,4 +173,3 @@ def _join(
         face_size_m=np.asarray([landmark_model(p.rig).size for p in persons], np.float32),
         source=path.name,
     )
-

@@ -33,7 +33,10 @@ _OPEN_EYE = 0.25
 _MAX_SLOPE = 2.0
 _CLOSED_EYE = 0.5
 _JAW_OPEN, _MOUTH_CLOSE = arkit.index("jawOpen"), arkit.index("mouthClose")
+BELOW = -0.4
+"""How far an action may be undone beyond its absence, relative to a photo that does not show it."""
 _BLINKS = [arkit.index("eyeBlinkLeft"), arkit.index("eyeBlinkRight")]
+_SEALS = np.isin(arkit.ACTIONS, ["eyeBlinkLeft", "eyeBlinkRight", "jawOpen", "mouthClose", "tongueOut"])
 
 
 def complete_strengths(given: Mapping[str, float]) -> dict[str, float]:
@@ -70,15 +73,13 @@ def rest_of(expression: ArrayLike) -> Float:
 def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) -> Float:
     """Codes [F, 52] that leave the photo's expression as the performer's leave their rest.
 
-    Each action goes through its own monotone, piecewise linear map with 0 -> 0, rest -> photo, 1 -> 1, and
-    slope 1 beyond 1: a full blink stays a full blink whatever either rest is. Where these cannot all hold,
-    because a slope would exceed 2 and magnify the tracker's noise, they yield in this order:
-
-    - 0 -> 0 yields first. A performer resting at 0 never goes below rest, and the photo's smile must survive
-      there; so a photo whose mouth stands open keeps it open in relative mode even where the performer's lips
-      meet. Choose absolute for speech on such a photo.
-    - rest -> photo yields for a rest above 0.5, which `rest_of` never returns.
-    - 1 -> 1 never yields.
+    Each action goes through its own monotone, piecewise linear map with rest -> photo. Above rest the slope is at
+    least 1, so that nothing becomes timid, and more where a full action would else not be full: 1 -> 1 or more, a
+    blink exactly 1. Below rest an action that seals (lids, jaw) closes in proportion, 0 -> 0; any other goes on
+    below the photo's, down to `BELOW`: a performer whose brows rest high can lower them, and so must the
+    receiver's. No slope exceeds 2, which would magnify the tracker's noise; 0 -> 0 yields to that, so a photo
+    whose mouth stands open keeps it open in relative mode where the performer's lips meet. Choose absolute for
+    speech on such a photo.
 
     `mouthClose` seals the lips over an open jaw and would push them through one another over a shut one: it
     gets no further ahead of the remapped `jawOpen` than it is of `jawOpen` in the performance or in the
@@ -90,34 +91,50 @@ def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) 
         photo: [52] codes of the photo.
 
     Returns:
-        [F, 52] in [0, heads.arkit.action_bounds()].
+        [F, 52] in [`lower_bounds()`, heads.arkit.action_bounds()].
     """
     codes, rest, own = _codes(driver, "driver"), _code(driver_rest, "driver_rest"), _code(photo, "photo")
     rest, own = np.clip(rest, 0.0, 1.0), np.clip(own, 0.0, 1.0)
-    at_rest = np.maximum(own, 1.0 - _MAX_SLOPE * (1.0 - rest))
-    below = at_rest - np.minimum(_MAX_SLOPE, _ratio(at_rest, rest)) * (rest - codes)
-    above = 1.0 - _ratio(1.0 - at_rest, 1.0 - rest) * (1.0 - codes)
-    out = np.where(codes <= rest, below, np.where(codes < 1.0, above, codes))
+    rise = np.clip(_ratio(1.0 - own, 1.0 - rest), 1.0, _MAX_SLOPE)
+    fall = np.where(_SEALS, np.minimum(_MAX_SLOPE, _ratio(own, rest)), 1.0)
+    above = own + rise * (np.minimum(codes, 1.0) - rest) + np.maximum(codes - 1.0, 0.0)
+    out = np.where(codes >= rest, above, own - fall * (rest - codes))
+    out[:, _BLINKS] = np.minimum(out[:, _BLINKS], np.maximum(codes[:, _BLINKS], 1.0))
     lead = np.maximum(codes[:, _MOUTH_CLOSE] - codes[:, _JAW_OPEN], own[_MOUTH_CLOSE] - own[_JAW_OPEN])
     sealed = out[:, _JAW_OPEN] + np.maximum(lead, 0.0)
     out[:, _MOUTH_CLOSE] = np.minimum(out[:, _MOUTH_CLOSE], sealed)
-    return np.clip(out, 0.0, _BOUNDS)
+    return np.clip(out, lower_bounds(), _BOUNDS)
+
+
+def lower_bounds() -> Float:
+    """[52] smallest activation in relative motion: 0 for what seals, for the tongue and the gaze, else `BELOW`."""
+    return np.where(_SEALS | arkit.region_mask("gaze"), 0.0, BELOW)
 
 
 def expression_motion(
-    mode: Mode, driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike, strengths: Mapping[str, float]
+    mode: Mode,
+    driver: ArrayLike,
+    driver_rest: ArrayLike,
+    photo: ArrayLike,
+    strengths: Mapping[str, float],
+    gains: ArrayLike = 1.0,
 ) -> Float:
-    """The receiver's codes [F, 52], in [0, heads.arkit.action_bounds()].
+    """The receiver's codes [F, 52], in [`lower_bounds()`, heads.arkit.action_bounds()].
 
     Args:
         mode: "relative" (`remap_relative`) or "absolute" (the performer's codes as they are).
         driver: [F, 52]. driver_rest: [52], unused in absolute mode. photo: [52].
         strengths: from `complete_strengths`; each action is scaled about the photo's by its region's.
+        gains: [52] from `amplitude.gains`; scales what each action leaves the photo's by (relative), or is (absolute).
     """
-    full = remap_relative(driver, driver_rest, photo) if mode == "relative" else _codes(driver, "driver")
+    if mode == "relative":
+        own = _code(photo, "photo")
+        full = own + np.asarray(gains) * (remap_relative(driver, driver_rest, photo) - own)
+    else:
+        full = np.asarray(gains) * _codes(driver, "driver")
     share = np.array([strengths[arkit.region_of(action)] for action in arkit.ACTIONS])
     # This form, not photo + share * (full - photo), is exact at share 0 and 1.
-    return np.clip((1.0 - share) * _code(photo, "photo") + share * full, 0.0, _BOUNDS)
+    return np.clip((1.0 - share) * _code(photo, "photo") + share * full, lower_bounds(), _BOUNDS)
 
 
 def gaze_rest_of(gaze: ArrayLike, expression: ArrayLike) -> Float:

@@ -4,12 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from reenact.heads.model import HeadModel
+from reenact.heads.personal import personal_rig
+from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState
+from reenact.media import InputError
 from reenact.tracking.coarse_track import CoarseTrack
 
+from .amplitude import gains
 from .head_motion import HeadPose, head_motion, head_rest_of, translation_scale
 from .motion_modes import Mode, complete_strengths, expression_motion, gaze_motion, gaze_rest_of, rest_of
 
@@ -17,15 +23,27 @@ from .motion_modes import Mode, complete_strengths, expression_motion, gaze_moti
 _SHORT_SHOT_FRAMES = 12
 
 
+@dataclass(frozen=True)
+class Receiver:
+    """The photographed person, as they are in the photo."""
+
+    rig: Rig
+    state: HeadState
+    size_m: float
+    """Size of the face, in the measure of `CoarseTrack.face_size_m`."""
+
+
 def retarget(
-    track: CoarseTrack, photo: HeadState, photo_size_m: float, mode: Mode, strength: Mapping[str, float]
+    model: HeadModel, track: CoarseTrack, receiver: Receiver, mode: Mode, strength: Mapping[str, float]
 ) -> list[HeadState]:
     """States of the photographed person, one per frame of `track`, in the photo's camera.
 
-    photo: the photographed person as they are in the photo.  photo_size_m: the size of their face in the unit of
-    `CoarseTrack.face_size_m`.  Expression codes act on the receiver's own actions (see heads/personal.py).
-    Raises InputError for an unknown region in `strength`.
+    Expression codes act on the receiver's own actions (see heads/personal.py), as much as shows on the performer.
+    Raises InputError for an unknown region in `strength`, or a track of another head model.
     """
+    if track.head != model.name:
+        raise InputError(f"{track.source} was tracked with the head {track.head}; want {model.name}: track it again")
+    photo = receiver.state
     strengths = complete_strengths(strength)
     own_pose = HeadPose(photo.R_cam_head, photo.t_cam_head)
     states: list[HeadState] = []
@@ -33,9 +51,10 @@ def retarget(
         rows = np.flatnonzero(track.shot == shot)
         if not len(rows):
             continue
+        gain = gains(personal_rig(model, track.identity[shot]), receiver.rig)
         known = rows if len(rows) >= _SHORT_SHOT_FRAMES else np.arange(len(track))
         expression = expression_motion(
-            mode, track.expression[rows], rest_of(track.expression[known]), photo.expression, strengths
+            mode, track.expression[rows], rest_of(track.expression[known]), photo.expression, strengths, gain
         )
         gaze = gaze_motion(
             mode,
@@ -49,7 +68,7 @@ def retarget(
             HeadPose(track.R_cam_head[rows], track.t_cam_head[rows]),
             head_rest_of(track.R_cam_head[rows], track.t_cam_head[rows]),
             own_pose,
-            scale=translation_scale(float(track.face_size_m[shot]), photo_size_m),
+            scale=translation_scale(float(track.face_size_m[shot]), receiver.size_m),
             strength=strengths["head"],
         )
         states += [

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inside of the mouth: teeth, gums, tongue and cavity in the photo's light; the photo's own teeth where it shows some."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact.heads.model import Float, Int, Topology
+from reenact.heads.regions import MOUTH_INTERIOR, region_ids
+
+from .light import Light, luma
+from .moment import Moment
+from .reference import smoothstep
+from .teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth
+from .window import Box, Drawing, grown, remap, remap_mask
+
+INTERIOR_IDS = region_ids(*MOUTH_INTERIOR)
+_CAVITY, _UPPER, _LOWER, _TONGUE = INTERIOR_IDS
+_ENAMEL = np.asarray([0.96, 0.92, 0.84], np.float32)
+_FLESH = np.asarray([0.74, 0.40, 0.39], np.float32)
+_DEEP = np.asarray([0.30, 0.12, 0.11], np.float32)
+_WARMTH = np.asarray([0.78, 1.08, 1.12], np.float32)
+_GLOSS = 0.16
+_ENOUGH = 12  # pixels of teeth to judge their colour by
+_FRONT_M, _FADE_M, _THROAT = 0.012, 0.014, 0.12  # light falls off behind the teeth, but a throat is not black
+_GUM = np.asarray([0.76, 0.46, 0.45], np.float32)
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """The photo's mouth. Pictures cover `box` of the photo."""
+
+    box: Box
+    shown: Float  # [h, w, 3] the photo without the lips' shade
+    teeth: Float  # [h, w] 1 where the photo shows teeth
+    upper: Int  # vertices of the upper front teeth, which carry the teeth of the photo
+    white: Float  # [3] a white surface in the photo's light, 0 to 255
+    enamel: Float  # [3] a tooth in the photo's light, 0 to 255
+    light: Light
+
+    def paint(self, drawing: Drawing, surface: Float, photo_px: Float, px: Float, px_per_m: float, grid: Float) -> Float:
+        """[h, w, 3] colours of the inside in a driven window, continued a little beyond it.
+
+        surface: [h, w, 6] camera-space normals, depth behind the lips in metres, places on the teeth (see teeth.py).
+        photo_px, px: [V, 3] the vertices in the photo and driven. grid: [h, w, 2] see window.pixel_grid.
+        """
+        colour = self._unshaded(drawing, surface, px_per_m)
+        there = _affine(px[self.upper, :2] - 0.5, photo_px[self.upper, :2] - 0.5, grid) - self.box.corner
+        own = remap_mask(self.teeth, there) * ~drawing.mask(_LOWER)
+        colour += own[..., None] * (remap(self.shown, there) - colour)
+        colour *= _warm(lip_shade(drawing.coverage(*INTERIOR_IDS), px_per_m))
+        return grown(colour, drawing.mask(*INTERIOR_IDS), 1)
+
+    def _unshaded(self, drawing: Drawing, surface: Float, px_per_m: float) -> Float:
+        colour = np.empty((*drawing.box.shape, 3), np.float32)
+        colour[:] = _DEEP * self.white
+        colour[drawing.mask(_TONGUE)] = _FLESH * self.white
+        for region, widths in ((_UPPER, UPPER_WIDTHS_M), (_LOWER, LOWER_WIDTHS_M)):
+            rows = drawing.mask(region)
+            if rows.any():
+                gum, dark = _GUM * self.white, 0.5 * _DEEP * self.white
+                colour[rows] = paint_teeth(surface[rows][:, 4:], widths, self.enamel, gum, dark, px_per_m)
+        wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
+        return (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface))
+
+
+def look_inside(
+    photo: NDArray[np.uint8],
+    drawing: Drawing,
+    surface: Float,
+    topology: Topology,
+    at: Moment,
+    *,
+    light: Light,
+    white_of_eyes: Float,
+    px_per_m: float,
+) -> Mouth:
+    """Read the mouth off the photo [P, P, 3]. drawing, surface: as in Mouth.paint, of the photo's state `at`."""
+    opening = drawing.coverage(*INTERIOR_IDS)
+    shown = photo[drawing.box.slices] / _warm(lip_shade(opening, px_per_m))
+    white = _white(light, white_of_eyes)
+    inside = opening > 0.99
+    teeth = _tooth_like(shown, inside, white)
+    enamel = _ENAMEL * white
+    on_mesh = (teeth > 0.5) & drawing.mask(_UPPER)
+    if on_mesh.sum() >= _ENOUGH:
+        unlit = shown[on_mesh] / _warm(_lit(light, surface)[on_mesh])
+        brightness = luma(unlit)
+        enamel = np.median(unlit[brightness >= np.median(brightness)], axis=0)
+    upper = topology.region_vertices(_UPPER)
+    upper = upper[at.px[upper, 2] <= np.median(at.px[upper, 2])]
+    soft = cv2.GaussianBlur(teeth, (0, 0), max(0.0006 * px_per_m, 0.5)) * inside
+    return Mouth(drawing.box, shown, soft, upper, white, enamel.astype(np.float32), light)
+
+
+def lip_shade(opening: Float, px_per_m: float) -> Float:
+    """[h, w] light that the lips let in: little through a slit, least under the upper lip."""
+    sigma = max(0.0028 * px_per_m, 0.6)
+    soft = cv2.GaussianBlur(opening, (0, 0), sigma)
+    down = np.asarray([[1.0, 0.0, 0.0], [0.0, 1.0, 0.6 * sigma]], np.float32)
+    soft = cv2.warpAffine(soft, down, soft.shape[::-1], flags=cv2.INTER_LINEAR)
+    return 0.6 + 0.4 * smoothstep(0.1, 0.85, soft)
+
+
+def _warm(shade: Float) -> Float:
+    """[...] -> [..., 3] the same shade as flesh casts it: light that has been about in a mouth is red."""
+    return shade[..., None] ** _WARMTH
+
+
+def _lit(light: Light, surface: Float) -> Float:
+    deep = np.exp(-np.maximum(surface[..., 3] - _FRONT_M, 0.0) / _FADE_M)
+    return light.shade(surface[..., :3]) * (_THROAT + (1.0 - _THROAT) * deep)
+
+
+def _white(light: Light, white_of_eyes: Float) -> Float:
+    """[3] guess of a white surface in the photo's light, from the skin and the shaded white of the eyes."""
+    own = white_of_eyes / 0.85
+    skin = float(luma(light.skin))
+    level = np.clip(float(luma(own)), 1.05 * skin, 1.9 * skin)
+    tint = 0.5 + 0.5 * own / max(float(luma(own)), 1.0)
+    return np.clip(level * tint, 40.0, 245.0).astype(np.float32)
+
+
+def _tooth_like(shown: Float, inside: NDArray[np.bool_], white: Float) -> Float:
+    """[h, w] 0 or 1: bright and pale enough, inside of the opening, and enough of it to be teeth."""
+    brightness = luma(shown)
+    spread = shown.max(axis=-1) - shown.min(axis=-1)
+    pale = spread < 0.42 * np.maximum(shown.max(axis=-1), 1.0)
+    teeth = inside & pale & (brightness > 0.45 * luma(_ENAMEL * white))
+    if teeth.sum() < 0.15 * inside.sum():
+        teeth[:] = False
+    return teeth.astype(np.float32)
+
+
+def _affine(source: Float, target: Float, at: Float) -> Float:
+    """[h, w, 2] where the affine map that best takes points `source` [N, 2] to `target` takes `at` [h, w, 2]."""
+    middle = source.mean(axis=0)
+    basis = np.column_stack([source - middle, np.ones(len(source))])
+    # Held towards no change of shape: the teeth are nearly in a row, which says little about the other direction.
+    gram = basis.T @ basis
+    hold = np.diag([0.05 * gram[0, 0], 0.05 * gram[0, 0], 0.0])
+    start = np.vstack([np.eye(2), middle[None]])
+    solution = np.linalg.solve(gram + hold, basis.T @ target + hold @ start)
+    return ((at - middle) @ solution[:2] + solution[2]).astype(np.float32)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The generator that needs no learned weights: the photo, carried along by the head.
+
+The photo is a sheet in depth (sheet.py) that moves with the head, the neck and the torso; on the face the mesh
+itself (skin.py) says where each pixel comes from. Around eyes and mouth windows at full resolution put the lids and
+lips exactly where the mesh has them, and behind them eyeballs and the inside of the mouth.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reenact.dense.selfie import person_mask
+from reenact.heads.model import Float
+from reenact.heads.regions import region_ids
+from reenact.heads.rig import Rig
+from reenact.heads.state import HeadState, posed_vertices
+from reenact.rendering import Camera, HeadMaps, render_head_maps
+
+from .bite import with_bite
+from .eye_window import EyeWindow, eye_anchors
+from .eyes import eyeball_directions
+from .moment import Moment, moment
+from .mouth_window import MouthWindow
+from .reference import look
+from .sheet import lay
+from .skin import photographed_skin
+from .window import Box, Drawing, box_around, draw, feather, pixel_grid, remap
+
+_SHEET_PX = 192
+_FACE_MARGIN = 0.02
+
+
+class WarpGenerator:
+    """Frames of one photo. Construction takes about a second; `render` is independent of earlier frames.
+
+    photo_crop: [P, P, 3] RGB. photo_state, camera: the head in it, and the camera of a P x P picture. size: side
+    of the `maps`, px. Raises ValueError if the camera's picture is not the crop.
+    """
+
+    def __init__(
+        self, photo_crop: NDArray[np.uint8], rig: Rig, photo_state: HeadState, camera: Camera, *, size: int = 512
+    ) -> None:
+        if photo_crop.shape != (camera.height, camera.width, 3) or camera.height != camera.width:
+            raise ValueError(
+                f"photo_crop has shape {photo_crop.shape}, camera {camera.width} x {camera.height}; wanted one square"
+            )
+        self._photo = photo_crop
+        self._rig = rig = with_bite(rig)
+        self._state = photo_state
+        self._camera = camera
+        self._grid = pixel_grid(camera.width)
+        self._seen = look(rig, photo_state, camera.scaled(size / camera.width))
+        self._at = moment(rig, photo_state, photo_state, camera, self._seen.faces)
+        coarse = look(rig, photo_state, camera.scaled(_SHEET_PX / camera.width))
+        person = cv2.resize(person_mask(photo_crop), (_SHEET_PX, _SHEET_PX), interpolation=cv2.INTER_AREA)
+        self._sheet = lay(rig, coarse, person)
+        self._still = self._sheet.move(rig, photo_state, np.zeros_like(self._at.shape))
+        self._skin = photographed_skin(photo_crop, person, rig, self._seen, self._at)
+        self._windows = self._open_windows()
+
+    def render(self, state: HeadState) -> NDArray[np.uint8]:
+        """One frame [P, P, 3]; with the photo's own state the photo."""
+        now = moment(self._rig, state, self._state, self._camera, self._seen.faces)
+        size = self._camera.width
+        field = self._sheet.draw(self._rig, state, now.shape - self._at.shape, self._still)
+        field = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR) * np.float32(size / _SHEET_PX)
+        field += self._grid
+        frame = remap(self._photo, field)
+
+        drawing = self._draw_face(now)
+        if drawing is None:
+            return frame
+        back = drawing.carry(np.column_stack([(self._at.px - now.px)[:, :2], self._skin.trust]))
+        face = frame[drawing.box.slices].astype(np.float32)
+        self._skin.overlay(face, self._photo, drawing, back, self._grid[drawing.box.slices])
+        for window in self._windows:
+            box = self._box(now.px[window.anchors], window.margin, drawing)
+            if box is not None:
+                cut = drawing.cut(box)
+                inner = tuple(slice(s.start - int(c), s.stop - int(c)) for s, c in zip(box.slices, drawing.box.corner[::-1], strict=True))
+                patch = face[inner]
+                whole = window.compose(patch, self._skin, cut, back[inner][..., :2], self._grid[box.slices], now)
+                patch += feather(box.shape, max(box.shape) // 8)[..., None] * (whole - patch)
+        frame[drawing.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
+        return frame
+
+    def maps(self, state: HeadState) -> HeadMaps:
+        """The driven head's maps at `size`, with the correspondence to the photo in pixels of the same size."""
+        topology = self._rig.topology
+        return render_head_maps(
+            torch.from_numpy(posed_vertices(self._rig, [state], self._state)),
+            torch.from_numpy(topology.faces),
+            self._seen.camera,
+            regions=torch.from_numpy(topology.regions),
+            photo_px=torch.from_numpy(self._seen.px[:, :2].copy()),
+            photo_visibility=torch.from_numpy(self._seen.visibility),
+            uv=(torch.from_numpy(topology.uv), torch.from_numpy(topology.uv_faces)),
+        )
+
+    def _draw_face(self, now: Moment) -> Drawing | None:
+        box = box_around(now.px[self._skin.anchors], _FACE_MARGIN, self._camera.width)
+        return None if box is None else draw(self._seen.faces, self._seen.regions, now.px, box)
+
+    def _box(self, px: Float, margin: float, drawing: Drawing) -> Box | None:
+        box = box_around(px, margin, self._camera.width)
+        return None if box is None else box.within(drawing.box)
+
+    def _open_windows(self) -> list[EyeWindow | MouthWindow]:
+        """Around what of the eyes and the mouth is inside of the photo."""
+        drawing = self._draw_face(self._at)
+        if drawing is None:
+            return []
+        rig, at = self._rig, self._at
+        directions = eyeball_directions(rig)
+        eyes = []
+        for side in (0, 1):
+            box = self._box(at.px[eye_anchors(rig, side)], EyeWindow.margin, drawing)
+            if box is not None:
+                eyes.append(EyeWindow(self._photo, rig, side, self._skin, at, directions, drawing.cut(box)))
+        whites = [window.eye.white for window in eyes if window.eye.is_open]
+        white = np.mean(whites, axis=0) if whites else self._skin.light.skin
+        lips = rig.topology.region_vertices(*region_ids("lips"))
+        box = self._box(at.px[lips], MouthWindow.margin, drawing)
+        mouths = [] if box is None else [MouthWindow(self._photo, rig, self._skin, white, at, drawing.cut(box))]
+        return [*eyes, *mouths]

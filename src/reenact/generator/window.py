@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A part of the picture, and the mesh drawn into it at the picture's own resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reenact.heads.model import Float, Int
+from reenact.heads.regions import EMPTY
+from reenact.rendering import Fragments, interpolate, rasterise
+
+_FINE = 2  # coverage is measured on a grid this many times finer,
+_LARGE = 600  # unless the box is this many pixels wide: then edges are softened instead
+_SOFT_PX = 0.6
+_SMALLEST = 8
+
+
+@dataclass(frozen=True)
+class Box:
+    """Whole pixels [y0:y1, x0:x1] of a picture."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.y1 - self.y0, self.x1 - self.x0
+
+    @property
+    def corner(self) -> Float:
+        """[2] x0, y0."""
+        return np.asarray([self.x0, self.y0], np.float32)
+
+    def within(self, other: Box) -> Box | None:
+        """What both share, or None if that is too little to draw into."""
+        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
+        x1, y1 = min(self.x1, other.x1), min(self.y1, other.y1)
+        return Box(x0, y0, x1, y1) if min(x1 - x0, y1 - y0) >= _SMALLEST else None
+
+
+def box_around(px: Float, margin: float, size: int) -> Box | None:
+    """Box of points [N, 2 or more] px and `margin` of their width around, inside of a picture of `size` px a side."""
+    low, high = px[:, :2].min(axis=0), px[:, :2].max(axis=0)
+    wide = margin * max(float(high[0] - low[0]), 1.0)
+    x0, y0 = np.clip(np.floor(low - wide), -size, 2 * size).astype(int)
+    x1, y1 = np.clip(np.ceil(high + wide), -size, 2 * size).astype(int)
+    return Box(int(x0), int(y0), int(x1), int(y1)).within(Box(0, 0, size, size))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is seen at every pixel of a box."""
+
+    box: Box
+    regions: NDArray[np.uint8]  # [h, w] EMPTY where nothing is
+    _fragments: Fragments  # [1, h, w]
+    _faces: Tensor
+    _fine: NDArray[np.uint8]  # regions, so many times finer:
+    _scale: int
+
+    def cut(self, box: Box) -> Drawing:
+        """The same of a smaller box inside of this one."""
+        rows = slice(box.y0 - self.box.y0, box.y1 - self.box.y0)
+        columns = slice(box.x0 - self.box.x0, box.x1 - self.box.x0)
+        fine = tuple(slice(s.start * self._scale, s.stop * self._scale) for s in (rows, columns))
+        return Drawing(
+            box, self.regions[rows, columns], _every(self._fragments, rows, columns), self._faces, self._fine[fine], self._scale
+        )
+
+    def mask(self, *ids: int) -> NDArray[np.bool_]:
+        """[h, w] where the middle of the pixel shows one of these regions."""
+        return _table(ids)[self.regions] > 0
+
+    def coverage(self, *ids: int) -> Float:
+        """[h, w] share of each pixel that these regions cover, 0 to 1."""
+        shown = cv2.LUT(np.ascontiguousarray(self._fine), _table(ids))
+        if self._scale == 1:
+            return cv2.GaussianBlur(shown, (0, 0), _SOFT_PX)
+        return cv2.resize(shown, self.box.shape[::-1], interpolation=cv2.INTER_AREA)
+
+    def carry(self, attributes: Float) -> Float:
+        """[V, C] -> [h, w, C], 0 where nothing is."""
+        values = torch.from_numpy(np.ascontiguousarray(attributes, np.float32))
+        return interpolate(values, self._faces, self._fragments)[0].numpy()
+
+
+def draw(faces: Tensor, regions: NDArray[np.uint8], px: Float, box: Box) -> Drawing:
+    """Draw triangles [F, 3] with region labels [F] into a box. px: [V, 3] x px, y px, depth m."""
+    height, width = box.shape
+    scale = _FINE if max(height, width) < _LARGE else 1
+    local = px.astype(np.float32, copy=True)
+    local[:, :2] = (local[:, :2] - box.corner) * scale
+    fine = rasterise(torch.from_numpy(local[None]), faces, height * scale, width * scale, cull_back=True)
+    labels = np.append(regions, np.uint8(EMPTY))[fine.face[0].numpy()]
+    every = slice(None, None, scale)
+    return Drawing(box, labels[every, every], _every(fine, every, every), faces, labels, scale)
+
+
+def feather(shape: tuple[int, int], width: int) -> Float:
+    """[h, w] 0 on the rim, 1 from `width` pixels inwards."""
+    ramps = [np.clip(np.minimum(np.arange(n), np.arange(n)[::-1]) / max(width, 1), 0.0, 1.0) for n in shape]
+    return np.minimum.outer(*ramps).astype(np.float32)
+
+
+def pixel_grid(size: int) -> Float:
+    """[size, size, 2] x, y of every pixel for cv2.remap, whose pixel centres are whole numbers."""
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    return np.stack([x, y], axis=-1)
+
+
+def remap(picture: NDArray, where: Float) -> NDArray:
+    """Sample a picture at [h, w, 2] cv2 coordinates, smoothly, clamped at its border."""
+    return cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def remap_mask(mask: Float, where: Float) -> Float:
+    """The same for a mask [H, W], which is 0 beyond its border."""
+    return cv2.remap(mask, where, None, cv2.INTER_LINEAR, borderValue=0.0)
+
+
+def grown(values: Float, known: NDArray[np.bool_], radius: int) -> Float:
+    """Values [h, w, C] continued about `radius` pixels beyond where they are known, 0 farther off."""
+    weight = known.astype(np.float32)
+    size = (2 * radius + 1, 2 * radius + 1)
+    total = cv2.blur(weight, size)
+    rim = ~known & (total > 0.0)
+    spread = cv2.blur(values * weight[..., None], size)
+    out = np.where(known[..., None], values, 0.0)
+    out[rim] = spread[rim] / total[rim][:, None]
+    return out
+
+
+def _every(fragments: Fragments, rows: slice, columns: slice) -> Fragments:
+    parts = {name: getattr(fragments, name)[:, rows, columns].contiguous() for name in ("face", "bary", "depth")}
+    return replace(fragments, **parts)
+
+
+def _table(ids: tuple[int, ...]) -> Float:
+    table = np.zeros(256, np.float32)
+    table[list(ids)] = 1.0
+    return table

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole way, on the demo photo and short performances."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from reenact.heads.arkit import index
+from reenact.media import InputError, VideoWriter, probe, read_frames, read_image, write_image
+from reenact.pipeline import AnimateOptions, TrackOptions, animate, bundled_performance, track
+from reenact.tracking import load_motion, save_motion
+
+PHOTO = Path(__file__).parents[1] / "src/reenact/assets/demo/astronaut.jpg"
+STILL = dict.fromkeys(("eyes", "brows", "mouth", "jaw", "gaze", "head"), 0.0)
+
+
+def short(name: str, frames: slice, folder: Path) -> Path:
+    """A few frames of a bundled performance."""
+    source = bundled_performance(name)
+    assert source is not None
+    whole = load_motion(source)
+    rows = np.zeros(len(whole), bool)
+    rows[frames] = True
+    path = folder / f"{name}.motion.safetensors"
+    save_motion(whole.select(rows), path)
+    return path
+
+
+def frames_of(path: Path) -> np.ndarray:
+    return np.stack([f.image for f in read_frames(path)])
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / ((a.astype(float) - b.astype(float)) ** 2).mean()))
+
+
+def test_a_photo_performs_and_the_rest_of_the_picture_stays(tmp_path: Path) -> None:
+    motion = short("surprise", slice(40, 92, 6), tmp_path)
+    result = animate(PHOTO, motion, tmp_path / "out.mp4", AnimateOptions())
+    made, photo = frames_of(result.path), read_image(PHOTO)
+    assert result.frames == len(made) == 9 and probe(result.path).fps == Fraction(30)
+    assert made.shape[1:] == photo.shape
+    for frame in made:
+        assert psnr(frame[340:], photo[340:]) > 32  # suit and helmet, far below the head
+    face = np.s_[60:180, 170:280]
+    assert min(psnr(a[face], made[0][face]) for a in made[3:]) < 28  # and the face does move
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4", "surprise.motion.safetensors"]
+
+
+def test_no_strength_gives_the_photo_back(tmp_path: Path) -> None:
+    motion = short("winks", slice(0, 60, 20), tmp_path)
+    options = AnimateOptions(strength=STILL)
+    made = frames_of(animate(PHOTO, motion, tmp_path / "out.mp4", options).path)
+    assert min(psnr(frame, read_image(PHOTO)) for frame in made) > 32
+
+
+def test_crop_size_and_compare(tmp_path: Path) -> None:
+    motion = short("smile", slice(0, 3), tmp_path)
+    animate(PHOTO, motion, tmp_path / "a.mp4", AnimateOptions(crop=True, size=160))
+    assert frames_of(tmp_path / "a.mp4").shape == (3, 160, 160, 3)
+    animate(PHOTO, motion, tmp_path / "b.mp4", AnimateOptions(size=256, compare=True))
+    shape = frames_of(tmp_path / "b.mp4").shape
+    assert shape[1] == 256 and shape[2] > 700  # photo, driving head, result
+
+
+def test_a_video_with_sound_drives_in_step(tmp_path: Path) -> None:
+    """30000/1001 frames a second: as long as the driver to within one frame, and the very same sound packets."""
+    fps, photo = Fraction(30000, 1001), read_image(PHOTO)
+    driver, silent = tmp_path / "driver.mp4", tmp_path / "silent.mp4"
+    with VideoWriter(silent, fps, 512, 512) as writer:
+        for i in range(20):
+            writer.write(np.roll(photo, i // 2, axis=1))
+    with av.open(str(silent)) as source, av.open(str(driver), "w") as out:
+        video = out.add_stream_from_template(source.streams.video[0])
+        sound = out.add_stream("aac", rate=48000)
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                out.mux(packet)
+        tone = np.sin(np.arange(48000 * 2 // 3) * 0.05).astype(np.float32)
+        for start in range(0, len(tone), 1024):
+            frame = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 48000, start
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+    result = animate(PHOTO, driver, tmp_path / "out.mp4", AnimateOptions(crop=True, size=128))
+
+    def packets(path: Path) -> list[bytes]:
+        with av.open(str(path)) as file:
+            return [bytes(p) for p in file.demux(audio=0) if p.size]
+
+    assert result.fps == fps and result.frames == 20 == sum(1 for _ in read_frames(result.path))
+    made, original = packets(result.path), packets(driver)
+    assert made and made == original[: len(made)] and len(original) - len(made) <= 3
+
+
+def test_a_picture_is_a_performance_too(tmp_path: Path) -> None:
+    track(PHOTO, tmp_path / "face.motion.safetensors", TrackOptions())
+    motion = load_motion(tmp_path / "face.motion.safetensors")
+    smile = motion.expression[:, [index("mouthSmileLeft"), index("mouthSmileRight")]].mean(axis=1)
+    assert smile[0] == 0 and smile[-1] > 0.2 and (np.diff(smile) > -1e-6).all()
+
+
+def test_interruption_leaves_nothing_behind(tmp_path: Path) -> None:
+    motion = short("smile", slice(0, 10), tmp_path)
+
+    def interrupt(stage: str, done: int, total: int | None) -> None:
+        if stage == "painting" and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        animate(PHOTO, motion, tmp_path / "out.mp4", AnimateOptions(crop=True, size=128), interrupt)
+    assert [p.name for p in tmp_path.iterdir()] == [motion.name]
+
+
+def test_input_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    motion = short("smile", slice(0, 2), tmp_path)
+    empty = tmp_path / "empty.png"
+    write_image(empty, np.full((200, 200, 3), 128, np.uint8))
+    with pytest.raises(InputError, match=r"empty\.png: no face was found"):
+        animate(empty, motion, tmp_path / "out.mp4", AnimateOptions())
+    with VideoWriter(tmp_path / "grey.mp4", Fraction(25), 128, 128) as writer:
+        for _ in range(3):
+            writer.write(np.full((128, 128, 3), 90, np.uint8))
+    with pytest.raises(InputError, match=r"grey\.mp4: no face was found in its 3 frames"):
+        animate(PHOTO, tmp_path / "grey.mp4", tmp_path / "out.mp4", AnimateOptions())
+    with pytest.raises(InputError, match="nostrils"):
+        animate(PHOTO, motion, tmp_path / "out.mp4", AnimateOptions(strength={"nostrils": 2.0}))
+    assert not (tmp_path / "out.mp4").exists()

@@ -36,7 +36,7 @@ TAKES = {
     "talking": Take("liveportrait_d10.mp4", 100, 330),
     "laughing": Take("liveportrait_d12.mp4", 0, 110),
     "smile": Take("liveportrait_d0.mp4", 0, 78),
-    "surprise": Take("liveportrait_d3.mp4", 262, 354),
+    "surprise": Take("liveportrait_d3.mp4", 284, 354),
     "frown": Take("liveportrait_d3.mp4", 40, 200),
     "winks": Take("alp_driving_video.mp4", 0, 178),
     "looking-around": Take("liveportrait_d11.mp4", 90, 225),

@@ -40,7 +40,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_a_photo_performs_and_the_rest_of_the_picture_stays(tmp_path: Path) -> None:
-    motion = short("surprise", slice(40, 92, 6), tmp_path)
+    motion = short("surprise", slice(20, 70, 6), tmp_path)
     result = animate(PHOTO, motion, tmp_path / "out.mp4", AnimateOptions())
     made, photo = frames_of(result.path), read_image(PHOTO)
     assert result.frames == len(made) == 9 and probe(result.path).fps == Fraction(30)

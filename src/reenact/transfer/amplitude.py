@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from reenact.heads.arkit import region_mask
+from reenact.heads.arkit import ACTIONS, region_mask
 from reenact.heads.model import Float
 from reenact.heads.rig import Rig
 
 _LIMITS = (0.75, 1.6)
+_BLINKS = np.char.startswith(np.asarray(ACTIONS), "eyeBlink")
 
 
 def shown(rig: Rig) -> Float:
@@ -24,8 +25,8 @@ def shown(rig: Rig) -> Float:
 
 
 def gains(performer: Rig, receiver: Rig) -> Float:
-    """[52] factors within 0.75 to 1.6; 1 for the lids and the gaze, which must meet and hit rather than move alike."""
+    """[52] factors within 0.75 to 1.6; 1 for blinks and gaze, which must meet and hit rather than move alike."""
     theirs, mine = shown(performer), shown(receiver)
-    fixed = region_mask("gaze") | region_mask("eyes") | (mine < 1e-5)  # the tongue moves no landmark
+    fixed = region_mask("gaze") | _BLINKS | (mine < 1e-5)  # the tongue moves no landmark
     ratio = theirs / np.maximum(mine, 1e-5)
     return np.where(fixed, 1.0, np.clip(ratio, *_LIMITS)).astype(np.float32)

@@ -72,7 +72,7 @@ def test_absolute_takes_the_performers_own_codes_as_large_as_they_show() -> None
     out = codes(retarget(HEAD, track, Receiver(RIG, PHOTO, 0.037), "absolute", {}))
     gain = gains(personal_rig(HEAD, track.identity[0]), RIG)
     free = ~region_mask("gaze")
-    wanted = np.minimum(gain * track.expression, action_bounds())
+    wanted = np.minimum(gain * track.expression, np.maximum(gain, 1) * action_bounds())
     np.testing.assert_allclose(out[:, free], wanted[:, free], atol=1e-5)
 
 

@@ -119,7 +119,7 @@ def expression_motion(
     strengths: Mapping[str, float],
     gains: ArrayLike = 1.0,
 ) -> Float:
-    """The receiver's codes [F, 52], in [`lower_bounds()`, heads.arkit.action_bounds()].
+    """The receiver's codes [F, 52], in [`lower_bounds()`, heads.arkit.action_bounds() * gains].
 
     Args:
         mode: "relative" (`remap_relative`) or "absolute" (the performer's codes as they are).
@@ -132,9 +132,10 @@ def expression_motion(
         full = own + np.asarray(gains) * (remap_relative(driver, driver_rest, photo) - own)
     else:
         full = np.asarray(gains) * _codes(driver, "driver")
+    bounds = _BOUNDS * np.maximum(gains, 1.0)  # what has to be larger to show as much may be
     share = np.array([strengths[arkit.region_of(action)] for action in arkit.ACTIONS])
     # This form, not photo + share * (full - photo), is exact at share 0 and 1.
-    return np.clip((1.0 - share) * _code(photo, "photo") + share * full, lower_bounds(), _BOUNDS)
+    return np.clip((1.0 - share) * _code(photo, "photo") + share * full, lower_bounds(), bounds)
 
 
 def gaze_rest_of(gaze: ArrayLike, expression: ArrayLike) -> Float:

@@ -33,10 +33,11 @@ _OPEN_EYE = 0.25
 _MAX_SLOPE = 2.0
 _CLOSED_EYE = 0.5
 _JAW_OPEN, _MOUTH_CLOSE = arkit.index("jawOpen"), arkit.index("mouthClose")
+_WIDER_THAN_NEUTRAL = -0.25
 BELOW = -0.4
 """How far an action may be undone beyond its absence, relative to a photo that does not show it."""
 _BLINKS = [arkit.index("eyeBlinkLeft"), arkit.index("eyeBlinkRight")]
-_SEALS = np.isin(arkit.ACTIONS, ["eyeBlinkLeft", "eyeBlinkRight", "jawOpen", "mouthClose", "tongueOut"])
+_SEALS = np.isin(arkit.ACTIONS, ["jawOpen", "mouthClose", "tongueOut"])
 
 
 def complete_strengths(given: Mapping[str, float]) -> dict[str, float]:
@@ -75,9 +76,9 @@ def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) 
 
     Each action goes through its own monotone, piecewise linear map with rest -> photo. Above rest the slope is at
     least 1, so that nothing becomes timid, and more where a full action would else not be full: 1 -> 1 or more, a
-    blink exactly 1. Below rest an action that seals (lids, jaw) closes in proportion, 0 -> 0; any other goes on
-    below the photo's, down to `BELOW`: a performer whose brows rest high can lower them, and so must the
-    receiver's. No slope exceeds 2, which would magnify the tracker's noise; 0 -> 0 yields to that, so a photo
+    blink exactly 1. Below rest the jaw closes in proportion, 0 -> 0, where the lips meet; any other action goes on
+    below the photo's, down to `BELOW`: a performer whose brows rest high can lower them, one whose eyes rest half
+    shut can open them, and so must the receiver's. No slope exceeds 2, which would magnify the tracker's noise; 0 -> 0 yields to that, so a photo
     whose mouth stands open keeps it open in relative mode where the performer's lips meet. Choose absolute for
     speech on such a photo.
 
@@ -107,8 +108,10 @@ def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) 
 
 
 def lower_bounds() -> Float:
-    """[52] smallest activation in relative motion: 0 for what seals, for the tongue and the gaze, else `BELOW`."""
-    return np.where(_SEALS | arkit.region_mask("gaze"), 0.0, BELOW)
+    """[52] smallest activation in relative motion: 0 for jaw, tongue and gaze, else `BELOW`; lids less far."""
+    out = np.where(_SEALS | arkit.region_mask("gaze"), 0.0, BELOW)
+    out[_BLINKS] = _WIDER_THAN_NEUTRAL
+    return out
 
 
 def expression_motion(

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import mediapipe as mp
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +14,8 @@ def person_mask(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     picture: [H, W, 3] RGB. Returns [H, W] float32 in [0, 1]. The model sees 256 x 256 pixels, so hair is soft.
     """
-    with mp.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as model:
-        mask = model.process(np.ascontiguousarray(picture)).segmentation_mask
-    return np.clip(np.asarray(mask, np.float32), 0.0, 1.0)
+    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+
+    with SelfieSegmentation(model_selection=0) as model:
+        result: Any = model.process(np.ascontiguousarray(picture))
+    return np.clip(np.asarray(result.segmentation_mask, np.float32), 0.0, 1.0)

@@ -12,7 +12,7 @@ from reenact.heads.model import Float, Int
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 
-_SHOWN_M = 0.0030  # upper incisors end this far below the line of the shut lips (adults: 1 to 4 mm)
+_SHOWN_M = 0.0038  # upper incisors end this far below the line of the shut lips (adults: 1 to 4 mm)
 _OVERJET_M = 0.0022  # the lower incisors bite this far behind the upper
 _TONGUE = 0.7  # height kept of a tongue that fills the shut mouth: once the jaw drops, it lies low
 _OVERBITE_M = 0.0018  # and this far above their edge
@@ -40,3 +40,19 @@ def with_bite(rig: Rig) -> Rig:
     actions = rig.actions.copy()
     actions[index("tongueOut"), tongue, 1] += lift  # over the teeth and the lip
     return replace(rig, neutral=neutral, actions=actions)
+
+
+def shut_behind(rig: Rig, shapes: Float) -> Float:
+    """[F, V, 3] canonical shapes with the lower jaw's teeth and the tongue behind the upper teeth.
+
+    A fit uses a jaw pushed forward for a full lower lip; lower teeth in front of the upper would be seen at once.
+    """
+    upper, lower, tongue = (rig.topology.region_vertices(i) for i in region_ids("teeth_upper", "teeth_lower", "tongue"))
+    size = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
+    front = upper[np.abs(rig.neutral[upper, 0]) < 0.006 * size]
+    edge = front[rig.neutral[front, 1].argmin()]
+    own = lower[np.abs(rig.neutral[lower, 0]) < 0.006 * size]
+    reach = shapes[:, own, 2].max(axis=1) - (shapes[:, edge, 2] - _OVERJET_M * size)
+    out = shapes.copy()
+    out[:, np.concatenate([lower, tongue]), 2] -= np.maximum(reach, 0.0)[:, None]
+    return out

@@ -11,9 +11,9 @@ from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 
 from .eyes import EYE_IDS, Eye, take_apart
+from .filters import ramp, smoothstep
 from .lids import find_lids, stretch
 from .moment import Moment
-from .reference import smoothstep
 from .skin import Skin, distance_to
 from .window import Drawing
 
@@ -23,6 +23,8 @@ _STILL_RAD = (0.06, 0.015)  # and of the gaze
 _RIM_M = 0.002
 _UPPER_M, _LOWER_M = (0.0110, 0.0070), (0.0050, 0.0030)  # reach of the lashes over the lids in a photo
 _LONGEST_M = (0.017, 0.013)  # and, where it is dark, short of the brows
+_BELOW_BROW_M = (0.004, 0.008)
+_BROWS = ((276, 283, 282, 295, 285), (46, 53, 52, 65, 55))  # landmarks along the lower edge of either brow
 _MEETING = (0.35, 0.85)  # share of the way to shut over which the lids' texture, lashes and all, gives way
 _GLEAM_SHARE = 0.45  # a reflection on the cornea goes along with less than half of the iris' way
 
@@ -50,10 +52,12 @@ class EyeWindow:
         self._edges = own[(rig.neutral[own, 0] > 0) == (side == 0)]
         self._rim = np.exp(-((distance_to(rig, self._edges) / _RIM_M) ** 2))
         to_upper, to_lower = (distance_to(rig, rows) for rows in (self._lids.upper, self._lids.lower))
-        self._upper = to_upper < to_lower
-        near = np.where(self._upper, smoothstep(*_UPPER_M, to_upper), smoothstep(*_LOWER_M, to_lower))
+        is_upper = to_upper < to_lower
+        self._upper = is_upper.astype(np.float32)
+        near = np.where(is_upper, smoothstep(*_UPPER_M, to_upper), smoothstep(*_LOWER_M, to_lower))
         dark = (1.0 - skin.like_skin) * smoothstep(*_LONGEST_M, to_upper)
         self._lashes = np.maximum.reduce([near, dark, self._rim])
+        self._lid_skin = _lid_skin(rig, side, self._lids.upper)
 
     def compose(self, patch: Float, skin: Skin, drawing: Drawing, back: Float, grid: Float, now: Moment) -> Float:
         """Lids, lashes and eyeball over a patch [h, w, 3] of the warped photo; the patch itself if nothing moved.
@@ -63,8 +67,8 @@ class EyeWindow:
         moved = 1.0 - self._stillness(now)
         if moved == 0.0:
             return patch
-        meeting = smoothstep(*_MEETING, np.float32(self._lids.closing(now.shape)))
-        unsure = np.maximum(stretch(self._faces, self._at.px, now.px), meeting * self._lashes)
+        meeting = ramp(*_MEETING, self._lids.closing(now.shape))
+        unsure = np.maximum(stretch(self._faces, self._at.px, now.px), meeting * self._lashes) * self._lid_skin
         own = drawing.carry(np.column_stack([self._directions, unsure, self._upper, self._rim]))
         hidden, fill = skin.hidden(drawing)
         patch = patch + moved * np.maximum(hidden, own[..., 3])[..., None] * (fill - patch)
@@ -78,12 +82,22 @@ class EyeWindow:
     def _stillness(self, now: Moment) -> float:
         lids = np.abs(now.shape[self._edges] - self._at.shape[self._edges]).max()
         turned = np.abs(now.state.gaze[self._side] - self._at.state.gaze[self._side]).max()
-        return float(smoothstep(*_STILL_M, lids) * smoothstep(*_STILL_RAD, turned))
+        return ramp(*_STILL_M, lids) * ramp(*_STILL_RAD, turned)
 
     def _gleam_shift(self, now: Moment) -> Float:
         ball = (now.px[self._ball] - self._at.px[self._ball])[:, :2].mean(axis=0)
         iris = (now.px[self._front] - self._at.px[self._front])[:2]
         return (ball + _GLEAM_SHARE * (iris - ball)).astype(np.float32)
+
+
+def _lid_skin(rig: Rig, side: int, edge: Int) -> Float:
+    """[V] 1 on the lids, 0 on the brow and to the sides of the eye, where hair may be. edge: from the nose outwards."""
+    scale = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
+    brow = rig.topology.landmark_vertices[list(_BROWS[side])].ravel()
+    x = np.abs(rig.neutral[:, 0]) / scale
+    inner, outer = x[edge[0]], x[edge[-1]]
+    beside = smoothstep(inner - 0.006, inner - 0.001, x) * smoothstep(outer + 0.006, outer + 0.001, x)
+    return beside * smoothstep(*_BELOW_BROW_M, distance_to(rig, brow))
 
 
 def eye_anchors(rig: Rig, side: int) -> Int:

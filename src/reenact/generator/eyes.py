@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,10 +16,10 @@ from reenact.heads.model import Float
 from reenact.heads.regions import EYEBALL, region_ids
 from reenact.heads.rig import Rig
 
+from .filters import blurred, dilated, eroded, grown, lowered, remap, remap_mask, smoothstep
 from .iris import IRIS_COLOURS, angles_from, find_iris, radial_colours
 from .light import luma
-from .reference import smoothstep
-from .window import Box, Drawing, grown, remap, remap_mask
+from .window import Box, Drawing
 
 EYE_IDS = region_ids(*EYEBALL)
 _DARKEST = 0.62  # what the lids' shade leaves
@@ -73,29 +72,25 @@ def take_apart(photo: NDArray[np.uint8], drawing: Drawing, directions: Float) ->
     shade = lid_shade(opening)[..., None]
     unshaded = picture / shade
 
-    erode = max(1, round(0.10 * height))
-    sure = cv2.erode(inside.astype(np.uint8), np.ones((2 * erode + 1, 2 * erode + 1), np.uint8)) > 0
+    sure = eroded(inside, max(1, round(0.10 * height))) > 0
     sure = sure if sure.sum() > _ENOUGH else inside
     colours = radial_colours(unshaded, angles, sure, iris)
     expected = IRIS_COLOURS.at(colours, angles)
     near_iris = smoothstep(1.5 * iris, 1.2 * iris, angles) * inside
     halo = max(1, round(0.05 * height))
-    spots = (luma(unshaded - expected) > _GLEAM) * near_iris
-    spots = cv2.dilate(spots, np.ones((2 * halo + 1, 2 * halo + 1), np.uint8))
-    bright = cv2.GaussianBlur(spots, (0, 0), 0.6 * halo) * inside
+    spots = dilated((luma(unshaded - expected) > _GLEAM) * near_iris, halo)
+    bright = blurred(spots, 0.6 * halo) * inside
     matt = unshaded + bright[..., None] * (expected - unshaded)
     stray = (luma(matt) < _STRAY * luma(expected)) & (angles > 1.25 * iris)
-    trust = cv2.GaussianBlur((sure & ~stray).astype(np.float32), (0, 0), max(0.05 * height, 0.6)) * sure
-    return Eye(axis, colours, drawing.box, matt, trust, (unshaded - matt) * shade, inside.sum() > _ENOUGH)
+    trust = blurred(sure & ~stray, max(0.05 * height, 0.6)) * sure.astype(np.float32)
+    return Eye(axis, colours, drawing.box, matt, trust, (unshaded - matt) * shade, bool(inside.sum() > _ENOUGH))
 
 
 def lid_shade(opening: Float) -> Float:
     """[h, w] brightness that the lids leave on the eyeball: darkest under the upper lid."""
     height = max(float((opening > 0.5).sum(axis=0).max()), 1.0)
-    soft = cv2.GaussianBlur(opening, (0, 0), max(0.16 * height, 0.5))
-    down = np.asarray([[1.0, 0.0, 0.0], [0.0, 1.0, 0.14 * height]], np.float32)
-    lowered = cv2.warpAffine(soft, down, soft.shape[::-1], flags=cv2.INTER_LINEAR)
-    return _DARKEST + (1.0 - _DARKEST) * smoothstep(0.1, 0.95, lowered)
+    soft = lowered(blurred(opening, 0.16 * height), 0.14 * height)
+    return _DARKEST + (1.0 - _DARKEST) * smoothstep(0.1, 0.95, soft)
 
 
 def eyeball_directions(rig: Rig) -> Float:

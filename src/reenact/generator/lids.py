@@ -5,16 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from reenact.heads.model import Float, Int
 from reenact.heads.rig import Rig
 
+from .filters import blurred, distance_to_mask, eroded, ramp, smoothstep
 from .light import luma
 from .moment import Moment
-from .reference import smoothstep
 from .window import Box
 
 _STRETCHED = (1.5, 2.8)  # driven over photographed area between which a texture stops being believed
@@ -43,21 +42,21 @@ class Lids:
 
         upper: [h, w] 1 on the upper lid, 0 on the lower. rim: [h, w] 1 at the edges of the lids.
         """
-        shut = float(smoothstep(*_SHUT, np.float32(self.closing(now.shape))))
+        shut = ramp(*_SHUT, self.closing(now.shape))
         above = upper > 0.5
         seam = above & (rim > 0.3)
         seam[:-1] &= ~above[1:]
         seam[-1] = False
         if shut == 0.0 or not seam.any():
             return np.zeros(box.shape, np.float32)
-        distance = cv2.distanceTransform((~seam).astype(np.uint8), cv2.DIST_L2, 5)
+        distance = distance_to_mask(seam)
         width = np.maximum(np.where(above, _LINE_M, _LASHES_M) * px_per_m, 0.8)
         inner, outer = (float(now.px[[self.upper[i], self.lower[i]], 0].mean()) for i in (0, -1))
         along = outer - inner
         place = (np.arange(box.x0, box.x1) + 0.5 - inner) / (along if abs(along) > 1.0 else 1.0)
         fade = smoothstep(0.0, 0.25, place) * smoothstep(1.06, 0.9, place) * (0.6 + 0.4 * smoothstep(0.1, 0.7, place))
         line = np.exp(-((distance / width) ** 2)) * fade
-        return (_OPACITY * shut * cv2.GaussianBlur(line, (0, 0), 0.6)).astype(np.float32)
+        return _OPACITY * shut * blurred(line, 0.6)
 
 
 def find_lids(rig: Rig, side: int, at: Moment, photo: NDArray[np.uint8], px_per_m: float) -> Lids:
@@ -66,9 +65,9 @@ def find_lids(rig: Rig, side: int, at: Moment, photo: NDArray[np.uint8], px_per_
     own = contacts[(rig.neutral[contacts[:, 0], 0] > 0) == (side == 0)]
     upper, lower = own[np.argsort(np.abs(rig.neutral[own[:, 0], 0]))].T
     radius = max(1, round(0.0012 * px_per_m))
-    darkest = cv2.erode(photo, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
+    darkest = eroded(photo, radius)
     place = np.clip(np.floor(at.px[upper, :2]), 0, photo.shape[0] - 1).astype(int)
-    seen = darkest[place[:, 1], place[:, 0]].astype(np.float32)
+    seen = darkest[place[:, 1], place[:, 0]]
     lashes = seen[np.argsort(luma(seen))[: len(seen) // 2]].mean(axis=0)
     return Lids(upper, lower, _opening(at.shape, upper, lower), lashes)
 

@@ -12,6 +12,7 @@ from reenact.heads.model import Float
 _ROUNDS = 6
 _DARKER = 0.3  # weight of samples that are darker than expected, against brighter ones
 _WETNESS = 24
+_ORDINARY_SPREAD = 0.3  # of the channels of skin, against its brightness
 _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
 
@@ -26,6 +27,17 @@ class Light:
     def shade(self, normals: Float) -> Float:
         """[..., 3] unit camera-space normals -> [...] brightness, about 1 on a face, never below 0.15."""
         return np.maximum(self.ambient + normals @ self.direction, 0.15).astype(np.float32)
+
+    @property
+    def colourful(self) -> float:
+        """0 for a photo in black and white, 1 for ordinary skin."""
+        spread = float(self.skin.max() - self.skin.min()) / max(float(luma(self.skin)), 1.0)
+        return min(spread / _ORDINARY_SPREAD, 1.0)
+
+    def tinted(self, colour: Float) -> Float:
+        """[..., 3] a colour of flesh as this photo would show it: grey where all is grey."""
+        grey = luma(colour)[..., None]
+        return grey + np.float32(self.colourful) * (colour - grey)
 
     def gloss(self, normals: Float) -> Float:
         """[..., 3] -> [...] reflection of the light on a wet surface, 0 to 1 (Blinn's model)."""

@@ -13,6 +13,8 @@ from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState, deformed, posed
 from reenact.rendering import Camera, vertex_normals
 
+from .bite import shut_behind
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -29,6 +31,6 @@ class Moment:
 
 def moment(rig: Rig, state: HeadState, photo: HeadState, camera: Camera, faces: Tensor) -> Moment:
     """Pose the rig; the torso stays where the photo has it (see heads.state)."""
-    shape = deformed(rig, [state])
+    shape = shut_behind(rig, deformed(rig, [state]))
     cam = torch.from_numpy(posed(rig, shape, [state], photo)[0])
     return Moment(state, camera, shape[0], camera.project(cam).numpy(), vertex_normals(cam, faces).numpy())

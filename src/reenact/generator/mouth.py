@@ -1,32 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inside of the mouth: teeth, gums, tongue and cavity in the photo's light; the photo's own teeth where it shows some."""
+"""The inside of the mouth: teeth, gums, tongue and cavity in the photo's light; the photo's own teeth where seen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from reenact.heads.model import Float, Int, Topology
 from reenact.heads.regions import MOUTH_INTERIOR, region_ids
 
+from .filters import blurred, grown, lowered, remap, remap_mask, smoothstep
 from .light import Light, luma
 from .moment import Moment
-from .reference import smoothstep
 from .teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth
-from .window import Box, Drawing, grown, remap, remap_mask
+from .window import Box, Drawing
 
 INTERIOR_IDS = region_ids(*MOUTH_INTERIOR)
 _CAVITY, _UPPER, _LOWER, _TONGUE = INTERIOR_IDS
 _ENAMEL = np.asarray([0.96, 0.92, 0.84], np.float32)
-_FLESH = np.asarray([0.74, 0.40, 0.39], np.float32)
+_FLESH = np.asarray([0.68, 0.37, 0.36], np.float32)
 _DEEP = np.asarray([0.30, 0.12, 0.11], np.float32)
 _WARMTH = np.asarray([0.78, 1.08, 1.12], np.float32)
 _GLOSS = 0.16
 _ENOUGH = 12  # pixels of teeth to judge their colour by
-_FRONT_M, _FADE_M, _THROAT = 0.012, 0.014, 0.12  # light falls off behind the teeth, but a throat is not black
+_FRONT_M, _FADE_M, _THROAT = 0.012, 0.012, 0.12  # light falls off behind the teeth, but a throat is not black
 _GUM = np.asarray([0.76, 0.46, 0.45], np.float32)
 
 
@@ -42,7 +41,9 @@ class Mouth:
     enamel: Float  # [3] a tooth in the photo's light, 0 to 255
     light: Light
 
-    def paint(self, drawing: Drawing, surface: Float, photo_px: Float, px: Float, px_per_m: float, grid: Float) -> Float:
+    def paint(
+        self, drawing: Drawing, surface: Float, photo_px: Float, px: Float, px_per_m: float, grid: Float
+    ) -> Float:
         """[h, w, 3] colours of the inside in a driven window, continued a little beyond it.
 
         surface: [h, w, 6] camera-space normals, depth behind the lips in metres, places on the teeth (see teeth.py).
@@ -52,20 +53,20 @@ class Mouth:
         there = _affine(px[self.upper, :2] - 0.5, photo_px[self.upper, :2] - 0.5, grid) - self.box.corner
         own = remap_mask(self.teeth, there) * ~drawing.mask(_LOWER)
         colour += own[..., None] * (remap(self.shown, there) - colour)
-        colour *= _warm(lip_shade(drawing.coverage(*INTERIOR_IDS), px_per_m))
+        colour *= _warm(lip_shade(drawing.coverage(*INTERIOR_IDS), px_per_m), self.light)
         return grown(colour, drawing.mask(*INTERIOR_IDS), 1)
 
     def _unshaded(self, drawing: Drawing, surface: Float, px_per_m: float) -> Float:
         colour = np.empty((*drawing.box.shape, 3), np.float32)
-        colour[:] = _DEEP * self.white
-        colour[drawing.mask(_TONGUE)] = _FLESH * self.white
+        colour[:] = self.light.tinted(_DEEP) * self.white
+        colour[drawing.mask(_TONGUE)] = self.light.tinted(_FLESH) * self.white
         for region, widths in ((_UPPER, UPPER_WIDTHS_M), (_LOWER, LOWER_WIDTHS_M)):
             rows = drawing.mask(region)
             if rows.any():
-                gum, dark = _GUM * self.white, 0.5 * _DEEP * self.white
+                gum, dark = (self.light.tinted(c) * self.white for c in (_GUM, 0.5 * _DEEP))
                 colour[rows] = paint_teeth(surface[rows][:, 4:], widths, self.enamel, gum, dark, px_per_m)
         wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
-        return (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface))
+        return (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface), self.light)
 
 
 def look_inside(
@@ -74,41 +75,38 @@ def look_inside(
     surface: Float,
     topology: Topology,
     at: Moment,
-    *,
     light: Light,
     white_of_eyes: Float,
     px_per_m: float,
 ) -> Mouth:
     """Read the mouth off the photo [P, P, 3]. drawing, surface: as in Mouth.paint, of the photo's state `at`."""
     opening = drawing.coverage(*INTERIOR_IDS)
-    shown = photo[drawing.box.slices] / _warm(lip_shade(opening, px_per_m))
+    shown = photo[drawing.box.slices] / _warm(lip_shade(opening, px_per_m), light)
     white = _white(light, white_of_eyes)
     inside = opening > 0.99
     teeth = _tooth_like(shown, inside, white)
-    enamel = _ENAMEL * white
+    enamel = light.tinted(_ENAMEL) * white
     on_mesh = (teeth > 0.5) & drawing.mask(_UPPER)
     if on_mesh.sum() >= _ENOUGH:
-        unlit = shown[on_mesh] / _warm(_lit(light, surface)[on_mesh])
+        unlit = shown[on_mesh] / _warm(_lit(light, surface)[on_mesh], light)
         brightness = luma(unlit)
         enamel = np.median(unlit[brightness >= np.median(brightness)], axis=0)
     upper = topology.region_vertices(_UPPER)
     upper = upper[at.px[upper, 2] <= np.median(at.px[upper, 2])]
-    soft = cv2.GaussianBlur(teeth, (0, 0), max(0.0006 * px_per_m, 0.5)) * inside
+    soft = blurred(teeth, max(0.0006 * px_per_m, 0.5)) * inside.astype(np.float32)
     return Mouth(drawing.box, shown, soft, upper, white, enamel.astype(np.float32), light)
 
 
 def lip_shade(opening: Float, px_per_m: float) -> Float:
     """[h, w] light that the lips let in: little through a slit, least under the upper lip."""
     sigma = max(0.0028 * px_per_m, 0.6)
-    soft = cv2.GaussianBlur(opening, (0, 0), sigma)
-    down = np.asarray([[1.0, 0.0, 0.0], [0.0, 1.0, 0.6 * sigma]], np.float32)
-    soft = cv2.warpAffine(soft, down, soft.shape[::-1], flags=cv2.INTER_LINEAR)
+    soft = lowered(blurred(opening, sigma), 0.6 * sigma)
     return 0.6 + 0.4 * smoothstep(0.1, 0.85, soft)
 
 
-def _warm(shade: Float) -> Float:
+def _warm(shade: Float, light: Light) -> Float:
     """[...] -> [..., 3] the same shade as flesh casts it: light that has been about in a mouth is red."""
-    return shade[..., None] ** _WARMTH
+    return shade[..., None] ** light.tinted(_WARMTH)
 
 
 def _lit(light: Light, surface: Float) -> Float:
@@ -121,7 +119,7 @@ def _white(light: Light, white_of_eyes: Float) -> Float:
     own = white_of_eyes / 0.85
     skin = float(luma(light.skin))
     level = np.clip(float(luma(own)), 1.05 * skin, 1.9 * skin)
-    tint = 0.5 + 0.5 * own / max(float(luma(own)), 1.0)
+    tint = 0.7 + 0.3 * own / max(float(luma(own)), 1.0)
     return np.clip(level * tint, 40.0, 245.0).astype(np.float32)
 
 

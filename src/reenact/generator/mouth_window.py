@@ -10,11 +10,11 @@ from reenact.heads.model import Float
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 
+from .filters import ramp, smoothstep
 from .lids import stretch
 from .lines import nearest_on
 from .moment import Moment
 from .mouth import INTERIOR_IDS, Mouth, look_inside
-from .reference import smoothstep
 from .skin import Skin, distance_to
 from .teeth import tooth_normals, tooth_places
 from .window import Box, Drawing
@@ -45,18 +45,17 @@ class MouthWindow:
         self._teeth, self._tooth_normals = tooth_normals(rig)
         # The inner edge of the lips: half a pixel off, it would drag along teeth, or the dark line of shut lips.
         self._rim = np.exp(-((distance_to(rig, self._contacts) / _RIM_M) ** 2))
-        self._apart = float(smoothstep(0.0005, 0.002, self._gap(at)))
+        self._apart = ramp(0.0005, 0.002, self._gap(at))
         surface = drawing.carry(self._surface(at))
-        self._mouth: Mouth = look_inside(
-            photo, drawing, surface, top, at, light=skin.light, white_of_eyes=white_of_eyes, px_per_m=at.px_per_m(self.anchors)
-        )
+        px_per_m = at.px_per_m(self.anchors)
+        self._mouth: Mouth = look_inside(photo, drawing, surface, top, at, skin.light, white_of_eyes, px_per_m)
 
     def compose(self, patch: Float, skin: Skin, drawing: Drawing, back: Float, grid: Float, now: Moment) -> Float:
         """As EyeWindow.compose, for lips and the inside of the mouth."""
         moved = 1.0 - self._stillness(now)
         if moved == 0.0:
             return patch
-        apart = max(self._apart, float(smoothstep(0.0005, 0.003, self._gap(now))))
+        apart = max(self._apart, ramp(0.0005, 0.003, self._gap(now)))
         unsure = np.maximum(stretch(self._faces, self._at.px, now.px), apart * self._rim)
         own = drawing.carry(np.column_stack([self._surface(now), unsure]))
         hidden, fill = skin.hidden(drawing)
@@ -78,7 +77,7 @@ class MouthWindow:
 
     def _line(self, box: Box, now: Moment, px_per_m: float) -> Float:
         """[h, w] darkness of the line of lips that stood apart in the photo and are shut now."""
-        shut = self._apart * float(smoothstep(0.0012, 0.0004, self._gap(now)))
+        shut = self._apart * ramp(0.0012, 0.0004, self._gap(now))
         if shut == 0.0:
             return np.zeros(box.shape, np.float32)
         near = nearest_on(now.px[self._pairs, :2].mean(axis=1), box)
@@ -86,9 +85,9 @@ class MouthWindow:
         ends = smoothstep(0.0, 0.1, near.place) * smoothstep(1.0, 0.9, near.place)
         return (_DARKNESS * shut * ends * np.exp(-((near.distance / width) ** 2))).astype(np.float32)
 
-    def _gap(self, at: Moment) -> np.float32:
+    def _gap(self, at: Moment) -> float:
         """Metres between the lips where they are farthest apart."""
-        return np.linalg.norm(at.shape[self._pairs[:, 0]] - at.shape[self._pairs[:, 1]], axis=1).max()
+        return float(np.linalg.norm(at.shape[self._pairs[:, 0]] - at.shape[self._pairs[:, 1]], axis=1).max())
 
     def _stillness(self, now: Moment) -> float:
-        return float(smoothstep(*_STILL_M, np.abs(now.shape[self._contacts] - self._at.shape[self._contacts]).max()))
+        return ramp(*_STILL_M, np.abs(now.shape[self._contacts] - self._at.shape[self._contacts]).max())

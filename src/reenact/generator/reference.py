@@ -16,6 +16,8 @@ from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState, posed_vertices
 from reenact.rendering import Camera, rasterise, vertex_normals, visible_vertices
 
+from .filters import smoothstep
+
 _TOLERANCE_M = 0.0025
 _GRAZING, _FACING = 0.08, 0.35  # cosines to the line of sight between which a surface comes to count as seen
 
@@ -57,9 +59,3 @@ def look(rig: Rig, state: HeadState, camera: Camera) -> Reference:
         faces,
         topology.regions[kept],
     )
-
-
-def smoothstep(low: float, high: float, value: NDArray[np.floating]) -> Float:
-    """0 below `low`, 1 above `high`, smooth in between; also with low > high, then falling."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return (t * t * (3.0 - 2.0 * t)).astype(np.float32)

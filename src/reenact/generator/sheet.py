@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from reenact.heads.model import Float
 from reenact.heads.regions import region_ids
@@ -23,7 +23,8 @@ from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState, torso_translation
 from reenact.rendering import Camera, Fragments, interpolate, rasterise
 
-from .reference import Reference, smoothstep
+from .filters import blurred, distance_to_mask, resized, smoothstep
+from .reference import Reference
 
 NODES = 96  # a side, besides the border
 _STEEPEST = 2.0  # depth over width; what is steeper was seen too obliquely to be turned towards the viewer
@@ -54,7 +55,7 @@ class Sheet:
         """[N, 3] driven node places (x px, y px, depth m). motion: [V, 3] canonical, since the photo."""
         side = NODES + 2
         # The mesh has the face exactly; around it a softer motion squeezes the neck instead of folding it.
-        soft = cv2.GaussianBlur((self.follow @ motion).reshape(side, side, 3), (0, 0), _SOFT)
+        soft = blurred((self.follow @ motion).reshape(side, side, 3), _SOFT)
         points = self.points + soft.reshape(-1, 3)
         photo = self.photo
         parts = (
@@ -83,28 +84,33 @@ class Sheet:
         )
         field = interpolate(torch.from_numpy(back), self.faces, fragments)[0].numpy()
         # Where one part comes to lie before another, the edge between them is as ragged as the grid.
-        field = cv2.GaussianBlur(field, (0, 0), _EDGE_PX)
+        field = blurred(field, _EDGE_PX)
         field[[0, -1]] = 0.0
         field[:, [0, -1]] = 0.0
         return field
 
 
 def lay(rig: Rig, reference: Reference, person: Float) -> Sheet:
-    """Lay the sheet over the photo. person: [H, W] probability, in the reference camera's pixels."""
+    """Lay the sheet over the photo. person: [H, W] probability, in the reference camera's pixels.
+
+    Raises ValueError if the camera does not see the head.
+    """
     camera = reference.camera
     size = camera.width
     step = size / NODES
     drawn = _draw_skin(reference, NODES)
     face = drawn.face[0].numpy()
     on_head = face >= 0
+    if on_head.sum() < _NEIGHBOURS:
+        raise ValueError("the head lies outside of the photo crop, or is smaller than a few pixels")
 
     depth = _outwards(drawn.depth[0].numpy(), on_head)
     depth = _cap_slope(depth, step * _typical_depth(reference) / camera.focal_px)
     centres = (np.arange(NODES) + 0.5) * step
     lines = np.concatenate([[0.0], centres, [size]]).astype(np.float32)
     xy = np.stack(np.meshgrid(lines, lines), axis=-1).reshape(-1, 2)
-    z = np.pad(cv2.GaussianBlur(depth, (0, 0), 1.0), 1, mode="edge").reshape(-1)
-    cam = np.column_stack([(xy[:, 0] - camera.cx) / camera.focal_px * z, (xy[:, 1] - camera.cy) / camera.focal_px * z, z])
+    z = np.pad(blurred(depth, 1.0), 1, mode="edge").reshape(-1, 1)
+    cam = np.column_stack([(xy - (camera.cx, camera.cy)) / camera.focal_px * z, z])
     state = reference.state
     points = ((cam - state.t_cam_head) @ state.R_cam_head).astype(np.float32)
 
@@ -112,7 +118,8 @@ def lay(rig: Rig, reference: Reference, person: Float) -> Sheet:
     hangs = _bind(reference, drawn, on_head, xy, len(rig.neutral))[0] @ top.head_weight
     hangs = hangs * smoothstep(*_NECK_M, points[:, 1])
     # Only the face moves by itself. What is around it gives way gradually: a chin that drops takes its shadow along.
-    on_face = on_head & (interpolate(torch.from_numpy(top.face_weight[:, None]), reference.faces, drawn)[0, ..., 0].numpy() > 0.5)
+    is_face = interpolate(torch.from_numpy(top.face_weight[:, None]), reference.faces, drawn)[0, ..., 0].numpy() > 0.5
+    on_face = on_head & is_face
     follow, away = _bind(reference, drawn, on_face, xy, len(rig.neutral))
     nearness = np.exp(-((away / (_EXPRESSION_REACH * _head_width(rig, reference))) ** 2))
     free = np.pad(_person_share(person, on_head, _head_width(rig, reference) / step), 1, mode="edge").reshape(-1)
@@ -153,28 +160,30 @@ def _bind(
     direct = sp.csr_matrix((weights, (rows, columns)), shape=(bound.size, vertices))
 
     known, loose = np.flatnonzero(bound), np.flatnonzero(~bound.reshape(-1))
-    distance, near = cKDTree(xy[known]).query(xy[loose], k=_NEIGHBOURS)
+    if len(known) < 2:
+        return direct, np.full(bound.size, np.inf, np.float32)
+    distance, near = KDTree(xy[known]).query(xy[loose], k=min(_NEIGHBOURS, len(known)))
     share = 1.0 / distance**2
     share /= share.sum(axis=1, keepdims=True)
-    rows = np.repeat(loose, _NEIGHBOURS)
+    rows = np.repeat(loose, share.shape[1])
     lend = sp.csr_matrix((share.ravel(), (rows, known[near].ravel())), shape=(bound.size, bound.size))
     away = np.zeros(bound.size, np.float32)
     away[loose] = distance[:, 0]
-    return sp.csr_matrix(direct + lend @ direct).astype(np.float32), away
+    return sp.csr_matrix(direct + lend @ direct, dtype=np.float32), away
 
 
 def _outwards(depth: Float, known: NDArray[np.bool_]) -> Float:
     """Depth everywhere: each unknown pixel takes that of the nearest known one."""
-    _, label = cv2.distanceTransformWithLabels(
+    _, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
+    label = np.asarray(labels, np.int32)
     of_label = np.zeros(label.max() + 1, np.float32)
     of_label[label[known]] = depth[known]
     outline = of_label[label]
     # The outline's depth jumps about; what is around the head should not.
-    away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5)
-    calm = cv2.GaussianBlur(outline, (0, 0), NODES / 16)
-    return outline + smoothstep(0.0, NODES / 20, away) * (calm - outline)
+    calm = blurred(outline, NODES / 16)
+    return outline + smoothstep(0.0, NODES / 20, distance_to_mask(known)) * (calm - outline)
 
 
 def _cap_slope(depth: Float, step_m: float) -> Float:
@@ -194,12 +203,11 @@ def _cap_slope(depth: Float, step_m: float) -> Float:
 
 def _person_share(person: Float, on_head: NDArray[np.bool_], head_width: float) -> Float:
     """[NODES, NODES] 1 on the person whose head this is, falling to 0 in the background. head_width: nodes."""
-    inside = cv2.resize(person, (NODES, NODES), interpolation=cv2.INTER_AREA) > 0.5
+    inside = resized(person, NODES, NODES) > 0.5
     inside |= on_head
-    _, label = cv2.connectedComponents(inside.astype(np.uint8))
-    inside = label == np.bincount(label[on_head]).argmax()
-    away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
-    return cv2.GaussianBlur(smoothstep(_FREE * head_width, 0.0, np.maximum(away - 1.0, 0.0)), (0, 0), 1.2)
+    label = np.asarray(cv2.connectedComponents(inside.astype(np.uint8))[1])
+    inside = np.isin(label, np.unique(label[on_head]))
+    return blurred(smoothstep(_FREE * head_width, 0.0, distance_to_mask(inside) - 1.0), 1.2)
 
 
 def _head_width(rig: Rig, reference: Reference) -> float:

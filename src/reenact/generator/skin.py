@@ -5,29 +5,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from reenact.heads.model import Float, Int
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 
 from .fill import sample, spread
+from .filters import blurred, eroded, grown, remap, smoothstep
 from .light import Light, estimate, luma
 from .moment import Moment
-from .reference import Reference, smoothstep
-from .window import Drawing, grown, remap
+from .reference import Reference
+from .window import Drawing
 
-_FACE = (0.05, 0.6)  # weights of the face between which the mesh takes over from the sheet
+_FACE = (0.2, 0.8)  # weights of the face between which the mesh takes over from the sheet
 _SKIN = region_ids("skin", "neck", "ears", "eyelids", "lips", "eye_socket")
 _FINE = region_ids("eyelids", "lips", "eye_socket")
 _LASHES_M = 0.0050  # around the edges of the lids, where the photo shows lashes and not skin
 _LIP_LINE_M = 0.0018  # around the line of the shut lips, where it shows that or teeth
-_LIDS = (0.66, 1.1)  # of that brightness, for lids
-_FLESH = np.asarray([0.72, 1.1, 1.3], np.float32)  # exponents: skin in the shade is redder
-_DARK = (0.5, 0.75)  # of the brightness that the light gives skin: below are brows, glasses, hair
+_LIDS = (0.72, 1.1)  # of that brightness, for lids
+_FLESH = np.asarray([0.8, 1.08, 1.25], np.float32)  # exponents: skin in the shade is redder
+_DARK = (0.6, 0.85)  # of the brightness that the light gives skin: below are brows, glasses, hair
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def photographed_skin(photo: NDArray[np.uint8], person: Float, rig: Rig, seen: R
     """Read the skin off the photo [P, P, 3]. person: [S, S] probability that a pixel shows the person."""
     topology = rig.topology
     size = photo.shape[0]
-    coarse = sample(cv2.GaussianBlur(photo, (0, 0), size / 256), at.px)
+    coarse = sample(blurred(photo, size / 256), at.px)
     plain = topology.region_vertices(*region_ids("skin"))
     plain = plain[(topology.face_weight[plain] > 0.8) & (seen.visibility[plain] > 0.1)]
     light = estimate(coarse[plain], at.normals[plain], seen.visibility[plain] * _areas(seen, at)[plain])
@@ -70,10 +70,10 @@ def photographed_skin(photo: NDArray[np.uint8], person: Float, rig: Rig, seen: R
     like_skin = seen.visibility * smoothstep(*_DARK, luma(coarse) / expected)
 
     # Where the fitted outline leaves the person, the mesh would carry background along.
-    inside = cv2.erode(person, np.ones((3, 3), np.uint8))
+    inside = eroded(person, 2)
     on_person = sample(inside[..., None], at.px * (inside.shape[0] / size))[:, 0]
-    trust = seen.seen * smoothstep(*_FACE, topology.face_weight) * smoothstep(0.3, 0.8, on_person)
-    fine = sample(cv2.GaussianBlur(photo, (0, 0), size / 600), at.px)
+    trust = seen.seen * smoothstep(*_FACE, topology.face_weight) * smoothstep(0.6, 0.95, on_person)
+    fine = sample(blurred(photo, size / 600), at.px)
     fill = _fill(fine, like_skin, light, expected, rig, seen)
     anchors = np.flatnonzero(topology.face_weight > _FACE[0]).astype(np.int32)
     return Skin(anchors, trust.astype(np.float32), seen.visibility, fill, like_skin, light)
@@ -84,13 +84,13 @@ def _areas(seen: Reference, at: Moment) -> Float:
     faces = seen.faces.numpy()
     corners = at.shape[faces]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 6.0
-    return np.bincount(faces.ravel(), np.repeat(area, 3), len(at.shape))
+    return np.bincount(faces.ravel(), np.repeat(area, 3), len(at.shape)).astype(np.float32)
 
 
 def distance_to(rig: Rig, rows: Int) -> Float:
     """[V] metres of an adult's head from each vertex to the nearest vertex of `rows`, on the neutral."""
     scale = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
-    return (cKDTree(rig.neutral[rows]).query(rig.neutral)[0] / scale).astype(np.float32)
+    return (KDTree(rig.neutral[rows]).query(rig.neutral)[0] / scale).astype(np.float32)
 
 
 def _fill(colours: Float, like_skin: Float, light: Light, expected: Float, rig: Rig, seen: Reference) -> Float:
@@ -103,7 +103,7 @@ def _fill(colours: Float, like_skin: Float, light: Light, expected: Float, rig: 
     out = spread(colours, trust, faces[np.isin(seen.regions, region_ids("skin", "neck", "ears", "eyelids"))])
     # The hollow of an eye is full of lashes and make-up: lids are held to what skin can look like in this light.
     level = np.clip(luma(out), _LIDS[0] * expected, _LIDS[1] * expected) / luma(light.skin)
-    plausible = 0.3 * out + 0.7 * light.skin * level[:, None] ** _FLESH
+    plausible = 0.3 * out + 0.7 * light.skin * level[:, None] ** light.tinted(_FLESH)
     near = smoothstep(0.020, 0.012, distance_to(rig, topology.lid_contacts.ravel()))[:, None]
     out += near * (plausible - out)
     trust = seen.visibility**2 * (distance_to(rig, topology.lip_contacts.ravel()) > _LIP_LINE_M)

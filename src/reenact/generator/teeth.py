@@ -9,7 +9,7 @@ from reenact.heads.model import Float, Int
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 
-from .reference import smoothstep
+from .filters import smoothstep
 
 # Crown widths of adults from the central incisor to the second molar (Wheeler's Dental Anatomy), metres.
 UPPER_WIDTHS_M = (0.0085, 0.0065, 0.0075, 0.0070, 0.0070, 0.0100, 0.0090)

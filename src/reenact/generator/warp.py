@@ -8,7 +8,6 @@ lips exactly where the mesh has them, and behind them eyeballs and the inside of
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,18 +16,19 @@ from reenact.dense.selfie import person_mask
 from reenact.heads.model import Float
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
-from reenact.heads.state import HeadState, posed_vertices
+from reenact.heads.state import HeadState, deformed, posed
 from reenact.rendering import Camera, HeadMaps, render_head_maps
 
-from .bite import with_bite
+from .bite import shut_behind, with_bite
 from .eye_window import EyeWindow, eye_anchors
 from .eyes import eyeball_directions
+from .filters import feather, pixel_grid, remap, resized
 from .moment import Moment, moment
 from .mouth_window import MouthWindow
 from .reference import look
 from .sheet import lay
 from .skin import photographed_skin
-from .window import Box, Drawing, box_around, draw, feather, pixel_grid, remap
+from .window import Box, Drawing, box_around, draw
 
 _SHEET_PX = 192
 _FACE_MARGIN = 0.02
@@ -38,7 +38,7 @@ class WarpGenerator:
     """Frames of one photo. Construction takes about a second; `render` is independent of earlier frames.
 
     photo_crop: [P, P, 3] RGB. photo_state, camera: the head in it, and the camera of a P x P picture. size: side
-    of the `maps`, px. Raises ValueError if the camera's picture is not the crop.
+    of the `maps`, px. Raises ValueError if the camera's picture is not the crop, or does not show the head.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class WarpGenerator:
         self._seen = look(rig, photo_state, camera.scaled(size / camera.width))
         self._at = moment(rig, photo_state, photo_state, camera, self._seen.faces)
         coarse = look(rig, photo_state, camera.scaled(_SHEET_PX / camera.width))
-        person = cv2.resize(person_mask(photo_crop), (_SHEET_PX, _SHEET_PX), interpolation=cv2.INTER_AREA)
+        person = resized(person_mask(photo_crop), _SHEET_PX, _SHEET_PX)
         self._sheet = lay(rig, coarse, person)
         self._still = self._sheet.move(rig, photo_state, np.zeros_like(self._at.shape))
         self._skin = photographed_skin(photo_crop, person, rig, self._seen, self._at)
@@ -67,7 +67,7 @@ class WarpGenerator:
         now = moment(self._rig, state, self._state, self._camera, self._seen.faces)
         size = self._camera.width
         field = self._sheet.draw(self._rig, state, now.shape - self._at.shape, self._still)
-        field = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR) * np.float32(size / _SHEET_PX)
+        field = resized(field, size, size) * np.float32(size / _SHEET_PX)
         field += self._grid
         frame = remap(self._photo, field)
 
@@ -80,9 +80,8 @@ class WarpGenerator:
         for window in self._windows:
             box = self._box(now.px[window.anchors], window.margin, drawing)
             if box is not None:
-                cut = drawing.cut(box)
-                inner = tuple(slice(s.start - int(c), s.stop - int(c)) for s, c in zip(box.slices, drawing.box.corner[::-1], strict=True))
-                patch = face[inner]
+                inner = box.slices_in(drawing.box)
+                patch, cut = face[inner], drawing.cut(box)
                 whole = window.compose(patch, self._skin, cut, back[inner][..., :2], self._grid[box.slices], now)
                 patch += feather(box.shape, max(box.shape) // 8)[..., None] * (whole - patch)
         frame[drawing.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
@@ -91,8 +90,9 @@ class WarpGenerator:
     def maps(self, state: HeadState) -> HeadMaps:
         """The driven head's maps at `size`, with the correspondence to the photo in pixels of the same size."""
         topology = self._rig.topology
+        shapes = shut_behind(self._rig, deformed(self._rig, [state]))
         return render_head_maps(
-            torch.from_numpy(posed_vertices(self._rig, [state], self._state)),
+            torch.from_numpy(posed(self._rig, shapes, [state], self._state)),
             torch.from_numpy(topology.faces),
             self._seen.camera,
             regions=torch.from_numpy(topology.regions),

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reenact.heads.model import Float, Int
+from reenact.heads.model import Float
 from reenact.heads.regions import EMPTY
 from reenact.rendering import Fragments, interpolate, rasterise
 
+from .filters import blurred, resized
+
 _FINE = 2  # coverage is measured on a grid this many times finer,
-_LARGE = 600  # unless the box is this many pixels wide: then edges are softened instead
+_LARGE = 200  # unless the box is this many pixels wide: then edges are softened instead
 _SOFT_PX = 0.6
 _SMALLEST = 8
 
@@ -32,7 +33,15 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice]:
+        """Of the picture."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def slices_in(self, other: Box) -> tuple[slice, slice]:
+        """Of a box that holds this one."""
+        return (
+            slice(self.y0 - other.y0, self.y1 - other.y0),
+            slice(self.x0 - other.x0, self.x1 - other.x0),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,12 +81,10 @@ class Drawing:
 
     def cut(self, box: Box) -> Drawing:
         """The same of a smaller box inside of this one."""
-        rows = slice(box.y0 - self.box.y0, box.y1 - self.box.y0)
-        columns = slice(box.x0 - self.box.x0, box.x1 - self.box.x0)
+        rows, columns = box.slices_in(self.box)
         fine = tuple(slice(s.start * self._scale, s.stop * self._scale) for s in (rows, columns))
-        return Drawing(
-            box, self.regions[rows, columns], _every(self._fragments, rows, columns), self._faces, self._fine[fine], self._scale
-        )
+        fragments = _every(self._fragments, rows, columns)
+        return Drawing(box, self.regions[rows, columns], fragments, self._faces, self._fine[fine], self._scale)
 
     def mask(self, *ids: int) -> NDArray[np.bool_]:
         """[h, w] where the middle of the pixel shows one of these regions."""
@@ -85,10 +92,9 @@ class Drawing:
 
     def coverage(self, *ids: int) -> Float:
         """[h, w] share of each pixel that these regions cover, 0 to 1."""
-        shown = cv2.LUT(np.ascontiguousarray(self._fine), _table(ids))
-        if self._scale == 1:
-            return cv2.GaussianBlur(shown, (0, 0), _SOFT_PX)
-        return cv2.resize(shown, self.box.shape[::-1], interpolation=cv2.INTER_AREA)
+        shown = _table(ids)[self._fine]
+        height, width = self.box.shape
+        return blurred(shown, _SOFT_PX) if self._scale == 1 else resized(shown, width, height)
 
     def carry(self, attributes: Float) -> Float:
         """[V, C] -> [h, w, C], 0 where nothing is."""
@@ -106,40 +112,6 @@ def draw(faces: Tensor, regions: NDArray[np.uint8], px: Float, box: Box) -> Draw
     labels = np.append(regions, np.uint8(EMPTY))[fine.face[0].numpy()]
     every = slice(None, None, scale)
     return Drawing(box, labels[every, every], _every(fine, every, every), faces, labels, scale)
-
-
-def feather(shape: tuple[int, int], width: int) -> Float:
-    """[h, w] 0 on the rim, 1 from `width` pixels inwards."""
-    ramps = [np.clip(np.minimum(np.arange(n), np.arange(n)[::-1]) / max(width, 1), 0.0, 1.0) for n in shape]
-    return np.minimum.outer(*ramps).astype(np.float32)
-
-
-def pixel_grid(size: int) -> Float:
-    """[size, size, 2] x, y of every pixel for cv2.remap, whose pixel centres are whole numbers."""
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
-    return np.stack([x, y], axis=-1)
-
-
-def remap(picture: NDArray, where: Float) -> NDArray:
-    """Sample a picture at [h, w, 2] cv2 coordinates, smoothly, clamped at its border."""
-    return cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-
-
-def remap_mask(mask: Float, where: Float) -> Float:
-    """The same for a mask [H, W], which is 0 beyond its border."""
-    return cv2.remap(mask, where, None, cv2.INTER_LINEAR, borderValue=0.0)
-
-
-def grown(values: Float, known: NDArray[np.bool_], radius: int) -> Float:
-    """Values [h, w, C] continued about `radius` pixels beyond where they are known, 0 farther off."""
-    weight = known.astype(np.float32)
-    size = (2 * radius + 1, 2 * radius + 1)
-    total = cv2.blur(weight, size)
-    rim = ~known & (total > 0.0)
-    spread = cv2.blur(values * weight[..., None], size)
-    out = np.where(known[..., None], values, 0.0)
-    out[rim] = spread[rim] / total[rim][:, None]
-    return out
 
 
 def _every(fragments: Fragments, rows: slice, columns: slice) -> Fragments:

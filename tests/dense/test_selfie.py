@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from reenact.dense.selfie import person_mask
+from reenact.media import read_image
+
+PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+
+
+def test_the_astronaut_is_a_person_and_the_wall_is_not() -> None:
+    mask = person_mask(read_image(PHOTO)[:300, 80:380])
+    assert mask.shape == (300, 300) and mask.dtype == np.float32
+    assert mask.min() >= 0.0 and mask.max() <= 1.0
+    assert mask[90:150, 120:170].mean() > 0.95  # face
+    assert mask[:40, :60].mean() < 0.1  # wall

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from reenact.generator.warp import WarpGenerator
+from reenact.heads.arkit import index
+from reenact.heads.open import open_head
+from reenact.heads.rig import Rig
+from reenact.heads.state import HeadState
+from reenact.media import SquareCrop, read_image
+from reenact.rendering import Camera
+from reenact.tracking import find_face, fit_frames, fit_person
+
+PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+CROP = SquareCrop(x0=96, y0=0, size=256, output_px=384)
+
+
+@dataclass(frozen=True)
+class Portrait:
+    photo: np.ndarray
+    rig: Rig
+    state: HeadState
+    camera: Camera
+    generator: WarpGenerator
+
+    def doing(
+        self,
+        actions: Mapping[str, float] = MappingProxyType({}),
+        *,
+        yaw: float = 0.0,
+        pitch: float = 0.0,
+        gaze: tuple[float, float] = (0.0, 0.0),
+    ) -> HeadState:
+        """The photo's state with some actions set; the head turned about the neck, degrees; the gaze moved, radians."""
+        turn = Rotation.from_euler("yx", [yaw, pitch], degrees=True).as_matrix().astype(np.float32)
+        neck = self.state.R_cam_head @ self.rig.joints.neck + self.state.t_cam_head
+        expression = self.state.expression.copy()
+        for name, value in actions.items():
+            expression[index(name)] = value
+        return replace(
+            self.state,
+            expression=expression,
+            gaze=self.state.gaze + np.asarray(gaze, np.float32),
+            R_cam_head=turn @ self.state.R_cam_head,
+            t_cam_head=turn @ (self.state.t_cam_head - neck) + neck,
+        )
+
+
+def demo_portrait() -> Portrait:
+    """The demo photo's astronaut, fitted, in a crop of 384 px; maps at 256 px."""
+    image = read_image(PHOTO)
+    points = find_face(image, 0, PHOTO)[None]
+    person = fit_person(open_head(), points, image.shape[1], image.shape[0])
+    fitted = fit_frames(person, points, np.zeros(0, bool))
+    state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
+    camera = person.camera.cropped(CROP.x0, CROP.y0, CROP.size, CROP.output_px)
+    photo = CROP.extract(image)
+    return Portrait(photo, person.rig, state, camera, WarpGenerator(photo, person.rig, state, camera, size=256))

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole generator on the demo photo."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from portraits import Portrait
+
+from reenact.generator.warp import WarpGenerator
+from reenact.heads.regions import EYEBALL, MOUTH_INTERIOR, region_ids
+from reenact.heads.state import HeadState
+from reenact.rendering import Camera, HeadMaps
+
+SHUT = {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}
+LIPS_APART = [
+    f"{name}{side}"
+    for name in ("mouthUpperUp", "mouthLowerDown", "mouthSmile", "mouthStretch", "mouthDimple")
+    for side in ("Left", "Right")
+]
+
+
+def states(portrait: Portrait) -> list[HeadState]:
+    return [
+        portrait.doing({"jawOpen": 0.5}, yaw=25.0),
+        portrait.doing(yaw=-30.0),
+        portrait.doing({"mouthPucker": 0.8}, pitch=15.0),
+        portrait.doing(SHUT),
+        portrait.doing({"jawOpen": 0.8, "tongueOut": 1.0}),
+        portrait.doing({"jawOpen": 1.0}, yaw=80.0, gaze=(0.6, 0.4)),
+    ]
+
+
+def count(maps: HeadMaps, *regions: str) -> int:
+    return int(np.isin(maps.regions.numpy(), region_ids(*regions)).sum())
+
+
+def test_the_photos_own_state_gives_the_photo(portrait: Portrait) -> None:
+    assert np.array_equal(portrait.generator.render(portrait.state), portrait.photo)
+
+
+def test_frames_do_not_depend_on_earlier_ones(portrait: Portrait) -> None:
+    state = portrait.doing({"jawOpen": 0.5}, yaw=25.0)
+    first = portrait.generator.render(state)
+    portrait.generator.render(portrait.doing(SHUT))
+    assert np.array_equal(portrait.generator.render(state), first)
+
+
+@pytest.mark.parametrize("pose", range(6))
+def test_the_frame_around_the_picture_stays(portrait: Portrait, pose: int) -> None:
+    frame, photo = portrait.generator.render(states(portrait)[pose]), portrait.photo
+    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        assert np.array_equal(frame[edge], photo[edge])
+    assert not np.array_equal(frame, photo)
+
+
+def test_a_head_out_of_sight_leaves_a_picture(portrait: Portrait) -> None:
+    aside = replace(portrait.state, t_cam_head=portrait.state.t_cam_head + np.asarray([3.0, 0.0, 0.0], np.float32))
+    assert portrait.generator.render(aside).shape == portrait.photo.shape
+
+
+def test_shut_lids_cover_the_eyes(portrait: Portrait) -> None:
+    state = portrait.doing(SHUT)
+    opened = count(portrait.generator.maps(portrait.state), *EYEBALL)
+    assert count(portrait.generator.maps(state), *EYEBALL) < 0.1 * opened
+    # And in the picture: skin is redder than the white of an eye and brighter than an iris.
+    maps = portrait.generator.maps(portrait.state)
+    eyes = np.isin(maps.regions[0].numpy(), region_ids(*EYEBALL))
+    rows, columns = (np.flatnonzero(eyes)[:, None] // [256, 1] % 256).T
+    pick = ((rows + 0.5) * 1.5).astype(int), ((columns + 0.5) * 1.5).astype(int)
+    before, after = portrait.photo[pick].astype(float), portrait.generator.render(state)[pick].astype(float)
+    assert after.mean(axis=1).std() < 0.6 * before.mean(axis=1).std()
+
+
+@pytest.mark.parametrize("yaw", [-0.3, 0.3])
+def test_a_gaze_to_the_subjects_left_goes_to_the_viewers_right(portrait: Portrait, yaw: float) -> None:
+    def iris_x(state: HeadState) -> float:
+        maps = portrait.generator.maps(state)
+        return float(np.nonzero(np.isin(maps.regions[0].numpy(), region_ids("iris")))[1].mean())
+
+    state = portrait.doing(gaze=(yaw, 0.0))
+    moved = iris_x(state) - iris_x(portrait.state)
+    assert np.sign(moved) == np.sign(yaw) and abs(moved) > 1.5
+    seen = dark_x(portrait, state) - dark_x(portrait, portrait.state)
+    assert np.sign(seen) == np.sign(yaw) and abs(seen) > 1.5
+
+
+def dark_x(portrait: Portrait, state: HeadState) -> float:
+    """Where the dark of both eyes is in the picture, px."""
+    regions = portrait.generator.maps(state).regions[0].numpy()
+    eyes = np.kron(np.isin(regions, region_ids(*EYEBALL)), np.ones((3, 3)))[::2, ::2] > 0
+    darkness = np.clip(110.0 - portrait.generator.render(state).mean(axis=2), 0.0, None) * eyes
+    return float((darkness.sum(axis=0) @ np.arange(384)) / darkness.sum())
+
+
+def test_an_open_mouth_shows_its_inside_and_a_shut_one_does_not(portrait: Portrait) -> None:
+    wide = portrait.generator.maps(portrait.doing({"jawOpen": 0.8}))
+    assert count(wide, *MOUTH_INTERIOR) > 2 * count(portrait.generator.maps(portrait.state), *MOUTH_INTERIOR)
+    assert count(wide, "teeth_upper") > 0 and count(wide, "tongue") > 0
+    # The photo smiles with white teeth; shut lips must hide them.
+    shut = portrait.doing({"jawOpen": 0.0} | dict.fromkeys(LIPS_APART, 0.0))
+    white = [white_pixels(picture[195:240, 150:235]) for picture in (portrait.photo, portrait.generator.render(shut))]
+    assert white[0] > 150 and white[1] < 0.4 * white[0]
+
+
+def white_pixels(picture: np.ndarray) -> int:
+    least, most = picture.min(axis=2).astype(int), picture.max(axis=2).astype(int)
+    return int(((least > 170) & (most - least < 45)).sum())
+
+
+def test_maps_show_the_correspondence_to_the_photo(portrait: Portrait) -> None:
+    maps = portrait.generator.maps(portrait.state)
+    assert maps.photo_px is not None and maps.visibility is not None and maps.uv is not None
+    y, x = np.nonzero(maps.mask[0].numpy() & (maps.visibility[0].numpy() > 0.9))
+    there = maps.photo_px[0].numpy()[y, x]
+    assert np.abs(there - np.column_stack([x + 0.5, y + 0.5])).max() < 0.05
+
+
+def test_a_camera_of_another_picture_is_refused(portrait: Portrait) -> None:
+    with pytest.raises(ValueError, match="wanted one square"):
+        WarpGenerator(portrait.photo[:-1], portrait.rig, portrait.state, portrait.camera)
+    elsewhere = Camera(portrait.camera.focal_px, -5000.0, 0.0, 384, 384)
+    with pytest.raises(ValueError, match="outside of the photo crop"):
+        WarpGenerator(portrait.photo, portrait.rig, portrait.state, elsewhere)

@@ -14,7 +14,7 @@ INPUTS := pyproject.toml constraints.txt src/reenact/__init__.py
 .PHONY: demo test clean
 
 demo: .venv/.installed
-	$(BIN)/reenact animate src/reenact/assets/demo/astronaut.jpg talking -o demo.mp4 --compare
+	$(BIN)/reenact animate src/reenact/assets/demo/astronaut.jpg talking -o demo.mp4 --crop --size 512 --compare
 
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest
@@ -34,5 +34,5 @@ clean:
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(PIP) -e '.[dev,evaluation]' -c constraints.txt
+	$(PIP) -e '.[dev,evaluation,build-head]' -c constraints.txt
 	@touch $@

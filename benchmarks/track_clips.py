@@ -101,7 +101,8 @@ def main(args: Args) -> None:
         rows.append(row)
         print(
             f"| {name} | {len(track)} | {row['shots']} | {row['lost']} | {row['percent_inter_ocular']:.2f} | "
-            f"{row['percent_face']:.2f} | {row['frames_per_second']:.1f} | {degrees:.3f} | {millimetres:.3f} | {code:.4f} |",
+            f"{row['percent_face']:.2f} | {row['frames_per_second']:.1f} | {degrees:.3f} | {millimetres:.3f} | "
+            f"{code:.4f} |",
             flush=True,
         )
     keys = ("percent_inter_ocular", "percent_face", "frames_per_second", "jitter_deg", "jitter_mm", "jitter_code")

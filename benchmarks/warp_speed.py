@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import torch
 from common import provenance
 
 from reenact.generator import warp
@@ -36,7 +35,6 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--motion", default="laughing", help="a bundled performance")
     wanted = parser.parse_args()
-    torch.set_num_threads(CORES)
     cv2.setNumThreads(CORES)
 
     motion = bundled_performance(wanted.motion)

@@ -16,7 +16,7 @@ from reenact.pipeline import AnimateOptions, TrackOptions, animate, bundled_perf
 from reenact.tracking import load_motion, save_motion
 
 PHOTO = Path(__file__).parents[1] / "src/reenact/assets/demo/astronaut.jpg"
-STILL = dict.fromkeys(("eyes", "brows", "mouth", "jaw", "gaze", "head"), 0.0)
+STILL: dict[str, float] = dict.fromkeys(("eyes", "brows", "mouth", "jaw", "gaze", "head"), 0.0)
 
 
 def short(name: str, frames: slice, folder: Path) -> Path:

@@ -53,7 +53,7 @@ def main(args: Args) -> None:
     vertices, weights, spread = embed(tensors, sight(tensors, args.render_people, args.seed))
     log.info("landmark sightings differ from their median by %.2f mm (median)", 1e3 * spread)
     tensors |= {"landmark_vertices": vertices, "landmark_weights": weights}
-    out = {k: tensors[k].astype(np.float16) for k in HALF}
+    out: dict[str, np.ndarray] = {k: tensors[k].astype(np.float16) for k in HALF}
     out |= {k: tensors[k].astype(np.float32) for k in (*SINGLE, "landmark_weights")}
     out |= {k: tensors[k].astype(np.int16) for k in INDEX}
     out["regions"] = tensors["regions"].astype(np.uint8)

@@ -105,7 +105,8 @@ def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(rig: Rig) -> None
     cut = whole.cut(inner)
     at = inner.slices_in(whole.box)
     assert np.array_equal(cut.regions, whole.regions[at])
-    assert np.array_equal(cut.coverage(0), whole.coverage(0)[at])
+    inside = np.s_[4:-4, 4:-4]  # edges are softened, which looks a little beyond
+    assert np.allclose(cut.coverage(0)[inside], whole.coverage(0)[at][inside], atol=1e-5)
     assert np.array_equal(cut.carry(rig.neutral), whole.carry(rig.neutral)[at])
 
 

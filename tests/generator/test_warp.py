@@ -95,6 +95,16 @@ def dark_x(portrait: Portrait, state: HeadState) -> float:
     return float((darkness.sum(axis=0) @ np.arange(384)) / darkness.sum())
 
 
+@pytest.mark.parametrize("yaw", [-0.3, -0.15, 0.15, 0.3])
+def test_a_moved_gaze_leaves_an_eye_as_smooth_as_it_was(portrait: Portrait, yaw: float) -> None:
+    def roughness(picture: np.ndarray) -> float:
+        eyes = picture[140:175, 130:265].astype(float).mean(axis=2)
+        return float(np.abs(np.diff(eyes, axis=0)).mean() + np.abs(np.diff(eyes, axis=1)).mean())
+
+    moved = portrait.generator.render(portrait.doing(gaze=(yaw, 0.0)))
+    assert roughness(moved) < 1.12 * roughness(portrait.photo)
+
+
 def test_an_open_mouth_shows_its_inside_and_a_shut_one_does_not(portrait: Portrait) -> None:
     wide = portrait.generator.maps(portrait.doing({"jawOpen": 0.8}))
     assert count(wide, *MOUTH_INTERIOR) > 2 * count(portrait.generator.maps(portrait.state), *MOUTH_INTERIOR)

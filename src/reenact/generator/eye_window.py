@@ -95,7 +95,7 @@ def _lid_skin(rig: Rig, side: int, edge: Int) -> Float:
     scale = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
     brow = rig.topology.landmark_vertices[list(_BROWS[side])].ravel()
     x = np.abs(rig.neutral[:, 0]) / scale
-    inner, outer = x[edge[0]], x[edge[-1]]
+    inner, outer = float(x[edge[0]]), float(x[edge[-1]])
     beside = smoothstep(inner - 0.006, inner - 0.001, x) * smoothstep(outer + 0.006, outer + 0.001, x)
     return beside * smoothstep(*_BELOW_BROW_M, distance_to(rig, brow))
 

@@ -64,7 +64,7 @@ def take_apart(photo: NDArray[np.uint8], drawing: Drawing, directions: Float) ->
     """Read one eye off the photo [P, P, 3]. drawing: of the photo's state. directions: [V, 3] per vertex."""
     picture = photo[drawing.box.slices].astype(np.float32)
     opening = drawing.coverage(*EYE_IDS)
-    inside = opening > 0.99
+    inside = drawing.mask(*EYE_IDS) & (opening > 0.8)
     height = max(float(inside.sum(axis=0).max()), 1.0)
     turned = drawing.carry(directions)
     axis, iris = find_iris(picture, turned, inside)

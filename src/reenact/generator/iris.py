@@ -77,12 +77,16 @@ def radial_colours(unshaded: Float, angles: Float, sure: NDArray[np.bool_], iris
     """[bins, 3] medians by angle; an ordinary brown eye where nothing is seen. iris: its radius, radians."""
     centres = IRIS_COLOURS.centres
     at, pixels = angles[sure], unshaded[sure]
-    colours = np.full((IRIS_COLOURS.bins, 3), (72.0, 50.0, 38.0), np.float32)
-    colours[centres < _PUPIL] = (20.0, 17.0, 16.0)
+    colours = np.full((IRIS_COLOURS.bins, 3), np.nan, np.float32)
     for i, centre in enumerate(centres[centres < 1.3 * iris]):
         near = np.abs(at - centre) < 0.05
         if near.sum() >= 4:
             colours[i] = np.median(pixels[near], axis=0)
+    if np.isnan(colours).all():
+        colours[centres < iris] = (72.0, 50.0, 38.0)
+        colours[centres < _PUPIL] = (20.0, 17.0, 16.0)
     white = pixels[at > 1.3 * iris]
     colours[centres >= 1.3 * iris] = np.median(white, axis=0) if len(white) >= 8 else (205.0, 198.0, 194.0)
-    return colours
+    known = np.isfinite(colours[:, 0])
+    columns = [np.interp(centres, centres[known], colours[known, channel]) for channel in range(3)]
+    return np.column_stack(columns).astype(np.float32)

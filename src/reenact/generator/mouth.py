@@ -83,7 +83,7 @@ def look_inside(
     opening = drawing.coverage(*INTERIOR_IDS)
     shown = photo[drawing.box.slices] / _warm(lip_shade(opening, px_per_m), light)
     white = _white(light, white_of_eyes)
-    inside = opening > 0.99
+    inside = drawing.mask(*INTERIOR_IDS) & (opening > 0.8)
     teeth = _tooth_like(shown, inside, white)
     enamel = light.tinted(_ENAMEL) * white
     on_mesh = (teeth > 0.5) & drawing.mask(_UPPER)

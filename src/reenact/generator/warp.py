@@ -8,6 +8,9 @@ lips exactly where the mesh has them, and behind them eyeballs and the inside of
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -64,6 +67,10 @@ class WarpGenerator:
 
     def render(self, state: HeadState) -> NDArray[np.uint8]:
         """One frame [P, P, 3]; with the photo's own state the photo."""
+        with _one_torch_thread():
+            return self._render(state)
+
+    def _render(self, state: HeadState) -> NDArray[np.uint8]:
         now = moment(self._rig, state, self._state, self._camera, self._seen.faces)
         size = self._camera.width
         field = self._sheet.draw(self._rig, state, now.shape - self._at.shape, self._still)
@@ -127,3 +134,14 @@ class WarpGenerator:
         box = self._box(at.px[lips], MouthWindow.margin, drawing)
         mouths = [] if box is None else [MouthWindow(self._photo, rig, self._skin, white, at, drawing.cut(box))]
         return [*eyes, *mouths]
+
+
+@contextlib.contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Torch's part in a frame is operations of microseconds: to share them out among threads costs milliseconds."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from common import provenance
 
+from benchmarks.common import provenance
 from reenact.generator import warp
 from reenact.heads.open import open_head
 from reenact.pipeline import AnimateOptions, bundled_performance, make_generator, read_portrait

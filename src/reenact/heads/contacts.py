@@ -29,15 +29,11 @@ class GapRule:
     tiny: float  # length of a gap too small to have a direction or a ratio
 
     @classmethod
-    def between(
-        cls, source: Float, target: Float, pairs: Int, *, size_ratio: float, tiny: float
-    ) -> "GapRule":
+    def between(cls, source: Float, target: Float, pairs: Int, *, size_ratio: float, tiny: float) -> "GapRule":
         """Rule for `pairs` [P, 2] between two neutral heads [V, 3]; `tiny` in the source's units."""
         row = np.arange(len(pairs))
         signs = np.repeat([1.0, -1.0], len(pairs))
-        matrix = sparse.csr_matrix(
-            (signs, (np.r_[row, row], pairs.T.ravel())), shape=(len(pairs), len(source))
-        )
+        matrix = sparse.csr_matrix((signs, (np.r_[row, row], pairs.T.ravel())), shape=(len(pairs), len(source)))
         gap_s, gap_t = matrix @ source, matrix @ target
         length_s, length_t = np.linalg.norm(gap_s, axis=1), np.linalg.norm(gap_t, axis=1)
         scale = (length_t + tiny * size_ratio) / (length_s + tiny)

@@ -15,8 +15,7 @@ from .model import Float
 # Order of `HeadModel.gaze_limits` columns.
 _IN, _OUT, _UP, _DOWN = range(4)
 LOOK_ACTIONS = tuple(
-    tuple(index(f"eyeLook{direction}{side}") for direction in ("In", "Out", "Up", "Down"))
-    for side in ("Left", "Right")
+    tuple(index(f"eyeLook{direction}{side}") for direction in ("In", "Out", "Up", "Down")) for side in ("Left", "Right")
 )
 LOOK_BOUND = 2.0  # the lids have followed as far as they go
 

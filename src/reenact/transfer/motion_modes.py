@@ -80,8 +80,7 @@ def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) 
     below the photo's, down to `BELOW`: a performer whose brows rest high can lower them, one whose eyes rest half
     shut can open them, and so must the receiver's. No slope exceeds 2, which would magnify the tracker's noise; 0 -> 0
     yields to that, so a photo whose mouth stands open keeps it open in relative mode where the performer's lips meet.
-    Choose absolute for
-    speech on such a photo.
+    Choose absolute for speech on such a photo.
 
     `mouthClose` seals the lips over an open jaw and would push them through one another over a shut one: it
     gets no further ahead of the remapped `jawOpen` than it is of `jawOpen` in the performance or in the

@@ -24,6 +24,7 @@ _FLESH = np.asarray([0.68, 0.37, 0.36], np.float32)
 _DEEP = np.asarray([0.30, 0.12, 0.11], np.float32)
 _WARMTH = np.asarray([0.78, 1.08, 1.12], np.float32)
 _GLOSS = 0.16
+_PINK = 0.11
 _ENOUGH = 12  # pixels of teeth to judge their colour by
 _FRONT_M, _FADE_M, _THROAT = 0.012, 0.012, 0.12  # light falls off behind the teeth, but a throat is not black
 _GUM = np.asarray([0.76, 0.46, 0.45], np.float32)
@@ -128,6 +129,9 @@ def _tooth_like(shown: Float, inside: NDArray[np.bool_], white: Float) -> Float:
     brightness = luma(shown)
     spread = shown.max(axis=-1) - shown.min(axis=-1)
     pale = spread < 0.42 * np.maximum(shown.max(axis=-1), 1.0)
+    # Teeth yellow and light warms, but only flesh is so much redder than green.
+    redness, of_white = ((c[..., 0] - c[..., 1]) / np.maximum(c[..., 0], 1.0) for c in (shown, white))
+    pale &= redness < of_white + _PINK
     teeth = inside & pale & (brightness > 0.45 * luma(_ENAMEL * white))
     if teeth.sum() < 0.15 * inside.sum():
         teeth[:] = False

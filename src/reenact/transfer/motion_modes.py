@@ -99,6 +99,7 @@ def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) 
     rise = np.clip(_ratio(1.0 - own, 1.0 - rest), 1.0, _MAX_SLOPE)
     fall = np.where(_SEALS, np.minimum(_MAX_SLOPE, _ratio(own, rest)), 1.0)
     above = own + rise * (np.minimum(codes, 1.0) - rest) + np.maximum(codes - 1.0, 0.0)
+    above = np.minimum(above, np.maximum(np.maximum(codes, own), 1.0))  # two smiles do not make a torn mouth
     out = np.where(codes >= rest, above, own - fall * (rest - codes))
     out[:, _BLINKS] = np.minimum(out[:, _BLINKS], np.maximum(codes[:, _BLINKS], 1.0))
     lead = np.maximum(codes[:, _MOUTH_CLOSE] - codes[:, _JAW_OPEN], own[_MOUTH_CLOSE] - own[_JAW_OPEN])

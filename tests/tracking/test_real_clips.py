@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real performers, where the test clips are there: amplitude and closure, which synthetic truth cannot prove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reenact.heads.arkit import index
+from reenact.heads.open import open_head
+from reenact.heads.personal import personal_rig
+from reenact.media import InputError
+from reenact.tracking import CoarseTrack, track_video
+
+CLIPS = Path(__file__).parents[3] / "shared" / "data" / "dev" / "clips"
+pytestmark = pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the real clips in ../shared/data/dev")
+
+
+def face_height_px(track: CoarseTrack) -> float:
+    """Forehead to chin at the median distance."""
+    neutral = open_head().topology.landmarks(personal_rig(open_head(), track.identity[0]).neutral)
+    height_m = float(np.linalg.norm(neutral[10] - neutral[152]))
+    return float(track.focal_px[0] * height_m / np.median(track.t_cam_head[:, 2]))
+
+
+def test_a_broad_smile_is_an_expression_with_teeth_showing() -> None:
+    track = track_video(open_head(), CLIPS / "liveportrait_d0.mp4")
+    assert len(track) == 78 and track.seen.all() and (track.shot == 0).all()
+    assert np.median(track.residual_px) < 0.007 * face_height_px(track)
+    names = ("mouthSmileLeft", "mouthSmileRight", "mouthUpperUpLeft", "mouthUpperUpRight")
+    shown = track.expression[:, [index(n) for n in names]].mean(axis=1)
+    assert shown[:10].mean() < 0.15 < 0.35 < shown[30:50].mean() and shown[-5:].mean() < 0.2
+
+
+def test_winks_are_tracked_eye_by_eye() -> None:
+    track = track_video(open_head(), CLIPS / "alp_driving_video.mp4")
+    left, right = (track.expression[:, index(f"eyeBlink{side}")] for side in ("Left", "Right"))
+    assert (right - left).max() > 0.3  # one eye shut, the other open
+    assert np.minimum(left, right).max() > 0.4  # and, at another time, both
+    assert track.expression[:, index("jawOpen")].max() < 0.2  # the lips stay closed throughout
+
+
+def test_a_cut_starts_a_new_shot_or_ends_the_first() -> None:
+    clip = CLIPS / "hellomeme_jgz.mp4"
+    track = track_video(open_head(), clip)
+    assert len(track) == 59 and np.flatnonzero(np.diff(track.shot)).tolist() == [30]
+    assert len(track.identity) == len(track.focal_px) == 2
+    assert len(track_video(open_head(), clip, cuts="first")) == 31
+    with pytest.raises(InputError, match=r"hellomeme_jgz\.mp4 has a cut at frame 31"):
+        track_video(open_head(), clip, cuts="fail")

@@ -14,7 +14,8 @@ DEFAULT_SIGMA: Final = 0.5
 # Actions that a few points could abuse to explain each other's noise get a short leash: with a shut mouth a loose
 # fit rolls the lips, and puffed cheeks are invisible from in front.
 SIGMA: Final[dict[str, float]] = {
-    "jawOpen": 0.7, "mouthLowerDown": 0.8, "mouthUpperUp": 0.7, "eyeBlink": 1.0, "browDown": 0.8, "browInnerUp": 0.8, "browOuterUp": 0.8, "mouthSmile": 1.0,
+    "jawOpen": 0.7, "mouthLowerDown": 0.8, "mouthUpperUp": 0.7,
+    "eyeBlink": 1.0, "browDown": 0.8, "browInnerUp": 0.8, "browOuterUp": 0.8, "mouthSmile": 1.0,
     "mouthPucker": 0.8, "mouthFunnel": 0.6, "mouthRoll": 0.25, "mouthShrug": 0.3, "cheekPuff": 0.15,
     "cheekSquint": 0.25,
     "noseSneer": 0.2, "jawForward": 0.25, "jawLeft": 0.3, "jawRight": 0.3, "mouthClose": 0.3, "mouthPress": 0.35,

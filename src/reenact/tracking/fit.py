@@ -22,7 +22,7 @@ from .stages import COARSE, FINE, FRAMES, FRAMES_WORTH, KEY_FRAMES, PERSONAL, Jo
 from .start import observations, starting_focal, starting_pose
 
 Points = NDArray[np.float32]
-_CHUNK = 256
+_CHUNK = 88  # frames: their Jacobians take about 100 MB
 _OVERLAP = 8
 
 

@@ -53,7 +53,6 @@ class EyeWindow:
         self._rim = np.exp(-((distance_to(rig, self._edges) / _RIM_M) ** 2))
         to_upper, to_lower = (distance_to(rig, rows) for rows in (self._lids.upper, self._lids.lower))
         is_upper = to_upper < to_lower
-        self._upper = is_upper.astype(np.float32)
         near = np.where(is_upper, smoothstep(*_UPPER_M, to_upper), smoothstep(*_LOWER_M, to_lower))
         dark = (1.0 - skin.like_skin) * smoothstep(*_LONGEST_M, to_upper)
         self._lashes = np.maximum.reduce([near, dark, self._rim])
@@ -69,14 +68,14 @@ class EyeWindow:
             return patch
         meeting = ramp(*_MEETING, self._lids.closing(now.shape))
         unsure = np.maximum(stretch(self._faces, self._at.px, now.px), meeting * self._lashes) * self._lid_skin
-        own = drawing.carry(np.column_stack([self._directions, unsure, self._upper, self._rim]))
+        own = drawing.carry(np.column_stack([self._directions, unsure]))
         hidden, fill = skin.hidden(drawing)
         patch = patch + moved * np.maximum(hidden, own[..., 3])[..., None] * (fill - patch)
         cover = drawing.coverage(*EYE_IDS)[..., None]
         if cover.any():
             colour = self.eye.paint(drawing, own[..., :3], back, self._gleam_shift(now), grid)
             patch += cover * moved * (colour - patch)
-        line = self._lids.lash_line(drawing.box, now, now.px_per_m(self.anchors), own[..., 4], own[..., 5])
+        line = self._lids.lash_line(drawing.box, now, now.px_per_m(self.anchors))
         return patch + line[..., None] * (self._lids.lashes - patch)
 
     def _stillness(self, now: Moment) -> float:

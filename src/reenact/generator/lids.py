@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from reenact.heads.model import Float, Int
 from reenact.heads.rig import Rig
 
-from .filters import blurred, distance_to_mask, eroded, ramp, smoothstep
+from .filters import eroded, ramp, smoothstep
 from .light import luma
+from .lines import nearest_on
 from .moment import Moment
 from .window import Box
 
 _STRETCHED = (1.5, 2.8)  # driven over photographed area between which a texture stops being believed
-_LINE_M, _LASHES_M = 0.0007, 0.0018  # thickness above and below the edge of the lid
+_LINE_M = 0.0006  # half the thickness of lid edge and lashes together
 _OPACITY = 0.95
 _SHUT = (0.35, 0.9)  # share of the way to shut over which the line appears
 
@@ -37,26 +38,16 @@ class Lids:
             return 0.0
         return float(np.clip(1.0 - _opening(shape, self.upper, self.lower) / self.opening_m, 0.0, 1.0))
 
-    def lash_line(self, box: Box, now: Moment, px_per_m: float, upper: Float, rim: Float) -> Float:
-        """[h, w] opacity of the lashes over a window.
-
-        upper: [h, w] 1 on the upper lid, 0 on the lower. rim: [h, w] 1 at the edges of the lids.
-        """
+    def lash_line(self, box: Box, now: Moment, px_per_m: float) -> Float:
+        """[h, w] opacity, over a window, of the lashes along the edge of the shut lid."""
         shut = ramp(*_SHUT, self.closing(now.shape))
-        above = upper > 0.5
-        seam = above & (rim > 0.3)
-        seam[:-1] &= ~above[1:]
-        seam[-1] = False
-        if shut == 0.0 or not seam.any():
+        if shut == 0.0:
             return np.zeros(box.shape, np.float32)
-        distance = distance_to_mask(seam)
-        width = np.maximum(np.where(above, _LINE_M, _LASHES_M) * px_per_m, 0.8)
-        inner, outer = (float(now.px[[self.upper[i], self.lower[i]], 0].mean()) for i in (0, -1))
-        along = outer - inner
-        place = (np.arange(box.x0, box.x1) + 0.5 - inner) / (along if abs(along) > 1.0 else 1.0)
-        fade = smoothstep(0.0, 0.25, place) * smoothstep(1.06, 0.9, place) * (0.6 + 0.4 * smoothstep(0.1, 0.7, place))
-        line = np.exp(-((distance / width) ** 2)) * fade
-        return _OPACITY * shut * blurred(line, 0.6)
+        near = nearest_on(0.5 * (now.px[self.upper, :2] + now.px[self.lower, :2]), box)
+        width = max(_LINE_M * px_per_m, 0.9)
+        ends = smoothstep(0.0, 0.05, near.place) * smoothstep(1.0, 0.94, near.place)
+        fade = ends * (0.7 + 0.3 * smoothstep(0.1, 0.6, near.place))  # lashes grow thicker outwards
+        return _OPACITY * shut * np.exp(-((near.distance / width) ** 2)) * fade
 
 
 def find_lids(rig: Rig, side: int, at: Moment, photo: NDArray[np.uint8], px_per_m: float) -> Lids:

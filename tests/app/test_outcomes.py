@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 SOURCES = Path(__file__).parents[2] / "src"
+# A shell that starts the tests in the background makes them, and all they start, ignore SIGINT.
 PRELUDE = """
-import os, sys, time, warnings
+import os, signal, sys, time, warnings
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from reenact.app import cli
 from reenact.app.doctor import Doctor
 def outcome(body):

@@ -133,7 +133,8 @@ def expression_motion(
     """
     if mode == "relative":
         own = _code(photo, "photo")
-        full = own + np.asarray(gains) * (remap_relative(driver, driver_rest, photo) - own)
+        full = remap_relative(driver, driver_rest, photo)
+        full = full + (np.asarray(gains) - 1.0) * (full - own)  # this form is exact at gain 1
     else:
         full = np.asarray(gains) * _codes(driver, "driver")
     bounds = _BOUNDS * np.maximum(gains, 1.0)  # what has to be larger to show as much may be

@@ -101,6 +101,7 @@ def derive(
         "explained": np.asarray([basis.explained]),
     }
     tensors["lip_contacts"], tensors["lid_contacts"] = _contacts(tensors)
+    _shut_at_one(tensors)
     seal = _lip_seal(tensors)
     for key in ("mean", "identity", "base_neutral"):
         tensors[key] = seal(tensors[key])
@@ -203,7 +204,36 @@ def _contacts(t: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         mine = lids[t["base_neutral"][lids, 0] * sign > 0]
         upper = mine[blink[mine, 1] < -0.002]
         pairs.append(closest_by_column(upper, np.setdiff1d(mine, upper), t["base_neutral"] + blink, 2e-3))
-    return lip, np.concatenate(pairs)
+    return lip, _margins(t["base_neutral"], vertices("eyelids"), np.concatenate(pairs))
+
+
+def _margins(shape: np.ndarray, lids: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """For pairs [P, 2] (upper, lower) behind the lids, the pairs in front of them that a viewer sees meet.
+
+    A lid is two millimetres thick: where its rear edges touch, the front edge of the upper one already hangs over
+    the lower. Each pair becomes that vertex of its own column that reaches farthest towards the other lid.
+    """
+    out = []
+    for pair in pairs:
+        middle = shape[pair, 1].mean()
+        for vertex, down in zip(pair, (-1.0, 1.0), strict=True):
+            away = shape[lids] - shape[vertex]
+            near = (np.abs(away[:, 0]) < 1.2e-3) & (np.linalg.norm(away, axis=1) < 7e-3)
+            column = np.append(lids[near & (down * (shape[lids, 1] - middle) < 0.0)], vertex)
+            reach = down * shape[column, 1]
+            rim = column[reach > reach.max() - 3e-4]
+            out.append(rim[shape[rim, 2].argmax()])
+    return np.unique(np.reshape(out, (-1, 2)), axis=0)
+
+
+def _shut_at_one(t: dict[str, np.ndarray]) -> None:
+    """Scale the blinks, in place, so that 1 is shut to the viewer's eye: as sculpted, the lids overlap by 2 mm."""
+    upper, lower = t["lid_contacts"].T
+    gap = t["base_neutral"][upper, 1] - t["base_neutral"][lower, 1]
+    for side, sign in (("Left", 1), ("Right", -1)):
+        blink = t["actions"][ACTIONS.index(f"eyeBlink{side}")]
+        own = (t["base_neutral"][upper, 0] * sign > 0) & (gap > 0.5 * gap.max())
+        blink *= gap[own].sum() / (blink[lower[own], 1] - blink[upper[own], 1]).sum()
 
 
 def _lip_seal(t: dict[str, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:

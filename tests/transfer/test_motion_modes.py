@@ -20,6 +20,7 @@ from reenact.transfer.motion_modes import (
     lower_bounds,
     remap_relative,
     rest_of,
+    with_strengths,
 )
 
 BLINK, SMILE = arkit.index("eyeBlinkLeft"), arkit.index("mouthSmileLeft")
@@ -111,21 +112,22 @@ def test_sealed_lips_stay_sealed_when_the_jaw_is_remapped() -> None:
 @given(clips, rests, unit, st.sampled_from(["relative", "absolute"]))
 def test_strength_none_and_full_are_exact(driver, rest, photo, mode) -> None:
     none = everywhere(0.0)
-    np.testing.assert_array_equal(expression_motion(mode, driver, rest, photo, none), np.tile(photo, (7, 1)))
-    full = remap_relative(driver, rest, photo) if mode == "relative" else driver
-    np.testing.assert_array_equal(expression_motion(mode, driver, rest, photo, FULL), full)
+    full = expression_motion(mode, driver, rest, photo)
+    np.testing.assert_array_equal(full, remap_relative(driver, rest, photo) if mode == "relative" else driver)
+    np.testing.assert_array_equal(with_strengths(full, photo, none), np.tile(photo, (7, 1)))
+    np.testing.assert_array_equal(with_strengths(full, photo, FULL), full)
 
 
 @given(clips, rests, unit, st.floats(0, 3))
 def test_any_strength_stays_in_bounds(driver, rest, photo, strength) -> None:
-    out = expression_motion("relative", driver, rest, photo, everywhere(strength))
+    out = with_strengths(expression_motion("relative", driver, rest, photo), photo, everywhere(strength))
     assert (out >= lower_bounds()).all() and (out <= arkit.action_bounds()).all()
 
 
 @pytest.mark.parametrize("region", arkit.REGIONS)
 def test_a_strength_touches_its_region_and_no_other(region: str) -> None:
     driver, photo = np.full((1, 52), 0.8), np.full(52, 0.2)
-    out = expression_motion("absolute", driver, np.zeros(52), photo, complete_strengths({region: 0.5}))[0]
+    out = with_strengths(driver, photo, complete_strengths({region: 0.5}))[0]
     np.testing.assert_allclose(out, np.where(arkit.region_mask(region), 0.5, 0.8), atol=1e-12)
 
 
@@ -141,8 +143,8 @@ def test_frame_order_does_not_matter(order: list[int]) -> None:
     photo = np.linspace(0, 1, 52)
     gaze = np.random.default_rng(2).normal(size=(200, 2, 2))
     np.testing.assert_allclose(rest_of(clip[order]), rest_of(clip), atol=1e-12)
-    plain = expression_motion("relative", clip, rest_of(clip), photo, FULL)
-    mixed = expression_motion("relative", clip[order], rest_of(clip[order]), photo, FULL)
+    plain = expression_motion("relative", clip, rest_of(clip), photo)
+    mixed = expression_motion("relative", clip[order], rest_of(clip[order]), photo)
     np.testing.assert_allclose(mixed, plain[order], atol=1e-12)
     np.testing.assert_array_equal(gaze_rest_of(gaze[order], clip[order]), gaze_rest_of(gaze, clip))
 

@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reenact.heads.arkit import action_bounds, index, region_mask
+from reenact.heads.arkit import index, region_mask
+from reenact.heads.gaze import with_gaze
 from reenact.heads.open import open_head
 from reenact.heads.personal import personal_rig
+from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState
 from reenact.media import InputError
 from reenact.pipeline import bundled_performance
 from reenact.tracking import CoarseTrack, load_motion
-from reenact.transfer.amplitude import gains, shown
 from reenact.transfer.retarget import Receiver, retarget
+from reenact.transfer.visible import reader
 
 AHEAD = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 HEAD = open_head()
@@ -67,23 +69,52 @@ def test_strength_zero_is_the_photo(mode) -> None:
         np.testing.assert_allclose(state.t_cam_head, PHOTO.t_cam_head, atol=1e-6)
 
 
-def test_absolute_takes_the_performers_own_codes_as_large_as_they_show() -> None:
+def test_a_performer_drives_themselves_with_their_own_codes() -> None:
     track = performance("pout")
-    out = codes(retarget(HEAD, track, Receiver(RIG, PHOTO, 0.037), "absolute", {}))
-    gain = gains(personal_rig(HEAD, track.identity[0]), RIG)
+    own = Receiver(personal_rig(HEAD, track.identity[0]), PHOTO, 0.037)
+    out = codes(retarget(HEAD, track, own, "absolute", {}))
     free = ~region_mask("gaze")
-    wanted = np.minimum(gain * track.expression, np.maximum(gain, 1) * action_bounds())
-    np.testing.assert_allclose(out[:, free], wanted[:, free], atol=1e-5)
+    # The lids' last twentieth is given away to close for certain, where a detector reads shut eyes as just not shut.
+    np.testing.assert_allclose(out[:, free], track.expression[:, free], atol=0.06)
 
 
-def test_gains_make_an_action_show_alike_on_two_people() -> None:
-    rng = np.random.default_rng(0)
-    one, two = (personal_rig(HEAD, rng.normal(size=HEAD.identity_size).astype(np.float32)) for _ in range(2))
-    gain = gains(one, two)
-    np.testing.assert_allclose(gains(one, one), 1.0)
-    inside = (gain > 0.76) & (gain < 1.59) & ~region_mask("gaze") & ~region_mask("eyes")
-    assert inside.sum() > 20
-    np.testing.assert_allclose((gain * shown(two))[inside], shown(one)[inside], rtol=1e-4)
+def readings(rig: Rig, expression: np.ndarray, gaze: np.ndarray) -> np.ndarray:
+    return reader(rig).read(with_gaze(expression, gaze, rig.gaze_limits))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("name", ["talking", "laughing", "surprise", "winks"])
+def test_what_shows_on_the_performer_shows_on_anybody(name: str, seed: int) -> None:
+    """Gaps, brows and corners of the mouth move together on both, as far, whatever the two anatomies."""
+    track = performance(name)
+    rng = np.random.default_rng(seed)
+    rig = personal_rig(HEAD, rng.normal(size=HEAD.identity_size).astype(np.float32))
+    calm = replace(PHOTO, expression=np.zeros(52, np.float32))
+    states = retarget(HEAD, track, Receiver(rig, calm, 0.037), "absolute", {})
+    theirs = readings(personal_rig(HEAD, track.identity[0]), track.expression, track.gaze)
+    mine = readings(rig, codes(states), np.stack([s.gaze for s in states]))
+    moves = theirs.std(axis=0) > 0.01
+    for reading in np.flatnonzero(moves):
+        correlation = np.corrcoef(theirs[:, reading], mine[:, reading])[0, 1]
+        assert correlation > 0.97, reading
+        if reading > 1:  # lids move as far as their own eye opens
+            assert 0.85 < mine[:, reading].std() / theirs[:, reading].std() < 1.15, reading
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_shut_is_shut_on_anybody(seed: int) -> None:
+    track = performance("winks")
+    performer = personal_rig(HEAD, track.identity[0])
+    rng = np.random.default_rng(seed)
+    rig = personal_rig(HEAD, rng.normal(size=HEAD.identity_size).astype(np.float32))
+    states = retarget(
+        HEAD, track, Receiver(rig, replace(PHOTO, expression=np.zeros(52, np.float32)), 0.037), "relative", {}
+    )
+    theirs = readings(performer, track.expression, track.gaze)[:, :2]
+    mine = readings(rig, codes(states), np.stack([s.gaze for s in states]))[:, :2]
+    shut = theirs < 0.01
+    assert shut.any(axis=0).all()
+    assert mine[shut].max() < 0.03  # of the eye's width
 
 
 def test_a_small_head_moves_in_proportion() -> None:

@@ -11,7 +11,9 @@ from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 
 from .eyes import EYE_IDS, Eye, take_apart
-from .filters import ramp, smoothstep
+from .fill import sample, spread
+from .filters import blurred, ramp, remap_mask, smoothstep
+from .lashes import lift_lashes
 from .lids import find_lids, stretch
 from .moment import Moment
 from .skin import Skin, distance_to
@@ -21,11 +23,12 @@ _REACH_M = 0.026  # of the window, around the eyeball's centre
 _STILL_M = (0.0012, 0.0003)  # motion of the lids over which the photo's own eye gives way to the one put together
 _STILL_RAD = (0.06, 0.015)  # and of the gaze
 _RIM_M = 0.002
-_UPPER_M, _LOWER_M = (0.0110, 0.0070), (0.0050, 0.0030)  # reach of the lashes over the lids in a photo
-_LONGEST_M = (0.017, 0.013)  # and, where it is dark, short of the brows
+_EDGE_M = 0.0018  # of a lid: liner, wet rim, misfit
+_NEAR_M = 0.016  # reach of the lids' own colours
+_RELIT = (0.8, 1.2)
+_LID_IDS = region_ids("skin", "eyelids", "eye_socket")
 _BELOW_BROW_M = (0.004, 0.008)
 _BROWS = ((276, 283, 282, 295, 285), (46, 53, 52, 65, 55))  # landmarks along the lower edge of either brow
-_MEETING = (0.35, 0.85)  # share of the way to shut over which the lids' texture, lashes and all, gives way
 _GLEAM_SHARE = 0.45  # a reflection on the cornea goes along with less than half of the iris' way
 
 
@@ -44,39 +47,69 @@ class EyeWindow:
         self._at = at
         self._side = side
         self._directions = directions
+        self._light = skin.light
         self._faces = top.faces[np.isin(top.faces, self.anchors).any(axis=1)]
         self._ball = rig.eyeballs[side]
         self._front = self._ball[np.argmax(directions[self._ball] @ self.eye.axis)]
-        self._lids = find_lids(rig, side, at, photo, at.px_per_m(self.anchors))
+        self._lids = find_lids(rig, side, at)
         own = top.region_vertices(*region_ids("eyelids"))
         self._edges = own[(rig.neutral[own, 0] > 0) == (side == 0)]
-        self._rim = np.exp(-((distance_to(rig, self._edges) / _RIM_M) ** 2))
-        to_upper, to_lower = (distance_to(rig, rows) for rows in (self._lids.upper, self._lids.lower))
-        is_upper = to_upper < to_lower
-        near = np.where(is_upper, smoothstep(*_UPPER_M, to_upper), smoothstep(*_LOWER_M, to_lower))
-        dark = (1.0 - skin.like_skin) * smoothstep(*_LONGEST_M, to_upper)
-        self._lashes = np.maximum.reduce([near, dark, self._rim])
         self._lid_skin = _lid_skin(rig, side, self._lids.upper)
+        self._rim = np.exp(-((distance_to(rig, self._edges) / _RIM_M) ** 2))
+
+        self._box = drawing.box
+        picture = photo[drawing.box.slices].astype(np.float32)
+        liftable = np.maximum(drawing.carry(self._lid_skin[:, None])[..., 0], drawing.coverage(*EYE_IDS))
+        lid = np.median(sample(picture, self._around(at)), axis=0)
+        self._lashes, self._bare = lift_lashes(
+            picture, drawing.coverage(*EYE_IDS), lid, liftable, self._lids.frame(at), drawing.box
+        )
+        self._fill = self._lid_colours(picture + self._bare, rig, skin)
 
     def compose(self, patch: Float, skin: Skin, drawing: Drawing, back: Float, grid: Float, now: Moment) -> Float:
-        """Lids, lashes and eyeball over a patch [h, w, 3] of the warped photo; the patch itself if nothing moved.
+        """Lids, eyeball and lashes over a patch [h, w, 3] of the warped photo; the patch itself if nothing moved.
 
         back: [h, w, 2] px to the photo. grid: [h, w, 2] see window.pixel_grid.
         """
         moved = 1.0 - self._stillness(now)
         if moved == 0.0:
             return patch
-        meeting = ramp(*_MEETING, self._lids.closing(now.shape))
-        unsure = np.maximum(stretch(self._faces, self._at.px, now.px), meeting * self._lashes) * self._lid_skin
-        own = drawing.carry(np.column_stack([self._directions, unsure]))
-        hidden, fill = skin.hidden(drawing)
-        patch = patch + moved * np.maximum(hidden, own[..., 3])[..., None] * (fill - patch)
+        closing = self._lids.closing(now.shape)
+        unsure = np.maximum(stretch(self._faces, self._at.px, now.px), closing * self._rim) * self._lid_skin
+        relit = np.clip(self._light.shade(now.normals) / self._light.shade(self._at.normals), *_RELIT)
+        fill = self._fill * relit[:, None]
+        own = drawing.carry(np.column_stack([self._directions, np.maximum(unsure, 1.0 - skin.visibility), fill]))
         cover = drawing.coverage(*EYE_IDS)[..., None]
+        bare = remap_mask(self._bare, grid + back - self._box.corner)
+        patch = patch + moved * (1.0 - cover) * bare
+        hidden = own[..., 3] * drawing.mask(*_LID_IDS)
+        patch += moved * hidden[..., None] * (own[..., 4:] - patch)
         if cover.any():
             colour = self.eye.paint(drawing, own[..., :3], back, self._gleam_shift(now), grid)
             patch += cover * moved * (colour - patch)
-        line = self._lids.lash_line(drawing.box, now, now.px_per_m(self.anchors))
-        return patch + line[..., None] * (self._lids.lashes - patch)
+        frame = self._lids.frame(now)
+        patch *= 1.0 - moved * self._lids.shade(frame, drawing.box, closing)[..., None]
+        lashes = moved * self._lashes.over(frame, drawing.box, closing)
+        return patch + lashes[..., None] * (self._lashes.colour - patch)
+
+    def _lid_colours(self, bare: Float, rig: Rig, skin: Skin) -> Float:
+        """[V, 3] of the lids, those parts that the photo does not show from those around. bare: [h, w, 3]."""
+        local = self._at.px.copy()
+        local[:, :2] -= self._box.corner
+        width = self._lids.frame(self._at).width_px
+        colours = sample(blurred(bare, 0.03 * width), local)
+        near = distance_to(rig, self._edges)
+        inside = ((local[:, :2] > 0) & (local[:, :2] < (self._box.shape[1], self._box.shape[0]))).all(axis=1)
+        trust = skin.visibility**2 * inside * (distance_to(rig, self._lids.rim) > _EDGE_M)
+        out = spread(colours, trust, self._faces)
+        return np.where((near < _NEAR_M)[:, None], out, skin.fill).astype(np.float32)
+
+    def _around(self, at: Moment) -> Float:
+        """[N, 2] px of the window, below the lower lid and beside the nose: bare skin in the same light."""
+        frame = self._lids.frame(at)
+        along = np.linspace(0.1, 0.9, 9, dtype=np.float32)
+        lower = frame.pixels(along, np.full(9, -0.75, np.float32))
+        return lower - self._box.corner
 
     def _stillness(self, now: Moment) -> float:
         lids = np.abs(now.shape[self._edges] - self._at.shape[self._edges]).max()

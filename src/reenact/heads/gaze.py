@@ -8,6 +8,7 @@ subject's left, pitch > 0 looks up.  The eyeballs turn rigidly; the eyeLook acti
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arkit import index
 from .model import Float
@@ -20,7 +21,7 @@ LOOK_ACTIONS = tuple(
 LOOK_BOUND = 2.0  # the lids have followed as far as they go
 
 
-def look_actions(gaze: Float, limits: Float) -> Float:
+def look_actions(gaze: NDArray[np.floating], limits: Float) -> Float:
     """[F, 2, 2] gaze -> [F, 2, 4] eyeLook In, Out, Up, Down activations of each eye, in [0, LOOK_BOUND]."""
     yaw, pitch = gaze[..., 0], gaze[..., 1]
     outward = yaw * np.asarray([1.0, -1.0], np.float32)  # the left eye looks out when it looks left
@@ -28,7 +29,7 @@ def look_actions(gaze: Float, limits: Float) -> Float:
     return np.clip(out, 0.0, LOOK_BOUND).astype(np.float32)
 
 
-def with_gaze(expression: Float, gaze: Float, limits: Float) -> Float:
+def with_gaze(expression: NDArray[np.floating], gaze: NDArray[np.floating], limits: Float) -> Float:
     """[F, 52] codes with their eyeLook entries replaced by those of `gaze`, which is the one truth about the eyes."""
     out = expression.astype(np.float32, copy=True)
     look = look_actions(gaze, limits)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arkit import index
+from .lids import meet_lids
 from .model import Float
 from .rig import Rig
 
@@ -43,21 +43,9 @@ def torso_translation(rig: Rig, photo: HeadState, state: HeadState) -> Float:
 
 
 def deformed(rig: Rig, states: Sequence[HeadState]) -> Float:
-    """[F, V, 3] vertices in canonical head space, metres, before any pose. Lids that would cross meet instead."""
+    """[F, V, 3] vertices in canonical head space, metres, before any pose. Shut lids meet, see heads/lids.py."""
     shapes = rig.deform(np.stack([s.expression for s in states]), np.stack([s.gaze for s in states]))
-    pairs = rig.topology.lid_contacts
-    for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
-        own = pairs[(rig.neutral[pairs[:, 0], 0] > 0) == (side == 0)]
-        open_by = rig.neutral[own[:, 0], 1] - rig.neutral[own[:, 1], 1]
-        upper, lower = own[open_by > 0.5 * open_by.max()].T
-        blink = rig.actions[index(action)]
-        closes_by = float((blink[lower, 1] - blink[upper, 1]).mean())
-        if closes_by <= 0.0:
-            continue
-        # Squinting, looking down and blinking each close the lids; together they would shut them twice over.
-        crossed = (shapes[:, lower, 1] - shapes[:, upper, 1]).mean(axis=1)
-        shapes -= (np.maximum(crossed, 0.0) / closes_by)[:, None, None] * blink
-    return shapes
+    return meet_lids(rig, shapes)
 
 
 def posed(rig: Rig, shapes: Float, states: Sequence[HeadState], photo: HeadState) -> Float:

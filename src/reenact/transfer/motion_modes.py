@@ -30,6 +30,7 @@ _BOUNDS = arkit.action_bounds()
 _REST_SHARE = 0.15
 _REST_CAP, _BLINK_CAP = 0.35, 0.5
 _OPEN_EYE = 0.25
+_SHUT_MOUTH = 0.1
 _MAX_SLOPE = 2.0
 _CLOSED_EYE = 0.5
 _JAW_OPEN, _MOUTH_CLOSE = arkit.index("jawOpen"), arkit.index("mouthClose")
@@ -56,7 +57,8 @@ def rest_of(expression: ArrayLike) -> Float:
     Median over the quietest 15 % of the frames, those with the least squared activation; gaze does not count,
     for eyes wander on a resting face. Capped at 0.35 per action, so that a smile held through the whole clip
     is still a smile and not this face's neutral. The lids' rest is the lower quartile over the whole clip,
-    capped at 0.5: the open state, which a blinker and a winker both return to, each eye by itself.
+    capped at 0.5: the open state, which a blinker and a winker both return to, each eye by itself. The jaw's is no
+    more than its lower decile: who talks through the whole clip rests with the lips they keep meeting with.
 
     Raises ValueError for a wrong shape, no frame, or non-finite codes.
     """
@@ -68,6 +70,7 @@ def rest_of(expression: ArrayLike) -> Float:
     rest = np.median(codes[energy <= np.quantile(energy, _REST_SHARE)], axis=0)
     cap = np.full(len(rest), _REST_CAP)
     rest[_BLINKS], cap[_BLINKS] = np.quantile(codes[:, _BLINKS], _OPEN_EYE, axis=0), _BLINK_CAP
+    rest[_JAW_OPEN] = min(rest[_JAW_OPEN], np.quantile(codes[:, _JAW_OPEN], _SHUT_MOUTH))
     return np.clip(rest, 0.0, cap)
 
 
@@ -115,32 +118,24 @@ def lower_bounds() -> Float:
     return out
 
 
-def expression_motion(
-    mode: Mode,
-    driver: ArrayLike,
-    driver_rest: ArrayLike,
-    photo: ArrayLike,
-    strengths: Mapping[str, float],
-    gains: ArrayLike = 1.0,
-) -> Float:
-    """The receiver's codes [F, 52], in [`lower_bounds()`, heads.arkit.action_bounds() * gains].
+def expression_motion(mode: Mode, driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) -> Float:
+    """The receiver's codes [F, 52] at full strength: `remap_relative`, or the performer's as they are (absolute).
 
-    Args:
-        mode: "relative" (`remap_relative`) or "absolute" (the performer's codes as they are).
-        driver: [F, 52]. driver_rest: [52], unused in absolute mode. photo: [52].
-        strengths: from `complete_strengths`; each action is scaled about the photo's by its region's.
-        gains: [52] from `amplitude.gains`; scales what each action leaves the photo's by (relative), or is (absolute).
+    driver: [F, 52]. driver_rest: [52], unused in absolute mode. photo: [52].
     """
-    if mode == "relative":
-        own = _code(photo, "photo")
-        full = remap_relative(driver, driver_rest, photo)
-        full = full + (np.asarray(gains) - 1.0) * (full - own)  # this form is exact at gain 1
-    else:
-        full = np.asarray(gains) * _codes(driver, "driver")
-    bounds = _BOUNDS * np.maximum(gains, 1.0)  # what has to be larger to show as much may be
+    return remap_relative(driver, driver_rest, photo) if mode == "relative" else _codes(driver, "driver")
+
+
+def with_strengths(full: ArrayLike, photo: ArrayLike, strengths: Mapping[str, float], stretch: float = 1.0) -> Float:
+    """Codes [F, 52], each scaled about the photo's [52] by the strength of its region.
+
+    strengths: from `complete_strengths`. stretch: of the bounds above, for codes that need more to show as much.
+    Returns codes in [`lower_bounds()`, heads.arkit.action_bounds() * stretch].
+    """
+    own, codes = _code(photo, "photo"), _codes(full, "full")
     share = np.array([strengths[arkit.region_of(action)] for action in arkit.ACTIONS])
     # This form, not photo + share * (full - photo), is exact at share 0 and 1.
-    return np.clip((1.0 - share) * _code(photo, "photo") + share * full, lower_bounds(), bounds)
+    return np.clip((1.0 - share) * own + share * codes, lower_bounds(), stretch * _BOUNDS)
 
 
 def gaze_rest_of(gaze: ArrayLike, expression: ArrayLike) -> Float:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reenact.heads.arkit import ACTIONS
+from reenact.heads.gaze import with_gaze
 from reenact.heads.model import HeadModel
 from reenact.heads.personal import personal_rig
 from reenact.heads.rig import Rig
@@ -15,9 +17,18 @@ from reenact.heads.state import HeadState
 from reenact.media import InputError
 from reenact.tracking.coarse_track import CoarseTrack
 
-from .amplitude import gains
 from .head_motion import HeadPose, head_motion, head_rest_of, translation_scale
-from .motion_modes import Mode, complete_strengths, expression_motion, gaze_motion, gaze_rest_of, rest_of
+from .motion_modes import (
+    Mode,
+    complete_strengths,
+    expression_motion,
+    gaze_motion,
+    gaze_rest_of,
+    lower_bounds,
+    rest_of,
+    with_strengths,
+)
+from .visible import STRETCH, reader, resting, show, wanted_readings
 
 # A shot shorter than this does not show how its performer rests; the whole clip then has to.
 _SHORT_SHOT_FRAMES = 12
@@ -45,24 +56,28 @@ def retarget(
         raise InputError(f"{track.source} was tracked with the head {track.head}; want {model.name}: track it again")
     photo = receiver.state
     strengths = complete_strengths(strength)
+    own, limits = reader(receiver.rig), receiver.rig.gaze_limits
     own_pose = HeadPose(photo.R_cam_head, photo.t_cam_head)
     states: list[HeadState] = []
     for shot in range(int(track.shot[-1]) + 1):
         rows = np.flatnonzero(track.shot == shot)
         if not len(rows):
             continue
-        gain = gains(personal_rig(model, track.identity[shot]), receiver.rig)
         known = rows if len(rows) >= _SHORT_SHOT_FRAMES else np.arange(len(track))
-        expression = expression_motion(
-            mode, track.expression[rows], rest_of(track.expression[known]), photo.expression, strengths, gain
-        )
-        gaze = gaze_motion(
-            mode,
-            track.gaze[rows],
-            gaze_rest_of(track.gaze[known], track.expression[known]),
-            photo.gaze,
-            strengths["gaze"],
-        )
+        performer = reader(personal_rig(model, track.identity[shot]))
+        rest = rest_of(track.expression[known])
+        gaze_rest = gaze_rest_of(track.gaze[known], track.expression[known])
+        gaze = gaze_motion(mode, track.gaze[rows], gaze_rest, photo.gaze, strengths["gaze"])
+        acted = with_gaze(track.expression[known], track.gaze[known], limits)
+        expression = with_gaze(expression_motion(mode, track.expression[rows], rest, photo.expression), gaze, limits)
+        if mode == "relative":
+            start = with_gaze(photo.expression[None], photo.gaze[None], limits)[0]
+            calm = resting(performer.read(acted), performer.read(with_gaze(rest[None], gaze_rest[None], limits))[0])
+        else:  # both faces count from their neutral
+            start, calm = np.zeros(len(ACTIONS)), performer.read(np.zeros(len(ACTIONS)))
+        seen = performer.read(with_gaze(track.expression[rows], track.gaze[rows], limits))
+        expression = show(own, expression, start, wanted_readings(seen, calm, own.read(start)), lower_bounds())
+        expression = with_strengths(expression, photo.expression, strengths, STRETCH)
         pose = head_motion(
             mode,
             HeadPose(track.R_cam_head[rows], track.t_cam_head[rows]),

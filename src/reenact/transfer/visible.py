@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a viewer reads off a face - gaps of lids and lips, heights of brows and corners - and codes that show as much.
+
+The same codes do not show alike on two people: deformation transfer keeps local strain, so a small mouth opens less
+than a large one, and opposing actions that cancel on one face do not on the other. What is carried over is therefore
+the reading: its change in distances between the eyes, or, for a gap that closes, its share of the gap at rest, so
+that shut is shut on both. The codes are changed as little as will do, those that act most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact.heads.arkit import ACTIONS, action_bounds, region_mask
+from reenact.heads.model import Int
+from reenact.heads.rig import Rig
+from reenact.tracking.scheme import EYE_CORNERS
+
+Float = NDArray[np.floating]
+
+_BROWS = (((336, 285), (334, 282), (300, 276)), ((107, 55), (105, 52), (70, 46)))  # inner, middle, outer; left first
+_NOSE, _CORNERS, _CHIN, _UPPER_LIP = 2, (291, 61), 152, (0, 13)
+_GAPS, _LIPS = 3, 2  # the first readings are gaps: left lids, right lids, lips
+_NEAREST = 0.1
+_SHUT_READS = (0.05, 0.05, 0.0)  # share of the gap at rest that a detector still reads off shut lids: lashes
+_LEAST_GAP = (0.08, 0.08, 0.02)  # a gap at rest that is smaller cannot be closed in proportion
+_TOLERANCE = 0.004  # of a reading
+_IDLE, _ACTIVE = 0.05, 0.6  # how far a code may move for it: standard deviation, at rest and per unit of its motion
+_STEEPEST = 2.0
+_ROUNDS = 3
+STRETCH = 1.5
+"""Of an action's bound, where that much is needed to show as much."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """M readings of one person's face, linear in the codes."""
+
+    neutral: Float  # [M]
+    actions: Float  # [52, M]
+
+    def read(self, codes: Float) -> Float:
+        """[F, 52], the eyeLook entries those of the gaze (heads.gaze.with_gaze) -> [F, M]; gaps never below 0."""
+        out = self.neutral + codes @ self.actions
+        out[..., :_GAPS] = np.maximum(out[..., :_GAPS], 0.0)
+        return out
+
+
+def reader(rig: Rig) -> Reader:
+    """Readings of a rig, in canonical head space: gaps of the lids in widths of that eye, all else in distances
+    between the eyeballs."""
+    top = rig.topology
+    points, motion = top.landmarks(rig.neutral), top.landmarks(rig.actions)
+    eyes = float(np.linalg.norm(rig.joints.eyes[0] - rig.joints.eyes[1]))
+    columns: list[tuple[float, Float]] = []
+
+    def add(now: Float, by_action: Float, unit: float) -> None:
+        """now: [N], by_action: [52, N] of N points whose mean is the reading."""
+        columns.append((float(now.mean()) / unit, by_action.mean(axis=1) / unit))
+
+    def add_gap(pairs: Int, unit: float) -> None:
+        upper, lower = pairs.T
+        add(rig.neutral[upper, 1] - rig.neutral[lower, 1], rig.actions[:, upper, 1] - rig.actions[:, lower, 1], unit)
+
+    def add_height(above: tuple[int, ...], below: tuple[int, ...], axis: int = 1) -> None:
+        a, b = list(above), list(below)
+        now = points[a, axis].mean(keepdims=True) - points[b, axis].mean()
+        by_action = motion[:, a, axis].mean(axis=1) - motion[:, b, axis].mean(axis=1)
+        add(now, by_action[:, None], eyes)
+
+    for pairs, (inner, outer) in zip(_lid_pairs(rig), EYE_CORNERS, strict=True):
+        add_gap(pairs, float(np.linalg.norm(points[inner] - points[outer])))
+    add_gap(_lip_pairs(rig), eyes)
+    for side, corners in zip(_BROWS, EYE_CORNERS, strict=True):
+        for part in side:
+            add_height(part, corners)
+    left, right = _CORNERS
+    add_height((left,), (right,), axis=0)  # width of the mouth
+    for corner in _CORNERS:
+        add_height((corner,), (_NOSE,))
+    add_height(_CORNERS, (_NOSE,), axis=0)  # the mouth to one side
+    add_height(_UPPER_LIP, (_NOSE,))
+    add_height((_CHIN,), (_NOSE,))
+    neutral, by_action = zip(*columns, strict=True)
+    return Reader(np.asarray(neutral), np.stack(by_action, axis=1).astype(np.float64))
+
+
+def resting(readings: Float, at_rest: Float) -> Float:
+    """[M] readings of a performer at rest, from those of a clip [F, M] and of the resting codes [M].
+
+    Lips rest where they are nearest to one another, give or take a moment: few people rest with an open mouth.
+    """
+    out = at_rest.copy()
+    out[_LIPS] = min(out[_LIPS], np.quantile(readings[:, _LIPS], _NEAREST))
+    return out
+
+
+def wanted_readings(driver: Float, driver_rest: Float, receiver_rest: Float) -> Float:
+    """Readings [F, M] that leave the receiver's at rest [M] as the performer's [F, M] leave theirs [M]."""
+    change = driver - driver_rest
+    out = receiver_rest + change
+    for gap in range(_GAPS):
+        rest, own, floor = driver_rest[gap], receiver_rest[gap], _SHUT_READS[gap] * driver_rest[gap]
+        slope = min(own / max(rest - floor, _LEAST_GAP[gap]), _STEEPEST)
+        out[:, gap] = own + np.where(change[:, gap] < 0.0, slope, 1.0) * change[:, gap]
+    out[:, :_GAPS] = np.maximum(out[:, :_GAPS], 0.0)
+    return out
+
+
+def show(receiver: Reader, codes: Float, rest: Float, wanted: Float, lowest: Float) -> Float:
+    """Codes [F, 52] near the given ones whose readings are the wanted ones [F, M], as far as bounds allow.
+
+    codes: with the eyeLook entries of the receiver's gaze, which stay. rest: [52] codes of the photo, from which
+    motion is counted. lowest: [52] bounds below; those above are `action_bounds()` times up to 1.5.
+    """
+    highest = np.maximum(STRETCH * action_bounds(), codes)
+    fixed = region_mask("gaze") | np.isin(ACTIONS, ("tongueOut", "cheekPuff", "jawForward"))
+    spread = np.where(fixed, 0.0, _IDLE + _ACTIVE * np.abs(codes - rest))  # [F, 52]
+    out, free = codes.copy(), spread > 0.0
+    for _ in range(_ROUNDS):
+        lack = wanted - receiver.neutral - out @ receiver.actions
+        # Lids and lips that are to be shut may press on one another.
+        pressing = (wanted[:, :_GAPS] <= 0.0) & (lack[:, :_GAPS] > 0.0)
+        lack[:, :_GAPS][pressing] = 0.0
+        pull = (spread**2 * free)[:, :, None] * receiver.actions  # [F, 52, M]
+        gram = np.einsum("am,fan->fmn", receiver.actions, pull) + _TOLERANCE**2 * np.eye(lack.shape[1])
+        out = out + np.einsum("fam,fm->fa", pull, np.linalg.solve(gram, lack[..., None])[..., 0])
+        free &= (out > lowest) & (out < highest)
+        out = np.clip(out, np.minimum(lowest, codes), highest)
+    return out
+
+
+def _lid_pairs(rig: Rig) -> tuple[Int, Int]:
+    """Contacts of the left and right lids, without those near the corners."""
+    pairs = rig.topology.lid_contacts
+    gap = rig.neutral[pairs[:, 0], 1] - rig.neutral[pairs[:, 1], 1]
+    left = rig.neutral[pairs[:, 0], 0] > 0
+    own = [pairs[s & (gap > 0.6 * gap[s].max())] for s in (left, ~left)]
+    return own[0], own[1]
+
+
+def _lip_pairs(rig: Rig) -> Int:
+    """Contacts in the middle third of the mouth."""
+    pairs = rig.topology.lip_contacts
+    x = rig.neutral[pairs, 0].mean(axis=1)
+    return pairs[np.abs(x) < np.abs(x).max() / 3.0]

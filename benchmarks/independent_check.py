@@ -31,12 +31,16 @@ from benchmarks.common import (
     write_json,
 )
 from benchmarks.landmarks68 import JITTERS, MEASURES, UNITS, Landmarks68, agreement, measure, weights
+from benchmarks.witness import reliability
 from reenact.media.video import probe, read_frames
 
 TARGETS = {"mouth": 0.90, "eye_right": 0.80, "eye_left": 0.80, "eyes": 0.80, "brow": 0.80}
 """Correlations to reach."""
 AMPLITUDES = (0.8, 1.25)
 """Range of amplitudes to stay in."""
+OF_OWN = ("eye_right", "eye_left", "eyes")
+"""Measures also compared as shares of how far each one's eyes stand open (90th percentile): narrow eyes that shut
+fully move less than wide ones that do."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,15 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     """Make the outputs, measure, print a table, write a JSON file."""
     landmarks = Landmarks68()
-    rows = []
+    rows, trust = [], {}
     print(header())
     for clip_name in arguments.clips:
         clip = clip_file(clip_name, arguments.shared)
         motion = motion_file(clip, arguments.work, arguments.reuse)
-        driver = measure(landmarks.follow(sampled(clip, arguments.every)))
+        frames = list(sampled(clip, arguments.every))
+        driver = measure(landmarks.follow(frames))
+        trust[clip_name] = reliability(frames, landmarks, driver)
+        del frames
         for photo_name in arguments.photos:
             photo = photo_file(photo_name, arguments.shared, arguments.work)
             video = performed(
@@ -86,6 +93,7 @@ def main(arguments: Arguments) -> None:
             rows.append(compare(photo_name, clip_name, driver, output, rates))
             print(table_line(rows[-1]), flush=True)
     print(summary(rows))
+    print(trust_table(trust))
     write_json(
         arguments.work / f"independent_check-{arguments.mode}.json",
         {
@@ -102,6 +110,10 @@ def main(arguments: Arguments) -> None:
             "every": arguments.every,
             **provenance(),
             "rows": rows,
+            "witness_reliability": {
+                clip: {name: {k: _number(v) for k, v in checks.items()} for name, checks in by.items()}
+                for clip, by in trust.items()
+            },
         },
     )
 
@@ -137,9 +149,13 @@ def compare(
     }
     for name in MEASURES:
         values = agreement(driver[name][:frames], output[name][:frames])
-        correlation, amplitude = (round(value, 3) if np.isfinite(value) else None for value in values)
+        correlation, amplitude = (_number(value) for value in values)
         spread = round(float(np.nanstd(driver[name][:frames])), 4)
         row[name] = {"correlation": correlation, "amplitude": amplitude, "driver_std": spread}
+        if name in OF_OWN:
+            open_eyes = [float(np.nanquantile(side[name], 0.9)) for side in (driver, output)]
+            own = values[1] * open_eyes[0] / max(open_eyes[1], 1e-6)
+            row[name]["amplitude_of_own_opening"] = _number(own)
     return row
 
 
@@ -149,6 +165,22 @@ def reached(row: dict[str, Any], name: str) -> bool:
     if correlation is None or amplitude is None:
         return False
     return correlation >= TARGETS[name] and AMPLITUDES[0] <= amplitude <= AMPLITUDES[1]
+
+
+def trust_table(trust: dict[str, dict[str, dict[str, float]]]) -> str:
+    """In Markdown: on the drivers themselves, the witness against itself mirrored / against MediaPipe."""
+    measures = ("mouth", "eyes", "brow")
+    lines = ["", "the witness on the drivers: correlation with itself mirrored / with MediaPipe x its amplitude"]
+    lines += ["| clip | " + " | ".join(measures) + " |", "|---" * (1 + len(measures)) + "|"]
+    for clip, by in trust.items():
+        cells = (by[name] for name in measures)
+        texts = [f"{c['mirrored']:.2f} / {c['other']:.2f} x {c['other_amplitude']:.2f}" for c in cells]
+        lines.append(f"| {Path(clip).stem} | " + " | ".join(texts) + " |")
+    return "\n".join(lines)
+
+
+def _number(value: float) -> float | None:
+    return round(value, 3) if np.isfinite(value) else None
 
 
 def header() -> str:
@@ -178,7 +210,11 @@ def summary(rows: list[dict[str, Any]]) -> str:
             np.median([row[name][kind] for row in rows if row[name][kind] is not None] or [np.nan])
             for kind in ("correlation", "amplitude")
         ]
-        lines.append(f"{name:10} {met}/{len(rows)} met, median {medians[0]:.2f} x {medians[1]:.2f}")
+        line = f"{name:10} {met}/{len(rows)} met, median {medians[0]:.2f} x {medians[1]:.2f}"
+        if name in OF_OWN:
+            own = [row[name]["amplitude_of_own_opening"] for row in rows]
+            line += f" ({np.median([value for value in own if value is not None] or [np.nan]):.2f} of the own opening)"
+        lines.append(line)
     return "\n".join(lines)
 
 

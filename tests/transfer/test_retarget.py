@@ -74,6 +74,7 @@ def test_a_performer_drives_themselves_with_their_own_codes() -> None:
     own = Receiver(personal_rig(HEAD, track.identity[0]), PHOTO, 0.037)
     out = codes(retarget(HEAD, track, own, "absolute", {}))
     free = ~region_mask("gaze")
+    free &= ~region_mask("brows")  # which a detector sees move too little
     # The lids' last twentieth is given away to close for certain, where a detector reads shut eyes as just not shut.
     np.testing.assert_allclose(out[:, free], track.expression[:, free], atol=0.06)
 
@@ -98,7 +99,8 @@ def test_what_shows_on_the_performer_shows_on_anybody(name: str, seed: int) -> N
         correlation = np.corrcoef(theirs[:, reading], mine[:, reading])[0, 1]
         assert correlation > 0.97, reading
         if reading > 1:  # lids move as far as their own eye opens
-            assert 0.85 < mine[:, reading].std() / theirs[:, reading].std() < 1.15, reading
+            wanted = 1.19 if 3 <= reading < 9 else 1.0
+            assert 0.85 < mine[:, reading].std() / theirs[:, reading].std() / wanted < 1.15, reading
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

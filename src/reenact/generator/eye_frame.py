@@ -13,6 +13,7 @@ from reenact.heads.model import Float
 from .window import Box
 
 _BEYOND = 0.35  # eye widths past a corner over which the lid's edge is continued
+_TABLE = (0.05 - _BEYOND, 0.95 + _BEYOND)
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,19 @@ class EyeFrame:
 
     def of_pixels(self, box: Box) -> tuple[Float, Float]:
         """`along` and height above the lid's edge of every pixel of a box, each [h, w]."""
-        y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float32) + 0.5
-        along, height = self._of_points(np.stack([x, y], axis=-1))
-        return along.astype(np.float32), (height - self.edge(_held(along))).astype(np.float32)
+        x = np.arange(box.x0, box.x1, dtype=np.float32) + 0.5 - self.inner[0]
+        y = (np.arange(box.y0, box.y1, dtype=np.float32) + 0.5 - self.inner[1])[:, None]
+        square = max(float(self.axis @ self.axis), 1e-6)
+        along = (x * self.axis[0] + y * self.axis[1]) / square
+        height = (x * self.up[0] + y * self.up[1]) / square
+        table = np.linspace(*_TABLE, 129)
+        return along.astype(np.float32), (height - np.interp(along, table, self.edge(table))).astype(np.float32)
 
     def pixels(self, along: Float, height: Float) -> Float:
         """[..., 2] px of places given as `of_pixels` gives them."""
-        over = height + self.edge(_held(along))
+        over = height + self.edge(np.clip(along, *_TABLE))
         px = self.inner + along[..., None] * self.axis + over[..., None] * self.up
         return px.astype(np.float32)
-
-    def _of_points(self, px: Float) -> tuple[Float, Float]:
-        way, square = px - self.inner, float(self.axis @ self.axis)
-        return way @ self.axis / square, way @ self.up / square
 
 
 def eye_frame(upper_px: Float, lower_px: Float) -> EyeFrame:
@@ -60,7 +61,3 @@ def eye_frame(upper_px: Float, lower_px: Float) -> EyeFrame:
     along = np.concatenate([ends[:1], along, ends[1:]])
     height = np.concatenate([height[:1], height, height[-1:]])
     return EyeFrame(inner.astype(np.float32), axis, up, PchipInterpolator(along, height, extrapolate=False))
-
-
-def _held(along: Float) -> Float:
-    return np.clip(along, -_BEYOND + 0.05, 1.0 + _BEYOND - 0.05)

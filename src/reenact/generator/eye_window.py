@@ -48,6 +48,7 @@ class EyeWindow:
         self._side = side
         self._directions = directions
         self._light = skin.light
+        self._lit = skin.light.shade(at.normals[self.anchors])
         self._faces = top.faces[np.isin(top.faces, self.anchors).any(axis=1)]
         self._ball = rig.eyeballs[side]
         self._front = self._ball[np.argmax(directions[self._ball] @ self.eye.axis)]
@@ -76,8 +77,8 @@ class EyeWindow:
             return patch
         closing = self._lids.closing(now.shape)
         unsure = np.maximum(stretch(self._faces, self._at.px, now.px), closing * self._rim) * self._lid_skin
-        relit = np.clip(self._light.shade(now.normals) / self._light.shade(self._at.normals), *_RELIT)
-        fill = self._fill * relit[:, None]
+        fill = self._fill.copy()
+        fill[self.anchors] *= np.clip(self._light.shade(now.normals[self.anchors]) / self._lit, *_RELIT)[:, None]
         own = drawing.carry(np.column_stack([self._directions, np.maximum(unsure, 1.0 - skin.visibility), fill]))
         cover = drawing.coverage(*EYE_IDS)[..., None]
         bare = remap_mask(self._bare, grid + back - self._box.corner)
@@ -88,8 +89,9 @@ class EyeWindow:
             colour = self.eye.paint(drawing, own[..., :3], back, self._gleam_shift(now), grid)
             patch += cover * moved * (colour - patch)
         frame = self._lids.frame(now)
-        patch *= 1.0 - moved * self._lids.shade(frame, drawing.box, closing)[..., None]
-        lashes = moved * self._lashes.over(frame, drawing.box, closing)
+        places = frame.of_pixels(drawing.box)
+        patch *= 1.0 - moved * self._lids.shade(places, closing)[..., None]
+        lashes = moved * self._lashes.over(places, frame.width_px, closing)
         return patch + lashes[..., None] * (self._lashes.colour - patch)
 
     def _lid_colours(self, bare: Float, rig: Rig, skin: Skin) -> Float:

@@ -39,9 +39,12 @@ class Lashes:
     colour: Float  # [3] 0 to 255
     thickness: float  # half that of the line of lid edge and lashes, eye widths
 
-    def over(self, frame: EyeFrame, box: Box, closing: float) -> Float:
-        """[h, w] opacity of the lashes over a window. closing: 0 as in the photo, 1 shut."""
-        along, height = frame.of_pixels(box)
+    def over(self, places: tuple[Float, Float], width_px: float, closing: float) -> Float:
+        """[h, w] opacity of the lashes over a window.
+
+        places: see EyeFrame.of_pixels. width_px: of the eye. closing: 0 as in the photo, 1 shut.
+        """
+        along, height = places
         length = 1.0 - (1.0 + _HANGS) * closing**_EARLY
         length = np.copysign(max(abs(length), 0.12), length)
         rows, columns = self.opacity.shape
@@ -52,7 +55,7 @@ class Lashes:
         strip = 1.0 - (1.0 - strip) ** (1.0 / abs(length) ** 0.5)
         shut = smoothstep(*_SHUT, np.asarray(closing))
         roots = remap_mask(self._roots(), np.stack([x, np.zeros_like(x)], axis=-1))
-        return np.maximum(strip, np.maximum(roots, shut * _ends(along)) * self._line(along, height, frame.width_px))
+        return np.maximum(strip, np.maximum(roots, shut * _ends(along)) * self._line(along, height, width_px))
 
     def _roots(self) -> Float:
         """[1, along] opacity at the lid's edge: what the photo's own lid has there."""

@@ -13,7 +13,6 @@ from reenact.heads.rig import Rig
 from .eye_frame import EyeFrame, eye_frame
 from .filters import ramp, smoothstep
 from .moment import Moment
-from .window import Box
 
 _STRETCHED = (1.5, 2.8)  # driven over photographed area between which a texture stops being believed
 _SHADE, _SHADE_ABOVE, _SHADE_BELOW = 0.16, 0.10, 0.06  # reach in eye widths
@@ -43,12 +42,15 @@ class Lids:
         """The eye's coordinates in the picture of a moment."""
         return eye_frame(at.px[self.upper, :2], at.px[self.lower, :2])
 
-    def shade(self, frame: EyeFrame, box: Box, closing: float) -> Float:
-        """[h, w] darkness where the lids meet: the upper bulges over its edge, and its lashes shade the lower."""
+    def shade(self, places: tuple[Float, Float], closing: float) -> Float:
+        """[h, w] darkness where the lids meet: the upper bulges over its edge, and its lashes shade the lower.
+
+        places: see EyeFrame.of_pixels.
+        """
+        along, height = places
         shut = ramp(*_SHUT, closing)
         if shut == 0.0:
-            return np.zeros(box.shape, np.float32)
-        along, height = frame.of_pixels(box)
+            return np.zeros(along.shape, np.float32)
         ends = smoothstep(-0.1, 0.15, along) * smoothstep(1.1, 0.85, along)
         reach = np.where(height > 0.0, _SHADE_ABOVE, _SHADE_BELOW)
         return (shut * _SHADE * ends * np.exp(-((height / reach) ** 2))).astype(np.float32)

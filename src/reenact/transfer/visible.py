@@ -24,6 +24,10 @@ Float = NDArray[np.floating]
 _BROWS = (((336, 285), (334, 282), (300, 276)), ((107, 55), (105, 52), (70, 46)))  # inner, middle, outer; left first
 _NOSE, _CORNERS, _CHIN, _UPPER_LIP = 2, (291, 61), 152, (0, 13)
 _GAPS, _LIPS = 3, 2  # the first readings are gaps: left lids, right lids, lips
+_HEIGHTS = slice(3, 9)  # then come the brows
+_BROW_GAIN = 1.19
+"""MediaPipe's brows, which the track follows, move 0.84 of what an independent detector trained on people's marks
+sees on the same clips (median of 31 clips on which the two agree, quartiles 0.73 and 0.92)."""
 _NEAREST = 0.1
 _SHUT_READS = (0.05, 0.05, 0.0)  # share of the gap at rest that a detector still reads off shut lids: lashes
 _LEAST_GAP = (0.08, 0.08, 0.02)  # a gap at rest that is smaller cannot be closed in proportion
@@ -33,6 +37,19 @@ _STEEPEST = 2.0
 _ROUNDS = 3
 STRETCH = 1.5
 """Of an action's bound, where that much is needed to show as much."""
+
+
+def _means() -> Float:
+    """[52, M] 1 where an action may be changed for the sake of a reading: that of its own part of the face."""
+    eyes, brows = region_mask("eyes"), region_mask("brows")
+    mouth = region_mask("mouth") | region_mask("jaw")
+    out = np.repeat(mouth[:, None], _HEIGHTS.stop + 6, axis=1)
+    out[:, :_LIPS] = eyes[:, None]
+    out[:, _HEIGHTS] = brows[:, None]
+    return out.astype(np.float64)
+
+
+_MEANS = _means()
 
 
 @dataclass(frozen=True)
@@ -101,6 +118,7 @@ def resting(readings: Float, at_rest: Float) -> Float:
 def wanted_readings(driver: Float, driver_rest: Float, receiver_rest: Float) -> Float:
     """Readings [F, M] that leave the receiver's at rest [M] as the performer's [F, M] leave theirs [M]."""
     change = driver - driver_rest
+    change[:, _HEIGHTS] *= _BROW_GAIN
     out = receiver_rest + change
     for gap in range(_GAPS):
         rest, own, floor = driver_rest[gap], receiver_rest[gap], _SHUT_READS[gap] * driver_rest[gap]
@@ -125,7 +143,7 @@ def show(receiver: Reader, codes: Float, rest: Float, wanted: Float, lowest: Flo
         # Lids and lips that are to be shut may press on one another.
         pressing = (wanted[:, :_GAPS] <= 0.0) & (lack[:, :_GAPS] > 0.0)
         lack[:, :_GAPS][pressing] = 0.0
-        pull = (spread**2 * free)[:, :, None] * receiver.actions  # [F, 52, M]
+        pull = (spread**2 * free)[:, :, None] * (receiver.actions * _MEANS)  # [F, 52, M]
         gram = np.einsum("am,fan->fmn", receiver.actions, pull) + _TOLERANCE**2 * np.eye(lack.shape[1])
         out = out + np.einsum("fam,fm->fa", pull, np.linalg.solve(gram, lack[..., None])[..., 0])
         free &= (out > lowest) & (out < highest)

@@ -21,8 +21,8 @@ _TONGUE = 0.7  # height kept of a tongue that fills the shut mouth: once the jaw
 _BARED_M = 0.0125  # a raised upper lip bares the crowns of the incisors and a little gum
 # A lower lip can bare the lower incisors while the teeth are near each other. The farther the jaw drops, the more
 # the lip is stretched over them, and in a scream it leaves a rim.
-_LOWER_BARED_M = (0.0060, 0.0020)
-_JAW_DROP_M = (0.001, 0.014)  # distance of the biting edges over which that happens
+_LOWER_BARED_M = (0.0060, 0.0015)
+_JAW_DROP_M = (0.001, 0.009)  # distance of the biting edges over which that happens
 _LIP_M = (0.0110, 0.0060)  # thickness of the upper and the lower lip, which lie against the teeth
 
 

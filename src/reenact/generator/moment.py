@@ -20,7 +20,7 @@ from .filters import smoothstep
 from .tuck import Tuck
 
 _CLEAR_M = 0.03  # deeper than teeth or cavity could stick out of the lips, cheeks or chin in front of them
-_INNER = 3.0  # times its depth behind their edge is how much deeper the inner side of the lips is drawn
+_INNER = 8.0  # times its depth behind their edge is how much deeper the inner side of the lips is drawn
 _TONGUE_M = (-0.002, 0.004)  # behind the lips: a tongue that is put out is in front of them
 
 
@@ -44,14 +44,24 @@ def moment(rig: Rig, state: HeadState, photo: HeadState, camera: Camera, faces: 
     cam = torch.from_numpy(posed(rig, shape[None], [state], photo)[0])
     px = camera.project(cam).numpy()
     drawn = px.copy()
+    drawn[:, 2] += kept_back(rig, tuck, shape)
+    return Moment(state, camera, shape, px, drawn, vertex_normals(cam, faces).numpy())
+
+
+def kept_back(rig: Rig, tuck: Tuck, shape: Float) -> Float:
+    """[V] metres by which vertices are drawn deeper than they are, so that nothing in the mouth comes out of a face.
+
+    shape: [V, 3] canonical.
+    """
+    out = np.zeros(len(shape), np.float32)
     top = rig.topology
     inside = np.setdiff1d(top.region_vertices(*region_ids(*MOUTH_INTERIOR)), top.region_vertices(*region_ids("lips")))
     tongue = top.region_vertices(*region_ids("tongue"))
-    for inner, depth in zip(tuck.inner, tuck.depth, strict=True):
-        drawn[inner, 2] += _INNER * depth
-    drawn[inside, 2] += _CLEAR_M
-    drawn[tongue, 2] -= _CLEAR_M * smoothstep(*_TONGUE_M[::-1], depth_behind_lips(rig, shape, tongue))
-    return Moment(state, camera, shape, px, drawn, vertex_normals(cam, faces).numpy())
+    for inner, depth, apart in zip(tuck.inner, tuck.depth, tuck.apart(shape), strict=True):
+        out[inner] += _INNER * apart * depth
+    out[inside] += _CLEAR_M
+    out[tongue] -= _CLEAR_M * smoothstep(*_TONGUE_M[::-1], depth_behind_lips(rig, shape, tongue))
+    return out
 
 
 def depth_behind_lips(rig: Rig, shape: Float, rows: Int) -> Float:

@@ -30,7 +30,9 @@ _FRONT_M = 0.008  # what is no deeper behind the lips is lit as they are
 _THROAT = 0.08  # light that gets everywhere: no throat is black
 _LOWER_LIT = 0.75  # brightness of the lower teeth, which lips and upper teeth shade from above
 _LINING = 0.75  # brightness of cheeks and palate against the tongue's
-_SHADE_M, _DEEP_SHADE_M = 0.0028, 0.006  # reach of the lips' shade, on what is near them and what is deep behind
+_SHADE_M, _DEEP_SHADE_M = 0.0028, 0.006  # reach of the lips' shade, on what is near them and what is deep behind:
+_DEEP_M = (0.004, 0.025)
+_HOLE_M = 0.003  # over which colours are continued where the drawing shows none
 _DEEPEST = 0.75  # share of the light that it takes there at most
 _SOFT_M, _SOFT_PX = 0.00025, 0.6  # edges in there are wet, and never harder than the picture's own
 _GUM = np.asarray([0.76, 0.46, 0.45], np.float32)
@@ -53,6 +55,7 @@ class Mouth:
         self,
         drawing: Drawing,
         surface: Float,
+        hole: NDArray[np.bool_],
         photo_px: Float,
         px: Float,
         px_per_m: float,
@@ -62,10 +65,13 @@ class Mouth:
         """[h, w, 3] colours of the inside in a driven window, continued a little beyond it.
 
         surface: [h, w, 6] camera-space normals, depth behind the lips in metres, places on the teeth (see teeth.py).
+        hole: [h, w] more of the opening, of which the drawing does not show what is there.
         photo_px, px: [V, 3] the vertices in the photo and driven. grid: [h, w, 2] see window.pixel_grid.
         gap_m: see _lit.
         """
         colour = self._unshaded(drawing, surface, px_per_m, gap_m)
+        if hole.any():
+            colour[hole] = _smooth(colour, drawing.mask(*INTERIOR_IDS), _HOLE_M * px_per_m)[hole]
         there = _affine(px[self.upper, :2] - 0.5, photo_px[self.upper, :2] - 0.5, grid) - self.box.corner
         own = remap_mask(self.teeth, there) * ~drawing.mask(_LOWER)
         colour += own[..., None] * (remap(self.shown, there) - colour)
@@ -81,15 +87,18 @@ class Mouth:
         colour = np.empty((*drawing.box.shape, 3), np.float32)
         colour[:] = _LINING * self.flesh
         colour[drawing.mask(_TONGUE)] = self.flesh
-        for region, widths, own in ((_UPPER, UPPER_WIDTHS_M, 1.0), (_LOWER, LOWER_WIDTHS_M, _LOWER_LIT)):
+        for region, widths, own, past in (
+            (_UPPER, UPPER_WIDTHS_M, 1.0, 0.45),
+            (_LOWER, LOWER_WIDTHS_M, _LOWER_LIT, 0.9),
+        ):
             rows = drawing.mask(region)
             if rows.any():
-                gum, dark = tinted(_GUM, self.colourful) * self.white, 0.45 * self.flesh
+                gum, dark = tinted(_GUM, self.colourful) * self.white, past * self.flesh
                 colour[rows] = paint_teeth(surface[rows][:, 4:], widths, own * self.enamel, gum, dark, px_per_m)
         wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
         deep = _deep_shade(drawing.coverage(*INTERIOR_IDS), surface[..., 3], px_per_m)
         lit = (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface, gap_m) * deep, self.colourful)
-        return _softened(lit, drawing.mask(*INTERIOR_IDS), px_per_m)
+        return _smooth(lit, drawing.mask(*INTERIOR_IDS), max(_SOFT_M * px_per_m, _SOFT_PX))
 
 
 def look_inside(
@@ -129,7 +138,7 @@ def look_inside(
 def lip_shade(opening: Float, px_per_m: float) -> Float:
     """[h, w] light that the lips let in: little through a slit, least under the upper lip."""
     sigma = max(_SHADE_M * px_per_m, 0.6)
-    soft = lowered(blurred(opening, sigma), 0.6 * sigma)
+    soft = lowered(blurred(opening, sigma), 0.2 * sigma)
     return 0.6 + 0.4 * smoothstep(0.1, 0.85, soft)
 
 
@@ -147,14 +156,14 @@ def _lit(light: Light, surface: Float, gap_m: float) -> Float:
 
 def _deep_shade(opening: Float, depth_m: Float, px_per_m: float) -> Float:
     """[h, w] more of the lips' shade: the deeper a place is, the farther from their edge it begins."""
-    deep = smoothstep(_FRONT_M, 4.0 * _FRONT_M, depth_m)
+    deep = smoothstep(*_DEEP_M, depth_m)
     return 1.0 - _DEEPEST * deep * (1.0 - smoothstep(0.2, 1.0, blurred(opening, max(_DEEP_SHADE_M * px_per_m, 0.6))))
 
 
-def _softened(colour: Float, inside: NDArray[np.bool_], px_per_m: float) -> Float:
+def _smooth(colour: Float, inside: NDArray[np.bool_], sigma_px: float) -> Float:
     """Colours [h, w, 3] of what is inside, with soft edges, continued a little beyond it."""
     parts = np.dstack([colour, np.ones(inside.shape, np.float32)]) * inside[..., None]
-    parts = blurred(parts, max(_SOFT_M * px_per_m, _SOFT_PX))
+    parts = blurred(parts, sigma_px)
     return parts[..., :3] / np.maximum(parts[..., 3:], 1e-4)
 
 

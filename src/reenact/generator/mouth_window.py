@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from .moment import Moment
 from .mouth import INTERIOR_IDS, Mouth, look_inside
 from .skin import Skin, distance_to
 from .teeth import tooth_normals, tooth_places
+from .tuck import lip_lines
 from .window import Box, Drawing, box_around, draw
 
 _LIPS = region_ids("lips")
@@ -26,6 +28,7 @@ _TIGHT = 0.06  # margin of what is drawn anew, in widths of the mouth
 _REACH_M = 0.035  # of the skin around the lips that the window may show
 _STILL_M = (0.0025, 0.0006)  # motion of the lips over which the photo's own mouth gives way to the one put together
 _RIM_M = 0.0015
+_BLEND_PX = 0.8  # of the lips with the skin around them, which was drawn with larger triangles
 _BORDER_M = 0.0020  # along the border of the lips their texture is kept: it has the photo's soft edge
 _ROUND_M, _WIDE_M = 0.0007, (0.002, 0.006)  # of the opening's contour; gap over which that comes about
 _LINE_M, _DARKNESS = 0.0006, 0.5  # of the line of the shut lips
@@ -43,6 +46,7 @@ class MouthWindow:
         top = rig.topology
         self.anchors = top.region_vertices(*_LIPS)
         self._photo = photo
+        self._topology = top
         self._moving = np.union1d(self.anchors, top.region_vertices(*region_ids("tongue")))
         self._at = at
         pairs = top.lip_contacts
@@ -79,9 +83,8 @@ class MouthWindow:
             return patch
         at = box.slices_in(drawing.box)
         out = patch.copy()
-        out[at] += moved * (
-            self._compose(patch[at], draw(self._surface, now.drawn, box), grid[at], skin, now) - patch[at]
-        )
+        whole = self._compose(patch[at], draw(self._surface, now.drawn, box), grid[at], skin, now)
+        out[at] += moved * (whole - patch[at])
         return out
 
     def _compose(self, patch: Float, drawing: Drawing, grid: Float, skin: Skin, now: Moment) -> Float:
@@ -94,18 +97,29 @@ class MouthWindow:
         inside, back, fill, hidden = own[..., :6], own[..., 6:8], own[..., 8:11], own[..., 11:]
         lips = remap(self._photo, grid + back)
         lips = lips + np.clip(hidden, 0.0, 1.0) * (fill - lips)
-        whole = np.where(drawing.mask(*_LIPS)[..., None], lips, patch)
+        whole = patch + blurred(drawing.mask(*_LIPS, *INTERIOR_IDS), _BLEND_PX)[..., None] * (lips - patch)
         px_per_m = now.px_per_m(self.anchors)
-        cover = self._opening(drawing, now, px_per_m)
+        hole = self._hole(drawing, now)
+        cover = self._opening(drawing, hole, now, px_per_m)
         if cover.any():
-            whole = grown(whole, ~drawing.mask(*INTERIOR_IDS), 3)
-            colour = self._mouth.paint(drawing, inside, self._at.px, now.px, px_per_m, grid, self._gap(now))
+            whole = grown(whole, ~(drawing.mask(*INTERIOR_IDS) | hole), 3)
+            colour = self._mouth.paint(drawing, inside, hole, self._at.px, now.px, px_per_m, grid, self._gap(now))
             whole += cover * (colour - whole)
         return whole * (1.0 - self._line(drawing.box, now, px_per_m))[..., None]
 
-    def _opening(self, drawing: Drawing, now: Moment, px_per_m: float) -> Float:
+    def _hole(self, drawing: Drawing, now: Moment) -> NDArray[np.bool_]:
+        """[h, w] where between the lips the drawing shows neither them nor the inside, but a chin pulled behind it."""
+        if self._gap(now) < _WIDE_M[1]:
+            return np.zeros(drawing.box.shape, bool)
+        upper, lower = lip_lines(self._topology, now.px[:, :2]) - drawing.box.corner
+        line = np.concatenate([upper, lower[::-1]])
+        between = np.zeros(drawing.box.shape, np.uint8)
+        cv2.fillPoly(between, [np.rint(line - 0.5).astype(np.int32)], 1)
+        return (between > 0) & ~drawing.mask(*_LIPS, *INTERIOR_IDS)
+
+    def _opening(self, drawing: Drawing, hole: NDArray[np.bool_], now: Moment, px_per_m: float) -> Float:
         """[h, w, 1] share of each pixel that shows the inside: flesh has no corners, so a wide opening gets none."""
-        cover = drawing.coverage(*INTERIOR_IDS)
+        cover = np.maximum(drawing.coverage(*INTERIOR_IDS), hole.astype(np.float32))
         wide = ramp(*_WIDE_M, self._gap(now))
         round_ = smoothstep(0.2, 0.8, blurred(cover, max(_ROUND_M * px_per_m, 0.5)))
         return (cover + wide * (round_ - cover))[..., None]

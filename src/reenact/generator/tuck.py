@@ -13,11 +13,16 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 
-from reenact.heads.model import Float, Int
+from reenact.heads.model import Float, Int, Topology
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 
+from .filters import smoothstep
+
+_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)  # landmarks of the inner lips, from the person's right
+_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 _BEHIND_M = 0.0003  # behind the line, on an adult's neutral, from where skin counts as the inner side
+_APART_M = (0.0010, 0.0035)  # distance of the lips from where on they stand apart
 _SLOPE = 0.3  # metres outwards a metre behind the line: what is flush with it would look out between its vertices
 
 
@@ -25,7 +30,7 @@ _SLOPE = 0.3  # metres outwards a metre behind the line: what is flush with it w
 class Tuck:
     """Inner sides of both lips: N vertices each, and where along the line of the lips they are."""
 
-    lines: tuple[Int, Int]  # [P] vertices that meet: of the upper lip, of the lower, from the person's right to left
+    topology: Topology
     inner: tuple[Int, Int]  # [N] vertices
     place: tuple[Float, Float]  # [N] fractional index into the line
     depth: tuple[Float, Float]  # [N] metres behind it, in a mouth at rest
@@ -33,28 +38,41 @@ class Tuck:
     def __call__(self, shape: Float) -> Float:
         """[V, 3] canonical -> the same with the inner sides no farther into the opening than the line before them."""
         out = shape.copy()
-        for line, inner, place, depth, up in zip(
-            self.lines, self.inner, self.place, self.depth, (1.0, -1.0), strict=True
-        ):
-            edge = shape[line, :2]
+        lines = lip_lines(self.topology, shape)[..., :2]
+        for side, (edge, apart, up) in enumerate(zip(lines, self.apart(shape), (1.0, -1.0), strict=True)):
+            inner, place = self.inner[side], self.place[side]
             along = np.gradient(edge, axis=0)
             outward = up * np.column_stack([-along[:, 1], along[:, 0]])
             outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
-            index = np.arange(len(line))
+            index = np.arange(len(edge))
             at, way = (np.column_stack([np.interp(place, index, c) for c in v.T]) for v in (edge, outward))
-            inwards = _SLOPE * depth - ((shape[inner, :2] - at) * way).sum(axis=1)
-            out[inner, :2] += np.maximum(inwards, 0.0)[:, None] * way
+            inwards = _SLOPE * self.depth[side] - ((shape[inner, :2] - at) * way).sum(axis=1)
+            out[inner, :2] += (apart * np.maximum(inwards, 0.0))[:, None] * way
         return out.astype(np.float32)
+
+    def apart(self, shape: Float) -> tuple[Float, Float]:
+        """[N] whether the lips stand apart at the place of each inner vertex, 0 to 1: where they touch, soft flesh
+        fills what is left between them."""
+        upper, lower = lip_lines(self.topology, shape)
+        share = smoothstep(*_APART_M, np.linalg.norm(upper - lower, axis=1))
+        index = np.arange(len(upper))
+        above, below = (np.interp(place, index, share).astype(np.float32) for place in self.place)
+        return above, below
+
+
+def lip_lines(topology: Topology, values: Float) -> Float:
+    """[V, C] -> [2, P, C] along the line where the lips meet, on the upper and the lower, from the person's right."""
+    rows = np.asarray([_UPPER, _LOWER])
+    return np.einsum("lpkc,lpk->lpc", values[topology.landmark_vertices[rows]], topology.landmark_weights[rows])
 
 
 def tuck(rig: Rig) -> Tuck:
     """The inner sides of a rig's lips."""
     top = rig.topology
     size = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
-    pairs = top.lip_contacts[np.argsort(rig.neutral[top.lip_contacts[:, 0], 0])]
+    pairs = top.lip_contacts
     lips = top.region_vertices(*region_ids("lips"))
-    lips = lips[~np.isin(lips, pairs)]
-    line = rig.neutral[pairs].mean(axis=1)
+    line = lip_lines(top, rig.neutral).mean(axis=0)
     place = np.interp(rig.neutral[lips, 0], line[:, 0], np.arange(len(line))).astype(np.float32)
     depth = np.interp(rig.neutral[lips, 0], line[:, 0], line[:, 2]) - rig.neutral[lips, 2]
     behind = depth > _BEHIND_M * size
@@ -65,7 +83,7 @@ def tuck(rig: Rig) -> Tuck:
     def split(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return values[sides[0]], values[sides[1]]
 
-    return Tuck((pairs[:, 0], pairs[:, 1]), split(lips), split(place), split(depth.astype(np.float32)))
+    return Tuck(top, split(lips), split(place), split(depth.astype(np.float32)))
 
 
 def _way_to(rig: Rig, rows: Int) -> Float:

@@ -27,7 +27,7 @@ from .eye_window import EyeWindow, eye_anchors
 from .eyes import eyeball_directions
 from .filters import feather, pixel_grid, remap, resized
 from .finer import Surface
-from .moment import Moment, moment
+from .moment import Moment, kept_back, moment
 from .mouth_window import MouthWindow
 from .reference import look
 from .sheet import lay
@@ -102,8 +102,10 @@ class WarpGenerator:
         """The driven head's maps at `size`, with the correspondence to the photo in pixels of the same size."""
         topology = self._rig.topology
         shape = self._tuck(seated(self._rig, deformed(self._rig, [state]))[0])
+        vertices = posed(self._rig, shape[None], [state], self._state)
+        vertices *= 1.0 + (kept_back(self._rig, self._tuck, shape) / vertices[..., 2])[..., None]
         return render_head_maps(
-            torch.from_numpy(posed(self._rig, shape[None], [state], self._state)),
+            torch.from_numpy(vertices),
             torch.from_numpy(topology.faces),
             self._seen.camera,
             regions=torch.from_numpy(topology.regions),

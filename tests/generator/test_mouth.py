@@ -61,7 +61,7 @@ def enlarged(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Drawing,
     box = Box(*(int(v) for v in (*(outline.min(axis=0) - 60), *(outline.max(axis=0) + 60))))
     between = np.zeros(box.shape, np.uint8)
     outline -= box.corner
-    cv2.fillPoly(between, [np.rint(outline).astype(np.int32)], 1)
+    cv2.fillPoly(between, [np.rint(outline).astype(np.int32)], (1,))
     return draw(finer(rig, np.ones(len(rig.neutral), bool)), px, box), between > 0
 
 

@@ -21,7 +21,7 @@ from .tuck import Tuck
 
 _CLEAR_M = 0.03  # deeper than teeth or cavity could stick out of the lips, cheeks or chin in front of them
 _INNER = 8.0  # times its depth behind their edge is how much deeper the inner side of the lips is drawn
-_TONGUE_M = (-0.002, 0.004)  # behind the lips: a tongue that is put out is in front of them
+_TONGUE_OUT_M = (0.004, -0.002)  # behind the lips: a tongue that is put out is in front of them
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def kept_back(rig: Rig, tuck: Tuck, shape: Float) -> Float:
     for inner, depth, apart in zip(tuck.inner, tuck.depth, tuck.apart(shape), strict=True):
         out[inner] += _INNER * apart * depth
     out[inside] += _CLEAR_M
-    out[tongue] -= _CLEAR_M * smoothstep(*_TONGUE_M[::-1], depth_behind_lips(rig, shape, tongue))
+    out[tongue] -= _CLEAR_M * smoothstep(*_TONGUE_OUT_M, depth_behind_lips(rig, shape, tongue))
     return out
 
 

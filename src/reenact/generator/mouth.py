@@ -19,14 +19,14 @@ from .window import Box, Drawing
 
 INTERIOR_IDS = region_ids(*MOUTH_INTERIOR)
 _CAVITY, _UPPER, _LOWER, _TONGUE = INTERIOR_IDS
-_ENAMEL = np.asarray([0.95, 0.92, 0.87], np.float32)
+_ENAMEL = np.asarray([0.96, 0.92, 0.84], np.float32)
 _FLESH = np.asarray([0.62, 0.33, 0.32], np.float32)
 _WARMTH = np.asarray([0.78, 1.08, 1.12], np.float32)
 _GLOSS = 0.16
 _PINK = 0.11
 _LIP_SPREAD = 0.6  # of the channels of ordinary lips, see light.spread
 _ENOUGH = 12  # pixels of teeth to judge their colour by
-_FRONT_M = 0.008  # what is no deeper behind the lips is lit as they are
+_FRONT_M = 0.012  # what is no deeper behind the lips is lit as they are
 _THROAT = 0.08  # light that gets everywhere: no throat is black
 _LOWER_LIT = 0.75  # brightness of the lower teeth, which lips and upper teeth shade from above
 _LINING = 0.75  # brightness of cheeks and palate against the tongue's
@@ -34,7 +34,7 @@ _SHADE_M, _DEEP_SHADE_M = 0.0028, 0.006  # reach of the lips' shade, on what is 
 _DEEP_M = (0.004, 0.025)
 _HOLE_M = 0.003  # over which colours are continued where the drawing shows none
 _DEEPEST = 0.75  # share of the light that it takes there at most
-_SOFT_M, _SOFT_PX = 0.00025, 0.6  # edges in there are wet, and never harder than the picture's own
+_SOFT_M, _SOFT_PX = 0.0002, 0.45  # edges in there are wet, and never harder than the picture's own
 _GUM = np.asarray([0.76, 0.46, 0.45], np.float32)
 
 

@@ -25,7 +25,7 @@ from .window import Box, Drawing, box_around, draw
 
 _LIPS = region_ids("lips")
 _TIGHT = 0.06  # margin of what is drawn anew, in widths of the mouth
-_REACH_M = 0.035  # of the skin around the lips that the window may show
+_REACH_M = 0.055  # of the skin around the lips that the window may show
 _STILL_M = (0.0025, 0.0006)  # motion of the lips over which the photo's own mouth gives way to the one put together
 _RIM_M = 0.0015
 _BLEND_PX = 0.8  # of the lips with the skin around them, which was drawn with larger triangles
@@ -114,7 +114,7 @@ class MouthWindow:
         upper, lower = lip_lines(self._topology, now.px[:, :2]) - drawing.box.corner
         line = np.concatenate([upper, lower[::-1]])
         between = np.zeros(drawing.box.shape, np.uint8)
-        cv2.fillPoly(between, [np.rint(line - 0.5).astype(np.int32)], 1)
+        cv2.fillPoly(between, [np.rint(line - 0.5).astype(np.int32)], (1,))
         return (between > 0) & ~drawing.mask(*_LIPS, *INTERIOR_IDS)
 
     def _opening(self, drawing: Drawing, hole: NDArray[np.bool_], now: Moment, px_per_m: float) -> Float:

@@ -13,6 +13,7 @@ from portraits import Portrait
 from reenact.generator.bite import with_bite
 from reenact.generator.fill import spread
 from reenact.generator.filters import feather, grown, pixel_grid, remap, smoothstep
+from reenact.generator.finer import Surface
 from reenact.generator.light import estimate, luma
 from reenact.generator.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
 from reenact.generator.window import Box, box_around, draw
@@ -97,8 +98,8 @@ def test_boxes_stay_inside_the_picture() -> None:
 
 def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(rig: Rig) -> None:
     px = np.column_stack([200 + 900 * rig.neutral[:, 0], 150 - 900 * rig.neutral[:, 1], 1.0 - rig.neutral[:, 2]])
-    faces = torch.from_numpy(rig.topology.faces)
-    whole = draw(faces, rig.topology.regions, px.astype(np.float32), Box(60, 40, 340, 290))
+    surface = Surface(torch.from_numpy(rig.topology.faces), rig.topology.regions)
+    whole = draw(surface, px.astype(np.float32), Box(60, 40, 340, 290))
     parts = sum(whole.coverage(i) for i in range(13))
     assert np.allclose(parts, whole.coverage(*range(13)), atol=1e-5) and np.max(parts) <= 1.0 + 1e-5
     inner = Box(150, 100, 230, 170)

@@ -31,13 +31,11 @@ class Light:
     @property
     def colourful(self) -> float:
         """0 for a photo in black and white, 1 for ordinary skin."""
-        spread = float(self.skin.max() - self.skin.min()) / max(float(luma(self.skin)), 1.0)
-        return min(spread / _ORDINARY_SPREAD, 1.0)
+        return min(spread(self.skin) / _ORDINARY_SPREAD, 1.0)
 
     def tinted(self, colour: Float) -> Float:
         """[..., 3] a colour of flesh as this photo would show it: grey where all is grey."""
-        grey = luma(colour)[..., None]
-        return grey + np.float32(self.colourful) * (colour - grey)
+        return tinted(colour, self.colourful)
 
     def gloss(self, normals: Float) -> Float:
         """[..., 3] -> [...] reflection of the light on a wet surface, 0 to 1 (Blinn's model)."""
@@ -50,6 +48,17 @@ class Light:
 def luma(colours: Float) -> Float:
     """[..., 3] RGB -> [...] brightness."""
     return colours @ _LUMA
+
+
+def spread(colour: Float) -> float:
+    """Of the channels of a colour [3], against its brightness: 0 for grey."""
+    return float(colour.max() - colour.min()) / max(float(luma(colour)), 1.0)
+
+
+def tinted(colour: Float, colourful: float) -> Float:
+    """[..., 3] colours on their way from grey (0) to what they are (1)."""
+    grey = luma(colour)[..., None]
+    return grey + np.float32(colourful) * (colour - grey)
 
 
 def estimate(colours: Float, normals: Float, trust: Float) -> Light:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from reenact.heads.model import Float, Int, Topology
 from reenact.heads.regions import MOUTH_INTERIOR, region_ids
 
-from .filters import blurred, grown, lowered, remap, remap_mask, smoothstep
-from .light import Light, luma
+from .filters import blurred, lowered, remap, remap_mask, smoothstep
+from .light import Light, luma, spread, tinted
 from .moment import Moment
 from .teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth
 from .window import Box, Drawing
@@ -20,13 +20,21 @@ from .window import Box, Drawing
 INTERIOR_IDS = region_ids(*MOUTH_INTERIOR)
 _CAVITY, _UPPER, _LOWER, _TONGUE = INTERIOR_IDS
 _ENAMEL = np.asarray([0.96, 0.92, 0.84], np.float32)
-_FLESH = np.asarray([0.68, 0.37, 0.36], np.float32)
-_DEEP = np.asarray([0.30, 0.12, 0.11], np.float32)
+_FLESH = np.asarray([0.62, 0.33, 0.32], np.float32)
 _WARMTH = np.asarray([0.78, 1.08, 1.12], np.float32)
 _GLOSS = 0.16
 _PINK = 0.11
+_LIP_SPREAD = 0.6  # of the channels of ordinary lips, see light.spread
 _ENOUGH = 12  # pixels of teeth to judge their colour by
-_FRONT_M, _FADE_M, _THROAT = 0.012, 0.012, 0.12  # light falls off behind the teeth, but a throat is not black
+_FRONT_M = 0.012  # what is no deeper behind the lips is lit as they are
+_THROAT = 0.08  # light that gets everywhere: no throat is black
+_LOWER_LIT = 0.75  # brightness of the lower teeth, which lips and upper teeth shade from above
+_LINING = 0.75  # brightness of cheeks and palate against the tongue's
+_SHADE_M, _DEEP_SHADE_M = 0.0028, 0.006  # reach of the lips' shade, on what is near them and what is deep behind:
+_DEEP_M = (0.004, 0.025)
+_HOLE_M = 0.003  # over which colours are continued where the drawing shows none
+_DEEPEST = 0.75  # share of the light that it takes there at most
+_SOFT_M, _SOFT_PX = 0.0002, 0.45  # edges in there are wet, and never harder than the picture's own
 _GUM = np.asarray([0.76, 0.46, 0.45], np.float32)
 
 
@@ -41,33 +49,56 @@ class Mouth:
     white: Float  # [3] a white surface in the photo's light, 0 to 255
     enamel: Float  # [3] a tooth in the photo's light, 0 to 255
     light: Light
+    colourful: float  # 0 for a photo in black and white, 1 for one in full colour
 
     def paint(
-        self, drawing: Drawing, surface: Float, photo_px: Float, px: Float, px_per_m: float, grid: Float
+        self,
+        drawing: Drawing,
+        surface: Float,
+        hole: NDArray[np.bool_],
+        photo_px: Float,
+        px: Float,
+        px_per_m: float,
+        grid: Float,
+        gap_m: float,
     ) -> Float:
         """[h, w, 3] colours of the inside in a driven window, continued a little beyond it.
 
         surface: [h, w, 6] camera-space normals, depth behind the lips in metres, places on the teeth (see teeth.py).
+        hole: [h, w] more of the opening, of which the drawing does not show what is there.
         photo_px, px: [V, 3] the vertices in the photo and driven. grid: [h, w, 2] see window.pixel_grid.
+        gap_m: see _lit.
         """
-        colour = self._unshaded(drawing, surface, px_per_m)
+        colour = self._unshaded(drawing, surface, px_per_m, gap_m)
+        if hole.any():
+            colour[hole] = _smooth(colour, drawing.mask(*INTERIOR_IDS), _HOLE_M * px_per_m)[hole]
         there = _affine(px[self.upper, :2] - 0.5, photo_px[self.upper, :2] - 0.5, grid) - self.box.corner
         own = remap_mask(self.teeth, there) * ~drawing.mask(_LOWER)
         colour += own[..., None] * (remap(self.shown, there) - colour)
-        colour *= _warm(lip_shade(drawing.coverage(*INTERIOR_IDS), px_per_m), self.light)
-        return grown(colour, drawing.mask(*INTERIOR_IDS), 1)
+        colour *= _warm(lip_shade(drawing.coverage(*INTERIOR_IDS), px_per_m), self.colourful)
+        return colour
 
-    def _unshaded(self, drawing: Drawing, surface: Float, px_per_m: float) -> Float:
+    @property
+    def flesh(self) -> Float:
+        """[3] the lining of the mouth in the photo's light, 0 to 255."""
+        return tinted(_FLESH, self.colourful) * self.white
+
+    def _unshaded(self, drawing: Drawing, surface: Float, px_per_m: float, gap_m: float) -> Float:
         colour = np.empty((*drawing.box.shape, 3), np.float32)
-        colour[:] = self.light.tinted(_DEEP) * self.white
-        colour[drawing.mask(_TONGUE)] = self.light.tinted(_FLESH) * self.white
-        for region, widths in ((_UPPER, UPPER_WIDTHS_M), (_LOWER, LOWER_WIDTHS_M)):
+        colour[:] = _LINING * self.flesh
+        colour[drawing.mask(_TONGUE)] = self.flesh
+        for region, widths, own, past in (
+            (_UPPER, UPPER_WIDTHS_M, 1.0, 0.45),
+            (_LOWER, LOWER_WIDTHS_M, _LOWER_LIT, 0.9),
+        ):
             rows = drawing.mask(region)
             if rows.any():
-                gum, dark = (self.light.tinted(c) * self.white for c in (_GUM, 0.5 * _DEEP))
-                colour[rows] = paint_teeth(surface[rows][:, 4:], widths, self.enamel, gum, dark, px_per_m)
+                gum, dark = tinted(_GUM, self.colourful) * self.white, past * self.flesh
+                colour[rows] = paint_teeth(surface[rows][:, 4:], widths, own * self.enamel, gum, dark, px_per_m)
         wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
-        return (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface), self.light)
+        deep = _deep_shade(drawing.coverage(*INTERIOR_IDS), surface[..., 3], px_per_m)
+        lit = (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface, gap_m) * deep, self.colourful)
+        return _smooth(lit, drawing.mask(*INTERIOR_IDS), max(_SOFT_M * px_per_m, _SOFT_PX))
 
 
 def look_inside(
@@ -78,41 +109,62 @@ def look_inside(
     at: Moment,
     light: Light,
     white_of_eyes: Float,
+    lips: Float,
     px_per_m: float,
+    gap_m: float,
 ) -> Mouth:
-    """Read the mouth off the photo [P, P, 3]. drawing, surface: as in Mouth.paint, of the photo's state `at`."""
+    """Read the mouth off the photo [P, P, 3]. drawing, surface, gap_m: as in Mouth.paint, of the photo's state `at`.
+
+    lips: [3] their colour: flesh is as colourful as they are, also in a pale face.
+    """
+    colourful = max(light.colourful, min(spread(lips) / _LIP_SPREAD, 1.0))
     opening = drawing.coverage(*INTERIOR_IDS)
-    shown = photo[drawing.box.slices] / _warm(lip_shade(opening, px_per_m), light)
+    shown = photo[drawing.box.slices] / _warm(lip_shade(opening, px_per_m), colourful)
     white = _white(light, white_of_eyes)
     inside = drawing.mask(*INTERIOR_IDS) & (opening > 0.8)
     teeth = _tooth_like(shown, inside, white)
-    enamel = light.tinted(_ENAMEL) * white
+    enamel = tinted(_ENAMEL, colourful) * white
     on_mesh = (teeth > 0.5) & drawing.mask(_UPPER)
     if on_mesh.sum() >= _ENOUGH:
-        unlit = shown[on_mesh] / _warm(_lit(light, surface)[on_mesh], light)
+        unlit = shown[on_mesh] / _warm(_lit(light, surface, gap_m)[on_mesh], colourful)
         brightness = luma(unlit)
         enamel = np.median(unlit[brightness >= np.median(brightness)], axis=0)
     upper = topology.region_vertices(_UPPER)
     upper = upper[at.px[upper, 2] <= np.median(at.px[upper, 2])]
     soft = blurred(teeth, max(0.0006 * px_per_m, 0.5)) * inside.astype(np.float32)
-    return Mouth(drawing.box, shown, soft, upper, white, enamel.astype(np.float32), light)
+    return Mouth(drawing.box, shown, soft, upper, white, enamel.astype(np.float32), light, colourful)
 
 
 def lip_shade(opening: Float, px_per_m: float) -> Float:
     """[h, w] light that the lips let in: little through a slit, least under the upper lip."""
-    sigma = max(0.0028 * px_per_m, 0.6)
-    soft = lowered(blurred(opening, sigma), 0.6 * sigma)
+    sigma = max(_SHADE_M * px_per_m, 0.6)
+    soft = lowered(blurred(opening, sigma), 0.2 * sigma)
     return 0.6 + 0.4 * smoothstep(0.1, 0.85, soft)
 
 
-def _warm(shade: Float, light: Light) -> Float:
+def _warm(shade: Float, colourful: float) -> Float:
     """[...] -> [..., 3] the same shade as flesh casts it: light that has been about in a mouth is red."""
-    return shade[..., None] ** light.tinted(_WARMTH)
+    return shade[..., None] ** tinted(_WARMTH, colourful)
 
 
-def _lit(light: Light, surface: Float) -> Float:
-    deep = np.exp(-np.maximum(surface[..., 3] - _FRONT_M, 0.0) / _FADE_M)
-    return light.shade(surface[..., :3]) * (_THROAT + (1.0 - _THROAT) * deep)
+def _lit(light: Light, surface: Float, gap_m: float) -> Float:
+    """[h, w] light on the inside of a mouth whose lips are gap_m apart: what comes through a round hole that wide."""
+    radius = max(0.5 * gap_m, 0.003)
+    through = 1.0 / (1.0 + (np.maximum(surface[..., 3] - _FRONT_M, 0.0) / radius) ** 2)
+    return light.shade(surface[..., :3]) * (_THROAT + (1.0 - _THROAT) * through)
+
+
+def _deep_shade(opening: Float, depth_m: Float, px_per_m: float) -> Float:
+    """[h, w] more of the lips' shade: the deeper a place is, the farther from their edge it begins."""
+    deep = smoothstep(*_DEEP_M, depth_m)
+    return 1.0 - _DEEPEST * deep * (1.0 - smoothstep(0.2, 1.0, blurred(opening, max(_DEEP_SHADE_M * px_per_m, 0.6))))
+
+
+def _smooth(colour: Float, inside: NDArray[np.bool_], sigma_px: float) -> Float:
+    """Colours [h, w, 3] of what is inside, with soft edges, continued a little beyond it."""
+    parts = np.dstack([colour, np.ones(inside.shape, np.float32)]) * inside[..., None]
+    parts = blurred(parts, sigma_px)
+    return parts[..., :3] / np.maximum(parts[..., 3:], 1e-4)
 
 
 def _white(light: Light, white_of_eyes: Float) -> Float:

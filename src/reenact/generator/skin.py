@@ -24,7 +24,7 @@ _FACE = (0.2, 0.8)  # weights of the face between which the mesh takes over from
 _SKIN = region_ids("skin", "neck", "ears", "eyelids", "lips", "eye_socket")
 _FINE = region_ids("eyelids", "lips", "eye_socket")
 _LASHES_M = 0.0050  # around the edges of the lids, where the photo shows lashes and not skin
-_LIP_LINE_M = 0.0018  # around the line of the shut lips, where it shows that or teeth
+_LIP_LINE_M = 0.0030  # around the line of the shut lips, where it shows that or teeth
 _LIDS = (0.72, 1.1)  # of that brightness, for lids
 _FLESH = np.asarray([0.8, 1.08, 1.25], np.float32)  # exponents: skin in the shade is redder
 _DARK = (0.6, 0.85)  # of the brightness that the light gives skin: below are brows, glasses, hair
@@ -55,7 +55,7 @@ class Skin:
     def hidden(self, drawing: Drawing) -> tuple[Float, Float]:
         """Share [h, w] of lid and lip skin that the photo does not show, and its colour [h, w, 3]."""
         values = drawing.carry(np.column_stack([self.visibility, self.fill]))
-        return drawing.mask(*_FINE) * (1.0 - values[..., 0]), values[..., 1:]
+        return drawing.mask(*_FINE) * np.clip(1.0 - values[..., 0], 0.0, 1.0), values[..., 1:]
 
 
 def photographed_skin(photo: NDArray[np.uint8], person: Float, rig: Rig, seen: Reference, at: Moment) -> Skin:

@@ -14,9 +14,10 @@ from .filters import smoothstep
 # Crown widths of adults from the central incisor to the second molar (Wheeler's Dental Anatomy), metres.
 UPPER_WIDTHS_M = (0.0085, 0.0065, 0.0075, 0.0070, 0.0070, 0.0100, 0.0090)
 LOWER_WIDTHS_M = (0.0050, 0.0055, 0.0070, 0.0070, 0.0070, 0.0110, 0.0105)
-_CROWN_M = 0.0098
+_CROWN_M = 0.0105
 _CUT_M = np.asarray([0.0, 0.0007, 0.0001, 0.0005, 0.0006, 0.0006, 0.0006], np.float32)  # shorter than the middle ones
 _CORNER_M = 0.0007
+_CHEEK, _CHEEK_M = 0.7, 0.030  # share of the light that the cheeks take from the molars; way along the arch
 _BESIDE_M = 0.006  # along the arch: reaches the next column of vertices
 _ARCH_M = 0.058  # half the length of an adult's arch
 
@@ -80,7 +81,8 @@ def paint_teeth(
     gap += 0.12 * np.exp(-((to_gap / max(0.0008, pixel)) ** 2)) * smoothstep(0.0020, 0.0, height)
     rounded = 1.0 - 0.07 * (2.0 * across - 1.0) ** 2
     edge = 1.0 - 0.10 * smoothstep(0.0016, 0.0, height)
-    white = enamel * (rounded * edge * (1.0 - gap))[:, None]
+    corner = 1.0 - _CHEEK * (1.0 - np.exp(-((along / _CHEEK_M) ** 2)))
+    white = enamel * (rounded * edge * corner * (1.0 - gap))[:, None]
     cut = _CUT_M[tooth] + _CORNER_M * (2.0 * across - 1.0) ** 4
     white += smoothstep(0.6 * pixel, -0.6 * pixel, height - cut)[:, None] * (dark - white)
     gum_line = _CROWN_M - 0.0020 * (2.0 * across - 1.0) ** 2

@@ -22,15 +22,17 @@ from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState, deformed, posed
 from reenact.rendering import Camera, HeadMaps, render_head_maps
 
-from .bite import shut_behind, with_bite
+from .bite import seated, with_bite
 from .eye_window import EyeWindow, eye_anchors
 from .eyes import eyeball_directions
 from .filters import feather, pixel_grid, remap, resized
-from .moment import Moment, moment
+from .finer import Surface
+from .moment import Moment, kept_back, moment
 from .mouth_window import MouthWindow
 from .reference import look
 from .sheet import lay
 from .skin import photographed_skin
+from .tuck import tuck
 from .window import Box, Drawing, box_around, draw
 
 _SHEET_PX = 192
@@ -57,7 +59,9 @@ class WarpGenerator:
         self._camera = camera
         self._grid = pixel_grid(camera.width)
         self._seen = look(rig, photo_state, camera.scaled(size / camera.width))
-        self._at = moment(rig, photo_state, photo_state, camera, self._seen.faces)
+        self._tuck = tuck(rig)
+        self._surface = Surface(self._seen.faces, self._seen.regions)
+        self._at = moment(rig, photo_state, photo_state, camera, self._seen.faces, self._tuck)
         coarse = look(rig, photo_state, camera.scaled(_SHEET_PX / camera.width))
         person = resized(person_mask(photo_crop), _SHEET_PX, _SHEET_PX)
         self._sheet = lay(rig, coarse, person)
@@ -71,7 +75,7 @@ class WarpGenerator:
             return self._render(state)
 
     def _render(self, state: HeadState) -> NDArray[np.uint8]:
-        now = moment(self._rig, state, self._state, self._camera, self._seen.faces)
+        now = moment(self._rig, state, self._state, self._camera, self._seen.faces, self._tuck)
         size = self._camera.width
         field = self._sheet.draw(self._rig, state, now.shape - self._at.shape, self._still)
         field = resized(field, size, size) * np.float32(size / _SHEET_PX)
@@ -97,9 +101,11 @@ class WarpGenerator:
     def maps(self, state: HeadState) -> HeadMaps:
         """The driven head's maps at `size`, with the correspondence to the photo in pixels of the same size."""
         topology = self._rig.topology
-        shapes = shut_behind(self._rig, deformed(self._rig, [state]))
+        shape = self._tuck(seated(self._rig, deformed(self._rig, [state]))[0])
+        vertices = posed(self._rig, shape[None], [state], self._state)
+        vertices *= 1.0 + (kept_back(self._rig, self._tuck, shape) / vertices[..., 2])[..., None]
         return render_head_maps(
-            torch.from_numpy(posed(self._rig, shapes, [state], self._state)),
+            torch.from_numpy(vertices),
             torch.from_numpy(topology.faces),
             self._seen.camera,
             regions=torch.from_numpy(topology.regions),
@@ -110,7 +116,7 @@ class WarpGenerator:
 
     def _draw_face(self, now: Moment) -> Drawing | None:
         box = box_around(now.px[self._skin.anchors], _FACE_MARGIN, self._camera.width)
-        return None if box is None else draw(self._seen.faces, self._seen.regions, now.px, box)
+        return None if box is None else draw(self._surface, now.drawn, box)
 
     def _box(self, px: Float, margin: float, drawing: Drawing) -> Box | None:
         box = box_around(px, margin, self._camera.width)
@@ -132,7 +138,7 @@ class WarpGenerator:
         white = np.mean(whites, axis=0) if whites else self._skin.light.skin
         lips = rig.topology.region_vertices(*region_ids("lips"))
         box = self._box(at.px[lips], MouthWindow.margin, drawing)
-        mouths = [] if box is None else [MouthWindow(self._photo, rig, self._skin, white, at, drawing.cut(box))]
+        mouths = [] if box is None else [MouthWindow(self._photo, rig, self._skin, white, at, box)]
         return [*eyes, *mouths]
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from reenact.heads.model import Float
 from reenact.heads.regions import EMPTY
 from reenact.rendering import Fragments, interpolate, rasterise
 
 from .filters import blurred, resized
+from .finer import Surface
 
 _FINE = 2  # coverage is measured on a grid this many times finer,
 _LARGE = 200  # unless the box is this many pixels wide: then edges are softened instead
@@ -75,7 +75,7 @@ class Drawing:
     box: Box
     regions: NDArray[np.uint8]  # [h, w] EMPTY where nothing is
     _fragments: Fragments  # [1, h, w]
-    _faces: Tensor
+    _surface: Surface
     _fine: NDArray[np.uint8]  # regions, so many times finer:
     _scale: int
 
@@ -84,7 +84,7 @@ class Drawing:
         rows, columns = box.slices_in(self.box)
         fine = tuple(slice(s.start * self._scale, s.stop * self._scale) for s in (rows, columns))
         fragments = _every(self._fragments, rows, columns)
-        return Drawing(box, self.regions[rows, columns], fragments, self._faces, self._fine[fine], self._scale)
+        return Drawing(box, self.regions[rows, columns], fragments, self._surface, self._fine[fine], self._scale)
 
     def mask(self, *ids: int) -> NDArray[np.bool_]:
         """[h, w] where the middle of the pixel shows one of these regions."""
@@ -98,20 +98,20 @@ class Drawing:
 
     def carry(self, attributes: Float) -> Float:
         """[V, C] -> [h, w, C], 0 where nothing is."""
-        values = torch.from_numpy(np.ascontiguousarray(attributes, np.float32))
-        return interpolate(values, self._faces, self._fragments)[0].numpy()
+        values = torch.from_numpy(np.ascontiguousarray(self._surface.on_all(attributes), np.float32))
+        return interpolate(values, self._surface.faces, self._fragments)[0].numpy()
 
 
-def draw(faces: Tensor, regions: NDArray[np.uint8], px: Float, box: Box) -> Drawing:
-    """Draw triangles [F, 3] with region labels [F] into a box. px: [V, 3] x px, y px, depth m."""
+def draw(surface: Surface, px: Float, box: Box) -> Drawing:
+    """Draw a surface into a box. px: [V, 3] x px, y px, depth m."""
     height, width = box.shape
     scale = _FINE if max(height, width) < _LARGE else 1
-    local = px.astype(np.float32, copy=True)
+    local = surface.on_all(px.astype(np.float32))
     local[:, :2] = (local[:, :2] - box.corner) * scale
-    fine = rasterise(torch.from_numpy(local[None]), faces, height * scale, width * scale, cull_back=True)
-    labels = np.append(regions, np.uint8(EMPTY))[fine.face[0].numpy()]
+    fine = rasterise(torch.from_numpy(local[None]), surface.faces, height * scale, width * scale, cull_back=True)
+    labels = np.append(surface.regions, np.uint8(EMPTY))[fine.face[0].numpy()]
     every = slice(None, None, scale)
-    return Drawing(box, labels[every, every], _every(fine, every, every), faces, labels, scale)
+    return Drawing(box, labels[every, every], _every(fine, every, every), surface, labels, scale)
 
 
 def _every(fragments: Fragments, rows: slice, columns: slice) -> Fragments:

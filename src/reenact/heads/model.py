@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -28,14 +28,19 @@ class Topology:
     lid_contacts: Int  # [Q, 2] (upper, lower) vertices that touch when an eye is shut
     landmark_vertices: Int  # [478, 3] each landmark of the MediaPipe scheme is a mix of three vertices
     landmark_weights: Float  # [478, 3] non-negative, rows sum to 1
+    _rows: dict[tuple[int, ...], Int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def region_faces(self, *ids: int) -> NDArray[np.bool_]:
         """[F] triangles whose region is one of `ids`."""
         return np.isin(self.regions, ids)
 
     def region_vertices(self, *ids: int) -> Int:
-        """Sorted vertices used by triangles of the regions `ids`."""
-        return np.unique(self.faces[self.region_faces(*ids)]).astype(np.int32)
+        """Sorted vertices used by triangles of the regions `ids`; found once, so not to be written to."""
+        if ids not in self._rows:
+            rows = np.unique(self.faces[self.region_faces(*ids)]).astype(np.int32)
+            rows.setflags(write=False)
+            self._rows[ids] = rows
+        return self._rows[ids]
 
     def landmarks(self, vertices: Float) -> Float:
         """[..., V, 3] -> [..., 478, 3] positions of the landmarks."""

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lip skin that the photo hides: past the line where the lips meet they are wet, darker, and in the mouth's shade."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reenact.heads.model import Float
+from reenact.heads.regions import region_ids
+from reenact.heads.rig import Rig
+
+from .filters import smoothstep
+from .light import luma
+from .moment import Moment, depth_behind_lips
+from .skin import Skin
+
+_TURN_M = (-0.0010, 0.0035)  # depth behind that line over which the red of the lips gives way to wet skin
+_SHADED = 0.45  # brightness left in the depth
+_WET = 0.12  # of white: strongest reflection
+
+
+class InnerLips:
+    """Colours of hidden lip skin. V vertices of the whole head."""
+
+    def __init__(self, rig: Rig, skin: Skin, flesh: Float) -> None:
+        """flesh: [3] the mouth's lining in the photo's light, 0 to 255."""
+        top = rig.topology
+        self._lips = top.region_vertices(*region_ids("lips"))
+        size = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
+        # In front of the line at the same distance from the middle is the red of the lips, behind it their inside.
+        behind = depth_behind_lips(rig, rig.neutral, self._lips)
+        self._depth = smoothstep(*_TURN_M, behind / size)[:, None]
+        self._light = skin.light
+        self._fill = skin.fill
+        self._white = skin.light.skin
+        red = skin.fill[self._lips]
+        # Paint on the lips ends at that line, and nothing in a mouth is as bright as skin outside.
+        self._flesh = 0.5 * red + 0.5 * np.minimum(flesh, flesh * (luma(red)[:, None] / max(float(luma(flesh)), 1.0)))
+
+    def fill(self, now: Moment) -> Float:
+        """[V, 3] colours, 0 to 255."""
+        normals = now.normals[self._lips]
+        shade = self._light.shade(normals)[:, None] * (1.0 - (1.0 - _SHADED) * self._depth)
+        wet = _WET * self._light.gloss(normals)[:, None] * self._white
+        out = self._fill.copy()
+        out[self._lips] += self._depth * (self._flesh * shade + wet - out[self._lips])
+        return out

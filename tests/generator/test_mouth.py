@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mouth: what is seen of lips, teeth and tongue as it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain, pairwise
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from portraits import Portrait
+
+from reenact.generator.bite import seated, with_bite
+from reenact.generator.finer import Surface, finer
+from reenact.generator.light import luma
+from reenact.generator.moment import Moment, moment
+from reenact.generator.teeth import UPPER_WIDTHS_M, paint_teeth
+from reenact.generator.tuck import lip_lines, tuck
+from reenact.generator.window import Box, Drawing, draw
+from reenact.heads.model import Float, Int
+from reenact.heads.open import open_head
+from reenact.heads.regions import MOUTH_INTERIOR, region_ids
+from reenact.heads.rig import Rig, base_rig
+from reenact.heads.state import HeadState, deformed
+from reenact.tracking import detect_faces
+
+
+def both(name: str, value: float) -> dict[str, float]:
+    return {f"{name}Left": value, f"{name}Right": value}
+
+
+JAW = {"jawOpen": 1.0}
+SCREAM = {"jawOpen": 1.0, **both("mouthLowerDown", 1.0), **both("mouthUpperUp", 0.6)}
+LAUGH = {"jawOpen": 0.8, **both("mouthLowerDown", 0.6), **both("mouthUpperUp", 0.8)}
+FUNNEL = {"jawOpen": 0.8, "mouthFunnel": 0.5}
+WIDER = {"jawOpen": 1.4, **both("mouthSmile", 0.8), **both("mouthUpperUp", 0.7), **both("mouthLowerDown", 1.2)}
+SHUT = {"jawOpen": 0.0, **both("mouthUpperUp", 0.0), **both("mouthLowerDown", 0.0), **both("mouthSmile", 0.0)}
+WIDE = {"jaw": JAW, "scream": SCREAM, "laugh": LAUGH, "funnel": FUNNEL, "wider": WIDER}
+ENLARGED = 4
+
+
+@pytest.fixture(scope="module")
+def rig() -> Rig:
+    model = open_head()
+    return with_bite(base_rig(model, np.zeros(model.identity_size, np.float32)))
+
+
+def posed(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Rig, Moment]:
+    rig, faces = with_bite(portrait.rig), torch.from_numpy(portrait.rig.topology.faces)
+    return rig, moment(rig, portrait.doing(actions), portrait.state, portrait.camera, faces, tuck(rig))
+
+
+def enlarged(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Drawing, np.ndarray]:
+    """The mouth drawn several times larger than in the photo, and the mask of what is between the lips' lines."""
+    rig, now = posed(portrait, actions)
+    px = now.drawn * np.asarray([ENLARGED, ENLARGED, 1.0], np.float32)
+    upper, lower = lip_lines(rig.topology, px[:, :2])
+    outline = np.concatenate([upper, lower[::-1]])
+    box = Box(*(int(v) for v in (*(outline.min(axis=0) - 60), *(outline.max(axis=0) + 60))))
+    between = np.zeros(box.shape, np.uint8)
+    outline -= box.corner
+    cv2.fillPoly(between, [np.rint(outline).astype(np.int32)], (1,))
+    return draw(finer(rig, np.ones(len(rig.neutral), bool)), px, box), between > 0
+
+
+@pytest.mark.parametrize("name", list(WIDE))
+def test_lips_leave_open_what_is_between_their_lines(portrait: Portrait, name: str) -> None:
+    drawing, between = enlarged(portrait, WIDE[name])
+    inside = drawing.mask(*region_ids(*MOUTH_INTERIOR))
+    assert inside[between].mean() > 0.95
+
+
+@pytest.mark.parametrize("name", list(WIDE))
+def test_nothing_of_the_inside_comes_out_through_the_skin(portrait: Portrait, name: str) -> None:
+    drawing, between = enlarged(portrait, WIDE[name])
+    away_px = cv2.distanceTransform((~between).astype(np.uint8), cv2.DIST_L2, 5)
+    rig, now = posed(portrait, WIDE[name])
+    # The lines are the detector's landmarks, whose outermost are a little inside of the corners.
+    corners = 0.003 * ENLARGED * now.px_per_m(rig.topology.lip_contacts.ravel())
+    assert away_px[drawing.mask(*region_ids(*MOUTH_INTERIOR))].max() < corners
+
+
+@pytest.mark.parametrize("name", list(WIDE))
+def test_lips_do_not_grow_thicker_as_the_mouth_opens(portrait: Portrait, name: str) -> None:
+    def thickness(actions: Mapping[str, float]) -> float:
+        lips = enlarged(portrait, actions)[0].mask(*region_ids("lips"))
+        return float(lips.sum() / np.ptp(np.flatnonzero(lips.any(axis=0))))
+
+    assert thickness(WIDE[name]) <= 1.02 * thickness({})
+
+
+def opening(points: Float) -> float:
+    """Distance of the inner lips over that of the eyes, of landmarks [478, 2]."""
+    left, right = (
+        points[rows].mean(axis=0) for rows in ([263, 362, 387, 385, 373, 380], [33, 133, 160, 158, 144, 153])
+    )
+    gaps = [np.linalg.norm(points[a] - points[b]) for a, b in ((82, 87), (13, 14), (312, 317))]
+    return float(np.mean(gaps) / np.linalg.norm(left - right))
+
+
+@pytest.mark.parametrize("name", ["jaw", "scream", "laugh"])
+def test_a_detector_reads_the_opening_that_the_mesh_has(portrait: Portrait, name: str) -> None:
+    state: HeadState = portrait.doing(WIDE[name])
+    in_camera = portrait.rig.topology.landmarks(deformed(portrait.rig, [state])[0])
+    in_camera = in_camera @ state.R_cam_head.T + state.t_cam_head
+    wanted = opening(in_camera[:, :2] / in_camera[:, 2:])
+    read = opening(np.asarray(detect_faces(portrait.generator.render(state), None)[0], np.float32)[:, :2])
+    assert abs(read / wanted - 1.0) < 0.1
+
+
+@pytest.mark.parametrize("actions", [JAW, SCREAM, FUNNEL, WIDER])
+def test_the_lower_lip_covers_most_of_the_lower_teeth_of_an_open_mouth(rig: Rig, actions: dict[str, float]) -> None:
+    edge, lip, _ = lower_teeth(rig, actions)
+    assert edge[1] - lip[1] < 0.003  # of a crown of 9 mm
+    assert 0.0 < lip[2] - edge[2] < 0.012  # and it lies against them
+
+
+def test_lower_teeth_can_be_bared_while_the_jaw_is_shut(rig: Rig) -> None:
+    edge, lip, upper = lower_teeth(rig, {**both("mouthLowerDown", 1.0), **both("mouthStretch", 0.5)})
+    assert edge[1] - lip[1] > 0.002 and upper[1] < edge[1]
+
+
+def lower_teeth(rig: Rig, actions: Mapping[str, float]) -> tuple[Float, Float, Float]:
+    """[3] each: the lower incisors' edge, the lower lip, the upper incisors' edge; canonical, metres."""
+    still = np.zeros((2, 2), np.float32)
+    codes = np.zeros(52, np.float32)
+    state = HeadState(codes, still, np.eye(3, dtype=np.float32), np.asarray([0.0, 0.0, 1.0], np.float32))
+    portrait = Portrait(np.zeros(0), rig, state, None, None)  # type: ignore[arg-type]
+    shape = seated(rig, deformed(rig, [portrait.doing(actions)]))[0]
+
+    def middle(rows: Int) -> Int:
+        return rows[np.abs(rig.neutral[rows, 0]) < 0.006]
+
+    upper, lower = (middle(rig.topology.region_vertices(i)) for i in region_ids("teeth_upper", "teeth_lower"))
+    lip = shape[middle(rig.topology.lip_contacts[:, 1])].mean(axis=0)
+    return shape[lower[rig.neutral[lower, 1].argmax()]], lip, shape[upper[rig.neutral[upper, 1].argmin()]]
+
+
+@pytest.mark.parametrize("name", ["jaw", "scream", "laugh"])
+def test_the_line_of_an_open_mouth_has_no_corners_of_triangles(portrait: Portrait, name: str) -> None:
+    rig, now = posed(portrait, WIDE[name])
+    lower = contour(rig, now.px)
+    surface = finer(rig, np.ones(len(rig.neutral), bool))
+    along = [lower[0], *chain.from_iterable(path(surface, len(rig.neutral), a, b) for a, b in pairwise(lower))]
+    assert bends(surface.on_all(now.px)[along, :2]).max() < 0.7 * bends(now.px[lower, :2]).max()
+
+
+def contour(rig: Rig, px: Float) -> list[int]:
+    """Vertices along the lower lip where it meets the upper, without the corners, from the person's right."""
+    rows = rig.topology.lip_contacts[:, 1]
+    links = {frozenset(pair) for face in rig.topology.faces.tolist() for pair in pairwise([*face, face[0]])}
+    way = [int(rows[np.abs(rig.neutral[rows, 0]).argmin()])]
+    for side in (-1.0, 1.0):
+        end = way[0] if side < 0 else way[-1]
+        while near := [v for v in rows.tolist() if frozenset((v, end)) in links and v not in way]:
+            end = min(near, key=lambda v: px[v, 1])
+            if abs(rig.neutral[end, 0]) > 0.012 * np.ptp(rig.joints.eyes[:, 0]) / 0.064:
+                break
+            way = [end, *way] if side < 0 else [*way, end]
+    return way
+
+
+def path(surface: Surface, vertices: int, start: int, end: int) -> list[int]:
+    """The vertices into which the edge from `start` to `end` was divided, without `start`."""
+    way = [start, end]
+    for rows, _ in surface.levels:
+        new = {frozenset(map(int, pair)): vertices + i for i, pair in enumerate(rows[:, :2])}
+        halves = [(a, new[frozenset((a, b))]) if frozenset((a, b)) in new else (a,) for a, b in pairwise(way)]
+        way = [*chain.from_iterable(halves), end]
+        vertices += len(rows)
+    return way[1:]
+
+
+def bends(line: Float) -> Float:
+    """Angles between the pieces of a line [N, 2], radians."""
+    way = np.diff(line, axis=0)
+    turn = np.arctan2(way[:, 1], way[:, 0])
+    return np.abs((np.diff(turn) + np.pi) % (2 * np.pi) - np.pi)
+
+
+def test_lips_that_meet_show_no_teeth(portrait: Portrait) -> None:
+    drawing, _ = enlarged(portrait, SHUT)
+    lips = drawing.mask(*region_ids("lips"))
+    assert drawing.mask(*region_ids("teeth_upper", "teeth_lower", "tongue")).sum() < 0.02 * lips.sum()
+
+
+def test_teeth_darken_towards_the_corners_of_the_mouth() -> None:
+    white, gum, dark = (np.asarray(c, np.float32) for c in ([240, 230, 215], [190, 110, 110], [40, 15, 15]))
+    middles = np.cumsum((0.0, *UPPER_WIDTHS_M))[:-1] + 0.5 * np.asarray(UPPER_WIDTHS_M)
+    places = np.column_stack([middles, np.full(len(middles), 0.005)]).astype(np.float32)
+    brightness = luma(paint_teeth(places, UPPER_WIDTHS_M, white, gum, dark, 20_000.0))
+    assert (np.diff(brightness) < 0).all() and brightness[-1] < 0.6 * brightness[0]
+
+
+def test_the_tongue_of_an_open_mouth_is_lit_and_its_throat_dark(portrait: Portrait) -> None:
+    picture = luma(portrait.generator.render(portrait.doing(JAW)).astype(np.float32))
+    regions = portrait.generator.maps(portrait.doing(JAW)).regions[0].numpy()
+    tongue = np.kron(regions == region_ids("tongue")[0], np.ones((3, 3)))[::2, ::2] > 0
+    rows = np.flatnonzero(tongue.any(axis=1))
+    middle = int(np.median(np.nonzero(tongue)[1]))
+    front = picture[rows[-8] : rows[-3], middle - 3 : middle + 4].mean()
+    back = picture[rows[2] : rows[7], middle - 3 : middle + 4].mean()
+    assert front > 1.5 * back
+    assert front > 0.3 * float(np.median(luma(portrait.photo.astype(np.float32))[140:200, 140:240]))

@@ -35,6 +35,7 @@ _DEEP_M = (0.004, 0.025)
 _HOLE_M = 0.003  # over which colours are continued where the drawing shows none
 _DEEPEST = 0.75  # share of the light that it takes there at most
 _SOFT_M, _SOFT_PX = 0.0002, 0.45  # edges in there are wet, and never harder than the picture's own
+_FLESH_SOFT_M = 0.0016
 _GUM = np.asarray([0.76, 0.46, 0.45], np.float32)
 
 
@@ -98,7 +99,10 @@ class Mouth:
         wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
         deep = _deep_shade(drawing.coverage(*INTERIOR_IDS), surface[..., 3], px_per_m)
         lit = (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface, gap_m) * deep, self.colourful)
-        return _smooth(lit, drawing.mask(*INTERIOR_IDS), max(_SOFT_M * px_per_m, _SOFT_PX))
+        inside, flesh = drawing.mask(*INTERIOR_IDS), drawing.mask(_TONGUE, _CAVITY)
+        # Tongue and lining are one wet lining: where one ends before the other is no edge as hard as a tooth's.
+        lit = np.where(flesh[..., None], _smooth(lit, flesh, _FLESH_SOFT_M * px_per_m), lit)
+        return _smooth(lit, inside, max(_SOFT_M * px_per_m, _SOFT_PX))
 
 
 def look_inside(

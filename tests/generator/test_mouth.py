@@ -16,6 +16,7 @@ from reenact.generator.bite import seated, with_bite
 from reenact.generator.finer import Surface, finer
 from reenact.generator.light import luma
 from reenact.generator.moment import Moment, moment
+from reenact.generator.mouth import _front, _rows
 from reenact.generator.teeth import UPPER_WIDTHS_M, paint_teeth
 from reenact.generator.tuck import lip_lines, tuck
 from reenact.generator.window import Box, Drawing, draw
@@ -204,3 +205,20 @@ def test_the_tongue_of_an_open_mouth_is_lit_and_its_throat_dark(portrait: Portra
     back = picture[rows[2] : rows[7], middle - 3 : middle + 4].mean()
     assert front > 1.5 * back
     assert front > 0.3 * float(np.median(luma(portrait.photo.astype(np.float32))[140:200, 140:240]))
+
+
+def test_lower_teeth_of_the_photo_go_with_the_lower_jaw(portrait: Portrait) -> None:
+    """Told apart from the upper ones half way between where the mesh has the two."""
+    topology, at = portrait.rig.topology, portrait.generator._at
+    carriers = _front(topology, at, region_ids("teeth_upper")[0]), _front(topology, at, region_ids("teeth_lower")[0])
+    middles = [at.px[rows, :2].mean(axis=0) for rows in carriers]
+    x0, y0 = (np.minimum(*middles) - 20).astype(int)
+    x1, y1 = (np.maximum(*middles) + 20).astype(int)
+    box = Box(int(x0), int(y0), int(x1), int(y1))
+    upper, lower = _rows(np.ones(box.shape, np.float32), carriers, at, box)
+    np.testing.assert_array_equal(upper + lower, 1.0)
+    for part, own, other in ((upper, middles[0], middles[1]), (lower, middles[1], middles[0])):
+        column, row = (own - box.corner).astype(int)
+        assert part[row, column] == 1.0
+        column, row = (other - box.corner).astype(int)
+        assert part[row, column] == 0.0

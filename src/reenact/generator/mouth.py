@@ -45,8 +45,8 @@ class Mouth:
 
     box: Box
     shown: Float  # [h, w, 3] the photo without the lips' shade
-    teeth: Float  # [h, w] 1 where the photo shows teeth
-    upper: Int  # vertices of the upper front teeth, which carry the teeth of the photo
+    teeth: tuple[Float, Float]  # [h, w] 1 where the photo shows teeth, upper and lower
+    carriers: tuple[Int, Int]  # vertices of the upper and lower front teeth, which carry those of the photo
     white: Float  # [3] a white surface in the photo's light, 0 to 255
     enamel: Float  # [3] a tooth in the photo's light, 0 to 255
     light: Light
@@ -73,9 +73,11 @@ class Mouth:
         colour = self._unshaded(drawing, surface, px_per_m, gap_m)
         if hole.any():
             colour[hole] = _smooth(colour, drawing.mask(*INTERIOR_IDS), _HOLE_M * px_per_m)[hole]
-        there = _affine(px[self.upper, :2] - 0.5, photo_px[self.upper, :2] - 0.5, grid) - self.box.corner
-        own = remap_mask(self.teeth, there) * ~drawing.mask(_LOWER)
-        colour += own[..., None] * (remap(self.shown, there) - colour)
+        for teeth, rows, others in zip(self.teeth, self.carriers, (_LOWER, _UPPER), strict=True):
+            if teeth.any():
+                there = _affine(px[rows, :2] - 0.5, photo_px[rows, :2] - 0.5, grid) - self.box.corner
+                own = remap_mask(teeth, there) * ~drawing.mask(others)
+                colour += own[..., None] * (remap(self.shown, there) - colour)
         colour *= _warm(lip_shade(drawing.coverage(*INTERIOR_IDS), px_per_m), self.colourful)
         return colour
 
@@ -133,10 +135,25 @@ def look_inside(
         unlit = shown[on_mesh] / _warm(_lit(light, surface, gap_m)[on_mesh], colourful)
         brightness = luma(unlit)
         enamel = np.median(unlit[brightness >= np.median(brightness)], axis=0)
-    upper = topology.region_vertices(_UPPER)
-    upper = upper[at.px[upper, 2] <= np.median(at.px[upper, 2])]
-    soft = blurred(teeth, max(0.0006 * px_per_m, 0.5)) * inside.astype(np.float32)
-    return Mouth(drawing.box, shown, soft, upper, white, enamel.astype(np.float32), light, colourful)
+    carriers = _front(topology, at, _UPPER), _front(topology, at, _LOWER)
+    soft_px = max(0.0006 * px_per_m, 0.5)
+    rows = tuple(blurred(part, soft_px) * inside.astype(np.float32) for part in _rows(teeth, carriers, at, drawing.box))
+    return Mouth(drawing.box, shown, (rows[0], rows[1]), carriers, white, enamel.astype(np.float32), light, colourful)
+
+
+def _front(topology: Topology, at: Moment, region: int) -> Int:
+    rows = topology.region_vertices(region)
+    return rows[at.px[rows, 2] <= np.median(at.px[rows, 2])]
+
+
+def _rows(teeth: Float, carriers: tuple[Int, Int], at: Moment, box: Box) -> tuple[Float, Float]:
+    """[h, w] upper and lower part of the photo's teeth, told apart half way between where the mesh has the two."""
+    middles = [at.px[rows, :2].mean(axis=0) - box.corner for rows in carriers]
+    down = middles[1] - middles[0]
+    y, x = np.mgrid[0 : box.shape[0], 0 : box.shape[1]] + 0.5
+    half = np.stack([x, y], axis=-1) - 0.5 * (middles[0] + middles[1])
+    lower = half @ down > 0.0
+    return teeth * ~lower, teeth * lower
 
 
 def lip_shade(opening: Float, px_per_m: float) -> Float:

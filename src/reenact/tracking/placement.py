@@ -32,7 +32,7 @@ _KEPT: Final = 0.95  # share of the variance that the modes hold; the rest would
 
 def placement_modes(model: LandmarkModel) -> Tensor:
     """[M, 478, 3] shifts along the skin, metres, each one standard deviation of an independent coefficient."""
-    brows = (list(RIGHT_BROW), list(LEFT_BROW))
+    brows: list[list[int]] = [[*RIGHT_BROW], [*LEFT_BROW]]
     skin = sorted(set(range(len(model.neutral))) - {*_FIXED, *RIGHT_BROW, *LEFT_BROW})
     along = _tangents(model.normals.numpy())
     points = model.neutral.numpy()

@@ -32,21 +32,15 @@ LIP_GAPS: Final = ((81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (80, 8
 LEFT_LID_GAPS: Final = ((385, 380), (386, 374), (387, 373))
 RIGHT_LID_GAPS: Final = ((158, 153), (159, 145), (160, 144))
 # (brow, eye corner or lid-free point below it): brow height is read against the eye, not against the skull.
-# The upper edge of a brow, then the lower.
 LEFT_BROW_HEIGHTS: Final = ((334, 263), (296, 362), (293, 263), (336, 362), (300, 263))
 RIGHT_BROW_HEIGHTS: Final = ((105, 33), (66, 133), (63, 33), (107, 133), (70, 33))
-LEFT_BROW_DEPTHS: Final = ((282, 263), (295, 362), (283, 263), (285, 362), (276, 263))
-RIGHT_BROW_DEPTHS: Final = ((52, 33), (65, 133), (53, 33), (55, 133), (46, 33))
 # Width of the mouth, and its corners' height against the base of the nose: smiles and pouts.
 MOUTH_SPANS: Final = ((61, 291), (78, 308), (61, 2), (291, 2), (17, 2), (0, 2))
 
 DIFFERENCES: Final = np.asarray(
-    (
-        *MOUTH_SPANS, *LIP_GAPS, *LEFT_LID_GAPS, *RIGHT_LID_GAPS, *LEFT_BROW_HEIGHTS, *RIGHT_BROW_HEIGHTS,
-        *LEFT_BROW_DEPTHS, *RIGHT_BROW_DEPTHS,
-    ),
+    (*MOUTH_SPANS, *LIP_GAPS, *LEFT_LID_GAPS, *RIGHT_LID_GAPS, *LEFT_BROW_HEIGHTS, *RIGHT_BROW_HEIGHTS),
     dtype=np.int64,
-)  # fmt: skip
+)
 
 
 def point_weights() -> np.ndarray:
@@ -68,9 +62,7 @@ def difference_weights() -> np.ndarray:
         (25.0, MOUTH_SPANS),
         (50.0, LIP_GAPS),
         (30.0, (*LEFT_LID_GAPS, *RIGHT_LID_GAPS)),
-        # Upper edges alone overdo the brow as a whole by 5 %, both alike fall 6 % short of it.
         (30.0, (*LEFT_BROW_HEIGHTS, *RIGHT_BROW_HEIGHTS)),
-        (3.0, (*LEFT_BROW_DEPTHS, *RIGHT_BROW_DEPTHS)),
     )
     return np.concatenate([np.full(len(pairs), weight, np.float32) for weight, pairs in weights])
 

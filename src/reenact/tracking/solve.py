@@ -31,7 +31,7 @@ class Smoothness:
     rotation: float = 0.002  # rad
     translation: float = 0.0007  # m
     action: float = 0.02
-    brow: float = 0.03
+    brow: float = 0.05  # at 15 frames/s a raised brow lasts three frames
     blink: float = 0.3  # lids move from open to shut within two frames
     gaze: float = 0.02  # rad
 

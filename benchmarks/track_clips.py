@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Track every dev clip: residual, speed and jitter.  `python -m benchmarks.track_clips [--shared ../shared]`.
 
-Landmark error: median distance of the fitted landmarks from the detected ones, in percent of the inter-ocular distance
-(outer eye corners) and of the face's height (forehead to chin, both in the picture).  Speed: whole frames from the file
-to the fitted track, detection and person fit included.  Jitter: on the stillest second of a clip, root mean square
-second difference over frames of head rotation (degrees), head position (millimetres) and expression codes (activation,
-mean over the 52).
+Landmark error: median distance of the fitted landmarks (shifted along the skin as tracking/placement.py says) from the
+detected ones, in percent of the inter-ocular distance (outer eye corners) and of the face's height (forehead to chin,
+both in the picture).  Speed: whole frames from the file to the fitted track, detection and person fit included.
+Jitter: on the stillest second of a clip, root mean square second difference over frames of head rotation (degrees),
+head position (millimetres) and expression codes (activation, mean over the 52).
 """
 
 from __future__ import annotations

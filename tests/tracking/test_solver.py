@@ -16,6 +16,9 @@ from reenact.rendering import Camera
 from reenact.tracking.face_model import identity_landmarks, landmark_model
 from reenact.tracking.fit import Person, fit_frames, fit_person
 from reenact.tracking.normal_equations import FrameParameters, linearise, project
+from reenact.tracking.placement import placement_modes
+from reenact.tracking.priors import ANTAGONISTS, antagonism
+from reenact.tracking.scheme import LEFT_BROW, LIPS, NOSE, RIGHT_BROW
 from reenact.tracking.solve import BOUNDS, FREE
 from reenact.tracking.start import observations
 
@@ -121,3 +124,78 @@ def test_eyelook_codes_are_left_to_the_gaze() -> None:
     looks = [i for i in range(52) if i not in FREE]
     assert np.abs(found.expression[:, looks]).max() == 0
     assert np.abs(with_gaze(found.expression, found.gaze, HEAD.gaze_limits)[:, looks]).max() > 0
+
+
+BROWS = [*RIGHT_BROW, *LEFT_BROW]
+
+
+def brow_height(points: np.ndarray) -> np.ndarray:
+    """[F, 478, 2] px -> [F] height of the brows over the line of the eyes, in inter-ocular distances."""
+    right, left = points[:, [33, 133]].mean(axis=1), points[:, [263, 362]].mean(axis=1)
+    across = left - right
+    size = np.linalg.norm(across, axis=1)
+    up = np.stack([across[:, 1], -across[:, 0]], axis=1) / size[:, None]
+    return ((points[:, BROWS].mean(axis=1) - (right + left) / 2) * up).sum(axis=1) / size
+
+
+def fitted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks [F, 478, 2] px and codes [F, 52] of a fit of person and frames."""
+    person = fit_person(HEAD, points, SIDE, SIDE)
+    found = fit_frames(person, points, np.ones(len(points) - 1, bool))
+    pose = (torch.from_numpy(x) for x in (found.R_cam_head, found.t_cam_head, found.expression, found.gaze))
+    lm = landmark_model(person.rig, person.placement)
+    return project(lm, FrameParameters(*pose), person.camera.focal_px).numpy() + SIDE / 2, found.expression
+
+
+def brow_play(frames: int) -> FrameParameters:
+    """Brows that rise three times and frown in between."""
+    act = performance(frames, 7)
+    wave = torch.sin(torch.linspace(0, 6 * np.pi, frames))
+    for name, size in (("browInnerUp", 0.8), ("browOuterUpLeft", 0.8), ("browOuterUpRight", 0.8)):
+        act.expression[:, index(name)] = size * wave.clamp(min=0)
+    for side in ("Left", "Right"):
+        act.expression[:, index(f"browDown{side}")] = 0.7 * (-wave).clamp(min=0)
+    return act
+
+
+def test_opposing_actions_exclude_each_other() -> None:
+    points = seen(someone(8), brow_play(60))
+    # A face that no identity makes up for: what tempts a fit to hold opposing actions.
+    points += np.random.default_rng(8).normal(size=(1, 478, 2)).astype(np.float32) * 2.0
+    _, codes = fitted(points)
+    for one, other in (("eyeWide", "eyeSquint"), ("eyeWide", "eyeBlink"), ("browDown", "browOuterUp")):
+        for side in ("Left", "Right"):
+            both = np.minimum(codes[:, index(one + side)], codes[:, index(other + side)])
+            assert both.mean() < 0.03, f"{one} and {other} {side}"
+    assert np.minimum(codes[:, index("jawLeft")], codes[:, index("jawRight")]).mean() < 0.03
+
+
+def test_antagonism_pairs_sides_and_costs_no_lone_action() -> None:
+    cost = antagonism()
+    assert (cost == cost.T).all() and (np.diag(cost) == 0).all()
+    assert cost[index("browDownLeft"), index("browOuterUpLeft")] > 0
+    assert cost[index("browDownLeft"), index("browOuterUpRight")] == 0
+    assert cost[index("jawOpen"), index("mouthPressLeft")] == cost[index("jawOpen"), index("mouthPressRight")] > 0
+    assert len({frozenset(pair[:2]) for pair in ANTAGONISTS}) == len(ANTAGONISTS)
+
+
+def test_brows_keep_their_amplitude_where_they_sit_high_and_tilted() -> None:
+    points = seen(someone(9), brow_play(60))
+    points[:, RIGHT_BROW, 1] -= np.linspace(0, 5, len(RIGHT_BROW), dtype=np.float32)
+    points[:, LEFT_BROW, 1] -= np.linspace(0, 5, len(LEFT_BROW), dtype=np.float32)
+    shown, codes = fitted(points)
+    mine, yours = brow_height(shown), brow_height(points)
+    assert np.corrcoef(mine, yours)[0, 1] > 0.99
+    assert 0.97 < mine.std() / yours.std() < 1.05
+    low = codes[:, index("browInnerUp")] < 0.1
+    assert low.any()  # the brows come to rest although they are drawn in another place
+
+
+def test_placement_leaves_what_is_seen_and_moves_along_the_skin() -> None:
+    lm = landmark_model(personal_rig(HEAD, someone(0)))
+    modes = placement_modes(lm)
+    assert float(modes[:, [*LIPS, *NOSE, *range(468, 478)]].abs().max()) == 0
+    out_of_skin = (modes * lm.normals).sum(dim=2).abs().max()
+    assert float(out_of_skin) < 1e-2 * float(modes.abs().max())
+    spread = modes.pow(2).sum(dim=(0, 2)).sqrt()
+    assert 0.001 < float(spread[BROWS].mean()) < 0.004

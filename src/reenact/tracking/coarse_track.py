@@ -28,7 +28,8 @@ UNITS = {
     "t_cam_head": "metres",
     "focal_px": "pixels of the source picture, principal point in its middle",
     "face_size_m": "metres, root mean square radius of the face's landmarks",
-    "residual_px": "pixels of the source picture, median over the landmarks; NaN where no face was seen",
+    "residual_px": "pixels of the source picture, median over the landmarks, each shifted along the skin to where the "
+    "detector sees it on this person; NaN where no face was seen",
     "identity": "standard deviations of the head model's identity components",
 }
 

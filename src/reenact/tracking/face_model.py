@@ -28,8 +28,8 @@ class LandmarkModel:
     size: float  # root mean square radius of the landmarks, the unit of the face's own scale
 
 
-def landmark_model(rig: Rig) -> LandmarkModel:
-    """Restrict a rig to its landmarks."""
+def landmark_model(rig: Rig, placement: np.ndarray | None = None) -> LandmarkModel:
+    """Restrict a rig to its landmarks, shifted by `placement` [478, 3] metres (see placement.py)."""
     top = rig.topology
     faces = top.faces
     v = rig.neutral
@@ -40,6 +40,8 @@ def landmark_model(rig: Rig) -> LandmarkModel:
     normals = top.landmarks(normal)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
     neutral = top.landmarks(v)
+    if placement is not None:
+        neutral = neutral + placement
     return LandmarkModel(
         torch.from_numpy(neutral.astype(np.float32)),
         torch.from_numpy(top.landmarks(rig.actions).astype(np.float32)),

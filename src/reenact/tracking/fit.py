@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from reenact.rendering.camera import Camera
 
 from .face_model import LandmarkModel, identity_landmarks, landmark_model
 from .normal_equations import FrameParameters, Observations, project
+from .placement import placement_modes
+from .scheme import COUNT
 from .solve import Shared, step_frames, step_jointly
 from .stages import COARSE, FINE, FRAMES, FRAMES_WORTH, KEY_FRAMES, PERSONAL, JointStage
 from .start import observations, starting_focal, starting_pose
@@ -33,6 +35,8 @@ class Person:
     identity: NDArray[np.float32]  # [K]
     rig: Rig
     camera: Camera
+    placement: Points = field(default_factory=lambda: np.zeros((COUNT, 3), np.float32))
+    """[478, 3] metres from the place of each landmark on the mesh to where the detector sees it on this person."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,10 @@ def fit_person(model: HeadModel, points_px: Points, width: int, height: int) -> 
     lm = landmark_model(rig)
     focal = starting_focal(lm, obs)
     p = starting_pose(lm, obs, focal)
-    shared = Shared(torch.zeros(model.identity_size), 0.0)
+    modes = placement_modes(lm)
+    shared = Shared(torch.zeros(model.identity_size), torch.zeros(len(modes)), 0.0)
     for stage in (COARSE, FINE):
-        p, shared = _joint(model, base_rig, p, obs, focal, shared, stage)
+        p, shared = _joint(model, base_rig, p, obs, focal, shared, modes, stage)
     actions = personal_rig(model, shared.identity.numpy()).actions
 
     def adapted(model: HeadModel, identity: NDArray[np.float32]) -> Rig:
@@ -68,10 +73,10 @@ def fit_person(model: HeadModel, points_px: Points, width: int, height: int) -> 
         plain = base_rig(model, identity)
         return Rig(plain.topology, plain.neutral, actions, plain.joints, plain.gaze_limits, plain.eyeballs)
 
-    p, shared = _joint(model, adapted, p, obs, focal, shared, PERSONAL)
+    p, shared = _joint(model, adapted, p, obs, focal, shared, modes, PERSONAL)
     identity = shared.identity.numpy()
     camera = Camera(focal * float(np.exp(shared.log_focal)), width / 2, height / 2, width, height)
-    return Person(identity, personal_rig(model, identity), camera)
+    return Person(identity, personal_rig(model, identity), camera, _placed(shared, modes))
 
 
 def _joint(
@@ -81,11 +86,12 @@ def _joint(
     obs: Observations,
     focal: float,
     shared: Shared,
+    modes: torch.Tensor,
     stage: JointStage,
 ) -> tuple[FrameParameters, Shared]:
     basis = identity_landmarks(model, stage.components)
     for _ in range(stage.steps):
-        lm = landmark_model(make_rig(model, shared.identity.numpy()))
+        lm = landmark_model(make_rig(model, shared.identity.numpy()), _placed(shared, modes))
         p, shared = step_jointly(
             lm,
             p,
@@ -93,10 +99,16 @@ def _joint(
             focal * float(np.exp(shared.log_focal)),
             shared,
             basis,
+            modes if stage.placed else modes[:0],
             frames_worth=min(FRAMES_WORTH, len(p)),
             focal_sigma=stage.focal_sigma,
         )
     return p, shared
+
+
+def _placed(shared: Shared, modes: torch.Tensor) -> Points:
+    """[478, 3] shifts of the landmarks, metres."""
+    return torch.einsum("m,mlc->lc", shared.placement, modes).numpy()
 
 
 def key_frames(points: Points, count: int = KEY_FRAMES) -> NDArray[np.int64]:
@@ -125,9 +137,9 @@ def fit_frames(
 ) -> Performance:
     """Pose, expression and gaze of every frame.
 
-    points_px: [F, 478, 2].  joined: [F - 1], whether frames i and i + 1 follow each other in one shot.
+    points_px: [F, 478, 2].  joined: [F - 1], whether frames i and i + 1 follow each other, without a cut, gap or jump.
     """
-    lm = landmark_model(person.rig)
+    lm = landmark_model(person.rig, person.placement)
     camera = person.camera
     parts: list[tuple[FrameParameters, NDArray[np.float32]]] = []
     for start in range(0, len(points_px), _CHUNK):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far each action may be believed without evidence: one standard deviation per ARKit action."""
+"""How far actions may be believed without evidence: a standard deviation each, and which of them exclude each other."""
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,26 @@ SIGMA: Final[dict[str, float]] = {
     "mouthDimple": 0.3, "mouthFrown": 0.3, "mouthStretch": 0.35, "eyeWide": 0.3, "eyeSquint": 0.25,
 }  # fmt: skip
 
+# Muscles that pull the same skin in opposite ways, or shapes that cannot be made at once, and how strongly they exclude
+# each other: activations a and b together cost strength x (a / sigma_a) x (b / sigma_b), either alone costs nothing.
+# A fit likes to hold both, as one more shape to make up for an identity that is not quite right; on another face they
+# do not cancel.  Names without a side stand for both sides.
+_EXCLUDE: Final = 3.0
+ANTAGONISTS: Final[tuple[tuple[str, str, float], ...]] = (
+    ("eyeWide", "eyeBlink", _EXCLUDE), ("eyeWide", "eyeSquint", _EXCLUDE),
+    ("browDown", "browOuterUp", 12.0), ("browDown", "browInnerUp", 2.0),  # the latter is worry: dear, but possible
+    ("jawLeft", "jawRight", _EXCLUDE), ("mouthLeft", "mouthRight", _EXCLUDE),
+    ("mouthSmile", "mouthFrown", _EXCLUDE), ("mouthSmile", "mouthPucker", _EXCLUDE),
+    ("mouthSmile", "mouthFunnel", _EXCLUDE), ("mouthStretch", "mouthPucker", _EXCLUDE),
+    ("mouthStretch", "mouthFunnel", _EXCLUDE), ("mouthDimple", "mouthPucker", _EXCLUDE),
+    ("mouthDimple", "mouthFunnel", _EXCLUDE), ("mouthRollLower", "mouthLowerDown", _EXCLUDE),
+    ("mouthRollLower", "mouthFunnel", _EXCLUDE), ("mouthRollLower", "jawOpen", _EXCLUDE),
+    ("mouthRollUpper", "mouthUpperUp", _EXCLUDE), ("mouthRollUpper", "mouthFunnel", _EXCLUDE),
+    ("mouthPress", "jawOpen", _EXCLUDE), ("mouthPress", "mouthLowerDown", _EXCLUDE),
+    ("mouthPress", "mouthUpperUp", _EXCLUDE), ("mouthClose", "mouthLowerDown", _EXCLUDE),
+    ("mouthClose", "mouthUpperUp", _EXCLUDE), ("mouthShrugLower", "mouthLowerDown", _EXCLUDE),
+)  # fmt: skip
+
 # The eyeLook actions follow from the gaze; the tongue leaves no trace in the landmarks.
 UNSEEN: Final = (*(i for eye in LOOK_ACTIONS for i in eye), ACTIONS.index("tongueOut"))
 FREE_ACTIONS: Final = tuple(i for i in range(len(ACTIONS)) if i not in UNSEEN)
@@ -38,3 +59,20 @@ def action_sigmas() -> np.ndarray:
             if name.startswith(prefix):
                 out[i] = sigma
     return out
+
+
+def antagonism() -> np.ndarray:
+    """[52, 52] symmetric, zero diagonal: half of codes @ antagonism @ codes is the price of opposing actions."""
+    sigma = action_sigmas()
+    out = np.zeros((len(ACTIONS), len(ACTIONS)), np.float32)
+    for first, second, strength in ANTAGONISTS:
+        one, other = _sides(first), _sides(second)
+        # left against left and right against right; an action without sides against both
+        for a, b in zip(one, other, strict=True) if len(one) == len(other) else product(one, other):
+            out[a, b] = out[b, a] = strength / (sigma[a] * sigma[b])
+    return out
+
+
+def _sides(name: str) -> list[int]:
+    """Positions of an action, or of its left and its right half."""
+    return [i for i, action in enumerate(ACTIONS) if action in (name, f"{name}Left", f"{name}Right")]

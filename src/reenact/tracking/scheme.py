@@ -21,6 +21,8 @@ RIGHT_LIDS: Final = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 15
 LEFT_LIDS: Final = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
 RIGHT_BROW: Final = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
 LEFT_BROW: Final = (276, 283, 282, 295, 285, 300, 293, 334, 296, 336)
+# Bridge, tip, base and wings.
+NOSE: Final = (168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 48, 278, 64, 294, 98, 327, 129, 358)
 # Subject's left first, as everywhere.
 IRIS: Final = (tuple(range(473, 478)), tuple(range(468, 473)))
 EYE_CORNERS: Final = ((362, 263), (133, 33))  # inner, outer
@@ -56,9 +58,13 @@ def point_weights() -> np.ndarray:
 
 def difference_weights() -> np.ndarray:
     """[D] weight of the squared residual of each pair in `DIFFERENCES`."""
-    lids = len(LEFT_LID_GAPS) + len(RIGHT_LID_GAPS)
-    brows = len(LEFT_BROW_HEIGHTS) + len(RIGHT_BROW_HEIGHTS)
-    return np.asarray([25.0] * len(MOUTH_SPANS) + [30.0] * len(LIP_GAPS) + [20.0] * lids + [30.0] * brows, np.float32)
+    weights = (
+        (25.0, MOUTH_SPANS),
+        (50.0, LIP_GAPS),
+        (30.0, (*LEFT_LID_GAPS, *RIGHT_LID_GAPS)),
+        (30.0, (*LEFT_BROW_HEIGHTS, *RIGHT_BROW_HEIGHTS)),
+    )
+    return np.concatenate([np.full(len(pairs), weight, np.float32) for weight, pairs in weights])
 
 
 def eye_openness(points: np.ndarray) -> np.ndarray:

@@ -15,12 +15,13 @@ from reenact.heads.arkit import ACTIONS, action_bounds
 
 from .face_model import LandmarkModel
 from .normal_equations import POSE, FrameParameters, Linearised, Observations, linearise
-from .priors import FREE_ACTIONS, GAZE_SIGMA, VERGENCE_SIGMA, action_sigmas
+from .priors import FREE_ACTIONS, GAZE_SIGMA, VERGENCE_SIGMA, action_sigmas, antagonism
 
 _WINDOW = 7  # frames; quadratic within, so that the peak of a blink or a plosive keeps its height
 FREE = list(FREE_ACTIONS)
 BOUNDS = torch.from_numpy(action_bounds())[FREE]
 _GAZE = POSE + len(FREE)
+_ANTAGONISM = torch.from_numpy(antagonism())[FREE][:, FREE]
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,23 @@ class Smoothness:
     rotation: float = 0.002  # rad
     translation: float = 0.0007  # m
     action: float = 0.02
+    brow: float = 0.05  # at 15 frames/s a raised brow lasts three frames
     blink: float = 0.3  # lids move from open to shut within two frames
     gaze: float = 0.02  # rad
 
     def sigmas(self) -> Tensor:
         """[6 + A + 4]."""
-        codes = [self.blink if ACTIONS[i].startswith("eye") else self.action for i in FREE]
+        own = {"eye": self.blink, "bro": self.brow}
+        codes = [own.get(ACTIONS[i][:3], self.action) for i in FREE]
         return torch.tensor([self.rotation] * 3 + [self.translation] * 3 + codes + [self.gaze] * 4)
 
 
 def prior_terms(p: FrameParameters, strength: float) -> tuple[Tensor, Tensor]:
-    """Gradient [F, n] and Hessian [n, n] of the prior on codes and gaze, times `strength`."""
+    """Gradient [F, n] and Hessian [n, n] of the prior on codes and gaze, times `strength`.
+
+    The price of antagonists is a product, which is not convex.  Of a b = ((a + b)^2 - a^2 - b^2) / 2 the Hessian keeps
+    the first, convex part, and the rest counts by its slope: steps that are a little short, but always downhill.
+    """
     n = _GAZE + 4
     precision = torch.zeros(n, n)
     sigma = torch.from_numpy(action_sigmas())[FREE]
@@ -52,9 +59,11 @@ def prior_terms(p: FrameParameters, strength: float) -> tuple[Tensor, Tensor]:
         left, right = _GAZE + axis, _GAZE + 2 + axis
         precision[[left, right], [left, right]] += spread**-2
         precision[[left, right], [right, left]] -= spread**-2
-    precision *= strength
     value = torch.cat([torch.zeros(len(p), POSE), p.expression[:, FREE], p.gaze.flatten(1)], dim=1)
-    return value @ precision, precision
+    gradient = value @ precision
+    gradient[:, POSE:_GAZE] += value[:, POSE:_GAZE] @ _ANTAGONISM
+    precision[POSE:_GAZE, POSE:_GAZE] += _ANTAGONISM + torch.diag(_ANTAGONISM.sum(1))
+    return gradient * strength, precision * strength
 
 
 def smooth_terms(p: FrameParameters, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:
@@ -149,6 +158,7 @@ class Shared:
     """What a clip has one of."""
 
     identity: Tensor  # [K]
+    placement: Tensor  # [M] coefficients of `placement_modes`
     log_focal: float  # relative to the starting guess
 
 
@@ -158,26 +168,27 @@ def step_jointly(
     obs: Observations,
     focal: float,
     shared: Shared,
-    basis: Tensor,  # [k, 478, 3] the identity components that move in this stage
+    identity_basis: Tensor,  # [k, 478, 3] the identity components that move in this stage
+    placement_basis: Tensor,  # [m, 478, 3] likewise of the placement
     *,
     frames_worth: float,
     focal_sigma: float,
 ) -> tuple[FrameParameters, Shared]:
-    """One Gauss-Newton step of key frames, identity and focal length together (frames eliminated first).
+    """One Gauss-Newton step of key frames, identity, placement and focal length together (frames eliminated first).
 
     The frames' evidence *and* their expression priors are scaled to be worth `frames_worth` frames: otherwise a
     smile kept through all frames would be paid for in every frame as expression but only once as identity.
     """
-    lin = linearise(model, p, obs, focal, FREE, basis)
+    lin = linearise(model, p, obs, focal, FREE, torch.cat([identity_basis, placement_basis]))
     assert lin.by_shared is not None
     share = frames_worth / len(p)
     gradient, hessian = _frame_system(lin, p, 1.0)
     h, g = _free_system(hessian * share, gradient * share, _held(p, gradient))
-    cross = share * lin.by_frame.transpose(1, 2) @ lin.by_shared  # [F, n, K + 1]
+    cross = share * lin.by_frame.transpose(1, 2) @ lin.by_shared  # [F, n, k + m + 1]
     cross = cross * (~_held(p, gradient)).float()[:, :, None]
-    k = len(basis)
-    precision = torch.cat([torch.ones(k), torch.tensor([focal_sigma**-2])])
-    value = torch.cat([shared.identity[:k], torch.tensor([shared.log_focal])])
+    k, m = len(identity_basis), len(placement_basis)
+    precision = torch.cat([torch.ones(k + m), torch.tensor([focal_sigma**-2])])
+    value = torch.cat([shared.identity[:k], shared.placement[:m], torch.tensor([shared.log_focal])])
     h_shared = share * torch.einsum("frk,frl->kl", lin.by_shared, lin.by_shared) + torch.diag(precision)
     g_shared = share * torch.einsum("frk,fr->k", lin.by_shared, lin.residual) + precision * value
     solved = torch.linalg.solve(h.double(), torch.cat([cross, g[..., None]], dim=2).double())
@@ -185,7 +196,8 @@ def step_jointly(
     right = g_shared.double() - torch.einsum("fnk,fn->k", cross.double(), solved[..., -1])
     d_shared = -torch.linalg.solve(schur, right)
     d_frames = -(solved[..., -1] + torch.einsum("fnk,k->fn", solved[..., :-1], d_shared))
-    identity = shared.identity.clone()
+    identity, placement = shared.identity.clone(), shared.placement.clone()
     identity[:k] += d_shared[:k].float()
-    log_focal = float(np.clip(shared.log_focal + float(d_shared[k]), -1.2, 1.2))
-    return p.stepped(d_frames.float(), FREE, BOUNDS), Shared(identity, log_focal)
+    placement[:m] += d_shared[k : k + m].float()
+    log_focal = float(np.clip(shared.log_focal + float(d_shared[k + m]), -1.2, 1.2))
+    return p.stepped(d_frames.float(), FREE, BOUNDS), Shared(identity, placement, log_focal)

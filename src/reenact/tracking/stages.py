@@ -16,6 +16,8 @@ class JointStage:
     components: int
     """Leading identity components that move."""
     steps: int
+    placed: bool
+    """Whether the detector's points may move along the skin."""
     focal_sigma: float
     """Prior standard deviation of the logarithm of the focal length about its start."""
 
@@ -28,13 +30,13 @@ class FrameStage:
     smooth: Smoothness | None
 
 
-KEY_FRAMES: Final = 24
+KEY_FRAMES: Final = 48
 FRAMES_WORTH: Final = 4.0
 """Evidence of the key frames together, in frames, against the identity prior."""
 
-COARSE: Final = JointStage(components=30, steps=6, focal_sigma=0.05)
-FINE: Final = JointStage(components=110, steps=6, focal_sigma=0.35)
-PERSONAL: Final = JointStage(components=110, steps=4, focal_sigma=0.35)
+COARSE: Final = JointStage(components=30, steps=6, placed=False, focal_sigma=0.05)
+FINE: Final = JointStage(components=140, steps=6, placed=False, focal_sigma=0.35)
+PERSONAL: Final = JointStage(components=140, steps=4, placed=True, focal_sigma=0.35)
 """Once more after the actions have been adapted to the fitted person."""
 
 FRAMES: Final = (FrameStage(steps=6, smooth=None), FrameStage(steps=4, smooth=Smoothness()))

@@ -19,6 +19,7 @@ from reenact.media import CutDetector, InputError, VideoInfo, probe, read_frames
 from .coarse_track import CoarseTrack
 from .face_model import landmark_model
 from .fit import Performance, Person, fit_frames, fit_person
+from .jumps import find_jumps
 from .landmarks import VideoLandmarks, detect_faces
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def track_video(
         visible = [p for p, m in zip(sightings.points, mine, strict=True) if m and p is not None]
         points = np.stack(visible)
         person = fit_person(model, points, info.width, info.height)
-        joined = np.diff(np.flatnonzero(seen[mine])) == 1
+        joined = (np.diff(np.flatnonzero(seen[mine])) == 1) & ~find_jumps(points)
         done = int(np.flatnonzero(mine)[0])
         fitted = fit_frames(person, points, joined, lambda n, _, d=done: progress("fitting", d + n, len(shot)))
         persons.append(person)

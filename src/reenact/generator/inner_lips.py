@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reenact.heads.model import Float
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 
-from .filters import smoothstep
+from .filters import blurred, dilated, grown, smoothstep
 from .light import luma
 from .moment import Moment, depth_behind_lips
 from .skin import Skin
+from .window import Drawing
 
 _TURN_M = (-0.0010, 0.0035)  # depth behind that line over which the red of the lips gives way to wet skin
 _SHADED = 0.45  # brightness left in the depth
+_PALE, _BRIGHT = 0.75, 1.05  # colourfulness and brightness of teeth against those of the lips
 _WET = 0.12  # of white: strongest reflection
 
 
@@ -45,3 +48,25 @@ class InnerLips:
         out = self._fill.copy()
         out[self._lips] += self._depth * (self._flesh * shade + wet - out[self._lips])
         return out
+
+
+def without_teeth(
+    photo: NDArray[np.uint8], drawing: Drawing, edge: NDArray[np.bool_], fill: Float, lips: Float
+) -> NDArray[np.uint8]:
+    """The photo [P, P, 3] with what is teeth on the mesh's lips painted over: the fitted edge is a pixel or two off.
+
+    drawing: the mouth in the photo. edge: [h, w] near the line where lips meet. fill: [V, 3] colours of lips; lips: [3]
+    their mean. Teeth are brighter and much paler.
+    """
+    picture = photo[drawing.box.slices].astype(np.float32)
+    pale = picture.max(axis=-1) - picture.min(axis=-1) < _PALE * max(float(lips.max() - lips.min()), 1.0)
+    bright = luma(picture) > _BRIGHT * luma(lips)
+    on_lips = drawing.mask(*region_ids("lips"))
+    teeth = edge & on_lips & pale & bright
+    if not teeth.any():
+        return photo
+    share = blurred(dilated(teeth, 1), 0.6) * drawing.coverage(*region_ids("lips"))
+    out = photo.copy()
+    colour = grown(drawing.carry(fill), on_lips, 2)
+    out[drawing.box.slices] = np.rint(picture + share[..., None] * (colour - picture)).clip(0, 255).astype(np.uint8)
+    return out

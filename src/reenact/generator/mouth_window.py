@@ -13,7 +13,7 @@ from reenact.heads.rig import Rig
 
 from .filters import blurred, grown, ramp, remap, smoothstep
 from .finer import finer
-from .inner_lips import InnerLips
+from .inner_lips import InnerLips, without_teeth
 from .lids import stretch
 from .lines import nearest_on
 from .moment import Moment
@@ -31,6 +31,7 @@ _RIM_M = 0.0015
 _BLEND_PX = 0.8  # of the lips with the skin around them, which was drawn with larger triangles
 _BORDER_M = 0.0020  # along the border of the lips their texture is kept: it has the photo's soft edge
 _ROUND_M, _WIDE_M = 0.0007, (0.002, 0.006)  # of the opening's contour; gap over which that comes about
+_TOOTH_M = 0.004  # from the lips' edge, within which a fit that is off may take teeth for lips
 _LINE_M, _DARKNESS = 0.0006, 0.5  # of the line of the shut lips
 
 
@@ -71,6 +72,9 @@ class MouthWindow:
             photo, drawing, surface, top, at, skin.light, white_of_eyes, lips, px_per_m, gap
         )
         self._inner = InnerLips(rig, skin, self._mouth.flesh)
+        if self._apart > 0.0:
+            edge = drawing.carry(distance_to(rig, self._contacts)[:, None])[..., 0] < _TOOTH_M
+            self._photo = without_teeth(photo, drawing, edge, self._inner.fill(at), lips)
 
     def compose(self, patch: Float, skin: Skin, drawing: Drawing, back: Float, grid: Float, now: Moment) -> Float:
         """As EyeWindow.compose, for lips and the inside of the mouth; these are drawn finer than the face is."""

@@ -13,10 +13,14 @@ import cv2
 import numpy as np
 import tyro
 
-from benchmarks.common import CLIPS, OUT, PHOTOS, SHARED, clip_file, motion_file, performed, photo_file
+from benchmarks.common import CLIPS, OUT, PHOTOS, SHARED, clip_file, motion_file, photo_file
+from reenact.heads.open import open_head
 from reenact.media.errors import InputError
-from reenact.media.image import read_image, write_image
-from reenact.media.video import read_frames
+from reenact.media.image import write_image
+from reenact.media.video import probe, read_frames
+from reenact.pipeline import AnimateOptions, make_generator, read_portrait
+from reenact.tracking import load_motion
+from reenact.transfer.retarget import retarget
 
 
 @dataclass(frozen=True)
@@ -34,66 +38,58 @@ class Arguments:
     mode: Literal["relative", "absolute"] = "relative"
     """Motion mode."""
     size: int = 512
-    """Side of the videos in pixels."""
+    """Side of the heads' square while they are painted, in pixels."""
     reuse: bool = False
-    """Take videos that an earlier run left, instead of making them again."""
+    """Take performances that an earlier run tracked."""
     shared: Path = SHARED
     """Folder that holds data/dev/photos and data/dev/clips."""
     work: Path = OUT / "contact_sheets"
-    """Where videos and sheets go."""
+    """Where tracked performances and sheets go."""
 
 
 def main(arguments: Arguments) -> None:
-    """Write one PNG a clip. A pair that is refused leaves a black row and its sentence on the terminal."""
+    """Write one PNG a clip. A photo that is refused leaves a black row and its sentence on the terminal."""
+    model = open_head()
+    portraits = {}
+    for name in arguments.photos:
+        photo = photo_file(name, arguments.shared, arguments.work)
+        try:
+            portraits[name] = read_portrait(model, photo, AnimateOptions(size=arguments.size, crop=True))
+        except InputError as error:
+            print(f"{name}: {error}")
     for clip_name in arguments.clips:
         clip = clip_file(clip_name, arguments.shared)
-        motion = motion_file(clip, arguments.work, arguments.reuse)
-        rows = [sheet_row(None, clip, arguments)]
-        for photo_name in arguments.photos:
-            photo = photo_file(photo_name, arguments.shared, arguments.work)
-            try:
-                video = performed(
-                    photo,
-                    motion,
-                    arguments.work,
-                    size=arguments.size,
-                    reuse=arguments.reuse,
-                    mode=arguments.mode,
-                )
-            except InputError as error:
-                print(f"{photo_name} x {clip_name}: {error}")
+        track = load_motion(motion_file(clip, arguments.work, arguments.reuse))
+        moments = np.linspace(0, len(track) - 1, arguments.samples).astype(int)
+        wanted = set(moments.tolist())
+        driver = [frame.image for frame in read_frames(probe(clip)) if frame.index in wanted]
+        rows = [row([np.zeros_like(driver[0]), *driver], arguments.cell)]
+        for name in arguments.photos:
+            if name not in portraits:
                 rows.append(np.zeros_like(rows[0]))
                 continue
-            rows.append(sheet_row(read_image(photo), video, arguments))
+            portrait = portraits[name]
+            states = retarget(model, track, portrait.receiver, arguments.mode, {})
+            generator = make_generator(portrait)
+            photo = portrait.crop.extract(portrait.image)
+            rows.append(row([photo, *(generator.render(states[m]) for m in moments)], arguments.cell))
         sheet = arguments.work / f"{clip.stem}-{arguments.mode}.png"
         write_image(sheet, np.concatenate(rows))
         print(f"wrote {sheet}", flush=True)
 
 
-def sheet_row(still: np.ndarray | None, video: Path, arguments: Arguments) -> np.ndarray:
-    """[cell, (samples + 1) * cell, 3]: the still (grey if there is none), then the moments of the video."""
-    cell = arguments.cell
-    first = np.full((cell, cell, 3), 128, np.uint8) if still is None else fitted(still, cell)
-    return np.concatenate([first, *(fitted(image, cell) for image in moments(video, arguments.samples))], axis=1)
-
-
-def moments(video: Path, count: int) -> list[np.ndarray]:
-    """`count` frames evenly spread from the first to the last; only these are held in memory."""
-    total = sum(1 for _ in read_frames(video))
-    wanted = np.linspace(0, total - 1, count).round().astype(int).tolist()
-    kept = {frame.index: frame.image for frame in read_frames(video) if frame.index in wanted}
-    return [kept[index] for index in wanted]
-
-
-def fitted(image: np.ndarray, cell: int) -> np.ndarray:
-    """The whole picture, as large as fits, in the middle of a black square [cell, cell, 3]."""
-    scale = cell / max(image.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    square = np.zeros((cell, cell, 3), np.uint8)
-    top, left = (cell - height) // 2, (cell - width) // 2
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    square[top : top + height, left : left + width] = small
-    return square
+def row(pictures: list[np.ndarray], cell: int) -> np.ndarray:
+    """[cell, N * cell, 3]: pictures side by side, each whole on black."""
+    out = []
+    for picture in pictures:
+        factor = cell / max(picture.shape[:2])
+        size = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        square = np.zeros((cell, cell, 3), np.uint8)
+        y, x = (cell - size[1]) // 2, (cell - size[0]) // 2
+        square[y : y + size[1], x : x + size[0]] = small
+        out.append(square)
+    return np.concatenate(out, axis=1)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 
 Landmark error: median distance of the fitted landmarks (shifted along the skin as tracking/placement.py says) from the
 detected ones, in percent of the inter-ocular distance (outer eye corners) and of the face's height (forehead to chin,
-both in the picture); beside it the same without that shift, which is what the motion file alone reproduces.  Speed: whole frames from the file to the fitted track, detection and person fit included.
-Jitter: on the stillest second of a clip, root mean square second difference over frames of head rotation (degrees),
-head position (millimetres) and expression codes (activation, mean over the 52).
+both in the picture); beside it the same without that shift, which is what the motion file alone reproduces.  Speed:
+whole frames from the file to the fitted track, detection and person fit included.  Jitter: on the stillest second of a
+clip, root mean square second difference over frames of head rotation (degrees), head position (millimetres) and
+expression codes (activation, mean over the 52).
 """
 
 from __future__ import annotations

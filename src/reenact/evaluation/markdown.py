@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables for papers and terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .summary import abouts, cell, difference, values
+
+HEADLINES = (
+    "psnr/face", "psnr/frame", "ssim/face", "l1/mouth", "l1/eyes", "flip/face", "lpips", "landmark_error",
+    "aed", "apd", "csim_dlib", "leakage_dlib", "motion_mouth_correlation", "motion_eyes_correlation",
+    "motion_brow_correlation",
+)  # fmt: skip
+"""Columns of a paper's table, where they were measured; the json and the page have all."""
+ARROWS = {"higher": "up", "lower": "down", "one": "to 1"}
+
+
+def table(results: Sequence[Mapping[str, Any]], protocol: str, mode: str, metrics: Sequence[str] | None = None) -> str:
+    """Systems by metrics, mean ± half the 95 % interval over pairs; a dash where nothing was measured."""
+    known = {key: about for scores in results for key, about in abouts(scores).items()}
+    wanted = [key for key in (metrics or sorted(known)) if key in known]
+    lines = ["| system | pairs | " + " | ".join(f"{key} {ARROWS[known[key]['better']]}" for key in wanted) + " |"]
+    lines.append("|---" * (len(wanted) + 2) + "|")
+    for scores in results:
+        own = values(scores, protocol, mode)
+        count = max((len(by_pair) for by_pair in own.values()), default=0)
+        texts = [scores["system"], str(count)]
+        for key in wanted:
+            if key in own:
+                c = cell(list(own[key].values()))
+                texts.append(f"{c.mean:.3f} ± {(c.high - c.low) / 2:.3f}")
+            else:
+                texts.append("-")
+        lines.append("| " + " | ".join(texts) + " |")
+    return "\n".join(lines)
+
+
+def problems(results: Sequence[Mapping[str, Any]]) -> str:
+    """One line for every pair without scores, and for every clip of which something was missing."""
+    lines = []
+    for scores in results:
+        for pair in scores["pairs"]:
+            if pair["problem"] is not None:
+                lines.append(f"- {scores['system']}, {pair['name']}: {pair['problem']}")
+            elif notes := pair["scores"]["measured_on"]["notes"]:
+                lines += [f"- {scores['system']}, {pair['name']}: {note}" for note in notes]
+    return "\n".join(lines)
+
+
+def comparison(first: Mapping[str, Any], second: Mapping[str, Any], protocol: str, mode: str) -> str:
+    """Second minus first, pair by pair, for every metric both have."""
+    known = abouts(first) | abouts(second)
+    a, b = values(first, protocol, mode), values(second, protocol, mode)
+    lines = ["| metric | better | difference | 95 % interval | pairs | p |", "|---|---|---|---|---|---|"]
+    for key in sorted(a.keys() & b.keys()):
+        if not a[key].keys() & b[key].keys():
+            continue
+        d = difference(a[key], b[key])
+        p = "-" if d.p != d.p else f"{d.p:.3f}"
+        interval = f"{d.low:+.4f} to {d.high:+.4f}"
+        lines.append(f"| {key} | {ARROWS[known[key]['better']]} | {d.mean:+.4f} | {interval} | {d.pairs} | {p} |")
+    return "\n".join(lines)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes a video for a pair: this project, and the three that every table needs to be read by."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from reenact.media import VideoWriter, probe, read_frames, read_image
+from reenact.pipeline import AnimateOptions, animate
+from reenact.tracking import find_face
+from reenact.tracking.landmarks import VideoLandmarks
+
+from .baselines import static, warp_2d
+from .protocol import Pair
+
+System = Callable[[Pair, Path, Path], None]
+"""Writes the video of a pair; the pair's files lie under the first path, the video goes to the second."""
+
+
+def reenact_warp(pair: Pair, inputs: Path, output: Path) -> None:
+    """This project with its generator that needs no learned weights, over the whole photo."""
+    animate(inputs / pair.photo, inputs / pair.driver, output, AnimateOptions(mode=pair.mode))
+
+
+def frozen(pair: Pair, inputs: Path, output: Path) -> None:
+    """The photo, as long as the driver."""
+    photo = read_image(inputs / pair.photo)
+    count = sum(1 for _ in read_frames(probe(inputs / pair.driver)))
+    _write(pair, inputs, output, static(photo, count))
+
+
+def real(pair: Pair, inputs: Path, output: Path) -> None:
+    """The driver's own video: the ceiling of motion, and in cross-reenactment the floor of identity."""
+    shutil.copyfile(inputs / pair.driver, output)
+
+
+def flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
+    """Triangles between 2D landmarks."""
+    photo = read_image(inputs / pair.photo)
+    points = find_face(photo, 0, inputs / pair.photo)
+
+    def followed() -> Iterator[np.ndarray | None]:
+        with VideoLandmarks(0, None) as follow:
+            for frame in read_frames(probe(inputs / pair.driver)):
+                yield follow(frame.image)
+
+    _write(pair, inputs, output, warp_2d(photo, points, followed(), absolute=pair.is_self))
+
+
+SYSTEMS: dict[str, System] = {"reenact-warp": reenact_warp, "STATIC": frozen, "WARP-2D": flat_warp, "REAL": real}
+
+
+def _write(pair: Pair, inputs: Path, output: Path, frames: Iterator[np.ndarray]) -> None:
+    first = next(frames)
+    with VideoWriter(output, probe(inputs / pair.driver).fps, first.shape[1], first.shape[0]) as writer:
+        writer.write(first)
+        for frame in frames:
+            writer.write(frame)

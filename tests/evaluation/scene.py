@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from reenact.evaluation.metrics.coefficients import one_thread
 from reenact.evaluation.observe import Image, Observed, Seen, Watcher
+from reenact.heads.arkit import index
 from reenact.heads.open import open_head
 from reenact.media import VideoWriter
 from reenact.pipeline import AnimateOptions, bundled_performance, make_generator, read_portrait
@@ -19,7 +21,8 @@ from reenact.transfer.retarget import retarget
 
 PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
 SIDE = 256
-FRAMES = range(5, 53, 2)  # of `talking`: speech, two blinks, brows, turns of the head
+FRAMES = range(5, 41, 2)  # of `talking`: speech, brows, turns of the head
+BLINKS = (5, 6, 12, 13, 14)  # frames whose eyes are shut on top of that
 FPS = Fraction(30000, 1001)
 
 
@@ -38,12 +41,18 @@ class Scene:
 def make_scene() -> Scene:
     options = AnimateOptions(size=SIDE, crop=True)
     model = open_head()
-    portrait = read_portrait(model, PHOTO, options)
+    with one_thread():
+        portrait = read_portrait(model, PHOTO, options)
     motion = bundled_performance("talking")
     assert motion is not None
     states = retarget(model, load_motion(motion), portrait.receiver, "relative", {})
     generator = make_generator(portrait)
-    frames = [generator.render(states[k]) for k in FRAMES]
+    acted = [states[k] for k in FRAMES]
+    for k in BLINKS:
+        expression = acted[k].expression.copy()
+        expression[[index("eyeBlinkLeft"), index("eyeBlinkRight")]] = 1.0
+        acted[k] = replace(acted[k], expression=expression)
+    frames = [generator.render(state) for state in acted]
     return Scene(portrait.crop.extract(portrait.image), tuple(watched(frames)))
 
 

@@ -6,7 +6,9 @@ use: it measures, and is on no other path.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -52,6 +54,17 @@ def weights() -> Path:
     return dlib_model(PREDICTOR)
 
 
+@cache
+def _predictor() -> Any:
+    """Its 100 MB take a second to read."""
+    return required("dlib").shape_predictor(str(weights()))
+
+
+@cache
+def _detector() -> Any:
+    return required("dlib").get_frontal_face_detector()
+
+
 class Landmarks68:
     """The landmarks of the largest face, frame by frame: detected once, then followed.
 
@@ -60,8 +73,8 @@ class Landmarks68:
 
     def __init__(self) -> None:
         self._dlib = required("dlib")
-        self._detect = self._dlib.get_frontal_face_detector()
-        self._predict = self._dlib.shape_predictor(str(weights()))
+        self._detect = _detector()
+        self._predict = _predictor()
 
     def follow(self, frames: Iterable[np.ndarray]) -> np.ndarray:
         """uint8 RGB frames [H, W, 3] to points [F, 68, 2] in pixels (x, y); NaN where no face is found."""

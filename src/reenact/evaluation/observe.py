@@ -30,7 +30,7 @@ RATES_ALIKE = Fraction(1, 200)
 """Relative difference of frame rates up to which frame k of one is still taken for frame k of the other."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Seen:
     """One picture and the landmarks of its face."""
 
@@ -45,7 +45,7 @@ class Seen:
         return self.image.shape[0], self.image.shape[1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observed:
     """One moment.  `truth` is `driver` itself in self-reenactment, None in cross-reenactment."""
 

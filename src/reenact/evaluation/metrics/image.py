@@ -86,11 +86,25 @@ def _ssim(a: Map, b: Map) -> Map:
         out = cv2.GaussianBlur(x, (_WINDOW, _WINDOW), _SIGMA, borderType=cv2.BORDER_REFLECT_101)
         return np.asarray(out, np.float32)
 
-    mean_a, mean_b = blurred(a), blurred(b)
-    between = mean_a * mean_b
-    squares_a, squares_b = mean_a * mean_a, mean_b * mean_b
-    variance_a = np.maximum(blurred(a * a) - squares_a, 0)
-    variance_b = np.maximum(blurred(b * b) - squares_b, 0)
-    covariance = blurred(a * b) - between
-    above = (2 * between + _C1) * (2 * covariance + _C2)
-    return above / ((squares_a + squares_b + _C1) * (variance_a + variance_b + _C2))
+    # In place, as new arrays of this size cost more than the arithmetic.
+    squares_a, squares_b, between = blurred(a), blurred(b), np.empty_like(a)
+    np.multiply(squares_a, squares_b, out=between)
+    squares_a *= squares_a
+    squares_b *= squares_b
+    product = a * a
+    variances = np.maximum(blurred(product) - squares_a, 0)
+    np.multiply(b, b, out=product)
+    variances += np.maximum(blurred(product) - squares_b, 0)
+    np.multiply(a, b, out=product)
+    covariance = blurred(product)
+    covariance -= between
+    for factor, constant in ((between, _C1), (covariance, _C2)):
+        factor *= 2
+        factor += constant
+    squares_a += squares_b
+    squares_a += _C1
+    variances += _C2
+    between *= covariance
+    between /= squares_a
+    between /= variances
+    return between

@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-import dlib
 import numpy as np
 import tyro
 
@@ -30,8 +29,9 @@ from benchmarks.common import (
     sha256,
     write_json,
 )
-from benchmarks.landmarks68 import JITTERS, MEASURES, UNITS, Landmarks68, agreement, measure, weights
 from benchmarks.witness import reliability
+from reenact.evaluation.extra import version
+from reenact.evaluation.landmarks68 import JITTERS, MEASURES, UNITS, Landmarks68, agreement, measure, weights
 from reenact.media.video import probe, read_frames
 
 TARGETS = {"mouth": 0.90, "eye_right": 0.80, "eye_left": 0.80, "eyes": 0.80, "brow": 0.80}
@@ -98,7 +98,7 @@ def main(arguments: Arguments) -> None:
         arguments.work / f"independent_check-{arguments.mode}.json",
         {
             "extractor": {
-                "name": f"dlib {dlib.__version__}, 68-point shape predictor, mean over {len(JITTERS)} boxes",
+                "name": f"{version('dlib-bin')}, 68-point shape predictor, mean over {len(JITTERS)} boxes",
                 "weights": weights().name,
                 "sha256": sha256(weights()),
             },

@@ -38,7 +38,10 @@ LANDMARK_MODELS = (
     "modules/face_landmark/face_landmark_with_attention.tflite",
 )
 ENCODERS = {"libx264": "pictures", "aac": "sound"}
-EXTRAS = {"build-head": ("anny", "trimesh"), "evaluation": ("dlib", "face_recognition_models")}
+EXTRAS = {
+    "build-head": ("anny", "trimesh"),
+    "evaluation": ("dlib", "face_recognition_models", "flip_evaluator", "torchmetrics"),
+}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from reenact.media.image import read_image
 
 pytest.importorskip("dlib", reason="needs the evaluation extra")
 
-from benchmarks.landmarks68 import MEASURES, Landmarks68, agreement, face_box, measure
+from reenact.evaluation.landmarks68 import MEASURES, Landmarks68, agreement, face_box, measure
 
 DEMO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 

@@ -5,16 +5,15 @@ The predictor (King, dlib; Kazemi and Sullivan 2014) was trained on iBUG 300-W, 
 use: it measures, and is on no other path.
 """
 
-import importlib
-import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-dlib: Any = importlib.import_module("dlib")  # a binary without type stubs
+from .extra import PREDICTOR, dlib_model, required
 
 MEASURES = ("mouth", "eye_right", "eye_left", "eyes", "brow")
 UNITS = {
@@ -34,7 +33,15 @@ side. Medians over 69 detections. One convention for all; mouth and chin, which 
 WINDOW_PX, BOX_PX = 640, 400
 """The predictor rounds to whole pixels, which is much of a half-shut eye: each face is first enlarged."""
 
-JITTERS = ((0, 0, 1), (0.04, 0, 1), (-0.04, 0, 1), (0, 0.04, 1), (0, -0.04, 1), (0, 0, 0.94), (0, 0, 1.06))
+JITTERS: Sequence[tuple[float, float, float]] = (
+    (0, 0, 1),
+    (0.04, 0, 1),
+    (-0.04, 0, 1),
+    (0, 0.04, 1),
+    (0, -0.04, 1),
+    (0, 0, 0.94),
+    (0, 0, 1.06),
+)
 """Shifts of the box (x, y, in units of its side) and zooms over which points are averaged. On three driving
 clips this takes the witness's frame-to-frame noise from 0.011 to 0.005 (eyes) and 0.005 to 0.002 (mouth)."""
 
@@ -43,32 +50,44 @@ CHECK_EVERY = 15
 
 
 def weights() -> Path:
-    """The predictor's file. The package that carries it cannot be imported (pkg_resources is gone)."""
-    spec = importlib.util.find_spec("face_recognition_models")
-    if spec is None or spec.origin is None:
-        raise SystemExit("face_recognition_models is missing: python -m pip install -e '.[evaluation]'")
-    return Path(spec.origin).parent / "models" / "shape_predictor_68_face_landmarks.dat"
+    """The predictor's file.  Raises InputError if the `evaluation` extra is not installed."""
+    return dlib_model(PREDICTOR)
+
+
+@cache
+def _predictor() -> Any:
+    """Its 100 MB take a second to read."""
+    return required("dlib").shape_predictor(str(weights()))
+
+
+@cache
+def _detector() -> Any:
+    return required("dlib").get_frontal_face_detector()
 
 
 class Landmarks68:
-    """The landmarks of the largest face, frame by frame: detected once, then followed."""
+    """The landmarks of the largest face, frame by frame: detected once, then followed.
+
+    Raises InputError if the `evaluation` extra is not installed.
+    """
 
     def __init__(self) -> None:
-        self._detect = dlib.get_frontal_face_detector()
-        self._predict = dlib.shape_predictor(str(weights()))
+        self._dlib = required("dlib")
+        self._detect = _detector()
+        self._predict = _predictor()
 
     def follow(self, frames: Iterable[np.ndarray]) -> np.ndarray:
         """uint8 RGB frames [H, W, 3] to points [F, 68, 2] in pixels (x, y); NaN where no face is found."""
-        found = []
-        box: np.ndarray | None = None
-        for number, frame in enumerate(frames):
-            image = np.ascontiguousarray(frame)
-            if box is None or number % CHECK_EVERY == 0:
-                box = self._confirmed(image, box)
-            points = None if box is None else self._points(image, box)
-            box = None if points is None else face_box(points)
-            found.append(np.full((68, 2), np.nan) if points is None else points)
-        return np.stack(found)
+        follower = Follower(self)
+        found = (follower(frame) for frame in frames)
+        return np.stack([np.full((68, 2), np.nan) if points is None else points for points in found])
+
+    def step(self, frame: np.ndarray, number: int, box: np.ndarray | None) -> np.ndarray | None:
+        """Points [68, 2] px of frame `number`, whose face was last seen in `box`; None where no face is found."""
+        image = np.ascontiguousarray(frame)
+        if box is None or number % CHECK_EVERY == 0:
+            box = self._confirmed(image, box)
+        return None if box is None else self._points(image, box)
 
     def _confirmed(self, image: np.ndarray, box: np.ndarray | None) -> np.ndarray | None:
         """The box followed so far if the detector agrees or sees nothing, else the detector's largest."""
@@ -83,18 +102,16 @@ class Landmarks68:
 
     def _points(self, image: np.ndarray, box: np.ndarray) -> np.ndarray | None:
         """Points in `box`, then their mean over JITTERS of the box that these define; None if they left."""
-        box = face_box(self._predicted(image, box))
-        jittered = [
-            np.array([*(box[:2] + box[2] * ((1 - zoom) / 2 + np.array(shift))), box[2] * zoom])
-            for *shift, zoom in JITTERS
-        ]
-        points = np.mean([self._predicted(image, one) for one in jittered], axis=0)
+        points = self._predicted(image, box, JITTERS[:1])
+        points = self._predicted(image, face_box(points), JITTERS)
         height, width = image.shape[:2]
         inside = ((points.mean(0) > 0) & (points.mean(0) < (width, height))).all()
         return points if inside else None
 
-    def _predicted(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
-        """Points [68, 2] in pixels of `image` for one face box."""
+    def _predicted(
+        self, image: np.ndarray, box: np.ndarray, jitters: Sequence[tuple[float, float, float]]
+    ) -> np.ndarray:
+        """Points [68, 2] in pixels of `image`, mean over jittered face boxes in one enlarged window."""
         scale = BOX_PX / box[2]
         edge = (WINDOW_PX - BOX_PX) // 2
         corner = box[:2] - edge / scale
@@ -105,8 +122,29 @@ class Landmarks68:
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        shape = self._predict(window, dlib.rectangle(edge, edge, edge + BOX_PX, edge + BOX_PX))
-        return np.array([[part.x, part.y] for part in shape.parts()]) / scale + corner
+        total = np.zeros((68, 2))
+        for x, y, zoom in jitters:
+            side = round(zoom * BOX_PX)
+            left, top = (edge + round(shift * BOX_PX + (BOX_PX - side) / 2) for shift in (x, y))
+            shape = self._predict(window, self._dlib.rectangle(left, top, left + side, top + side))
+            total += [[part.x, part.y] for part in shape.parts()]
+        return total / len(jitters) / scale + corner
+
+
+class Follower:
+    """One video's face, frame after frame."""
+
+    def __init__(self, landmarks: Landmarks68) -> None:
+        self._landmarks = landmarks
+        self._number = 0
+        self._box: np.ndarray | None = None
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray | None:
+        """uint8 RGB [H, W, 3] to points [68, 2] px, None where no face is found."""
+        points = self._landmarks.step(frame, self._number, self._box)
+        self._number += 1
+        self._box = None if points is None else face_box(points)
+        return points
 
 
 def face_box(points: np.ndarray) -> np.ndarray:

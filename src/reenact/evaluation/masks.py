@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where in a picture a metric looks: the whole frame forgives a face that does not move, a mask does not.
+
+The masks are drawn from MediaPipe's 478 landmarks of the truth (of the output where there is no truth), so that an
+output cannot choose where it is looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact.tracking.scheme import LEFT_LIDS, RIGHT_LIDS
+
+Mask = NDArray[np.bool_]  # [H, W]
+Points = NDArray[np.float32]  # [478, 2] px (x, y)
+
+NAMES: Final = ("frame", "face", "mouth", "eyes")
+INNER_LIPS: Final = (
+    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
+)  # fmt: skip
+"""Ring of the inner lips, in order."""
+DILATION: Final = 0.02
+"""How far mouth and eyes are widened, in heights of the face: lip and lid edges belong to them."""
+
+
+def face_mask(points: Points, shape: tuple[int, int]) -> Mask:
+    """Convex hull of all landmarks in a picture of `shape` (height, width)."""
+    return _filled([np.asarray(cv2.convexHull(points.astype(np.float32)))[:, 0]], shape)
+
+
+def mouth_mask(points: Points, shape: tuple[int, int]) -> Mask:
+    """Inside of the inner lip ring, dilated: a line where the mouth is shut."""
+    return _dilated(_filled([points[list(INNER_LIPS)]], shape), points)
+
+
+def eyes_mask(points: Points, shape: tuple[int, int]) -> Mask:
+    """Inside of both lid rings, dilated."""
+    return _dilated(_filled([points[list(RIGHT_LIDS)], points[list(LEFT_LIDS)]], shape), points)
+
+
+def masks(points: Points | None, shape: tuple[int, int]) -> dict[str, Mask]:
+    """Every mask of NAMES that can be drawn: without landmarks the frame only.  Empty ones are left out."""
+    found = {"frame": np.ones(shape, bool)}
+    if points is not None:
+        for name, draw in (("face", face_mask), ("mouth", mouth_mask), ("eyes", eyes_mask)):
+            mask = draw(points, shape)
+            if mask.any():
+                found[name] = mask
+    return found
+
+
+def _filled(rings: list[NDArray[Any]], shape: tuple[int, int]) -> Mask:
+    canvas = np.zeros(shape, np.uint8)
+    for ring in rings:  # pixel centres lie at .5 of landmark coordinates
+        cv2.fillPoly(canvas, [np.round(ring - 0.5).astype(np.int32)], (1,))
+    return canvas.astype(bool)
+
+
+def _dilated(mask: Mask, points: Points) -> Mask:
+    radius = max(1, round(DILATION * float(np.ptp(points[:, 1]))))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc)).astype(bool)

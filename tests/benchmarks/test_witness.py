@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark's two views of the witness: another network's points in its place, and a row of its table."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reenact.media.image import read_image
+
+pytest.importorskip("dlib", reason="needs the evaluation extra")
+
+from benchmarks.independent_check import compare, reached
+from benchmarks.witness import as_68
+from reenact.evaluation.landmarks68 import MEASURES, Landmarks68, face_box, measure
+
+DEMO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+
+
+def test_mediapipe_stands_in_where_the_witness_looks() -> None:
+    photo = read_image(DEMO)
+    witness, other = Landmarks68().follow([photo])[0], as_68([photo])[0]
+    known = np.isfinite(other).all(axis=1)
+    assert known.sum() == 28
+    assert np.linalg.norm(other - witness, axis=1)[known].max() < 0.08 * face_box(witness)[2]
+    for name, series in measure(other[None]).items():
+        assert np.isfinite(series).all(), name
+
+
+def test_a_row_compares_common_frames_and_refuses_other_rates() -> None:
+    driver = {name: np.sin(np.arange(40.0) + k) for k, name in enumerate(MEASURES)}
+    output = {name: 0.9 * series[:30] for name, series in driver.items()}
+    row = compare("p.jpg", "c.mp4", driver, output, (Fraction(25), Fraction(25)))
+    assert (row["frames"], row["frames_driver"], row["frames_output"]) == (30, 40, 30)
+    assert row["mouth"]["correlation"] == 1
+    assert row["mouth"]["amplitude"] == pytest.approx(0.9)
+    assert reached(row, "mouth")
+    with pytest.raises(ValueError, match="25 frames per second"):
+        compare("p.jpg", "c.mp4", driver, output, (Fraction(25), Fraction(30)))

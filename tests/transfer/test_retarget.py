@@ -99,8 +99,8 @@ def test_what_shows_on_the_performer_shows_on_anybody(name: str, seed: int) -> N
         correlation = np.corrcoef(theirs[:, reading], mine[:, reading])[0, 1]
         assert correlation > 0.97, reading
         if reading > 1:  # lids move as far as their own eye opens
-            wanted = 1.19 if 3 <= reading < 9 else 1.0
-            assert 0.85 < mine[:, reading].std() / theirs[:, reading].std() / wanted < 1.15, reading
+            wanted = 1.4 if 3 <= reading < 9 else 1.0
+            assert 0.8 < mine[:, reading].std() / theirs[:, reading].std() / wanted < 1.15, reading
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

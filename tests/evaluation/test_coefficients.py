@@ -51,7 +51,7 @@ def track():
 
     def of(**disturbed: float) -> Coefficients:
         points = project(landmarks, states(**disturbed), FOCAL).numpy() + SIDE / 2
-        return tracked(HEAD, list(points.astype(np.float32)), SIDE, SIDE)
+        return tracked(HEAD, points.astype(np.float32), SIDE, SIDE)
 
     return of
 
@@ -126,8 +126,7 @@ def test_small_angles_are_exact_and_large_ones_right() -> None:
 
 
 def test_frames_without_a_face_are_unknown_and_do_not_count(track) -> None:
-    points = [None, *[None] * 3]
-    nobody = tracked(HEAD, points, SIDE, SIDE)
+    nobody = tracked(HEAD, np.full((4, 478, 2), np.nan), SIDE, SIDE)
     assert np.isnan(nobody.expression).all()
     driver = frames_of()
     gaps = frames_of()

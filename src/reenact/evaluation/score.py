@@ -62,8 +62,9 @@ class ClipScores:
 
     def mean(self, key: str) -> float:
         """A value's mean; NaN where it was not observable.  Raises KeyError, naming the reason, if it is absent."""
-        if key in self.absent:
-            raise KeyError(f"{key}: {self.absent[key]}")
+        if key not in self.values:
+            why = next((reason for name, reason in self.absent.items() if key.startswith(name)), "no such number")
+            raise KeyError(f"{key}: {why}")
         return self.values[key].mean
 
     def to_json(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def difference(first: Mapping[str, float], second: Mapping[str, float]) -> Diffe
     gap = np.asarray([second[name] - first[name] for name in names])
     low, high = _interval(gap)
     tested = len(gap) >= 6 and bool((gap != 0).any())
-    p = float(wilcoxon(gap).pvalue) if tested else float("nan")
+    p = float(np.asarray(wilcoxon(gap))[1]) if tested else float("nan")
     return Difference(float(gap.mean()), low, high, len(gap), p)
 
 

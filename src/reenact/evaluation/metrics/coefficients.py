@@ -7,7 +7,7 @@ Bring another one (`CoefficientEstimator`) to compare with published numbers, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from reenact.tracking.face_model import landmark_model
 from ..about import Value
 from ..extra import tracker
 from ..observe import Image, Observed
+from ..rows import Rows
 from .coefficient_errors import Coefficients, FrameCoefficients, compared
 
 
@@ -47,12 +48,12 @@ class CoefficientEstimator(Protocol):
 class TrackerCoefficients:
     """AED and APD by this project's tracker: one person and camera a video, fitted to all of its landmarks at the end.
 
-    Keeps 478 points a frame and video (4 kB).
+    Keeps 478 points a frame and video (8 kB).
     """
 
     def __init__(self, model: HeadModel) -> None:
         self._model = model
-        self._points: tuple[list[NDArray[np.float32] | None], list[NDArray[np.float32] | None]] = ([], [])
+        self._points = (Rows(478, 2), Rows(478, 2))
         self._sizes: list[tuple[int, int]] = []
 
     def update(self, moment: Observed) -> None:
@@ -62,7 +63,7 @@ class TrackerCoefficients:
 
     def values(self) -> list[Value]:
         output, driver = (
-            tracked(self._model, points, shape[1], shape[0])
+            tracked(self._model, points.stack(), shape[1], shape[0])
             for points, shape in zip(self._points, self._sizes, strict=True)
         )
         name, digest = tracker()
@@ -89,14 +90,14 @@ class EstimatorCoefficients:
         return compared(output, driver, f"_{it.key}", units, {}, it.name, it.weights_sha256)
 
 
-def tracked(model: HeadModel, points_px: Sequence[NDArray[np.float32] | None], width: int, height: int) -> Coefficients:
-    """Fit one person and all frames of a video of width x height px; frames whose points are None get NaN."""
-    seen = np.asarray([p is not None for p in points_px])
+def tracked(model: HeadModel, points_px: NDArray[np.floating], width: int, height: int) -> Coefficients:
+    """Fit one person and all frames [F, 478, 2] px of a video of width x height px; NaN frames stay NaN."""
+    seen = np.isfinite(points_px).all(axis=(1, 2))
     frames = len(points_px)
     shapes = {"expression": (52,), "R_cam_head": (3, 3), "t_cam_head": (3,), "gaze": (2, 2)}
     out = {name: np.full((frames, *shape), np.nan) for name, shape in shapes.items()}
     if seen.any():
-        points = np.stack([p for p in points_px if p is not None])
+        points = points_px[seen].astype(np.float32)
         with one_thread():
             person = fit_person(model, points, width, height)
             fitted = fit_frames(person, points, np.diff(np.flatnonzero(seen)) == 1)

@@ -13,6 +13,7 @@ from reenact.tracking.scheme import EYE_CORNERS, IRIS, eye_openness
 from ..about import About, Value, over_frames
 from ..extra import landmarks_478
 from ..observe import Observed
+from ..rows import Rows
 
 Array = NDArray[np.float64]
 EYE_WIDTH_PER_RADIUS: Final = 2.5
@@ -25,14 +26,14 @@ class Gaze:
     """Angle between the gazes of output and driver, in their heads' frames; frames with an eye shut are left out."""
 
     def __init__(self) -> None:
-        self._angles: tuple[list[Array], list[Array]] = ([], [])
+        self._angles = (Rows(2, 2), Rows(2, 2))
 
     def update(self, moment: Observed) -> None:
         for kept, seen in zip(self._angles, (moment.output, moment.driver), strict=True):
-            kept.append(np.full((2, 2), np.nan) if seen.points is None else gaze_angles(seen.points))
+            kept.append(None if seen.points is None else gaze_angles(seen.points))
 
     def values(self) -> list[Value]:
-        output, driver = (np.stack(angles) for angles in self._angles)
+        output, driver = (angles.stack() for angles in self._angles)
         known = np.isfinite(output).all(axis=(1, 2)) & np.isfinite(driver).all(axis=(1, 2))
         moved_a, moved_b = (x - x[known].mean(axis=0) if known.any() else x for x in (output, driver))
         still = _mean_angle(moved_b)[known]

@@ -17,6 +17,7 @@ from ..about import About, Better, Value
 from ..extra import landmarks_68
 from ..landmarks68 import UNITS, agreement, measure
 from ..observe import Observed
+from ..rows import Rows
 
 Series = NDArray[np.float64]
 MEASURES: Final = ("mouth", "eye_right", "eye_left", "brow")
@@ -35,14 +36,14 @@ class Motion:
     """Collects dlib's points of output and driver (1 kB a frame and video)."""
 
     def __init__(self) -> None:
-        self._points: tuple[list[Series], list[Series]] = ([], [])
+        self._points = (Rows(68, 2), Rows(68, 2))
 
     def update(self, moment: Observed) -> None:
         for kept, seen in zip(self._points, (moment.output, moment.driver), strict=True):
-            kept.append(np.full((68, 2), np.nan) if seen.points_68 is None else seen.points_68)
+            kept.append(seen.points_68)
 
     def values(self) -> list[Value]:
-        output, driver = (measure(np.stack(points)) for points in self._points)
+        output, driver = (measure(points.stack()) for points in self._points)
         out: list[Value] = []
         for name in MEASURES:
             correlation, amplitude = agreement(driver[name], output[name])

@@ -69,7 +69,8 @@ def test_a_frozen_photo_is_the_photo() -> None:
 def test_a_flat_warp_moves_landmarks_to_where_they_are_wanted(absolute: bool) -> None:
     moved = POINTS.copy()
     moved[2] += (6.0, -4.0)
-    first, second, lost = warp_2d(picture(), POINTS, [POINTS, moved, None], absolute=absolute)
+    found: list[np.ndarray | None] = [POINTS, moved, None]
+    first, second, lost = warp_2d(picture(), POINTS, found, absolute=absolute)
     np.testing.assert_array_equal(first, picture())
     x, y = (moved[2] - 0.5).astype(int)
     np.testing.assert_allclose(second[y, x, :2], 2 * POINTS[2], atol=5)
@@ -102,7 +103,7 @@ def result(system: str, numbers: list[float | None], metric: str = "psnr/face") 
 
 def test_cells_hold_the_mean_within_an_interval_that_shrinks() -> None:
     rng = np.random.default_rng(0)
-    few, many = cell(rng.normal(5, 1, 8)), cell(rng.normal(5, 1, 800))
+    few, many = cell(rng.normal(5, 1, 8).tolist()), cell(rng.normal(5, 1, 800).tolist())
     for c in (few, many):
         assert c.low < c.mean < c.high
     assert many.high - many.low < 0.3 * (few.high - few.low)

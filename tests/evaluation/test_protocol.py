@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from reenact.evaluation.baselines import static, warp_2d
 from reenact.evaluation.markdown import comparison, problems, table
@@ -57,7 +58,7 @@ def picture() -> np.ndarray:
     return np.stack([2 * x, 2 * y, 128 + 0 * x], axis=-1).astype(np.uint8)
 
 
-POINTS = np.asarray([[30.0, 30.0], [60.0, 30.0], [45.0, 45.0], [30.0, 60.0], [60.0, 60.0]])
+POINTS: NDArray[np.float64] = np.asarray([[30.0, 30.0], [60.0, 30.0], [45.0, 45.0], [30.0, 60.0], [60.0, 60.0]])
 
 
 def test_a_frozen_photo_is_the_photo() -> None:
@@ -79,8 +80,8 @@ def test_a_flat_warp_moves_landmarks_to_where_they_are_wanted(absolute: bool) ->
 
 
 def test_relative_warp_takes_motion_in_the_photos_own_size() -> None:
-    driver = 2 * POINTS  # a face twice as large
-    moved = driver.copy()
+    driver = 2.0 * POINTS  # a face twice as large
+    moved: NDArray[np.float64] = driver.copy()
     moved[2] += (12.0, -8.0)
     one = list(warp_2d(picture(), POINTS, [driver, moved], absolute=False))[1]
     half = POINTS.copy()

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.evaluation.metrics.coefficients import one_thread
 from reenact.evaluation.observe import Image, Observed, Seen, Watcher
 from reenact.heads.arkit import index
 from reenact.heads.open import open_head
 from reenact.media import VideoWriter
 from reenact.pipeline import AnimateOptions, bundled_performance, make_generator, read_portrait
+from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
@@ -41,7 +41,7 @@ class Scene:
 def make_scene() -> Scene:
     options = AnimateOptions(size=SIDE, crop=True)
     model = open_head()
-    with one_thread():
+    with one_torch_thread():
         portrait = read_portrait(model, PHOTO, options)
     motion = bundled_performance("talking")
     assert motion is not None

@@ -11,11 +11,12 @@ from scipy.spatial.transform import Rotation
 
 from reenact.evaluation.about import Value
 from reenact.evaluation.metrics.coefficient_errors import Coefficients, FrameCoefficients, compared, geodesic
-from reenact.evaluation.metrics.coefficients import EstimatorCoefficients, one_thread, tracked
+from reenact.evaluation.metrics.coefficients import EstimatorCoefficients, tracked
 from reenact.evaluation.observe import Image
 from reenact.heads.arkit import REGIONS, index, region_mask
 from reenact.heads.open import open_head
 from reenact.heads.personal import personal_rig
+from reenact.rendering.threads import one_torch_thread
 from reenact.tracking.face_model import landmark_model
 from reenact.tracking.normal_equations import FrameParameters, project
 
@@ -168,7 +169,7 @@ def test_somebody_elses_estimator_needs_no_more_than_a_call(scene: Scene) -> Non
 
 def test_the_callers_threads_are_given_back() -> None:
     before = torch.get_num_threads()
-    with pytest.raises(RuntimeError), one_thread():
+    with pytest.raises(RuntimeError), one_torch_thread():
         assert torch.get_num_threads() == 1
         raise RuntimeError
     assert torch.get_num_threads() == before

@@ -102,7 +102,8 @@ def _strip(label: str, video: Path) -> str:
             cells.append(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA))
     done, data = cv2.imencode(".jpg", np.hstack(cells)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     assert done
-    return f'<small>{html.escape(label)}</small><img src="data:image/jpeg;base64,{base64.b64encode(np.asarray(data, np.uint8).tobytes()).decode()}">'
+    coded = base64.b64encode(np.asarray(data, np.uint8).tobytes()).decode()
+    return f'<small>{html.escape(label)}</small><img src="data:image/jpeg;base64,{coded}">'
 
 
 def _plots(results: Sequence[Mapping[str, Any]], name: str) -> list[str]:

@@ -8,9 +8,6 @@ lips exactly where the mesh has them, and behind them eyeballs and the inside of
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,6 +18,7 @@ from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState, deformed, posed
 from reenact.rendering import Camera, HeadMaps, render_head_maps
+from reenact.rendering.threads import one_torch_thread
 
 from .bite import seated, with_bite
 from .eye_window import EyeWindow, eye_anchors
@@ -71,7 +69,7 @@ class WarpGenerator:
 
     def render(self, state: HeadState) -> NDArray[np.uint8]:
         """One frame [P, P, 3]; with the photo's own state the photo."""
-        with _one_torch_thread():
+        with one_torch_thread():
             return self._render(state)
 
     def _render(self, state: HeadState) -> NDArray[np.uint8]:
@@ -140,14 +138,3 @@ class WarpGenerator:
         box = self._box(at.px[lips], MouthWindow.margin, drawing)
         mouths = [] if box is None else [MouthWindow(self._photo, rig, self._skin, white, at, box)]
         return [*eyes, *mouths]
-
-
-@contextlib.contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Torch's part in a frame is operations of microseconds: to share them out among threads costs milliseconds."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

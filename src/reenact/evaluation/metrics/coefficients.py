@@ -7,17 +7,15 @@ Bring another one (`CoefficientEstimator`) to compare with published numbers, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from reenact.heads.arkit import REGIONS, region_mask
 from reenact.heads.gaze import with_gaze
 from reenact.heads.model import HeadModel
+from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import fit_frames, fit_person
 from reenact.tracking.face_model import landmark_model
 
@@ -98,7 +96,7 @@ def tracked(model: HeadModel, points_px: NDArray[np.floating], width: int, heigh
     out = {name: np.full((frames, *shape), np.nan) for name, shape in shapes.items()}
     if seen.any():
         points = points_px[seen].astype(np.float32)
-        with one_thread():
+        with one_torch_thread():
             person = fit_person(model, points, width, height)
             fitted = fit_frames(person, points, np.diff(np.flatnonzero(seen)) == 1)
         for name, rows in out.items():
@@ -107,14 +105,3 @@ def tracked(model: HeadModel, points_px: NDArray[np.floating], width: int, heigh
         # the fit has the eyes' codes as angles
         out["expression"][seen] = with_gaze(fitted.expression, fitted.gaze, person.rig.gaze_limits)
     return Coefficients(out["expression"], out["R_cam_head"], out["t_cam_head"], out["gaze"])
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread: the fit's many small steps are no faster on more, and ten times slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

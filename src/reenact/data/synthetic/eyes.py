@@ -31,7 +31,7 @@ def paint_eye(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
     vein = torch.exp(-((bent / 0.07) ** 2)) * smoothstep(0.5, 1.0, radius)
     tired = float(rng(person.seed, "veins").uniform(0.15, 0.6))
     age = min(person.age / 90, 1.0)
-    white = torch.tensor([0.58, 0.54 - 0.04 * age, 0.51 - 0.10 * age])
+    white = torch.tensor([0.53, 0.49 - 0.04 * age, 0.46 - 0.10 * age])
     sclera = white * (1.0 + 0.05 * cloud[:, :1]) * (1.0 - 0.16 * smoothstep(0.55, 1.1, radius)[:, None])
     sclera = sclera * (1.0 - tired * vein[:, None] * torch.tensor([0.10, 0.55, 0.5]))
     place = radius / IRIS_RADIUS

@@ -31,7 +31,7 @@ _CROWN_BACK = -0.55  # tilt of the crown, radians from straight up; negative to 
 _FALLS = {"long": (-0.005, -0.26), "bob": (-0.005, -0.115), "scarf": (-0.02, -0.20)}  # y where it leaves, y of its end
 _THICK = {"short": 0.016, "crop": 0.006, "long": 0.017, "bob": 0.020, "back": 0.010, "ring": 0.008, "bald": 0.0,
           "cap": 0.012, "scarf": 0.012}  # fmt: skip
-_FRONT_GAP = {"long": 0.95, "bob": 1.0, "scarf": 0.78}  # radians from the front within which nothing hangs
+_FRONT_GAP = {"long": 0.82, "bob": 0.9, "scarf": 0.78}  # radians from the front within which nothing hangs
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ def _hang(
         spot[:, 1] -= 0.012 * grow * np.clip(1.5 - side, 0, 1) * t
         out[first:, i] = np.stack([spot[:, 0], start[1] + t * (end_y - start[1]), spot[:, 1]], 1)
         fall[first:, i] = t
-        inside[first:, i] = 0.05 * np.clip((side - gap) / 0.12, 0, 1)
+        # The first that hangs is bare: between it and the face the shell is a sheet under the chin.
+        inside[first:, i] = 0.07 * np.clip((side - gap) / 0.16, 0, 1) - 0.035
     return out, fall, inside
 
 

@@ -37,6 +37,8 @@ from .surface import fine_surface, light_visibility
 from .truth_labels import BODY, EMPTY, GLASSES
 from .wardrobe import Wardrobe
 
+_BARE_M = -0.025
+"""So far outside the hairline no strand strays."""
 _SHADOW_PX = 224
 _HAIR_SHADE = (0.45, 0.62, 0.82, 1.0)
 """How much light reaches each shell between the strands of those above it."""
@@ -143,7 +145,9 @@ def opaque_mesh(
         else:
             frame = wear.glasses @ turn.T + shift
         posed.append(np.concatenate([head[0], body, frame]))
-        shells.append(wear.hair.vertices @ turn.T + shift)
+        shell = wear.hair.vertices @ turn.T + shift
+        shell[:, wear.hair.line < _BARE_M] = -1.0  # behind the camera: not drawn where nothing can grow
+        shells.append(shell)
     shared = stock(device)
     vertices = torch.from_numpy(np.stack(posed)).float().to(device)
     turns = torch.from_numpy(np.stack([s.R_cam_head for s in states])).float().to(device)
@@ -162,20 +166,23 @@ def head_layer(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> tuple[Tens
     extra = interpolate(extra, kit.faces, drawn)
     smooth = interpolate_directions(mesh.normals, kit.faces, drawn)
     place = interpolate(kit.corners, kit.corner_faces, drawn)
-    sheets = torch.stack([w.sheet for w in worn]).to(place.device)
-    paint = grid_sample(sheets, place, mode="bilinear", padding_mode="border", align_corners=False)
     openness = _opening(regions)
-    paint = paint.permute(0, 2, 3, 1)
     light = torch.zeros(*regions.shape, 3, device=place.device)
     for n, lamp in enumerate(scenery.lights):
-        pixel = regions[n] != EMPTY
+        at = (regions[n] != EMPTY).flatten().nonzero()[:, 0]
         metal = torch.tensor(worn[n].frame_colour, device=place.device)
-        light[n][pixel] = _surface(
-            paint[n][pixel], regions[n][pixel].long(), extra[n][pixel], smooth[n][pixel], openness[n][pixel],
-            mesh.turns[n], metal, Lit.on(lamp, place.device),
-        )  # fmt: skip
+        own = [x[n].flatten(0, 1)[at] for x in (place, regions, extra, smooth, openness)]
+        paint = _sampled(worn[n].sheet.to(place.device), own[0])
+        colour = _surface(paint, own[1], own[2], own[3], own[4], mesh.turns[n], metal, Lit.on(lamp, place.device))
+        light[n].view(-1, 3)[at] = colour
     light = _lashes(mesh, projected, light, drawn.depth, side)
     return light, (regions != EMPTY).float()[..., None], drawn.depth
+
+
+def _sampled(sheet: Tensor, places: Tensor) -> Tensor:
+    """[P, C] of a sheet [C, H, W] at places [P, 2] in -1..1."""
+    grid = places[None, None]
+    return grid_sample(sheet[None], grid, mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0].T
 
 
 def _surface(
@@ -191,7 +198,7 @@ def _surface(
     """Colour [P, 3] of one frame's opaque pixels; extra [P, 5]: shadow, ambient, position."""
     shadow, sky, spot = extra[:, :1], extra[:, 1:2], extra[:, 2:]
     normal = _relief(smooth, paint[:, SLOPE], turn)
-    table = _materials(region.device)[region]
+    table = _materials(region.device)[region.long()]
     soft = table[:, :1] * (1.0 - paint[:, CLOTH : CLOTH + 1])
     occlusion = torch.where(table[:, 1:] > 0, sky, openness[:, None])
     framed = (region == GLASSES)[:, None]
@@ -209,9 +216,8 @@ def hair_over(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The shells over what is drawn: light, cover, and the share of each pixel that is hair [N, S, S, 1]."""
     kit, side = mesh.stock, scenery.size
-    sheets = torch.stack([w.hair_paint.sheet for w in worn]).to(light.device)
     lamps = [Lit.on(lamp, light.device) for lamp in scenery.lights]
-    hair_cover = torch.zeros_like(cover)
+    shares = torch.cat([cover, torch.zeros_like(cover)], -1)
     views = [_views(c, light.device) for c in scenery.cameras]
     for layer in range(len(LAYERS)):
         shell = mesh.hair[:, layer].contiguous()
@@ -219,15 +225,21 @@ def hair_over(
         nearer = (drawn.face >= 0) & (drawn.depth < depth + 0.0005)
         vectors = interpolate(_grain(shell, kit), kit.hair_faces, drawn)
         for n, lit in enumerate(lamps):
-            seen = nearer[n]
-            own = vectors[n][seen]
-            paint = grid_sample(sheets[n : n + 1], own[None, None, :, 6:], align_corners=False)[0, :, 0].T
+            at = nearer[n].flatten().nonzero()[:, 0]
+            own = vectors[n].flatten(0, 1)[at]
+            paint = _sampled(worn[n].hair_paint.sheet.to(light.device), own[:, 6:])
             alpha = paint[:, HAIR_CHANNELS - len(LAYERS) + layer, None]
-            colour = _strands(paint, own, views[n][seen], lit, _HAIR_SHADE[layer], worn[n].hair_paint.cloth)
-            light[n][seen] = torch.lerp(light[n][seen], colour, alpha)
-            for share in (cover, hair_cover):
-                share[n][seen] = torch.lerp(share[n][seen], torch.ones_like(alpha), alpha)
-    return light, cover, hair_cover
+            some = (alpha[:, 0] > 0.004).nonzero()[:, 0]
+            at, own, paint, alpha = at[some], own[some], paint[some], alpha[some]
+            view = views[n].view(-1, 3)[at]
+            colour = _strands(paint, own, view, lit, _HAIR_SHADE[layer], worn[n].hair_paint.cloth)
+            # What covers: everything (for the background) and hair (for the truth) grow alike.
+            below = torch.cat([light[n].view(-1, 3)[at], shares[n].view(-1, 2)[at]], 1)
+            above = torch.cat([colour, torch.ones_like(below[:, 3:])], 1)
+            mixed = torch.lerp(below, above, alpha)
+            light[n].view(-1, 3)[at] = mixed[:, :3]
+            shares[n].view(-1, 2)[at] = mixed[:, 3:]
+    return light, shares[..., :1], shares[..., 1:]
 
 
 def _grain(shell: Tensor, kit: Stock) -> Tensor:
@@ -308,8 +320,10 @@ def _lashes(mesh: Mesh, projected: Tensor, light: Tensor, depth: Tensor, side: i
     kit = mesh.stock
     w = len(kit.lash_cover)
     drawn: Fragments = rasterise(projected[:, :w].contiguous(), kit.lashes, side, side, cull_back=False)
-    cover = interpolate(kit.lash_cover, kit.lashes, drawn) * (drawn.depth < depth + 0.002)[..., None]
-    return light * (1.0 - cover) + cover * 0.006
+    cover = interpolate(kit.lash_cover, kit.lashes, drawn)
+    at = (drawn.depth < depth + 0.002).nonzero(as_tuple=True)
+    light[at] = torch.lerp(light[at], torch.full_like(light[at], 0.006), cover[at])
+    return light
 
 
 @lru_cache(maxsize=2)

@@ -36,12 +36,12 @@ def random_light(seed: int) -> Light:
     contrast = draw.beta(2.2, 2.0)
     tint = np.exp(warmth * np.asarray([1.0, 0.1, -1.0]))
     ambient = np.exp(-0.8 * warmth * np.asarray([1.0, 0.1, -1.0]) + draw.normal(0, 0.05, 3))
-    level = 0.85 - 0.50 * contrast
+    level = 0.74 - 0.46 * contrast
     slope = draw.normal(0, 0.20, (3, 1)) * ambient
     slope[1] -= 0.32 * ambient  # the sky is above, y is down
     slope[2] -= 0.12 * ambient
     sky = level * np.concatenate([ambient[None], slope])
-    key_rgb = (0.35 + 0.95 * contrast) * tint
+    key_rgb = (0.42 + 1.0 * contrast) * tint
     fill_rgb = draw.uniform(0.0, 0.35) * np.exp(draw.normal(0, 0.12, 3))
     return Light(*(np.asarray(v, np.float32) for v in (key, key_rgb, fill, fill_rgb, sky)))
 

@@ -15,7 +15,7 @@ _GOLDEN = 0.7548776662466927  # another irrational than the ages', so that tone 
 _TONES = tuple(
     linear(c)
     for c in (
-        (243, 214, 196), (236, 198, 172), (226, 182, 150), (208, 160, 124), (184, 134, 100), (152, 104, 74),
+        (236, 204, 184), (229, 190, 164), (220, 176, 145), (208, 160, 124), (184, 134, 100), (152, 104, 74),
         (116, 76, 52), (84, 54, 38),
     )
 )  # fmt: skip
@@ -68,12 +68,14 @@ def looks_of(person: SyntheticPerson) -> Looks:
     if u() < 0.12 * (1 - darkness):
         hair = _RED_HAIR
     greying = np.clip((age - draw.normal(52, 10)) / 25, 0, 1)
+    if female and u() < 0.4:
+        greying *= 0.15  # dyed
     hair = hair * (1 - greying) + _GREY_HAIR * greying
     eyes = np.clip(draw.normal(2.6 - 3.4 * darkness, 1.2), 0, len(_EYES) - 1)
     return Looks(
         tone=tone.astype(np.float32),
         redness=float(np.clip(draw.normal(0.55, 0.25), 0.1, 1.2)),
-        freckles=float(u() < 0.3) * u() * (1.0 - 0.6 * darkness) * float(age > 3),
+        freckles=float(u() < 0.3) * u() * (0.6 - 0.3 * darkness) * float(age > 3),
         moles=int(draw.poisson(2 + age / 25)) if age > 4 else 0,
         wrinkles=float(np.clip((age - 28) / 50, 0, 1) * np.exp(draw.normal(0, 0.2))),
         hair_colour=hair.astype(np.float32),

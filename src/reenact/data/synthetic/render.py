@@ -121,7 +121,7 @@ def _draw(
     scenery = Scenery([s.light for s in scenes], cameras)
     light, cover, depth = head_layer(mesh, worn, scenery)
     light, cover, hair_cover = hair_over(mesh, worn, scenery, light, cover, depth)
-    light, cover, hair_cover = (_shrink(x) for x in (light, cover, hair_cover))
+    light, cover, hair_cover = _shrink(torch.cat([light, cover, hair_cover], -1)).split((3, 1, 1), -1)
     behind = torch.from_numpy(np.stack([background(s.seed, size) for s in scenes])).to(device)
     picture = (light + (1.0 - cover) * behind).cpu().numpy()
     images = np.stack([develop(p, s, n) for p, s, n in zip(picture, scenes, numbers, strict=True)])
@@ -131,8 +131,8 @@ def _draw(
 
 def _shrink(picture: Tensor) -> Tensor:
     """[N, S, S, C] -> [N, S / 2, S / 2, C] means."""
-    n, side, _, channels = picture.shape
-    return picture.view(n, side // _OVER, _OVER, side // _OVER, _OVER, channels).mean((2, 4))
+    parts = [picture[:, i::_OVER, j::_OVER] for i in range(_OVER) for j in range(_OVER)]
+    return torch.stack(parts).sum(0) / len(parts)
 
 
 __all__ = ["LABELS", "SyntheticFrames", "render_portraits"]

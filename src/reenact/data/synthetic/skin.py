@@ -71,9 +71,13 @@ def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, me
     albedo = albedo * (1.0 - yellow * torch.tensor([0.1, 0.3, 1.0]))
     tired = (0.16 + 0.22 * looks.wrinkles) * masks["under_eye"] + 0.18 * masks["eyelids"]
     albedo = albedo * (1.0 - tired * torch.tensor([0.75, 1.0, 0.85]))
+    creases = (wrinkle_lines().sum(0).clamp(max=1.0)).view(-1, 1) * looks.wrinkles
+    albedo = albedo * (1.0 - 0.22 * creases * torch.tensor([0.7, 1.0, 1.0]))
     albedo = _spots(person, looks, flat, albedo, medium, fine)
     lips = masks["lips"]
     red = tone * torch.tensor([0.74, 0.45, 0.47]) + torch.tensor([0.035, 0.0, 0.008])
+    pale = float(np.interp(person.age, (3, 15), (0.35, 0.0)))  # children's lips stand out less
+    red = red * (1 - pale) + pale * tone * torch.tensor([0.95, 0.74, 0.72])
     stick = torch.tensor(rng(person.seed, "lipstick").uniform((0.25, 0.01, 0.02), (0.55, 0.12, 0.16)))
     lip = red * (1.0 + 0.10 * medium[:, 2:3]) * (1 - looks.lipstick) + looks.lipstick * stick.float()
     albedo = albedo * (1 - lips) + lip * lips
@@ -85,7 +89,7 @@ def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, me
     )
     if looks.hair_style not in ("bald",):
         scalp = masks["scalp" if looks.hair_style != "ring" else "ring"]
-        albedo = _over(albedo, hair, (scalp * (0.55 + 0.25 * grain)).clamp(0, 0.9))
+        albedo = _over(albedo, hair, (scalp * (0.72 + 0.2 * grain)).clamp(0, 0.95))
     else:
         albedo = _over(albedo, hair, 0.10 * masks["scalp"] * grain)
     brows = brow_cover(person, looks).view(-1, 1)
@@ -126,7 +130,7 @@ def _relief(person: SyntheticPerson, looks: Looks, flat: Chart, medium: Tensor, 
     strength = torch.from_numpy(np.exp(rng(person.seed, "lines").normal(0, 0.4, len(lines))).astype(np.float32))
     creased = (lines * strength[:, None, None]).sum(0)
     wobble = 1.0 + 0.8 * medium[:, 0].view(HEIGHT, SKIN_WIDTH)
-    return height - 0.0011 * old * creased * wobble
+    return height - 0.0019 * old * creased * wobble
 
 
 def _gloss(looks: Looks, flat: Chart, medium: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from .chart import BODY_HEIGHT, HEIGHT, WIDTH
 from .people import SyntheticPerson
 
 RINGS = 40
-_LAST = 2.4  # the rings' parameter runs from 0 at the head's rim to this
+LAST = 2.4  # the rings' parameter runs from 0 at the head's rim to this
 # Half width, front and back half depth, drop below the rim, shift to the back; metres on an adult.
 _AT = (0.0, 0.12, 0.25, 0.45, 0.7, 0.9, 1.05, 1.3, 1.8, 2.4)
 _WIDE = (0.055, 0.056, 0.064, 0.098, 0.146, 0.182, 0.200, 0.213, 0.218, 0.220)
@@ -66,7 +66,7 @@ def body(person: SyntheticPerson) -> Float:
     first = person.rig.neutral[rim()]
     breadth = np.interp(person.age, _YEARS, _BREADTH) * (0.93 if person.female and person.age > 14 else 1.03)
     base_width = 0.5 * float(np.ptp(first[:, 0])) / _WIDE[0]
-    s = np.linspace(0.0, _LAST, RINGS)[:, None]
+    s = np.linspace(0.0, LAST, RINGS)[:, None]
     turn = np.arctan2(first[:, 0], first[:, 2] - first[:, 2].mean())[None]  # 0 in front
     grow = (breadth - base_width) * np.clip(s / 0.9, 0, 1) + base_width
     side, ahead = np.abs(np.sin(turn)), np.cos(turn)

@@ -7,19 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .body import LAST
 from .chart import BODY_HEIGHT, HEIGHT, WIDTH
 from .looks import Looks
 from .noise import fractal, noise_volume, rng, smoothstep
 from .people import SyntheticPerson
-
-_LAST = 2.4  # of the rings' parameter, see body.py
 
 
 def paint_body(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
     """In place: rows from HEIGHT on. Columns go around the neck, the front in the middle."""
     draw = rng(person.seed, "clothes")
     y, x = torch.meshgrid(torch.arange(BODY_HEIGHT), torch.arange(WIDTH), indexing="ij")
-    s = ((y - 4) / (BODY_HEIGHT - 8) * _LAST).clamp(min=0).reshape(-1)
+    s = ((y - 4) / (BODY_HEIGHT - 8) * LAST).clamp(min=0).reshape(-1)
     turn = ((x - 4) / (WIDTH - 8) * 2 * np.pi - np.pi).reshape(-1)  # 0 in front
     around = torch.stack([torch.sin(turn) * (0.06 + 0.12 * s), s * 0.18, torch.cos(turn) * 0.12], 1)
     volume = noise_volume(person.seed, "cloth", 3)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drawing: one opaque mesh (head, shoulders, glasses), then lashes and the shells of hair over it."""
+"""Drawing the opaque mesh: head, shoulders and glasses, and the lashes over it. Hair comes after, see hair_layer.py."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ from reenact.rendering import (
 from .body import RINGS, body_corners, body_faces, posed_body, rim
 from .chart import BODY_HEIGHT, HEIGHT, WIDTH, chart, plain_spot
 from .glasses import glasses_count, glasses_faces
-from .hair import COLUMNS, DOWN, LAYERS, hair_faces, hair_places
-from .hair_paint import CHANNELS as HAIR_CHANNELS
-from .light import Light, Lit, ambient, catch_light, shade
+from .hair import hair_faces, hair_places
+from .light import Light, Lit, catch_light, shade
 from .people import SyntheticPerson
+from .shadows import light_visibility
 from .skin import ALBEDO, CLOTH, GLOSS, SLOPE
-from .surface import fine_surface, light_visibility
+from .surface import fine_surface
 from .truth_labels import BODY, EMPTY, GLASSES
 from .wardrobe import Wardrobe
 
 _BARE_M = -0.025
 """So far outside the hairline no strand strays."""
+_TEETH = ("teeth_upper", "teeth_lower")
 _SHADOW_PX = 224
-_HAIR_SHADE = (0.45, 0.62, 0.82, 1.0)
-"""How much light reaches each shell between the strands of those above it."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _lash_cover() -> Float:
     far = np.linalg.norm(surface.base[rows][:, None] - lids[None], axis=-1).min(1)
     out = np.zeros((len(surface.base), 1), np.float32)
     upper = surface.base[rows, 1] > -0.002
-    out[rows, 0] = np.clip(1.0 - far / 0.006, 0.0, 1.0) * np.where(upper, 0.85, 0.45)
+    out[rows, 0] = np.clip(1.25 - far / 0.007, 0.0, 1.0) * np.where(upper, 0.9, 0.4)
     return out
 
 
@@ -172,14 +171,14 @@ def head_layer(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> tuple[Tens
         at = (regions[n] != EMPTY).flatten().nonzero()[:, 0]
         metal = torch.tensor(worn[n].frame_colour, device=place.device)
         own = [x[n].flatten(0, 1)[at] for x in (place, regions, extra, smooth, openness)]
-        paint = _sampled(worn[n].sheet.to(place.device), own[0])
+        paint = sampled(worn[n].sheet.to(place.device), own[0])
         colour = _surface(paint, own[1], own[2], own[3], own[4], mesh.turns[n], metal, Lit.on(lamp, place.device))
         light[n].view(-1, 3)[at] = colour
     light = _lashes(mesh, projected, light, drawn.depth, side)
     return light, (regions != EMPTY).float()[..., None], drawn.depth
 
 
-def _sampled(sheet: Tensor, places: Tensor) -> Tensor:
+def sampled(sheet: Tensor, places: Tensor) -> Tensor:
     """[P, C] of a sheet [C, H, W] at places [P, 2] in -1..1."""
     grid = places[None, None]
     return grid_sample(sheet[None], grid, mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0].T
@@ -211,75 +210,6 @@ def _surface(
     return colour
 
 
-def hair_over(
-    mesh: Mesh, worn: list[Wardrobe], scenery: Scenery, light: Tensor, cover: Tensor, depth: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The shells over what is drawn: light, cover, and the share of each pixel that is hair [N, S, S, 1]."""
-    kit, side = mesh.stock, scenery.size
-    lamps = [Lit.on(lamp, light.device) for lamp in scenery.lights]
-    shares = torch.cat([cover, torch.zeros_like(cover)], -1)
-    views = [_views(c, light.device) for c in scenery.cameras]
-    for layer in range(len(LAYERS)):
-        shell = mesh.hair[:, layer].contiguous()
-        drawn = rasterise(scenery.project(shell), kit.hair_faces, side, side, cull_back=False)
-        nearer = (drawn.face >= 0) & (drawn.depth < depth + 0.0005)
-        vectors = interpolate(_grain(shell, kit), kit.hair_faces, drawn)
-        for n, lit in enumerate(lamps):
-            at = nearer[n].flatten().nonzero()[:, 0]
-            own = vectors[n].flatten(0, 1)[at]
-            paint = _sampled(worn[n].hair_paint.sheet.to(light.device), own[:, 6:])
-            alpha = paint[:, HAIR_CHANNELS - len(LAYERS) + layer, None]
-            some = (alpha[:, 0] > 0.004).nonzero()[:, 0]
-            at, own, paint, alpha = at[some], own[some], paint[some], alpha[some]
-            view = views[n].view(-1, 3)[at]
-            colour = _strands(paint, own, view, lit, _HAIR_SHADE[layer], worn[n].hair_paint.cloth)
-            # What covers: everything (for the background) and hair (for the truth) grow alike.
-            below = torch.cat([light[n].view(-1, 3)[at], shares[n].view(-1, 2)[at]], 1)
-            above = torch.cat([colour, torch.ones_like(below[:, 3:])], 1)
-            mixed = torch.lerp(below, above, alpha)
-            light[n].view(-1, 3)[at] = mixed[:, :3]
-            shares[n].view(-1, 2)[at] = mixed[:, 3:]
-    return light, shares[..., :1], shares[..., 1:]
-
-
-def _grain(shell: Tensor, kit: Stock) -> Tensor:
-    """[N, H, 8] normal, direction of the strands, texture coordinates at the vertices of a shell."""
-    grid = shell.view(len(shell), DOWN, COLUMNS, 3)
-    down = torch.zeros_like(grid)
-    down[:, 1:-1] = grid[:, 2:] - grid[:, :-2]
-    down[:, 0], down[:, -1] = down[:, 1], down[:, -2]
-    normal = vertex_normals(shell, kit.hair_faces)
-    places = kit.hair_places.expand(len(shell), -1, -1)
-    return torch.cat([normal, normalize(down.view_as(shell), dim=-1), places], -1)
-
-
-def _views(camera: Camera, device: torch.device) -> Tensor:
-    """[S, S, 3] unit vectors from each pixel centre to the camera."""
-    y, x = torch.meshgrid(*(torch.arange(camera.width, device=device) + 0.5,) * 2, indexing="ij")
-    ways = torch.stack([camera.cx - x, camera.cy - y, torch.full_like(x, -camera.focal_px)], -1)
-    return normalize(ways, dim=-1)
-
-
-def _strands(paint: Tensor, vectors: Tensor, view: Tensor, lit: Lit, reach: float, cloth: bool) -> Tensor:
-    """Colour [P, 3] of hair (Kajiya and Kay: a strand shines where light, strand and eye agree), or of cloth."""
-    normal, along = normalize(vectors[:, :3], dim=1), vectors[:, 3:6]
-    normal = torch.where((normal * view).sum(1, keepdim=True) < 0, -normal, normal)
-    albedo = paint[:, :3]
-    if cloth:
-        one = torch.ones_like(paint[:, :1])
-        return shade(albedo, 0.1 * one, normal, normal, view, one, one, 0 * one, lit)
-    along = normalize(along + 0.35 * paint[:, 3:4] * torch.linalg.cross(along, normal), dim=1)
-    total = reach * 0.9 * ambient(normal, lit) * albedo
-    for way, rgb in ((lit.key_way, lit.key_rgb), (lit.fill_way, lit.fill_rgb)):
-        facing = ((normal @ way)[:, None] * 0.75 + 0.25).clamp(0, 1)
-        sine = (1 - (along @ way)[:, None] ** 2).clamp(min=0).sqrt()
-        th = (along * normalize(way + view, dim=1)).sum(1, keepdim=True)
-        near, deep = (1 - (th + 0.08) ** 2).clamp(min=0), (1 - (th - 0.12) ** 2).clamp(min=0)
-        shine = 0.04 * near**30 + 0.55 * albedo * (1.0 - 0.6 * albedo) * deep**9
-        total = total + reach * facing * rgb * (0.75 * sine * albedo + shine)
-    return total
-
-
 def _relief(smooth: Tensor, slope: Tensor, turn: Tensor) -> Tensor:
     """Normals [P, 3] tilted by the sheet's slopes [P, 2]; turn [3, 3] head to camera."""
     right = normalize(torch.linalg.cross(turn[:, 1].expand_as(smooth), smooth), dim=1)
@@ -290,8 +220,12 @@ def _relief(smooth: Tensor, slope: Tensor, turn: Tensor) -> Tensor:
 def _opening(regions: Tensor) -> Tensor:
     """[N, S, S] how open to the light eyes and mouth are at each pixel: lids and lips shade, upper ones most."""
     out = torch.ones(regions.shape, device=regions.device)
+
+    def among(names: tuple[str, ...]) -> Tensor:
+        return torch.isin(regions, torch.tensor(region_ids(*names), dtype=torch.uint8, device=regions.device))
+
     for names, share, dark in ((EYEBALL, 0.018, 0.25), (MOUTH_INTERIOR, 0.045, 0.08)):
-        inside = torch.isin(regions, torch.tensor(region_ids(*names), dtype=torch.uint8, device=regions.device))
+        inside = among(names)
         half = int(share * regions.shape[1] / 4)
         k = 2 * half + 1
         near = inside[:, None, ::2, ::2].float()
@@ -300,7 +234,8 @@ def _opening(regions: Tensor) -> Tensor:
         light = dark + (1.0 - dark) * (0.7 * near + 0.7 * torch.roll(near, half, dims=2) - 0.4)
         light = torch.nn.functional.interpolate(light, scale_factor=2, mode="nearest")[:, 0]
         out = torch.where(inside, light.clamp(dark, 1.0), out)
-    return out
+    # Teeth stand at the front of the mouth: the lips shade them less than what is behind.
+    return torch.where(among(_TEETH), 0.42 + 0.58 * out, out)
 
 
 def _shadows(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> Tensor:

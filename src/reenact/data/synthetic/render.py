@@ -19,7 +19,8 @@ from reenact.rendering import Camera
 
 from .background import background
 from .camera import develop
-from .layers import Scenery, hair_over, head_layer, opaque_mesh
+from .hair_layer import hair_over
+from .layers import Scenery, head_layer, opaque_mesh
 from .people import SyntheticPerson
 from .scene import Scene
 from .truth import Truth, truth_of

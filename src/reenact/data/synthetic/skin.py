@@ -82,7 +82,7 @@ def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, me
     lip = red * (1.0 + 0.10 * medium[:, 2:3]) * (1 - looks.lipstick) + looks.lipstick * stick.float()
     albedo = albedo * (1 - lips) + lip * lips
     hair = torch.from_numpy(looks.hair_colour)
-    grain = (0.8 + 0.5 * fine[:, 2:3] + 0.2 * medium[:, :1]).clamp(0.0, 1.4)
+    grain = (0.85 + 0.6 * fine[:, 2:3]).clamp(0.0, 1.4)
     stubble = (looks.beard * masks["beard"] + 0.8 * looks.moustache * masks["moustache"]).clamp(0, 1)
     albedo = _over(
         albedo, torch.minimum(0.75 * hair + 0.01, 0.5 * tone), (0.6 * stubble * grain).clamp(0, 0.85) * (1 - lips)
@@ -175,7 +175,8 @@ def region_masks() -> dict[str, Tensor]:
         cv2.polylines(lash_line, [np.round(marks[list(arc)] * 16).astype(np.int32)], False, (1.0,), 2, cv2.LINE_AA, 4)
     for arc in ((33, 7, 163, 144, 145, 153, 154), (263, 249, 390, 373, 374, 380, 381)):
         cv2.polylines(lash_line, [np.round(marks[list(arc)] * 16).astype(np.int32)], False, (0.5,), 1, cv2.LINE_AA, 4)
-    scalp = smoothstep(-0.003, 0.010, torch.from_numpy(hairline(flat.position.numpy())).float()).view(-1)
+    ears = torch.from_numpy(region("ears", 1.5)).view(-1)
+    scalp = (1.0 - ears) * smoothstep(-0.003, 0.010, torch.from_numpy(hairline(flat.position.numpy())).float()).view(-1)
     masks = {
         "lips": lips.clip(0, 1),
         "eyelids": lids,

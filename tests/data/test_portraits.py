@@ -18,7 +18,7 @@ from reenact.data.synthetic import (
 from reenact.tracking.landmarks import detect_faces
 
 SIZE = 256
-PEOPLE = 5
+PEOPLE = 10
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_seeds_differ_in_skin_and_hair(people: list) -> None:
     tones = np.stack([x.tone for x in looks])
     hairs = np.stack([x.hair_colour for x in looks])
     for values in (tones, hairs):
-        assert len(np.unique(values.round(4), axis=0)) >= PEOPLE - 1  # grey is grey
+        assert len(np.unique(values.round(4), axis=0)) == PEOPLE
         assert np.ptp(values, axis=0).max() > 0.1
     assert len({x.hair_style for x in looks}) > 1
 
@@ -106,5 +106,5 @@ def test_detector_finds_the_faces_where_they_are(frames: SyntheticFrames) -> Non
         if found:
             height = np.ptp(truth[:, 1])
             errors.append(np.median(np.linalg.norm(found[0] - truth[:, :2], axis=1)) / height)
-    assert len(errors) >= PEOPLE - 1
+    assert len(errors) >= 0.9 * PEOPLE
     assert np.median(errors) < 0.03

@@ -70,7 +70,9 @@ def looks_of(person: SyntheticPerson) -> Looks:
     greying = np.clip((age - draw.normal(52, 10)) / 25, 0, 1)
     if female and u() < 0.4:
         greying *= 0.15  # dyed
-    hair = hair * (1 - greying) + _GREY_HAIR * greying
+    shades = rng(person.seed, "shades").normal((0.0, -0.1), (0.15, 0.25))
+    grey = _GREY_HAIR * np.exp(shades[1])  # from iron to white
+    hair = hair * np.exp(shades[0]) * (1 - greying) + grey * greying
     eyes = np.clip(draw.normal(2.6 - 3.4 * darkness, 1.2), 0, len(_EYES) - 1)
     return Looks(
         tone=tone.astype(np.float32),

@@ -14,7 +14,6 @@ from reenact.heads.model import HeadModel
 from reenact.heads.personal import personal_rig
 from reenact.heads.rig import Rig, base_rig
 from reenact.rendering.camera import Camera
-from reenact.rendering.threads import one_torch_thread
 
 from .face_model import LandmarkModel, identity_landmarks, landmark_model
 from .normal_equations import FrameParameters, Observations, project
@@ -51,7 +50,6 @@ class Performance:
     residual_px: NDArray[np.float32]  # [F] median distance of the landmarks
 
 
-@one_torch_thread()
 def fit_person(model: HeadModel, points_px: Points, width: int, height: int) -> Person:
     """Identity and camera from landmarks [F, 478, 2] px of one person (F = 1 for a photo).
 
@@ -131,7 +129,6 @@ def key_frames(points: Points, count: int = KEY_FRAMES) -> NDArray[np.int64]:
     return np.unique(rows[chosen])
 
 
-@one_torch_thread()
 def fit_frames(
     person: Person,
     points_px: Points,

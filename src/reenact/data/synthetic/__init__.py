@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthetic portraits with exact truth: people of every age, each with an anatomy of their own, giving any performance.
+
+Everything follows from seeds. No picture of any real person is in it, or was used to make it.
+"""
+
+from .looks import Looks, looks_of
+from .people import SyntheticPerson, out_of_basis_offset, synthetic_person
+from .performance import Performance, made_up, performance_of_file, performance_of_track
+from .render import SyntheticFrames, render_portraits
+from .scene import Scene, random_scene, still_state
+from .truth_labels import LABELS
+
+__all__ = [
+    "LABELS",
+    "Looks",
+    "Performance",
+    "Scene",
+    "SyntheticFrames",
+    "SyntheticPerson",
+    "looks_of",
+    "made_up",
+    "out_of_basis_offset",
+    "performance_of_file",
+    "performance_of_track",
+    "random_scene",
+    "render_portraits",
+    "still_state",
+    "synthetic_person",
+]

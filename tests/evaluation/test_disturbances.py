@@ -120,7 +120,7 @@ CASES = {
             "motion_eye_left_amplitude",
             "gaze_deg",
         ),
-        {"csim_dlib": 0.03, "csim_drift_dlib": 0.03},
+        {"csim_dlib": 0.03, "csim_drift_dlib": 0.06},
     ),
     "another face": Case(
         reshaped,
@@ -166,7 +166,8 @@ def test_identical_videos_are_perfect(perfect: dict[str, Value]) -> None:
         if name.startswith(("csim", "identity", "jitter", "flow")) and name != "jitter_ratio":
             continue  # a moving face is not its photo; motion is not zero
         if name == "lips_shut_f1":
-            assert value.beside["driver_share"] == 0  # this smile never closes
+            shut = value.beside["driver_share"] > 0
+            assert value.mean == 1.0 if shut else np.isnan(value.mean)
             continue
         wanted = best.get(name, 1.0 if name.startswith("motion") else 0.0)
         assert value.mean == pytest.approx(wanted, abs=1e-5), key

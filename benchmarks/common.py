@@ -2,17 +2,29 @@
 """What the benchmarks share: which files, how an output is made, what a result file says about itself."""
 
 import hashlib
-import importlib.metadata
 import json
-import os
-import platform
-import subprocess
 from pathlib import Path
 from typing import Any, Literal
 
+from reenact.evaluation.provenance import provenance
 from reenact.media.image import write_image
 from reenact.media.video import read_frames
 from reenact.pipeline import AnimateOptions, TrackOptions, animate, track
+
+__all__ = [
+    "CLIPS",
+    "OUT",
+    "PHOTOS",
+    "REPOSITORY",
+    "SHARED",
+    "clip_file",
+    "motion_file",
+    "performed",
+    "photo_file",
+    "provenance",
+    "sha256",
+    "write_json",
+]
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
@@ -86,18 +98,6 @@ def performed(
     return output
 
 
-def provenance() -> dict[str, Any]:
-    """What a number depends on besides the code's arguments: commit, machine, versions."""
-    packages = ("torch", "numpy", "mediapipe", "opencv-contrib-python", "av", "warp-lang")
-    return {
-        "commit": _git("rev-parse", "--verify", "--quiet", "HEAD") or "none yet",
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
-    }
-
-
 def sha256(path: Path) -> str:
     """Hex digest of a file, so that "which weights?" has one answer."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -108,8 +108,3 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     print(f"wrote {path}")
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False)
-    return done.stdout.strip()

@@ -28,6 +28,7 @@ from reenact.tracking import (
     find_face,
     fit_frames,
     fit_person,
+    known_person,
     load_motion,
     save_motion,
     track_image,
@@ -68,6 +69,11 @@ class AnimateOptions:
     strength: Mapping[str, float] = field(default_factory=dict)
     face: int = 0
     """Which face of the photo, counted from the largest."""
+    neutral: int | None = None
+    """Frame of the performance that looks like the photo; None: counted from how the performer rests."""
+    same_person: bool = False
+    """The performer is the photographed person: the performance's head and, for pictures of one shape, its camera
+    are the photo's too."""
     size: int | None = None
     """Longer side of the output, px; None keeps the photo's own."""
     crop: bool = False
@@ -101,6 +107,15 @@ class Portrait:
         return Receiver(self.person.rig, self.state, landmark_model(self.person.rig).size)
 
 
+@dataclass(frozen=True)
+class Performed:
+    """A portrait and what it is to do."""
+
+    portrait: Portrait
+    track: CoarseTrack
+    states: list[HeadState]
+
+
 def animate(
     photo: Path, performance: Path, output: Path, options: AnimateOptions, progress: Progress = silent
 ) -> AnimateResult:
@@ -109,10 +124,24 @@ def animate(
     performance: a video, an image, a motion file, or the name of a bundled performance.
     Raises InputError for input that cannot be used; nothing is left behind then, nor on interruption.
     """
+    performed = perform(photo, performance, options, progress)
+    return paint(performed, performance, output, options, progress)
+
+
+def perform(photo: Path, performance: Path, options: AnimateOptions, progress: Progress = silent) -> Performed:
+    """Tracking and transfer: what the head of the photographed person does in each frame. Raises as `animate`."""
     model = open_head()
-    portrait = read_portrait(model, photo, options)
     track = read_performance(model, performance, options, progress)
-    states = retarget(model, track, portrait.receiver, options.mode, options.strength)
+    portrait = read_portrait(model, photo, options, track if options.same_person else None)
+    states = retarget(model, track, portrait.receiver, options.mode, options.strength, options.neutral)
+    return Performed(portrait, track, states)
+
+
+def paint(
+    performed: Performed, performance: Path, output: Path, options: AnimateOptions, progress: Progress = silent
+) -> AnimateResult:
+    """Rendering and generator: the video of what `perform` found. Raises as `animate`."""
+    portrait, track, states = performed.portrait, performed.track, performed.states
     drivers = performance_frames(performance, track) if options.compare else None
     frames = painted(portrait, make_generator(portrait), states, options, drivers)
     first = next(frames)
@@ -131,15 +160,21 @@ def track(video: Path, output: Path, options: TrackOptions, progress: Progress =
     return result
 
 
-def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions) -> Portrait:
-    """Find and fit the person of a photo, which is first resized to the wanted size if all of it is wanted."""
+def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known: CoarseTrack | None = None) -> Portrait:
+    """Find and fit the person of a photo, which is first resized to the wanted size if all of it is wanted.
+
+    known: a track of this very person, whose head is then taken as it is.
+    """
     image = read_image(photo)
     if options.size is not None and not options.crop:
         factor = options.size / max(image.shape[:2])
         shape = (max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor)))
         image = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
     points = find_face(image, options.face, photo, options.landmarker)[None]
-    person = fit_person(model, points, image.shape[1], image.shape[0])
+    height, width = image.shape[:2]
+    person = (
+        fit_person(model, points, width, height) if known is None else known_person(model, known, points, width, height)
+    )
     fitted = fit_frames(person, points, np.zeros(0, bool))
     state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
     return Portrait(image, person, state, head_crop(image, person, state, options))

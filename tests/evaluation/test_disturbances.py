@@ -20,6 +20,7 @@ from reenact.evaluation.metrics.identity import DlibIdentity, Identity
 from reenact.evaluation.metrics.image import PSNR_CAP_DB, ImageErrors
 from reenact.evaluation.metrics.landmark_error import LandmarkError
 from reenact.evaluation.metrics.motion import Motion
+from reenact.evaluation.metrics.movement import Movement
 from reenact.evaluation.metrics.stability import FlowWarp, Jitter
 from reenact.evaluation.observe import Image, Seen
 
@@ -139,6 +140,7 @@ def measured(scene: Scene, output: list[Seen], keys: Collection[str] | None = No
         "landmark_error": LandmarkError,
         "motion blink lips": Motion,
         "gaze": Gaze,
+        "movement": Movement,
         "jitter": Jitter,
         "flow": FlowWarp,
         "csim identity": lambda: Identity(DlibIdentity(), scene.frames[0], 8, "self", every=8),
@@ -169,7 +171,7 @@ def test_identical_videos_are_perfect(perfect: dict[str, Value]) -> None:
             shut = value.beside["driver_share"] > 0
             assert value.mean == 1.0 if shut else np.isnan(value.mean)
             continue
-        wanted = best.get(name, 1.0 if name.startswith("motion") else 0.0)
+        wanted = best.get(name, 1.0 if name.startswith(("motion", "movement")) else 0.0)
         assert value.mean == pytest.approx(wanted, abs=1e-5), key
     assert perfect["jitter"].mean == perfect["jitter"].beside["real"]
     assert perfect["flow_warp/face"].mean == perfect["flow_warp/face"].beside["real"]
@@ -210,5 +212,6 @@ def test_a_frozen_photo_has_the_best_identity_and_no_motion(scene: Scene, perfec
         assert abs(still[f"motion_{part}_correlation"].mean) < 0.4, part
         assert still[f"motion_{part}_amplitude"].mean < 0.15, part
     assert still["blink_f1"].mean == 0
+    assert still["movement"].mean < 0.03
     assert still["landmark_error_68"].mean == pytest.approx(still["landmark_error_68"].beside["frozen"], rel=0.05)
     assert still["gaze_motion_deg"].mean == pytest.approx(still["gaze_motion_deg"].beside["frozen"], rel=0.05)

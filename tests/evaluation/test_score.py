@@ -124,7 +124,7 @@ def test_without_a_truth_there_are_no_picture_errors_but_leakage(driver: Path, o
     assert scores.counts.size_compared == (224, 224)
 
 
-@pytest.mark.parametrize(("mode", "truth"), [("self", False), ("cross", True), ("selfish", True)])
+@pytest.mark.parametrize(("mode", "truth"), [("self", False), ("selfish", True)])
 def test_contradictions_are_refused(driver: Path, scene: Scene, mode: str, truth: bool) -> None:
     with pytest.raises(InputError, match=mode):
         score_clip(driver, driver, scene.photo, driver if truth else None, mode)  # pyright: ignore[reportArgumentType]

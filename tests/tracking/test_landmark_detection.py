@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from reenact.data.synthetic import random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import InputError, read_image
-from reenact.tracking.landmarks import Roi, VideoLandmarks, detect_faces
+from reenact.tracking.landmarks import Roi, VideoLandmarks, detect_boxes, detect_faces
 from reenact.tracking.scheme import eye_openness
 from reenact.tracking.track import find_face
 
@@ -92,3 +93,13 @@ def test_what_is_no_task_file_is_refused(tmp_path: Path) -> None:
         detect_faces(PHOTO, wrong)
     with pytest.raises(InputError, match=r"none\.task does not exist"):
         detect_faces(PHOTO, tmp_path / "none.task")
+
+
+def test_a_face_on_which_the_detectors_disagree_stays_the_right_way_up() -> None:
+    """The larger of two boxes over one face, by the less sure detector, once made the picture be turned over."""
+    person, scene = synthetic_person(1040, age=48.0), random_scene(1040)
+    portrait = render_portraits([person], [still_state(person, scene)], [scene], 256).images[0]
+    (box,) = detect_boxes(portrait)
+    (points,) = detect_faces(portrait)
+    chin, forehead = points[152], points[10]
+    assert box.score > 0.87 and chin[1] > forehead[1] + 50

@@ -37,6 +37,7 @@ def made_track(frames: int = 7) -> CoarseTrack:
         identity=rng.random((2, 140), np.float32),
         focal_px=np.asarray([800, 900], np.float32),
         face_size_m=np.asarray([0.04, 0.03], np.float32),
+        placement=rng.random((2, 478, 3), np.float32),
         source="clip.mp4",
     )
 

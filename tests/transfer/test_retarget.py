@@ -152,3 +152,31 @@ def test_a_track_of_another_head_is_refused() -> None:
 def test_unknown_regions_are_refused() -> None:
     with pytest.raises(InputError, match="nostrils"):
         retarget(HEAD, performance("smile"), Receiver(RIG, PHOTO, 0.037), "relative", {"nostrils": 1.0})
+
+
+@pytest.mark.parametrize("row", [0, 40])
+def test_the_frame_that_looks_like_the_photo_gives_the_photo(row: int) -> None:
+    """However far from rest the performer is in it: here they talk, and the photo smiles."""
+    track = performance("talking")
+    state = retarget(HEAD, track, Receiver(RIG, PHOTO, 0.037), "relative", {}, neutral=row)[row]
+    free = ~region_mask("gaze")
+    np.testing.assert_allclose(state.expression[free], PHOTO.expression[free], atol=0.01)
+    np.testing.assert_allclose(state.gaze, PHOTO.gaze, atol=1e-6)
+    np.testing.assert_allclose(state.R_cam_head, AHEAD, atol=1e-6)
+    np.testing.assert_allclose(state.t_cam_head, PHOTO.t_cam_head, atol=1e-6)
+    with pytest.raises(InputError, match=rf"{len(track)} frames; want --neutral from 0 to {len(track) - 1}"):
+        retarget(HEAD, track, Receiver(RIG, PHOTO, 0.037), "relative", {}, neutral=len(track))
+
+
+def test_brows_that_the_photo_raises_already_are_not_raised_again() -> None:
+    """Absolute mode, the performer's own photo: brows are shown moving more than was read, counted from the photo."""
+    track = performance("surprise")
+    rig = personal_rig(HEAD, track.identity[0])
+    row = int(track.expression[:, index("browInnerUp")].argmax())
+    photo = replace(PHOTO, expression=track.expression[row], gaze=track.gaze[row])
+    states = retarget(HEAD, track, Receiver(rig, photo, 0.037), "absolute", {})
+    mine = readings(rig, codes(states), np.stack([s.gaze for s in states]))[:, 3:9]
+    theirs = readings(rig, track.expression, track.gaze)[:, 3:9]
+    np.testing.assert_allclose(mine[row], theirs[row], atol=0.01)
+    moves = theirs.std(axis=0) > 0.01
+    assert moves.any() and (mine.std(axis=0)[moves] > 1.2 * theirs.std(axis=0)[moves]).all()

@@ -57,6 +57,18 @@ class Animate:
             "performer's change. absolute: takes on exactly the performer's expression and head pose."
         ),
     ] = "relative"
+    neutral: Annotated[
+        int | None,
+        arg(
+            metavar="FRAME",
+            help="The frame of the performance, from 0, in which the performer looks as the photo does: motion is "
+            "counted from there.",
+            help_behavior_hint="(default: from how the performer rests)",
+        ),
+    ] = None
+    same_person: Annotated[
+        bool, flag("The performer is the photographed person: fit one head to both. Best with --mode absolute.")
+    ] = False
     strength: Annotated[
         UseAppendAction[tuple[str, ...]],
         arg(
@@ -95,6 +107,8 @@ class Animate:
         options = AnimateOptions(
             mode=self.mode,
             strength=strengths,
+            neutral=self.neutral,
+            same_person=self.same_person,
             face=self.face,
             size=self.size,
             crop=self.crop,

@@ -11,11 +11,11 @@ from reenact.app.animate import Animate
 from reenact.app.arguments import BadArgument
 from reenact.app.console import configure_output, terminate_like_interrupt
 from reenact.app.doctor import Doctor
-from reenact.app.evaluate import Compare, Run, Score
+from reenact.app.evaluate import Compare, Run, Score, Synth
 from reenact.app.track import Track
 
 COMMANDS = {"animate": Animate, "track": Track, "doctor": Doctor}
-EVALUATE = {"run": Run, "score": Score, "compare": Compare}
+EVALUATE = {"run": Run, "synth": Synth, "score": Score, "compare": Compare}
 """One verb a command: a dataclass whose fields are the arguments and whose `run` returns the exit code."""
 
 EXIT_BAD_INPUT = 2
@@ -28,7 +28,9 @@ Try:  reenact animate photo.jpg talking -o out.mp4
 Help for one command:  reenact animate --help
 To measure:            reenact evaluate --help"""
 
-EVALUATE_DESCRIPTION = "Measure: run this project and baselines, score any system's videos, compare two results."
+EVALUATE_DESCRIPTION = (
+    "Measure: run this project and baselines on real or made-up people, score any system's videos, compare two results."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,7 +67,7 @@ def is_for_the_user(error: ValueError) -> bool:
     return isinstance(error, InputError)
 
 
-def parse(arguments: Sequence[str]) -> Animate | Track | Doctor | Run | Score | Compare:
+def parse(arguments: Sequence[str]) -> Animate | Track | Doctor | Run | Synth | Score | Compare:
     """The command that the arguments ask for; leaves with exit code 2 when they make no sense."""
     if arguments[0] == "evaluate":
         return tyro.extras.subcommand_cli_from_dict(

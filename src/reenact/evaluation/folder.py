@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,61 +16,44 @@ from reenact.media import InputError, read_image
 from reenact.media.files import written_beside
 
 from .inputs import VIDEO_SUFFIXES
+from .mesh import SUFFIX, load_heads, mesh_errors
+from .metrics.identity_networks import OnnxIdentity
 from .protocol import Manifest, Pair
 from .provenance import provenance
 from .score import ClipScores, Extras, score_clip
+from .workers import spread
 
 FORMAT, VERSION = "reenact-scores", 1
 Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
-class PairScores:
-    """One pair of one system: its scores, or why there are none."""
+class Job:
+    """One pair of one system. Plain data, so that another process can do it."""
 
     pair: Pair
-    video: Path | None
-    scores: ClipScores | None
-    problem: str | None
-
-
-@dataclass(frozen=True)
-class SystemScores:
-    """All pairs of one system."""
-
-    system: str
-    manifest: str
-    pairs: tuple[PairScores, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain types, every number with its provenance."""
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            **provenance(),
-            "system": self.system,
-            "manifest": self.manifest,
-            "pairs": [
-                {
-                    "name": one.pair.name,
-                    "protocol": "self" if one.pair.is_self else "cross",
-                    "motion_mode": one.pair.mode,
-                    "person": one.pair.person,
-                    "driver_person": one.pair.driver_person,
-                    "problem": one.problem,
-                    "scores": None if one.scores is None else one.scores.to_json(),
-                }
-                for one in self.pairs
-            ],
-        }
+    inputs: Path
+    folder: Path
+    identity: tuple[Path, ...]
+    """ArcFace-style networks of the user's."""
 
 
 def score_folder(
-    system: str, manifest: Manifest, inputs: Path, folder: Path, progress: Progress, extras: Extras | None = None
-) -> SystemScores:
+    system: str,
+    manifest: Manifest,
+    inputs: Path,
+    folder: Path,
+    progress: Progress,
+    identity: Sequence[Path] = (),
+    jobs: int = 1,
+) -> dict[str, Any]:
     """Score FOLDER/<pair name>.mp4 (or another video suffix) for every pair of a manifest prepared under `inputs`.
 
-    Raises InputError if the folder does not exist or holds a video for none of the pairs.
+    A video whose bytes, photo, driver and truth are another pair's (the modes of a system that knows none) is scored
+    once. identity: ONNX files beside the default network. jobs: processes.
+
+    Returns the content of a result file, see `save_scores`.
+    Raises InputError if the folder does not exist or holds a video for none of the pairs, or for an unusable network.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; want one with a video a pair, named as in {inputs / 'manifest.json'}")
@@ -77,33 +61,82 @@ def score_folder(
     if not any(found):
         example = f"{manifest.pairs[0].name}.mp4"
         raise InputError(f"{folder} holds a video for none of the {len(found)} pairs; want files such as {example}")
-    pairs = []
-    for number, (pair, video) in enumerate(zip(manifest.pairs, found, strict=True), start=1):
-        pairs.append(_score(pair, video, inputs, folder, extras))
-        progress(f"scoring {system}", number, len(found))
-    return SystemScores(system, manifest.name, tuple(pairs))
+    _extras(identity)  # refused here, not once a pair
+    keys = [_key(pair, video) for pair, video in zip(manifest.pairs, found, strict=True)]
+    first = dict(zip(reversed(keys), reversed(manifest.pairs), strict=True))
+    work = [Job(pair, inputs, folder, tuple(identity)) for pair in first.values()]
+    scores = dict(zip(first, spread(score_job, work, jobs, f"scoring {system}", progress), strict=True))
+    pairs = [_entry(pair, *scores[key]) for pair, key in zip(manifest.pairs, keys, strict=True)]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        **provenance(),
+        "system": system,
+        "manifest": manifest.name,
+        "pairs": pairs,
+    }
 
 
-def _score(pair: Pair, video: Path | None, inputs: Path, folder: Path, extras: Extras | None) -> PairScores:
+def score_job(job: Job) -> tuple[dict[str, Any] | None, str | None]:
+    """Scores of a pair as plain types, or why there are none."""
+    pair, video = job.pair, _video(job.folder, job.pair.name)
     if video is None:
-        return PairScores(pair, None, None, f"no video named {pair.name} in {folder}")
-    photo: np.ndarray = read_image(inputs / pair.photo)
-    truth = None if pair.truth is None else inputs / pair.truth
+        return None, f"no video named {pair.name} in {job.folder}"
+    photo: np.ndarray = read_image(job.inputs / pair.photo)
+    truth = None if pair.truth is None else job.inputs / pair.truth
+    mode = "self" if pair.is_self else "cross"
     try:
-        scores = score_clip(video, inputs / pair.driver, photo, truth, "self" if pair.is_self else "cross", extras)
+        scores = score_clip(video, job.inputs / pair.driver, photo, truth, mode, _extras(job.identity))
+        _add_mesh(scores, pair, job.inputs, video)
     except InputError as error:
-        return PairScores(pair, video, None, str(error))
-    return PairScores(pair, video, scores, None)
+        return None, str(error)
+    return scores.to_json(), None
+
+
+def _add_mesh(scores: ClipScores, pair: Pair, inputs: Path, video: Path) -> None:
+    if pair.mesh is None:
+        scores.absent["mesh"] = "nobody knows these people's heads"
+        return
+    own = video.with_name(f"{video.stem}{SUFFIX}")
+    if not own.exists():
+        scores.absent["mesh"] = f"the system left no {own.name}"
+        return
+    for value in mesh_errors(load_heads(own), load_heads(inputs / pair.mesh)):
+        scores.values[value.about.key] = value
+
+
+def _entry(pair: Pair, scores: dict[str, Any] | None, problem: str | None) -> dict[str, Any]:
+    return {
+        "name": pair.name,
+        "protocol": "self" if pair.is_self else "cross",
+        "motion_mode": pair.mode,
+        "person": pair.person,
+        "driver_person": pair.driver_person,
+        "problem": problem,
+        "scores": scores,
+    }
+
+
+def _key(pair: Pair, video: Path | None) -> tuple[str, ...]:
+    if video is None:
+        return (pair.name,)
+    mesh = video.with_name(f"{video.stem}{SUFFIX}")
+    made = [hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "" for path in (video, mesh)]
+    return (*made, pair.photo, pair.driver, str(pair.truth))
+
+
+def _extras(identity: Sequence[Path]) -> Extras:
+    return Extras(identity=tuple(OnnxIdentity(path) for path in identity))
 
 
 def _video(folder: Path, name: str) -> Path | None:
     return next((p for suffix in VIDEO_SUFFIXES if (p := folder / f"{name}{suffix}").is_file()), None)
 
 
-def save_scores(scores: SystemScores, path: Path) -> None:
+def save_scores(scores: dict[str, Any], path: Path) -> None:
     """Write a result file."""
     with written_beside(path) as partial:
-        partial.write_text(json.dumps(scores.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(scores, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def load_scores(path: Path) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from typing import Any
 from .summary import abouts, cell, difference, values
 
 HEADLINES = (
-    "psnr/face", "psnr/frame", "ssim/face", "l1/mouth", "l1/eyes", "flip/face", "lpips", "landmark_error",
-    "aed", "apd", "csim_dlib", "leakage_dlib", "motion_mouth_correlation", "motion_eyes_correlation",
-    "motion_brow_correlation",
+    "psnr/face", "psnr/frame", "ssim/face", "l1/mouth", "l1/eyes", "flip/face", "lpips/face", "landmark_error_478",
+    "aed", "aed_motion", "apd_rotation_deg", "csim_dlib", "csim_truth_dlib", "leakage_dlib", "motion_mouth_correlation",
+    "motion_mouth_amplitude", "motion_eyes_correlation", "motion_eyes_amplitude", "motion_brow_correlation",
+    "motion_brow_amplitude", "gaze_motion_deg", "blink_f1", "jitter_ratio", "mesh_mm/face", "mesh_motion_mm/face",
+    "mesh_motion_mm/mouth", "mesh_motion_mm/eyes",
 )  # fmt: skip
 """Columns of a paper's table, where they were measured; the json and the page have all."""
 ARROWS = {"higher": "up", "lower": "down", "one": "to 1"}

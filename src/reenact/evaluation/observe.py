@@ -47,7 +47,7 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """One moment.  `truth` is `driver` itself in self-reenactment, None in cross-reenactment."""
+    """One moment.  `truth` is `driver` itself in self-reenactment, None in cross-reenactment of real people."""
 
     index: int
     output: Seen
@@ -56,7 +56,7 @@ class Observed:
 
     @property
     def real(self) -> Seen:
-        """The real picture to read the output's stability by."""
+        """What the output should do: the truth where there is one, else the driver."""
         return self.driver if self.truth is None else self.truth
 
     @cached_property

@@ -16,6 +16,7 @@ from reenact.media import probe, read_frames
 from reenact.media.files import written_beside
 
 from .markdown import problems
+from .ranking import Place, ranking, ranking_table
 from .summary import abouts, cell, values
 
 _MOMENTS, _CELL = 6, 160
@@ -32,12 +33,12 @@ def write_page(
     videos: Mapping[str, Path],
     inputs: Path,
     manifest_pairs: Sequence[Any],
-    rank_by: Mapping[str, str],
+    rank_by: Sequence[str],
 ) -> None:
     """Write the page of several systems' result files.
 
     videos: system -> folder of its videos. inputs: of the prepared manifest. manifest_pairs: protocol.Pair of it.
-    rank_by: protocol ("self", "cross") -> the metric of the first system that says which pairs are best and worst.
+    rank_by: metrics; the first that the first system has says which pairs are best and worst.
     """
     title = html.escape(str(results[0]["manifest"]))
     parts = [f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>"]
@@ -46,12 +47,13 @@ def write_page(
     parts.append(f"<p><small>{html.escape(about)}. Means over pairs; ± half a 95 % interval over pairs.</small>")
     keys = sorted({(p["protocol"], p["motion_mode"]) for scores in results for p in scores["pairs"]})
     for protocol, mode in keys:
-        parts.append(f"<h2>{protocol}-reenactment, {mode} motion</h2>{_table(results, protocol, mode)}")
-        chosen = _ranked(first, protocol, mode, rank_by.get(protocol, ""))
+        parts.append(f"<h2>{protocol}-reenactment, {mode} motion</h2>{_places(ranking(results, protocol, mode))}")
+        parts.append(f"<details open><summary>All metrics</summary>{_table(results, protocol, mode)}</details>")
+        chosen = _ranked(first, protocol, mode, rank_by)
         for word, name in chosen:
             pair = next(p for p in manifest_pairs if p.name == name)
             parts.append(f"<h3>{word}: {html.escape(name)}</h3>")
-            strips = [("driver", inputs / pair.driver)] + [
+            strips = [("driver", inputs / pair.driver), *_truth(pair, inputs)] + [
                 (system, folder / f"{name}.mp4") for system, folder in videos.items()
             ]
             parts += [_strip(label, video) for label, video in strips if video.is_file()]
@@ -60,6 +62,12 @@ def write_page(
         parts.append(f"<h2>Not or not wholly measured</h2><pre>{html.escape(lines)}</pre>")
     with written_beside(path) as partial:
         partial.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _places(places: Sequence[Place]) -> str:
+    lines = ranking_table(places).splitlines()
+    rows = [[html.escape(text.strip()) for text in line.strip("|").split("|")] for line in lines if "---" not in line]
+    return "<table>" + "".join("<tr><td>" + "<td>".join(row) for row in rows) + "</table>"
 
 
 def _table(results: Sequence[Mapping[str, Any]], protocol: str, mode: str) -> str:
@@ -81,14 +89,21 @@ def _table(results: Sequence[Mapping[str, Any]], protocol: str, mode: str) -> st
     return "<table>" + "".join(rows) + "</table>"
 
 
-def _ranked(scores: Mapping[str, Any], protocol: str, mode: str, metric: str) -> list[tuple[str, str]]:
-    by_pair = values(scores, protocol, mode).get(metric, {})
-    if not by_pair:
+def _ranked(scores: Mapping[str, Any], protocol: str, mode: str, rank_by: Sequence[str]) -> list[tuple[str, str]]:
+    measured = values(scores, protocol, mode)
+    metric = next((metric for metric in rank_by if metric in measured), None)
+    if metric is None:
         return []
+    by_pair = measured[metric]
     up = abouts(scores)[metric]["better"] == "higher"
     order = sorted(by_pair, key=lambda name: by_pair[name], reverse=up)
     picks = {0: "best", len(order) // 2: "median", len(order) - 1: "worst"}
     return [(f"{word} by {metric}", order[i]) for i, word in sorted(picks.items())]
+
+
+def _truth(pair: Any, inputs: Path) -> list[tuple[str, Path]]:
+    """The truth's strip where it is not the driver's."""
+    return [("truth", inputs / pair.truth)] if pair.truth is not None and pair.truth != pair.driver else []
 
 
 def _strip(label: str, video: Path) -> str:

@@ -2,7 +2,7 @@
 """What is reenacted by whom: pairs of a photo and a driver, in a manifest that any system can be run on.
 
 Self-reenactment: a clip's first frame is the photo and the clip the driver, so the clip itself is the truth.
-Cross-reenactment: the driver is somebody else; there is no truth.
+Cross-reenactment: the driver is somebody else; there is no truth, but for people who do not exist (synth.py).
 """
 
 from __future__ import annotations
@@ -35,10 +35,14 @@ class Pair:
     person: str
     driver_person: str
     mode: Mode
+    neutral: int | None = None
+    """The driver's frame in which they look as the photo does; None: there may be none."""
+    mesh: str | None = None
+    """The true heads, see mesh.py; None where nobody knows them."""
 
     @property
     def is_self(self) -> bool:
-        return self.truth is not None
+        return self.person == self.driver_person
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ def validation_manifest(
             for mode in modes:
                 name = f"{person.person}--{driver.person}--{mode}"
                 own = clip if protocol == "self" else photo
-                pairs.append(Pair(name, own, clip, truth, person.person, driver.person, mode))
+                neutral = 0 if protocol == "self" else None
+                pairs.append(Pair(name, own, clip, truth, person.person, driver.person, mode, neutral))
     return Manifest(f"validation-{protocol}", tuple(pairs), frames)
 
 

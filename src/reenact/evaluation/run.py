@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reenact.media import InputError
@@ -13,12 +15,21 @@ from .folder import Progress, load_scores, save_scores, score_folder
 from .inputs import prepare
 from .markdown import HEADLINES, problems, table
 from .page import write_page
-from .protocol import Manifest
-from .score import Extras
+from .protocol import Manifest, Pair
+from .ranking import ranking, ranking_table
 from .systems import SYSTEMS
+from .workers import spread
 
-RANK_BY = {"self": "psnr/face", "cross": "aed"}
-"""What says which pairs are best and worst in the page's filmstrips."""
+RANK_BY = ("psnr/face", "aed")
+"""What says which pairs are best and worst in the page's filmstrips: the first that was measured."""
+
+
+@dataclass(frozen=True)
+class _Making:
+    system: str
+    pair: Pair
+    inputs: Path
+    folder: Path
 
 
 def run(
@@ -27,31 +38,48 @@ def run(
     out: Path,
     systems: Sequence[str],
     progress: Progress,
-    extras: Extras | None = None,
+    identity: Sequence[Path] = (),
+    jobs: int = 1,
 ) -> Path:
-    """Evaluate systems of ours on a manifest. Returns the folder of the report.
+    """Evaluate systems of ours on a manifest of files under `data`. Returns the folder of the report.
 
     OUT/inputs, OUT/videos/SYSTEM/PAIR.mp4, OUT/SYSTEM.json, OUT/report.md, OUT/report.html. Videos and scores that are
     there already are kept. Raises InputError for unknown systems and unusable data.
     """
+    return run_prepared(partial(prepare, manifest, data), out, systems, progress, identity, jobs)
+
+
+def run_prepared(
+    make_inputs: Callable[[Path, Progress], Manifest],
+    out: Path,
+    systems: Sequence[str],
+    progress: Progress,
+    identity: Sequence[Path] = (),
+    jobs: int = 1,
+) -> Path:
+    """As `run`, of inputs that `make_inputs(OUT/inputs, progress)` writes there."""
     for system in systems:
         if system not in SYSTEMS:
             raise InputError(f"there is no system called {system}; want some of {', '.join(SYSTEMS)}")
     inputs = out / "inputs"
-    prepared = prepare(manifest, data, inputs, progress)
+    inputs.mkdir(parents=True, exist_ok=True)
+    manifest = make_inputs(inputs, progress)
     folders = {system: out / "videos" / system for system in systems}
     for system, folder in folders.items():
         folder.mkdir(parents=True, exist_ok=True)
-        for number, pair in enumerate(prepared.pairs, start=1):
-            video = folder / f"{pair.name}.mp4"
-            if not video.exists():
-                SYSTEMS[system](pair, inputs, video)
-            progress(f"making {system}", number, len(prepared.pairs))
+        wanted = [pair for pair in manifest.pairs if not (folder / f"{pair.name}.mp4").exists()]
+        work = [_Making(system, pair, inputs, folder) for pair in wanted]
+        spread(_make, work, jobs, f"making {system}", progress)
         result = out / f"{system}.json"
         if not result.exists():
-            save_scores(score_folder(system, prepared, inputs, folder, progress, extras), result)
-    report(prepared, out, folders)
+            save_scores(score_folder(system, manifest, inputs, folder, progress, identity, jobs), result)
+    report(manifest, out, folders)
     return out
+
+
+def _make(making: _Making) -> None:
+    output = making.folder / f"{making.pair.name}.mp4"
+    SYSTEMS[making.system](making.pair, making.inputs, output)
 
 
 def report(prepared: Manifest, out: Path, folders: dict[str, Path]) -> None:
@@ -61,8 +89,9 @@ def report(prepared: Manifest, out: Path, folders: dict[str, Path]) -> None:
     parts = [f"# {prepared.name}\n"]
     for protocol, mode in keys:
         parts.append(f"\n## {protocol}-reenactment, {mode} motion\n\n{table(results, protocol, mode, HEADLINES)}\n")
+        parts.append(f"\n{ranking_table(ranking(results, protocol, mode))}\n")
     if lines := problems(results):
         parts.append(f"\n## Not or not wholly measured\n\n{lines}\n")
-    with written_beside(out / "report.md") as partial:
-        partial.write_text("".join(parts), encoding="utf-8")
+    with written_beside(out / "report.md") as partial_file:
+        partial_file.write_text("".join(parts), encoding="utf-8")
     write_page(results, out / "report.html", folders, out / "inputs", prepared.pairs, RANK_BY)

@@ -26,12 +26,13 @@ from .metrics.identity_networks import IdentityNetwork
 from .metrics.image import ImageErrors
 from .metrics.landmark_error import LandmarkError
 from .metrics.motion import Motion
+from .metrics.movement import Movement
 from .metrics.perceptual import Lpips
 from .metrics.stability import FlowWarp, Jitter
 from .observe import Counts, Image, Observation, Observed
 
 Mode = Literal["self", "cross"]
-NO_TRUTH = "in cross-reenactment there is no truth"
+NO_TRUTH = "in cross-reenactment of real people there is no truth"
 
 
 @dataclass(frozen=True)
@@ -84,37 +85,46 @@ def score_clip(
     """Score an output video.
 
     driver: whose motion was to be followed.  photo: uint8 RGB [H, W, 3] of the person to be shown.  truth: what a
-    perfect output would look like, pixel by pixel; in self-reenactment usually the driver itself, None in "cross".
+    perfect output would look like, pixel by pixel; in self-reenactment usually the driver itself, in
+    cross-reenactment None but for synthetic people.
     Raises InputError if a file cannot be used, rates differ, no frame can be compared, mode and truth contradict each
     other, or the `evaluation` extra is missing.
     """
     if mode not in ("self", "cross"):
         raise InputError(f"mode is {mode!r}; want self or cross")
-    if (truth is None) != (mode == "cross"):
-        found = "none was given" if truth is None else f"{truth} was given"
-        raise InputError(f"self-reenactment has a truth and cross-reenactment none, but for {mode} {found}")
+    if truth is None and mode == "self":
+        raise InputError("self-reenactment has a truth, but none was given")
     observation = Observation(output, driver, truth)
     window = max(1, round(float(observation.fps)))
-    scores = score_moments(observation, photo, mode, window, observation.counts, extras or Extras())
+    scores = score_moments(
+        observation, photo, mode, window, observation.counts, extras or Extras(), has_truth=truth is not None
+    )
     if observation.counts.frames_compared == 0:
         raise InputError(f"{output} and {driver} have no frame to compare; want whole videos")
     return scores
 
 
 def score_moments(
-    moments: Iterable[Observed], photo: Image, mode: Mode, window: int, counts: Counts, extras: Extras
+    moments: Iterable[Observed],
+    photo: Image,
+    mode: Mode,
+    window: int,
+    counts: Counts,
+    extras: Extras,
+    *,
+    has_truth: bool,
 ) -> ClipScores:
     """Run every metric over moments that come from anywhere; window: frames over which identity is averaged."""
     seconds: dict[str, float] = defaultdict(float)
     absent: dict[str, str] = {}
     metrics: dict[str, Metric] = {}
-    for name, make in _makers(photo, mode, window, extras).items():
+    for name, make in _makers(photo, mode, window, extras, has_truth).items():
         try:
             metrics[name] = make()
         except Absent as reason:
             absent[name] = str(reason)
-    if mode == "cross":
-        absent |= dict.fromkeys(("l1", "psnr", "ssim", "flip", "lpips", "landmark_error"), NO_TRUTH)
+    if not has_truth:
+        absent |= dict.fromkeys(("l1", "psnr", "ssim", "flip", "lpips", "landmark_error", "csim_truth"), NO_TRUTH)
     if extras.clip_features is None:
         absent["frechet_clip"] = "no clip network was given"
     started = time.perf_counter()
@@ -143,9 +153,9 @@ def score_moments(
     return ClipScores(mode, values, absent, counts, dict(seconds), pooled)
 
 
-def _makers(photo: Image, mode: Mode, window: int, extras: Extras) -> dict[str, Callable[[], Metric]]:
+def _makers(photo: Image, mode: Mode, window: int, extras: Extras, has_truth: bool) -> dict[str, Callable[[], Metric]]:
     makers: dict[str, Callable[[], Metric]] = {}
-    if mode == "self":
+    if has_truth:
         makers |= {
             "image": ImageErrors,
             "flip": lambda: Flip(extras.flip_every),
@@ -158,7 +168,7 @@ def _makers(photo: Image, mode: Mode, window: int, extras: Extras) -> dict[str, 
     makers["coefficients"] = lambda: TrackerCoefficients(open_head())
     for estimator in extras.coefficients:
         makers[f"coefficients_{estimator.key}"] = lambda e=estimator: EstimatorCoefficients(e)
-    makers |= {"motion": Motion, "gaze": Gaze, "jitter": Jitter, "flow_warp": FlowWarp}
+    makers |= {"motion": Motion, "gaze": Gaze, "movement": Movement, "jitter": Jitter, "flow_warp": FlowWarp}
     if (clip := extras.clip_features) is not None:
         makers["frechet_clip"] = lambda: Frechet(clip)
     return makers

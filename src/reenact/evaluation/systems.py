@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from reenact.heads.state import deformed
 from reenact.media import VideoWriter, probe, read_frames, read_image
-from reenact.pipeline import AnimateOptions, animate
+from reenact.pipeline import AnimateOptions, paint, perform
 from reenact.tracking import find_face
 from reenact.tracking.landmarks import VideoLandmarks
 
 from .baselines import static, warp_2d
+from .mesh import SUFFIX, Heads, save_heads
 from .protocol import Pair
 
 System = Callable[[Pair, Path, Path], None]
@@ -22,8 +24,19 @@ System = Callable[[Pair, Path, Path], None]
 
 
 def reenact_warp(pair: Pair, inputs: Path, output: Path) -> None:
-    """This project with its generator that needs no learned weights, over the whole photo."""
-    animate(inputs / pair.photo, inputs / pair.driver, output, AnimateOptions(mode=pair.mode))
+    """This project with its generator that needs no learned weights, over the whole photo.
+
+    Absolute self-reenactment fits one head to photo and driver: that they are one person is what "self" says.
+    """
+    same = pair.is_self and pair.mode == "absolute"
+    options = AnimateOptions(mode=pair.mode, neutral=pair.neutral, same_person=same)
+    performed = perform(inputs / pair.photo, inputs / pair.driver, options)
+    if pair.mesh is not None:
+        rig = performed.portrait.person.rig
+        shapes = deformed(rig, [performed.portrait.state, *performed.states])
+        turns = np.stack([state.R_cam_head for state in performed.states])
+        save_heads(Heads(shapes[1:], shapes[0], turns), output.with_name(f"{output.stem}{SUFFIX}"))
+    paint(performed, inputs / pair.driver, output, options)
 
 
 def frozen(pair: Pair, inputs: Path, output: Path) -> None:

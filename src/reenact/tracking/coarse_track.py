@@ -18,6 +18,8 @@ from reenact.heads.arkit import ACTIONS
 from reenact.media import InputError
 from reenact.media.files import existing_file, written_beside
 
+from .scheme import COUNT
+
 Float = NDArray[np.float32]
 FORMAT = "reenact-motion"
 VERSION = 1
@@ -28,9 +30,11 @@ UNITS = {
     "t_cam_head": "metres",
     "focal_px": "pixels of the source picture, principal point in its middle",
     "face_size_m": "metres, root mean square radius of the face's landmarks",
-    "residual_px": "pixels of the source picture, median over the landmarks, each shifted along the skin to where the "
-    "detector sees it on this person; NaN where no face was seen",
+    "residual_px": "pixels of the source picture, median over the landmarks, each shifted by `placement`; NaN "
+    "where no face was seen",
     "identity": "standard deviations of the head model's identity components",
+    "placement": "metres from the place of each of the 478 landmarks on the mesh to where the detector sees it on this "
+    "person, along the skin",
 }
 
 
@@ -53,6 +57,7 @@ class CoarseTrack:
     identity: Float  # [S, K]
     focal_px: Float  # [S]
     face_size_m: Float  # [S]
+    placement: Float  # [S, 478, 3] metres, see placement.py
     source: str  # where it was tracked from, for the reader
 
     def __len__(self) -> int:
@@ -73,6 +78,7 @@ _TENSORS = (
     "identity",
     "focal_px",
     "face_size_m",
+    "placement",
 )
 
 
@@ -111,6 +117,8 @@ def load_motion(path: Path) -> CoarseTrack:
     if about.get("format") != FORMAT or about.get("version") != str(VERSION):
         found = f"{about.get('format', 'no format')} version {about.get('version', '?')}"
         raise InputError(f"{path} holds {found}; want {FORMAT} version {VERSION}, as `reenact track` writes it")
+    if "identity" in tensors:  # files of before placements were kept
+        tensors.setdefault("placement", np.zeros((len(tensors["identity"]), COUNT, 3), np.float32))
     _check(path, tensors, about)
     return CoarseTrack(
         fps=Fraction(about["fps"]),
@@ -134,7 +142,7 @@ def _check(path: Path, tensors: dict[str, NDArray], about: dict[str, str]) -> No
     wanted = {
         "expression": (frames, len(ACTIONS)), "gaze": (frames, 2, 2), "R_cam_head": (frames, 3, 3),
         "t_cam_head": (frames, 3), "residual_px": (frames,), "seen": (frames,), "shot": (frames,), "frame": (frames,),
-        "focal_px": (shots,), "face_size_m": (shots,),
+        "focal_px": (shots,), "face_size_m": (shots,), "placement": (shots, COUNT, 3),
     }  # fmt: skip
     for name, shape in wanted.items():
         if tensors[name].shape != shape:

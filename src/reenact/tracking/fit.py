@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from reenact.heads.model import HeadModel
 from reenact.heads.personal import personal_rig
 from reenact.heads.rig import Rig, base_rig
+from reenact.media import InputError
 from reenact.rendering.camera import Camera
 
+from .coarse_track import CoarseTrack
 from .face_model import LandmarkModel, identity_landmarks, landmark_model
 from .normal_equations import FrameParameters, Observations, project
 from .placement import placement_modes
@@ -26,6 +28,7 @@ from .start import observations, starting_focal, starting_pose
 Points = NDArray[np.float32]
 _CHUNK = 88  # frames: their Jacobians take about 100 MB
 _OVERLAP = 8
+_SAME_SHAPE = 0.01  # two sizes of one picture differ by the rounding of their sides
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,22 @@ def fit_person(model: HeadModel, points_px: Points, width: int, height: int) -> 
     identity = shared.identity.numpy()
     camera = Camera(focal * float(np.exp(shared.log_focal)), width / 2, height / 2, width, height)
     return Person(identity, personal_rig(model, identity), camera, _placed(shared, modes))
+
+
+def known_person(model: HeadModel, track: CoarseTrack, points_px: Points, width: int, height: int) -> Person:
+    """The person of a track's first shot, seen in other pictures: nothing of the head is fitted again.
+
+    points_px: [F, 478, 2] in pictures of width x height px. Pictures of the track's own shape are taken to be its
+    camera's, at another scale; for others the face is put at the usual distance.
+    Raises InputError for a track of another head model.
+    """
+    if track.head != model.name:
+        raise InputError(f"{track.source} was tracked with the head {track.head}; want {model.name}: track it again")
+    rig = personal_rig(model, track.identity[0])
+    focal = float(track.focal_px[0]) * width / track.width
+    if abs(width * track.height - height * track.width) > _SAME_SHAPE * track.width * height:
+        focal = starting_focal(landmark_model(rig), observations(points_px, (width / 2, height / 2)))
+    return Person(track.identity[0], rig, Camera(focal, width / 2, height / 2, width, height), track.placement[0])
 
 
 def _joint(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,11 @@ def detect_boxes(image: Image) -> list[Box]:
     boxes.sort(key=lambda b: -b.side)
     kept: list[Box] = []
     for box in boxes:
-        if all(box.overlap(other) < 0.3 for other in kept):
+        same = next((n for n, other in enumerate(kept) if box.overlap(other) >= 0.3), None)
+        if same is None:
             kept.append(box)
+        elif box.score > kept[same].score:  # as sure as the surer of the two detectors
+            kept[same] = replace(kept[same], score=box.score)
     return kept
 
 

@@ -30,7 +30,9 @@ class FrameStage:
     smooth: Smoothness | None
 
 
-KEY_FRAMES: Final = 48
+KEY_FRAMES: Final = (
+    24  # 48 take twice as long and explain the landmarks no better (six clips, median 0.60 % of face height)
+)
 FRAMES_WORTH: Final = 4.0
 """Evidence of the key frames together, in frames, against the identity prior."""
 

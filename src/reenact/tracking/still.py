@@ -53,5 +53,6 @@ def track_image(model: HeadModel, path: Path, *, face: int = 0, task: Path | Non
         identity=person.identity[None],
         focal_px=np.asarray([person.camera.focal_px], np.float32),
         face_size_m=np.asarray([landmark_model(person.rig).size], np.float32),
+        placement=person.placement[None],
         source=path.name,
     )

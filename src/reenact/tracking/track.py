@@ -172,5 +172,6 @@ def _join(
         identity=np.stack([p.identity for p in persons]),
         focal_px=np.asarray([p.camera.focal_px for p in persons], np.float32),
         face_size_m=np.asarray([landmark_model(p.rig).size for p in persons], np.float32),
+        placement=np.stack([p.placement for p in persons]),
         source=path.name,
     )

@@ -91,17 +91,18 @@ def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) 
 
     Args:
         driver: [F, 52] the performer's codes.
-        driver_rest: [52] from `rest_of`.
+        driver_rest: [52] from `rest_of`, or of a frame that looks like the photo.
         photo: [52] codes of the photo.
 
     Returns:
         [F, 52] in [`lower_bounds()`, heads.arkit.action_bounds()].
     """
     codes, rest, own = _codes(driver, "driver"), _code(driver_rest, "driver_rest"), _code(photo, "photo")
+    full = np.maximum(rest, 1.0)  # a rest that somebody named may be more than fully acted
     rest, own = np.clip(rest, 0.0, 1.0), np.clip(own, 0.0, 1.0)
     rise = np.clip(_ratio(1.0 - own, 1.0 - rest), 1.0, _MAX_SLOPE)
     fall = np.where(_SEALS, np.minimum(_MAX_SLOPE, _ratio(own, rest)), 1.0)
-    above = own + rise * (np.minimum(codes, 1.0) - rest) + np.maximum(codes - 1.0, 0.0)
+    above = own + rise * (np.minimum(codes, 1.0) - rest) + np.maximum(codes - full, 0.0)
     above = np.minimum(above, np.maximum(np.maximum(codes, own), 1.0))  # two smiles do not make a torn mouth
     out = np.where(codes >= rest, above, own - fall * (rest - codes))
     out[:, _BLINKS] = np.minimum(out[:, _BLINKS], np.maximum(codes[:, _BLINKS], 1.0))

@@ -119,10 +119,14 @@ def resting(readings: Float, at_rest: Float) -> Float:
     return out
 
 
-def wanted_readings(driver: Float, driver_rest: Float, receiver_rest: Float) -> Float:
-    """Readings [F, M] that leave the receiver's at rest [M] as the performer's [F, M] leave theirs [M]."""
+def wanted_readings(driver: Float, driver_rest: Float, receiver_rest: Float, photo: Float | None = None) -> Float:
+    """Readings [F, M] that leave the receiver's at rest [M] as the performer's [F, M] leave theirs [M].
+
+    photo: [M] of the photo where that is not the receiver's rest: its brows are raised by more than was read, too.
+    """
     change = driver - driver_rest
-    change[:, _HEIGHTS] *= _BROW_GAIN
+    already = 0.0 if photo is None else (photo - receiver_rest)[_HEIGHTS]
+    change[:, _HEIGHTS] = already + _BROW_GAIN * (change[:, _HEIGHTS] - already)
     out = receiver_rest + change
     for gap in range(_GAPS):
         rest, own, floor = driver_rest[gap], receiver_rest[gap], _SHUT_READS[gap] * driver_rest[gap]

@@ -88,7 +88,8 @@ class Performance:
             residual_px=np.zeros(count, np.float32), seen=np.ones(count, bool), shot=np.zeros(count, np.int32),
             frame=np.arange(count, dtype=np.int32), identity=np.zeros((1, head.identity_size), np.float32),
             focal_px=np.asarray([_FOCAL_PX], np.float32),
-            face_size_m=np.asarray([np.sqrt(marks.var(axis=0).sum())], np.float32), source=self.name,
+            face_size_m=np.asarray([np.sqrt(marks.var(axis=0).sum())], np.float32),
+            placement=np.zeros((1, len(marks), 3), np.float32), source=self.name,
         )  # fmt: skip
 
 

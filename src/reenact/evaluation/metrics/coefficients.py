@@ -55,9 +55,9 @@ class TrackerCoefficients:
         self._sizes: list[tuple[int, int]] = []
 
     def update(self, moment: Observed) -> None:
-        for kept, seen in zip(self._points, (moment.output, moment.driver), strict=True):
+        for kept, seen in zip(self._points, (moment.output, moment.real), strict=True):
             kept.append(seen.points)
-        self._sizes = [moment.output.shape, moment.driver.shape]
+        self._sizes = [moment.output.shape, moment.real.shape]
 
     def values(self) -> list[Value]:
         output, driver = (
@@ -78,7 +78,7 @@ class EstimatorCoefficients:
         self._found: tuple[list[FrameCoefficients | None], list[FrameCoefficients | None]] = ([], [])
 
     def update(self, moment: Observed) -> None:
-        for found, seen in zip(self._found, (moment.output, moment.driver), strict=True):
+        for found, seen in zip(self._found, (moment.output, moment.real), strict=True):
             found.append(self._estimator(seen.image))
 
     def values(self) -> list[Value]:

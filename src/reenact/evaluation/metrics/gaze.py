@@ -29,7 +29,7 @@ class Gaze:
         self._angles = (Rows(2, 2), Rows(2, 2))
 
     def update(self, moment: Observed) -> None:
-        for kept, seen in zip(self._angles, (moment.output, moment.driver), strict=True):
+        for kept, seen in zip(self._angles, (moment.output, moment.real), strict=True):
             kept.append(None if seen.points is None else gaze_angles(seen.points))
 
     def values(self) -> list[Value]:

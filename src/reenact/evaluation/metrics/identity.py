@@ -70,12 +70,18 @@ class Identity:
         self._network, self._window, self._every, self._mode = network, window, every, mode
         self._photo = network(photo, points)
         self._output: list[NDArray[np.float64] | None] = []
+        self._truth: list[float] = []
         self._driver: list[NDArray[np.float64]] = []
 
     def update(self, moment: Observed) -> None:
         seen = moment.output
         look = moment.index % self._every == 0 and seen.points_68 is not None
         self._output.append(self._network(seen.image, seen.points_68) if look and seen.points_68 is not None else None)
+        own, true = self._output[-1], moment.truth
+        alike = float("nan")
+        if own is not None and true is not None and true.points_68 is not None:
+            alike = cosine(own, self._network(true.image, true.points_68))
+        self._truth.append(alike)
         seen = moment.driver
         if self._mode == "cross" and moment.index % (4 * self._every) == 0 and seen.points_68 is not None:
             self._driver.append(self._network(seen.image, seen.points_68))
@@ -93,6 +99,10 @@ class Identity:
         drift = windows[-1] - windows[0] if len(windows) > 1 else float("nan")
         units = f"CSIM of the last less that of the first window of {self._window} frames; 0 is no drift"
         out.append(Value(self._about(f"csim_drift_{key}", "higher", units), drift))
+        if np.isfinite(self._truth).any():
+            units = "-1..1, cosine of embeddings to the true frame's, mean over frames"
+            truth = np.asarray(self._truth)
+            out.append(Value(self._about(f"csim_truth_{key}", "higher", units), mean_of(truth), truth))
         if self._driver:
             driver = np.mean(self._driver, axis=0)
             beside = {"photo_to_driver": cosine(self._photo, driver)}

@@ -20,7 +20,7 @@ from ..observe import Observed
 from ..rows import Rows
 
 Series = NDArray[np.float64]
-MEASURES: Final = ("mouth", "eye_right", "eye_left", "brow")
+MEASURES: Final = ("mouth", "eyes", "eye_right", "eye_left", "brow")
 CLOSED_SHARE: Final = 0.55
 """Eyes count as closed below this share of their own usual opening (90th percentile, but at least WIDE_OPEN).  On six
 of seven real clips, 150 frames each, the median of dlib's ratio was .23 to .47 where MediaPipe had the eyes shut, its
@@ -39,7 +39,7 @@ class Motion:
         self._points = (Rows(68, 2), Rows(68, 2))
 
     def update(self, moment: Observed) -> None:
-        for kept, seen in zip(self._points, (moment.output, moment.driver), strict=True):
+        for kept, seen in zip(self._points, (moment.output, moment.real), strict=True):
             kept.append(seen.points_68)
 
     def values(self) -> list[Value]:

@@ -11,8 +11,11 @@ from pathlib import Path
 from reenact.media import VideoWriter, probe, read_frames, read_image, write_image
 from reenact.media.files import existing_file
 
+from .observe import resized
 from .protocol import Manifest, Pair, save_manifest
 
+_PHOTO_PX = 1024
+"""Longer side that photos are reduced to: no driver has more, and detectors see a fraction of it."""
 _LOSSLESS_ENOUGH = 8  # x264 quality of the cut drivers: their own noise is far above what this leaves
 VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".avi")
 
@@ -41,7 +44,10 @@ def _photo(pair: Pair, data: Path, out: Path) -> str:
     name = f"photos/{Path(pair.photo).stem}.png"
     if not (out / name).exists():
         is_video = source.suffix.lower() in VIDEO_SUFFIXES
-        write_image(out / name, next(read_frames(probe(source))).image if is_video else read_image(source))
+        image = next(read_frames(probe(source))).image if is_video else read_image(source)
+        factor = min(1.0, _PHOTO_PX / max(image.shape[:2]))
+        size = round(image.shape[1] * factor), round(image.shape[0] * factor)
+        write_image(out / name, resized(image, size) if pair.truth is None else image)
     return name
 
 

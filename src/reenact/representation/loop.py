@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loop's subdivision (1987) as a matrix: linear, so one matrix upsamples every pose of every person.
 
-It smooths: a coarse vertex moves towards its neighbours, by a fraction of a millimetre on a face. A scheme that keeps it
-in place (modified butterfly, Zorin et al. 1996) was tried, and draws every unevenness of the coarse mesh out into a
+It smooths: a coarse vertex moves towards its neighbours, by a fraction of a millimetre on a face. A scheme that keeps
+it in place (modified butterfly, Zorin et al. 1996) was tried, and draws every unevenness of the coarse mesh out into a
 wrinkle: babies looked eighty.
 """
 

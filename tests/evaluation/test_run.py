@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from reenact.app.arguments import BadArgument
 from reenact.app.evaluate import Compare, Synth
 from reenact.evaluation.folder import load_scores
+from reenact.evaluation.inputs import prepare
 from reenact.evaluation.mesh import load_heads
 from reenact.evaluation.protocol import load_manifest
 from reenact.evaluation.run import run
@@ -73,6 +75,9 @@ def test_a_seed_always_draws_the_same_people(out: Path, tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes() == (out / "inputs" / name).read_bytes()
     drawn, before = load_heads(tmp_path / pair.mesh), load_heads(out / "inputs" / pair.mesh)
     np.testing.assert_array_equal(drawn.shapes, before.shapes)
+    # It begins as the photo shows it: at rest, looking at the camera.
+    np.testing.assert_allclose(drawn.shapes[0], drawn.photo, atol=1e-6)
+    np.testing.assert_allclose(drawn.R_cam_head[0], np.diag([1.0, -1.0, -1.0]), atol=1e-6)
     first, last = ([f.image for f in read_frames(probe(tmp_path / pair.truth))][k] for k in (0, -1))
     assert np.abs(first.astype(int) - last).mean() > 2  # something happens
     other = draw_benchmark(tmp_path / "other", 1, 1, 10, 128, quiet).pairs[0]
@@ -100,7 +105,7 @@ def test_unknown_systems_and_nonsense_are_refused(
     out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(InputError, match="no system called MAGIC"):
-        run(load_manifest(out / "inputs" / "manifest.json"), tmp_path, tmp_path, ["MAGIC"], quiet)
+        run(partial(prepare, load_manifest(out / "inputs" / "manifest.json"), out), tmp_path, ["MAGIC"], quiet)
     for name, number in (("pairs", 0), ("size", 33), ("frames", 2)):
         with pytest.raises(BadArgument, match=rf"--{name} {number}"):
             small(tmp_path, **{name: number}).run()

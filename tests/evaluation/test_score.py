@@ -109,6 +109,8 @@ def test_identical_files_have_perfect_coefficients_and_pictures(driver: Path, sc
             assert value.mean == 0, key
         elif key.startswith("motion"):
             assert value.mean == pytest.approx(1), key
+    assert scores.mean("csim_truth_dlib") == pytest.approx(1, abs=1e-9)
+    assert scores.mean("csim_dlib") < 0.9999  # the photo is not every frame
     assert scores.counts.notes() == []
 
 

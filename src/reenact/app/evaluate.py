@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -66,6 +67,7 @@ class Run:
         """Run, say where the report is. Raises BadArgument, InputError."""
         frames = self.frames or {"self": 60, "cross": 30}[self.protocol]
         _check_frames(frames)
+        from reenact.evaluation.inputs import prepare
         from reenact.evaluation.protocol import load_manifest, validation_manifest
         from reenact.evaluation.run import run
         from reenact.evaluation.workers import cores
@@ -76,7 +78,8 @@ class Run:
             modes = ("relative", "absolute") if self.mode == "both" else (self.mode,)
             manifest = validation_manifest(self.protocol, modes, frames)
         with ProgressLine(sys.stderr) as progress:
-            out = run(manifest, self.data, self.output, self.systems, progress, self.identity, self.jobs or cores())
+            inputs = partial(prepare, manifest, self.data)
+            out = run(inputs, self.output, self.systems, progress, self.identity, self.jobs or cores())
         return _told(out)
 
 
@@ -107,7 +110,7 @@ class Synth:
                 f"--pairs {self.pairs} --size {self.size} --seed {self.seed}: want at least one pair, an even size of "
                 "at least 128 and a seed of at least 0"
             )
-        from reenact.evaluation.run import run_prepared
+        from reenact.evaluation.run import run
         from reenact.evaluation.synth import draw_benchmark
         from reenact.evaluation.workers import cores
 
@@ -116,7 +119,7 @@ class Synth:
 
         jobs = self.jobs or cores()
         with ProgressLine(sys.stderr) as progress:
-            out = run_prepared(draw, self.output, self.systems, progress, self.identity, jobs)
+            out = run(draw, self.output, self.systems, progress, self.identity, jobs)
         return _told(out)
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from reenact.media import InputError
 from reenact.media.files import written_beside
 
 from .folder import Progress, load_scores, save_scores, score_folder
-from .inputs import prepare
 from .markdown import HEADLINES, problems, table
 from .page import write_page
 from .protocol import Manifest, Pair
@@ -33,23 +31,6 @@ class _Making:
 
 
 def run(
-    manifest: Manifest,
-    data: Path,
-    out: Path,
-    systems: Sequence[str],
-    progress: Progress,
-    identity: Sequence[Path] = (),
-    jobs: int = 1,
-) -> Path:
-    """Evaluate systems of ours on a manifest of files under `data`. Returns the folder of the report.
-
-    OUT/inputs, OUT/videos/SYSTEM/PAIR.mp4, OUT/SYSTEM.json, OUT/report.md, OUT/report.html. Videos and scores that are
-    there already are kept. Raises InputError for unknown systems and unusable data.
-    """
-    return run_prepared(partial(prepare, manifest, data), out, systems, progress, identity, jobs)
-
-
-def run_prepared(
     make_inputs: Callable[[Path, Progress], Manifest],
     out: Path,
     systems: Sequence[str],
@@ -57,7 +38,11 @@ def run_prepared(
     identity: Sequence[Path] = (),
     jobs: int = 1,
 ) -> Path:
-    """As `run`, of inputs that `make_inputs(OUT/inputs, progress)` writes there."""
+    """Evaluate systems of ours on what `make_inputs(OUT/inputs, progress)` writes there. Returns OUT.
+
+    OUT/inputs, OUT/videos/SYSTEM/PAIR.mp4, OUT/SYSTEM.json, OUT/report.md, OUT/report.html. Videos and scores that are
+    there already are kept. Raises InputError for unknown systems and unusable data.
+    """
     for system in systems:
         if system not in SYSTEMS:
             raise InputError(f"there is no system called {system}; want some of {', '.join(SYSTEMS)}")
@@ -92,6 +77,6 @@ def report(prepared: Manifest, out: Path, folders: dict[str, Path]) -> None:
         parts.append(f"\n{ranking_table(ranking(results, protocol, mode))}\n")
     if lines := problems(results):
         parts.append(f"\n## Not or not wholly measured\n\n{lines}\n")
-    with written_beside(out / "report.md") as partial_file:
-        partial_file.write_text("".join(parts), encoding="utf-8")
+    with written_beside(out / "report.md") as partial:
+        partial.write_text("".join(parts), encoding="utf-8")
     write_page(results, out / "report.html", folders, out / "inputs", prepared.pairs, RANK_BY)

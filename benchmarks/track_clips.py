@@ -118,25 +118,26 @@ def main(args: Args) -> None:
         eyes, height = face_scales(track)
         residual = float(np.nanmedian(track.residual_px))
         degrees, millimetres, code = jitter(track)
-        mesh = mesh_residual_px(track, folder / name) if args.mesh else float("nan")
+        mesh = 100 * mesh_residual_px(track, folder / name) / height if args.mesh else None
         row = {
             "clip": name, "frames": len(track), "shots": int(track.shot.max()) + 1, "lost": int((~track.seen).sum()),
             "residual_px": residual, "percent_inter_ocular": 100 * residual / eyes,
-            "percent_face": 100 * residual / height, "percent_face_mesh": 100 * mesh / height,
+            "percent_face": 100 * residual / height, "percent_face_mesh": mesh,
             "frames_per_second": len(track) / seconds,
             "jitter_deg": degrees, "jitter_mm": millimetres, "jitter_code": code,
         }  # fmt: skip
         rows.append(row)
         print(
             f"| {name} | {len(track)} | {row['shots']} | {row['lost']} | {row['percent_inter_ocular']:.2f} | "
-            f"{row['percent_face']:.2f} | {row['percent_face_mesh']:.2f} | {row['frames_per_second']:.1f} | "
+            f"{row['percent_face']:.2f} | {'-' if mesh is None else format(mesh, '.2f')} | "
+            f"{row['frames_per_second']:.1f} | "
             f"{degrees:.3f} | {millimetres:.3f} | {code:.4f} |",
             flush=True,
         )
     keys = (
         "percent_inter_ocular",
         "percent_face",
-        "percent_face_mesh",
+        *(("percent_face_mesh",) if args.mesh else ()),
         "frames_per_second",
         "jitter_deg",
         "jitter_mm",

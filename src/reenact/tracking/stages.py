@@ -30,8 +30,8 @@ class FrameStage:
     smooth: Smoothness | None
 
 
-KEY_FRAMES: Final = 48
-"""24 take half as long and do as well on most clips, but on 2 of 83 the fit is lost (2.0 and 0.7 % of face height)."""
+KEY_FRAMES: Final = 40
+"""32 and 48 do alike on all of 83 clips; 24 take half as long and lose two of the fits (2.0, 0.7 % of face height)."""
 FRAMES_WORTH: Final = 4.0
 """Evidence of the key frames together, in frames, against the identity prior."""
 

@@ -7,6 +7,7 @@ Bring another one (`CoefficientEstimator`) to compare with published numbers, an
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from reenact.heads.model import HeadModel
 from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import fit_frames, fit_person
 from reenact.tracking.face_model import landmark_model
+from reenact.tracking.scheme import COUNT
 
 from ..about import Value
 from ..extra import tracker
@@ -61,7 +63,7 @@ class TrackerCoefficients:
 
     def values(self) -> list[Value]:
         output, driver = (
-            tracked(self._model, points.stack(), shape[1], shape[0])
+            _known(self._model, points.stack().astype(np.float32).tobytes(), shape[1], shape[0])
             for points, shape in zip(self._points, self._sizes, strict=True)
         )
         name, digest = tracker()
@@ -86,6 +88,12 @@ class EstimatorCoefficients:
         it = self._estimator
         units = f"mean absolute difference of {{}} coefficients ({it.units})"
         return compared(output, driver, f"_{it.key}", units, {}, it.name, it.weights_sha256)
+
+
+@lru_cache(maxsize=32)
+def _known(model: HeadModel, points_px: bytes, width: int, height: int) -> Coefficients:
+    """`tracked` of float32 points. One driver is compared with many outputs, and is fitted once for them."""
+    return tracked(model, np.frombuffer(points_px, np.float32).reshape(-1, COUNT, 2), width, height)
 
 
 def tracked(model: HeadModel, points_px: NDArray[np.floating], width: int, height: int) -> Coefficients:

@@ -13,13 +13,13 @@ import pytest
 
 from reenact.app.arguments import BadArgument
 from reenact.app.evaluate import Compare, Synth
+from reenact.data.workers import spread
 from reenact.evaluation.folder import load_scores
 from reenact.evaluation.inputs import prepare
 from reenact.evaluation.mesh import load_heads
 from reenact.evaluation.protocol import load_manifest
 from reenact.evaluation.run import run
 from reenact.evaluation.synth import draw_benchmark
-from reenact.evaluation.workers import spread
 from reenact.media import InputError, probe, read_frames
 
 

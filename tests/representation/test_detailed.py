@@ -10,7 +10,7 @@ import torch
 from reenact.heads.arkit import index
 from reenact.heads.open import open_head
 from reenact.heads.regions import REGIONS, region_ids
-from reenact.representation.detailed import detailed_surface, open_surface
+from reenact.representation.detailed import open_levels
 from reenact.representation.loop import subdivide
 
 HEAD = open_head()
@@ -87,44 +87,43 @@ def test_three_triangles_on_one_edge_are_refused() -> None:
         subdivide(np.asarray([[0, 1, 2], [1, 0, 3], [0, 1, 4]]), 5)
 
 
+def surface(coarse: torch.Tensor) -> torch.Tensor:
+    """[..., V, 3] on the coarse head -> [..., N_s, 3]."""
+    _, fit, detailed = open_levels()
+    return detailed.upsample(fit.upsample(coarse))
+
+
 def test_the_heads_surface_is_large_enough_and_keeps_vertices_regions_and_seams() -> None:
-    surface, base = open_surface(), torch.from_numpy(HEAD.base_neutral)
-    fine = surface.upsample(base)
-    assert len(fine) >= 60_000 and len(surface.faces) == 16 * len(HEAD.topology.faces)
+    detailed, base = open_levels()[2], torch.from_numpy(HEAD.base_neutral)
+    fine = surface(base)
+    assert len(fine) == len(detailed) >= 60_000 and len(detailed.faces) == 16 * len(HEAD.topology.faces)
     marks = torch.from_numpy(HEAD.topology.landmark_vertices.astype(np.int64).ravel()).unique()
     assert (fine[: len(base)] - base).norm(dim=1)[marks].median() < 0.0005  # it smooths by half a millimetre
     for label in range(len(REGIONS)):
-        assert (surface.regions == label).sum() == 16 * (HEAD.topology.regions == label).sum()
-    assert surface.faces.max() == len(fine) - 1 and len(np.unique(surface.faces)) == len(fine)
+        assert (detailed.regions == label).sum() == 16 * (HEAD.topology.regions == label).sum()
+    assert detailed.faces.max() == len(fine) - 1 and len(np.unique(detailed.faces)) == len(fine)
     # New vertices are near the triangle they lie in: no overshoot, also on teeth, lids and where edges end.
     coarse = base.numpy()[np.repeat(HEAD.topology.faces, 16, axis=0)]
     size = np.linalg.norm(coarse - coarse.mean(axis=1, keepdims=True), axis=2).max(axis=1)
-    away = np.linalg.norm(fine.numpy()[surface.faces].mean(axis=1) - coarse.mean(axis=1), axis=1)
+    away = np.linalg.norm(fine.numpy()[detailed.faces].mean(axis=1) - coarse.mean(axis=1), axis=1)
     assert (away / size).max() < 1.6
 
 
 def test_upsampling_is_linear_and_passes_gradients_to_all_coarse_vertices() -> None:
-    surface = open_surface()
     smile = torch.from_numpy(HEAD.base_actions[[index("mouthSmileLeft"), index("jawOpen")]])
-    both = surface.upsample(smile)
-    assert torch.allclose(surface.upsample(2.0 * smile[:1] - smile[1:]), 2.0 * both[:1] - both[1:], atol=1e-6)
+    both = surface(smile)
+    assert torch.allclose(surface(2.0 * smile[:1] - smile[1:]), 2.0 * both[:1] - both[1:], atol=1e-6)
     vertices = torch.zeros(HEAD.base_neutral.shape, requires_grad=True)
-    surface.upsample(vertices).sum().backward()
+    surface(vertices).sum().backward()
     assert vertices.grad is not None and (vertices.grad.abs().sum(dim=1) > 0).all()
 
 
-def test_masks_share_the_skin_and_leave_rigid_parts_alone() -> None:
-    surface = open_surface()
-    total = surface.static_mask + surface.dynamic_mask
-    assert total.min() >= 0 and total.max() <= 1 + 1e-6
-    rigid = np.unique(surface.faces[np.isin(surface.regions, region_ids("sclera", "iris", "teeth_upper", "tongue"))])
-    assert total[rigid].max() == 0
-    marks = HEAD.topology.landmark_vertices[[1, 61, 291, 105, 334]]  # nose tip, corners of the mouth, brows
-    assert surface.dynamic_mask[marks].min() > 0.9
-    ears = np.unique(surface.faces[np.isin(surface.regions, region_ids("ears"))])
-    assert np.median(surface.static_mask[ears]) > 0.9
-
-
-def test_no_round_is_no_surface() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        detailed_surface(HEAD.topology, rounds=0)
+def test_offsets_leave_rigid_parts_alone_and_dynamic_ones_keep_to_the_face() -> None:
+    for level in open_levels():
+        assert level.face.min() >= 0 and (level.face <= level.soft + 1e-6).all() and level.soft.max() == 1
+        rigid = np.unique(level.faces[np.isin(level.regions, region_ids("sclera", "iris", "teeth_upper", "tongue"))])
+        assert level.soft[rigid].max() == 0
+        marks = HEAD.topology.landmark_vertices[[1, 61, 291, 105, 334]]  # nose tip, corners of the mouth, brows
+        assert level.face[marks].min() > 0.9
+        ears = np.unique(level.faces[np.isin(level.regions, region_ids("ears"))])
+        assert np.median(level.soft[ears]) == 1 and np.median(level.face[ears]) < 0.1

@@ -12,10 +12,13 @@ from reenact.app.arguments import BadArgument
 from reenact.app.console import configure_output, terminate_like_interrupt
 from reenact.app.doctor import Doctor
 from reenact.app.evaluate import Compare, Run, Score, Synth
+from reenact.app.head import Head
 from reenact.app.track import Track
+from reenact.app.train import TrainDense
 
-COMMANDS = {"animate": Animate, "track": Track, "doctor": Doctor}
+COMMANDS = {"animate": Animate, "track": Track, "head": Head, "doctor": Doctor}
 EVALUATE = {"run": Run, "synth": Synth, "score": Score, "compare": Compare}
+TRAIN = {"dense": TrainDense}
 """One verb a command: a dataclass whose fields are the arguments and whose `run` returns the exit code."""
 
 EXIT_BAD_INPUT = 2
@@ -26,11 +29,15 @@ DESCRIPTION = """A photo performs: one photo and one performance make a video.
 Try:  reenact animate photo.jpg talking -o out.mp4
 
 Help for one command:  reenact animate --help
-To measure:            reenact evaluate --help"""
+To measure:            reenact evaluate --help
+To train:              reenact train --help"""
 
 EVALUATE_DESCRIPTION = (
     "Measure: run this project and baselines on real or made-up people, score any system's videos, compare two results."
 )
+
+TRAIN_DESCRIPTION = "Train: make the shipped weights again, or better ones."
+GROUPS = {"evaluate": (EVALUATE, EVALUATE_DESCRIPTION), "train": (TRAIN, TRAIN_DESCRIPTION)}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -67,13 +74,14 @@ def is_for_the_user(error: ValueError) -> bool:
     return isinstance(error, InputError)
 
 
-def parse(arguments: Sequence[str]) -> Animate | Track | Doctor | Run | Synth | Score | Compare:
+def parse(arguments: Sequence[str]) -> Animate | Track | Head | Doctor | Run | Synth | Score | Compare | TrainDense:
     """The command that the arguments ask for; leaves with exit code 2 when they make no sense."""
-    if arguments[0] == "evaluate":
+    if arguments[0] in GROUPS:
+        commands, description = GROUPS[arguments[0]]
         return tyro.extras.subcommand_cli_from_dict(
-            EVALUATE,
-            prog="reenact evaluate",
-            description=EVALUATE_DESCRIPTION,
+            commands,
+            prog=f"reenact {arguments[0]}",
+            description=description,
             args=list(arguments[1:]) or ["--help"],
             config=(tyro.conf.FlagCreatePairsOff,),
         )

@@ -67,10 +67,10 @@ class Run:
         """Run, say where the report is. Raises BadArgument, InputError."""
         frames = self.frames or {"self": 60, "cross": 30}[self.protocol]
         _check_frames(frames)
+        from reenact.data.workers import cores
         from reenact.evaluation.inputs import prepare
         from reenact.evaluation.protocol import load_manifest, validation_manifest
         from reenact.evaluation.run import run
-        from reenact.evaluation.workers import cores
 
         if self.manifest is not None:
             manifest = load_manifest(self.manifest)
@@ -110,9 +110,9 @@ class Synth:
                 f"--pairs {self.pairs} --size {self.size} --seed {self.seed}: want at least one pair, an even size of "
                 "at least 128 and a seed of at least 0"
             )
+        from reenact.data.workers import cores
         from reenact.evaluation.run import run
         from reenact.evaluation.synth import draw_benchmark
-        from reenact.evaluation.workers import cores
 
         def draw(inputs: Path, told: Callable[[str, int, int | None], None]) -> Manifest:
             return draw_benchmark(inputs, self.seed, self.pairs, self.frames, self.size, told, jobs)
@@ -141,10 +141,10 @@ class Score:
     def run(self) -> int:
         """Score, print the tables, write the result. Raises BadArgument, InputError."""
         check_output(self.output, ".json", [self.manifest])
+        from reenact.data.workers import cores
         from reenact.evaluation.folder import load_scores, save_scores, score_folder
         from reenact.evaluation.markdown import HEADLINES, problems, table
         from reenact.evaluation.protocol import load_manifest
-        from reenact.evaluation.workers import cores
 
         manifest = load_manifest(self.manifest)
         with ProgressLine(sys.stderr) as progress:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from reenact.data.workers import spread
 from reenact.media import InputError, read_image
 from reenact.media.files import written_beside
 
@@ -21,7 +22,6 @@ from .metrics.identity_networks import OnnxIdentity
 from .protocol import Manifest, Pair
 from .provenance import provenance
 from .score import ClipScores, Extras, score_clip
-from .workers import spread
 
 FORMAT, VERSION = "reenact-scores", 1
 Progress = Callable[[str, int, int | None], None]

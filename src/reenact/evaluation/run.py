@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reenact.data.workers import spread
 from reenact.media import InputError
 from reenact.media.files import written_beside
 
@@ -16,7 +17,6 @@ from .page import write_page
 from .protocol import Manifest, Pair
 from .ranking import ranking, ranking_table
 from .systems import SYSTEMS
-from .workers import spread
 
 RANK_BY = ("psnr/face", "aed")
 """What says which pairs are best and worst in the page's filmstrips: the first that was measured."""

@@ -26,11 +26,11 @@ from reenact.data.synthetic import (
     still_state,
     synthetic_person,
 )
+from reenact.data.workers import spread
 from reenact.media import VideoWriter, write_image
 
 from .mesh import SUFFIX, Heads, save_heads
 from .protocol import Manifest, Pair, save_manifest
-from .workers import spread
 
 _AGES = (6.0, 34.0, 71.0, 1.5, 48.0, 15.0, 25.0, 83.0)
 """Years of the receivers, in turn; drivers take them from the other end, so that old and young drive each other."""

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The detailed surface V^s = B(V) of the open head, and where offsets may act (paper, section 1).
+"""The detailed surface V^s = B(V) of a head, and where offsets may act (paper, section 1).
 
-Static offsets D_g act outside the face proper and dynamic offsets D_f inside, with a smooth border (their masks sum to
-1 on skin); eyeballs and teeth are rigid and get neither.
+B is two rounds of Loop subdivision. Static offsets D_g live after the first, dynamic ones D_f before it, on the control
+mesh: both reach the surface smoothly, and neither can say more than a monocular estimate can know.
+
+The paper gives the face to D_f alone. Here D_g acts on it too: a wrinkle that is always there, or a nose that the
+basis does not hold, is who somebody is. Only D_f is confined, to the face.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, identity
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from reenact.heads.model import Float, Topology
@@ -22,57 +25,66 @@ from reenact.heads.regions import region_ids
 
 from .loop import Int, subdivide
 
-_ROUNDS = 2
-_STIFF = ("sclera", "iris", "teeth_upper", "teeth_lower", "eyelashes", "mouth_cavity", "eye_socket", "tongue")
+RIGID = ("sclera", "iris", "teeth_upper", "teeth_lower", "eyelashes", "mouth_cavity", "eye_socket", "tongue")
+"""Regions without offsets: bone, glass, or never seen well enough. Lashes go along with the lids' control points."""
 
 
 @dataclass(frozen=True)
-class DetailedSurface:
-    """N_s vertices over V coarse ones."""
+class Level:
+    """A mesh between the coarse head and the detailed one, or either of them. N vertices, G triangles."""
 
-    matrix: Tensor  # sparse [N_s, V] float32: B
+    matrix: Tensor | None  # sparse [N, M] float32 from the M vertices of the level below; None: the coarse head itself
     faces: Int  # [G, 3]
     regions: NDArray[np.uint8]  # [G] index into heads.regions.REGIONS
-    head_weight: Float  # [N_s] see Topology.head_weight
-    static_mask: Float  # [N_s] where D_g acts
-    dynamic_mask: Float  # [N_s] where D_f acts
+    head_weight: Float  # [N] see Topology.head_weight
+    soft: Float  # [N] 1 where a static offset may act, 0 on what is rigid
+    face: Float  # [N] 1 where a dynamic offset may act, softly to 0 outside the face
+
+    def __len__(self) -> int:
+        return len(self.soft)
 
     def upsample(self, vertices: Tensor) -> Tensor:
-        """[..., V, 3] -> [..., N_s, 3]; differentiable."""
+        """[..., M, C] of the level below -> [..., N, C]; differentiable. The coarse level returns what it gets."""
+        if self.matrix is None:
+            return vertices
         lead = vertices.shape[:-2]
         flat = vertices.reshape(-1, *vertices.shape[-2:]).permute(1, 0, 2)
         fine = torch.sparse.mm(self.matrix.to(flat.device), flat.reshape(len(flat), -1))
-        return fine.reshape(len(fine), -1, 3).permute(1, 0, 2).reshape(*lead, len(fine), 3)
+        return fine.reshape(len(fine), -1, vertices.shape[-1]).permute(1, 0, 2).reshape(*lead, len(fine), -1)
 
 
-def detailed_surface(topology: Topology, rounds: int = _ROUNDS) -> DetailedSurface:
-    """Upsample a head's topology; each round has four times the triangles."""
-    faces = np.asarray(topology.faces, np.int64)
-    regions = topology.regions
-    count = len(topology.head_weight)
-    if rounds < 1:
-        raise ValueError(f"got {rounds} rounds; want at least one")
-    matrix = identity(count, format="csr")
-    for _ in range(rounds):
-        step = subdivide(faces, count)
-        matrix = step.matrix @ matrix
-        faces, regions, count = step.faces, regions[step.parent], int(step.faces.max()) + 1
-    coo = coo_matrix(matrix)
+Levels = tuple[Level, Level, Level]
+"""Control mesh, fit mesh, detailed mesh."""
+
+
+def detailed_levels(topology: Topology) -> Levels:
+    """The coarse head and two rounds of subdivision, each with four times the triangles."""
+    faces, regions = np.asarray(topology.faces, np.int64), topology.regions
+    weight, face = topology.head_weight, topology.face_weight
+    levels = [_level(None, faces, regions, weight, face)]
+    for _ in range(2):
+        step = subdivide(faces, len(weight))
+        faces, regions = step.faces, regions[step.parent]
+        weight, face = ((step.matrix @ x).astype(np.float32) for x in (weight, face))
+        levels.append(_level(step.matrix, faces, regions, weight, face))
+    return levels[0], levels[1], levels[2]
+
+
+def _level(matrix: csr_matrix | None, faces: Int, regions: NDArray[np.uint8], weight: Float, face: Float) -> Level:
+    soft = np.ones(len(weight), np.float32)
+    soft[np.unique(faces[np.isin(regions, region_ids(*RIGID))])] = 0.0
+    return Level(None if matrix is None else to_torch(matrix), faces, regions, weight, soft, face * soft)
+
+
+def to_torch(matrix: csr_matrix) -> Tensor:
+    """A scipy matrix as a sparse float32 tensor."""
+    coo = matrix.tocoo()
     places = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
-    sparse = torch.sparse_coo_tensor(
-        places, torch.from_numpy(coo.data.astype(np.float32)), coo.shape, check_invariants=True
-    )
-    sparse = sparse.coalesce()
-    face = (matrix @ topology.face_weight).astype(np.float32)
-    soft = np.ones(count, np.float32)
-    soft[np.unique(faces[np.isin(regions, region_ids(*_STIFF))])] = 0.0
-    dynamic = face * soft
-    static = (1.0 - face) * soft
-    weight = (matrix @ topology.head_weight).astype(np.float32)
-    return DetailedSurface(sparse, faces, regions, weight, static, dynamic)
+    values = torch.from_numpy(coo.data.astype(np.float32))
+    return torch.sparse_coo_tensor(places, values, coo.shape, check_invariants=True).coalesce()
 
 
 @lru_cache(maxsize=1)
-def open_surface() -> DetailedSurface:
+def open_levels() -> Levels:
     """The open head's, made once a process."""
-    return detailed_surface(open_head().topology)
+    return detailed_levels(open_head().topology)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -92,10 +92,17 @@ def known_person(model: HeadModel, track: CoarseTrack, points_px: Points, width:
     if track.head != model.name:
         raise InputError(f"{track.source} was tracked with the head {track.head}; want {model.name}: track it again")
     rig = personal_rig(model, track.identity[0])
-    focal = float(track.focal_px[0]) * width / track.width
-    if abs(width * track.height - height * track.width) > _SAME_SHAPE * track.width * height:
-        focal = starting_focal(landmark_model(rig), observations(points_px, (width / 2, height / 2)))
-    return Person(track.identity[0], rig, Camera(focal, width / 2, height / 2, width, height), track.placement[0])
+    camera = Camera(float(track.focal_px[0]), track.width / 2, track.height / 2, track.width, track.height)
+    return seen_again(Person(track.identity[0], rig, camera, track.placement[0]), points_px, width, height)
+
+
+def seen_again(person: Person, points_px: Points, width: int, height: int) -> Person:
+    """A person in pictures of another size or camera, [F, 478, 2] px; see `known_person`."""
+    known = person.camera
+    focal = known.focal_px * width / known.width
+    if abs(width * known.height - height * known.width) > _SAME_SHAPE * known.width * height:
+        focal = starting_focal(landmark_model(person.rig), observations(points_px, (width / 2, height / 2)))
+    return replace(person, camera=Camera(focal, width / 2, height / 2, width, height))
 
 
 def _joint(

@@ -12,10 +12,11 @@ import torch
 from safetensors.numpy import load_file
 
 from reenact.heads.lids import meet_lids
-from reenact.heads.model import Float, HeadModel, Int, Joints, Topology
+from reenact.heads.model import Float, Int
 from reenact.heads.open import ASSET, open_head
 from reenact.heads.personal import personal_rig
 from reenact.heads.regions import EYEBALL, region_ids
+from reenact.heads.reshaped import ReshapedHead
 from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState, torso_translation
 from reenact.rendering import vertex_normals
@@ -102,7 +103,7 @@ def synthetic_person(seed: int, *, age: float | None = None, female: bool | None
     size = _face_size(head.neutral(identity)) / _face_size(head.base_neutral)
     offset = out_of_basis_offset(seed, float(draw.uniform(0.0010, 0.0018)) * size)
     strength = np.exp(0.35 * draw.standard_normal(len(folds()))).astype(np.float32)
-    rig = personal_rig(_Reshaped(head, offset), identity)
+    rig = personal_rig(ReshapedHead(head, offset), identity)
     return SyntheticPerson(seed, age, female, identity, offset, strength, rig)
 
 
@@ -142,42 +143,6 @@ def upright(state: HeadState) -> HeadState:
     """The same place, the head looking straight at the camera."""
     level = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
     return HeadState(state.expression, state.gaze, level, state.t_cam_head)
-
-
-class _Reshaped:
-    """A head model whose every neutral carries an offset."""
-
-    name = "reshaped"
-
-    def __init__(self, model: HeadModel, offset: Float) -> None:
-        self.model, self.offset = model, offset
-        self.topology: Topology = model.topology
-
-    @property
-    def identity_size(self) -> int:
-        return self.model.identity_size
-
-    @property
-    def base_neutral(self) -> Float:
-        return self.model.base_neutral
-
-    @property
-    def base_actions(self) -> Float:
-        return self.model.base_actions
-
-    @property
-    def gaze_limits(self) -> Float:
-        return self.model.gaze_limits
-
-    def neutral(self, identity: Float) -> Float:
-        return self.model.neutral(identity) + self.offset
-
-    def joints(self, identity: Float) -> Joints:
-        return self.model.joints(identity)
-
-    def identity_basis(self, vertices: Int) -> tuple[Float, Float]:
-        mean, basis = self.model.identity_basis(vertices)
-        return mean + self.offset[vertices], basis
 
 
 def _by_age(age: float, female: bool) -> tuple[Float, Float]:

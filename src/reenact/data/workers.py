@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs are independent: as many at a time as there are cores, each on one thread."""
+"""Pieces of work that do not depend on each other: as many at a time as there are cores, each on one thread."""
 
 from __future__ import annotations
 

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The joint fit against exact truth: ``python -m benchmarks.head_fit [--people 6] [--maps network true]``.
+
+People who do not exist, partly outside the head model's basis, give a performance; the whole of `reenact head` is run
+on the video, once with our network's maps and once with the true ones, which shows what a better network could buy.
+
+Error of a frame: distance of the fitted face from the true surface, mm of the true head, after the similarity that
+makes it least (iterated closest points to planes): a camera does not tell how far away, and so how large, a head is.
+Normals: angle between those of fitted and true vertices, degrees, turned by the same similarity.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import tyro
+from scipy.spatial import KDTree
+
+from benchmarks.common import OUT, provenance, write_json
+from reenact.data.portraits import class_table
+from reenact.data.synthetic import SyntheticFrames, made_up, random_scene, render_portraits, synthetic_person
+from reenact.dense.maps import DenseEstimator, DenseMaps, View
+from reenact.dense.shipped import shipped_estimator
+from reenact.evaluation.mesh import mesh_parts
+from reenact.heads.open import open_head
+from reenact.heads.regions import region_ids
+from reenact.media import VideoWriter
+from reenact.rendering import vertex_normals
+from reenact.representation.detailed import open_levels
+from reenact.representation.head_fit import fit_head
+from reenact.representation.personal_head import PersonalHead
+from reenact.representation.stages import FRAMES, PERSON, Stage
+
+_FIRST = 910_000  # seeds: people that no network has learnt from
+_SIDE = 512
+_EVERY = 5  # frames measured
+
+
+@dataclass
+class Args:
+    """Measure the personalised head on made-up people."""
+
+    people: int = 6
+    frames: int = 40
+    maps: tuple[Literal["network", "true"], ...] = ("network", "true")
+    without: tuple[Literal["nothing", "normal", "depth"], ...] = ("nothing",)
+    """Terms left out of the fit, one run each."""
+    out: Path = OUT / "head_fit.json"
+
+
+class TrueMaps:
+    """`DenseEstimator` that knows."""
+
+    name = "truth"
+
+    def __init__(self, drawn: SyntheticFrames, distance_m: float) -> None:
+        self._drawn, self._distance = drawn, distance_m
+
+    def __call__(self, views: Sequence[View]) -> list[DenseMaps]:
+        return [self._maps(view) for view in views]
+
+    def _maps(self, view: View) -> DenseMaps:
+        drawn, crop = self._drawn, view.crop
+        grid = np.arange(crop.output_px) + 0.5
+        x, y = (np.clip((start + grid * crop.scale).astype(int), 0, _SIDE - 1) for start in (crop.x0, crop.y0))
+        at = np.ix_(y, x)
+        shown = np.isfinite(drawn.depth[view.frame][at])
+        metres = np.where(shown, drawn.depth[view.frame][at], self._distance)
+        sides = drawn.cameras[view.frame].focal_px / crop.size / self._distance
+        depth = ((metres - self._distance) * sides).astype(np.float32)
+        classes = np.where(shown, class_table()[drawn.labels[view.frame][at]], 0).astype(np.uint8)
+        return DenseMaps(drawn.normals[view.frame][at], shown.astype(np.float32), depth, classes)
+
+
+def measured(shapes: np.ndarray, truth: np.ndarray, face: np.ndarray) -> dict[str, float]:
+    """Distances of faces [F, V, 3] from the true heads [F, V, 3], any frame and scale against metres."""
+    triangles = torch.from_numpy(open_head().topology.faces)
+    normals = vertex_normals(torch.from_numpy(shapes), triangles, "torch").numpy()[:, face]
+    true_normals = vertex_normals(torch.from_numpy(truth), triangles, "torch").numpy()
+    away, angles = [], []
+    # What is seen from outside only: the back of a lid is near a lid, and looks the other way.
+    skin = open_head().topology.region_vertices(*region_ids("skin", "eyelids", "lips"))
+    for shape, normal, real, real_normal, head in zip(
+        shapes[:, face], normals, truth[:, skin], true_normals[:, skin], truth, strict=True
+    ):
+        tree = KDTree(real)
+        x, turn = shape.astype(np.float64), np.eye(3)
+        target = head[face]
+        for _ in range(12):
+            scale, more, shift = similarity(x, target)
+            x, turn = scale * x @ more.T + shift, more @ turn
+            _, near = tree.query(x)
+            plane = real_normal[near]
+            target = x - ((x - real[near]) * plane).sum(1, keepdims=True) * plane
+        _, near = tree.query(x)
+        away.append(1000.0 * np.abs(((x - real[near]) * real_normal[near]).sum(1)))
+        cosine = ((normal @ turn.T) * real_normal[near]).sum(1)
+        angles.append(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+    every, angle = np.concatenate(away), np.concatenate(angles)
+    return {
+        "median_mm": float(np.median(every)), "p90_mm": float(np.quantile(every, 0.9)),
+        "normals_mean_deg": float(angle.mean()),
+    }  # fmt: skip
+
+
+def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Scale, rotation and shift that carry [N, 3] to [N, 3] best (Umeyama 1991)."""
+    a, b = source - source.mean(0), target - target.mean(0)
+    u, s, vt = np.linalg.svd(b.T @ a)
+    sign = np.asarray([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * sign) @ vt
+    scale = float((s * sign).sum() / (a**2).sum())
+    return scale, rotation, target.mean(0) - scale * rotation @ source.mean(0)
+
+
+def stages(without: str) -> tuple[list[Stage], Stage]:
+    """The fit's own, a term left out."""
+    if without == "nothing":
+        return list(PERSON), FRAMES
+    off = {without: 0.0}
+    every = [replace(s, weights=replace(s.weights, **off)) for s in (*PERSON, FRAMES)]
+    return every[:-1], every[-1]
+
+
+def surfaces(head: PersonalHead, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """[n, V, 3] of the fitted surface: coarse, with static offsets, with both."""
+    levels, rig = open_levels(), head.coarse_rig(open_head())
+    count = len(rig.neutral)
+    bare = replace(head, static_control=0 * head.static_control, static_fit=0 * head.static_fit)
+    return {
+        "coarse": bare.surface(rig, levels, rows, dynamic=False)[:, :count].numpy(),
+        "static": head.surface(rig, levels, rows, dynamic=False)[:, :count].numpy(),
+        "static and dynamic": head.surface(rig, levels, rows)[:, :count].numpy(),
+    }
+
+
+def main(args: Args) -> None:
+    face = mesh_parts()["face"]
+    rows_out = []
+    print("| person | maps | without | surface | median mm | p90 mm | normals deg | seconds |")
+    print("|---|---|---|---|---|---|---|---|")
+    for seed in range(_FIRST, _FIRST + args.people):
+        person, scene = synthetic_person(seed), random_scene(seed)
+        states = made_up(seed, args.frames).by(person, scene)
+        drawn = render_portraits([person], states, [scene], _SIDE)
+        with tempfile.TemporaryDirectory() as folder:
+            video = Path(folder) / "person.mp4"
+            with VideoWriter(video, Fraction(25), _SIDE, _SIDE, crf=8) as writer:
+                for image in drawn.images:
+                    writer.write(image)
+            for maps in args.maps:
+                looks: DenseEstimator = shipped_estimator() if maps == "network" else TrueMaps(drawn, scene.distance_m)
+                for without in args.without:
+                    started = time.perf_counter()
+                    key, every = stages(without)
+                    head = fit_head(open_head(), [video], looks, stages=key, every_frame=every)
+                    seconds = time.perf_counter() - started
+                    rows = np.arange(0, len(head.track), _EVERY)
+                    truth = drawn.vertices[head.track.frame[rows]]
+                    for name, shapes in surfaces(head, rows).items():
+                        row = {"seed": seed, "age": person.age, "maps": maps, "without": without, "surface": name}
+                        row |= measured(shapes, truth, face) | {"seconds": seconds}
+                        rows_out.append(row)
+                        print(
+                            f"| {seed}, {person.age:.0f} y | {maps} | {without} | {name} | {row['median_mm']:.2f} | "
+                            f"{row['p90_mm']:.2f} | {row['normals_mean_deg']:.1f} | {seconds:.0f} |",
+                            flush=True,
+                        )
+    summary = {}
+    for maps in args.maps:
+        for without in args.without:
+            for name in ("coarse", "static", "static and dynamic"):
+                mine = [r for r in rows_out if (r["maps"], r["without"], r["surface"]) == (maps, without, name)]
+                means = {k: float(np.mean([r[k] for r in mine])) for k in ("median_mm", "p90_mm", "normals_mean_deg")}
+                summary[f"{maps}, without {without}, {name}"] = means
+                print(f"{maps}, without {without}, {name}: {means}")
+    units = "mm from the true surface after the best similarity, degrees; over the face's vertices, means over people"
+    write_json(args.out, {**provenance(), "units": units, "people": rows_out, "mean": summary})
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Args, description=__doc__))

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`reenact head`: a person's own head, from one video or photo, or several."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from reenact.app.arguments import BadArgument, FaceIndex, Landmarker, Verbose, check_output
+from reenact.app.progress import ProgressLine
+
+HEAD_SUFFIX = ".head"
+
+
+@dataclass(frozen=True)
+class Head:
+    """Fit a person's own head: who it is, and what the face does in every frame.
+
+    Example: reenact head me.mp4 another-photo-of-me.jpg -o me.head
+    """
+
+    sources: Positional[
+        Annotated[
+            tuple[Path, ...],
+            arg(metavar="VIDEO|PHOTO", help="Of one person. Only the first one's performance is kept."),
+        ]
+    ]
+    output: Annotated[Path, arg(aliases=["-o"], metavar="PERSON.head", help="The file to write.")]
+    face: FaceIndex = 0
+    landmarker: Landmarker = None
+    verbose: Verbose = False
+
+    def run(self) -> int:
+        """Write the head, say where it is, return the exit code. Raises BadArgument, InputError."""
+        from reenact.media.files import existing_file
+
+        if not self.sources:
+            raise BadArgument("no video or photo was given; want at least one of the person")
+        for path in self.sources:
+            existing_file(path, "a video or photo")
+        check_output(self.output, HEAD_SUFFIX, self.sources)
+
+        from reenact.dense.shipped import shipped_estimator
+        from reenact.heads.open import open_head
+        from reenact.representation.head_fit import fit_head
+        from reenact.representation.store import save_head
+
+        started = time.monotonic()
+        estimator = shipped_estimator()
+        with ProgressLine(sys.stderr) as progress:
+            head = fit_head(
+                open_head(), self.sources, estimator, face=self.face, task=self.landmarker, progress=progress
+            )
+        save_head(head, self.output, {"sources": [p.name for p in self.sources], "dense": estimator.name})
+        seconds, frames = time.monotonic() - started, len(head.track)
+        size = self.output.stat().st_size / 1e6
+        print(f"{self.output.absolute()}: {frames} frame(s), {size:.1f} MB, fitted in {seconds:.1f} s")
+        return 0

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How badly a head with its offsets explains what was seen: the terms of the joint fit (paper, section 1).
+
+Each term is a mean, of order one where the coarse head is as wrong as it usually is, so that weights compare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, grid_sample, huber_loss, normalize
+
+from reenact.dense.classes import CLASSES
+from reenact.heads.model import Topology
+from reenact.heads.regions import EMPTY, REGIONS
+from reenact.rendering import Fragments, face_labels, interpolate, interpolate_directions, rasterise, vertex_normals
+
+from .detailed import Level
+from .observation import Observation
+from .offsets import Offsets, Posed
+
+_ANGLE = 0.02  # 1 - cos of 11 degrees
+_DEPTH_MM = 3.0
+_LANDMARK_PX = 1.5
+_BLUR_PX = 7  # of the 256 px crop: what the shipped estimator resolves
+_OUTLINE_PX = 2.0
+_MAGNITUDE_MM, _BEND_MM = 3.0, 0.3
+_CONTOUR = 0.25  # cosine between normal and line of sight below which a vertex may be on the outline
+_REACH_PX = 10.0  # an outline farther away is of hair that stands off the head
+# Which class of the picture is evidence about which region of the mesh, and how good. Hair hides skin, but near it.
+_EVIDENCE = {("skin", "skin"): 1.0, ("ears", "skin"): 1.0}
+_EVIDENCE |= {("eyelids", "skin"): 1.0, ("lips", "lips"): 1.0, ("lips", "skin"): 0.3, ("skin", "lips"): 0.3}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the terms; 0 leaves one out."""
+
+    normal: float = 1.0
+    depth: float = 0.5
+    landmark: float = 0.3
+    outline: float = 0.3
+    magnitude: float = 0.05
+    bend: float = 0.5
+    moving_magnitude: float = 0.1
+    moving_bend: float = 0.5
+    moving_change: float = 0.2
+    pose: float = 1.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Which triangle every pixel shows: found now and then, not at every step."""
+
+    fragments: Fragments
+    evidence: Tensor  # [n, S, S] weight of each pixel
+
+
+class Energy:
+    """The terms for one head model."""
+
+    def __init__(self, topology: Topology, fit: Level, size: int) -> None:
+        self._faces = torch.from_numpy(fit.faces)
+        self._regions = torch.from_numpy(fit.regions)
+        self._size = size
+        self._marks = torch.from_numpy(topology.landmark_vertices.astype(np.int64))
+        self._mark_weights = torch.from_numpy(topology.landmark_weights)
+        turns = (fit.head_weight > 0.5) & (fit.soft > 0.5)
+        self._outer = torch.from_numpy(np.flatnonzero(turns))
+        table = torch.zeros(256, len(CLASSES))
+        for (region, shown), worth in _EVIDENCE.items():
+            table[REGIONS.index(region), CLASSES.index(shown)] = worth
+        self._table = table
+
+    @torch.no_grad()
+    def draw(self, posed: Posed, seen: Observation) -> Drawn:
+        """Rasterise the fit mesh in the crops."""
+        px = project(posed.fine, posed.camera)
+        fragments = rasterise(px, self._faces, self._size, self._size, cull_back=True)
+        regions = face_labels(self._regions, EMPTY, fragments)
+        evidence = self._table[regions.long(), seen.classes.long()] * seen.certainty
+        return Drawn(fragments, evidence)
+
+    def terms(self, posed: Posed, seen: Observation, drawn: Drawn) -> dict[str, Tensor]:
+        """normal, depth, landmark, outline: each a scalar with its gradient to the vertices."""
+        normals = vertex_normals(posed.fine, self._faces, "torch")
+        worth = drawn.evidence
+        total = worth.sum().clamp(min=1.0)
+        shown = interpolate_directions(normals, self._faces, drawn.fragments, "torch")
+        angle = 1.0 - (_blurred(shown, worth) * _blurred(seen.normals, worth)).sum(-1)
+        return {
+            "normal": (worth * _robust(angle / _ANGLE)).sum() / total,
+            "depth": self._depth(posed, seen, drawn),
+            "landmark": self._landmarks(posed, seen),
+            "outline": self._outline(posed, normals, seen, drawn),
+        }
+
+    def _depth(self, posed: Posed, seen: Observation, drawn: Drawn) -> Tensor:
+        worth = torch.where(seen.depth.isnan(), 0.0, drawn.evidence)
+        total = worth.sum((1, 2)).clamp(min=1.0)
+        found = interpolate(posed.fine[..., 2:].contiguous(), self._faces, drawn.fragments, "torch")[..., 0]
+        # A side of the crop at the head's distance, in mm.
+        side = 1000.0 * seen.t_cam_head[:, 2] * self._size / seen.camera[:, 0]
+        error = 1000.0 * found - torch.nan_to_num(seen.depth) * side[:, None, None]
+        error = error - ((worth * error).sum((1, 2)) / total)[:, None, None]
+        return (worth * _robust((error / _DEPTH_MM) ** 2)).sum() / worth.sum().clamp(min=1.0)
+
+    def _landmarks(self, posed: Posed, seen: Observation) -> Tensor:
+        points = (posed.control[:, self._marks] * self._mark_weights[:, :, None]).sum(2)
+        points = points + seen.placement @ posed.turn.transpose(1, 2)
+        error = (project(points, posed.camera)[..., :2] - seen.landmarks) / _LANDMARK_PX
+        known = ~seen.landmarks.isnan().any(-1)
+        if not known.any():
+            return posed.control.new_zeros(())
+        return _robust((error[known] ** 2).sum(-1)).mean()
+
+    def _outline(self, posed: Posed, normals: Tensor, seen: Observation, drawn: Drawn) -> Tensor:
+        points, lie = posed.fine[:, self._outer], normals[:, self._outer]
+        px = project(points, posed.camera)
+        with torch.no_grad():
+            ray = normalize(points, dim=-1)
+            beside = px[..., :2] + 2.5 * normalize(lie[..., :2], dim=-1)
+            covered = _sample((drawn.fragments.face >= 0).float(), beside, self._size)
+            edge = ((lie * ray).sum(-1).abs() < _CONTOUR) & (covered < 0.5)
+            inside = (px[..., :2] > 1).all(-1) & (px[..., :2] < self._size - 1).all(-1)
+        away = _sample(seen.outline, px[..., :2], self._size)
+        with torch.no_grad():
+            near = edge & inside & (away.abs() < _REACH_PX)
+        if not near.any():
+            return px.new_zeros(())
+        return huber_loss(away[near] / _OUTLINE_PX, torch.zeros_like(away[near]))
+
+
+def regularity(offsets: Offsets, rows: Tensor, static: tuple[Tensor, Tensor], dynamic: Tensor) -> dict[str, Tensor]:
+    """How large, bent and changing the offsets are, and how far the poses have gone from the tracked ones."""
+    mm = 1000.0 / offsets.scale
+    wide, narrow = static[0] * mm, static[1] * mm
+    bends = [(f - s.mean(f)) / _BEND_MM for f, s in zip((wide, narrow), offsets.spread, strict=True)]
+    moving = dynamic * mm
+    out = {
+        "magnitude": (wide / _MAGNITUDE_MM).pow(2).sum(-1).mean() + (narrow / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
+        "bend": sum((b.pow(2).sum(-1).mean() for b in bends), start=moving.new_zeros(())),
+        "moving_magnitude": (moving / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
+        "moving_bend": ((moving - offsets.spread[0].mean(moving)) / _BEND_MM).pow(2).sum(-1).mean(),
+        "pose": (offsets.turn[rows] / 0.05).pow(2).sum(-1).mean() + (offsets.shift[rows] / 0.01).pow(2).sum(-1).mean(),
+    }
+    if len(rows) > 1:
+        out["moving_change"] = ((moving[1:] - moving[:-1]) / _MAGNITUDE_MM).pow(2).sum(-1).mean()
+    return out
+
+
+def project(points: Tensor, camera: Tensor) -> Tensor:
+    """[n, N, 3] camera space, metres -> x px, y px of the crops, z m."""
+    x, y, z = points.unbind(-1)
+    focal, cx, cy = (c[:, None] for c in camera.unbind(1))
+    return torch.stack([x / z * focal + cx, y / z * focal + cy, z], -1)
+
+
+def _blurred(normals: Tensor, worth: Tensor) -> Tensor:
+    """[n, S, S, 3] directions, averaged over what is worth something near each pixel, unit again.
+
+    An estimator that is unsure predicts a mean: compared pixel by pixel, it would wipe off a nose that the head has.
+    """
+    if _BLUR_PX <= 1:
+        return normals
+    size, edge = _BLUR_PX, _BLUR_PX // 2
+    total = avg_pool2d((normals * worth[..., None]).permute(0, 3, 1, 2), size, 1, edge)
+    return normalize(avg_pool2d(total, size, 1, edge).permute(0, 2, 3, 1), dim=-1, eps=1e-6)
+
+
+def _robust(square: Tensor) -> Tensor:
+    """Squares that stop growing so fast beyond one (Charbonnier)."""
+    return 2.0 * (torch.sqrt(1.0 + square.clamp(min=0.0)) - 1.0)
+
+
+def _sample(picture: Tensor, px: Tensor, size: int) -> Tensor:
+    """[n, S, S] at px [n, N, 2] -> [n, N]; the border goes on outside."""
+    grid = (px / size * 2.0 - 1.0)[:, None]
+    return grid_sample(picture[:, None], grid, padding_mode="border", align_corners=False)[:, 0, 0]

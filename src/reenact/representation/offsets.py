@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The head with its offsets, as the fit moves it: V~(i) = B(V(i) + D_f(i)) + D_g, posed (paper, section 1).
+
+What is moved is not the offset but a field that is smoothed into it: a step against the gradient then moves a cheek and
+not one vertex of it (Nicolet et al. 2021, doi 10.1145/3478513.3480501, who do so by a linear solve).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import coo_matrix, diags
+from torch import Tensor, nn
+
+from .detailed import Level, Levels, to_torch
+from .observation import Observation
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Means over neighbours on one level, on skin only: what is rigid is no neighbour."""
+
+    matrix: Tensor  # sparse [N, N], rows of soft vertices sum to 1
+
+    @staticmethod
+    def of(level: Level) -> Spread:
+        a, b, c = level.faces.T
+        rows, columns = np.concatenate([a, b, c, b, c, a]), np.concatenate([b, c, a, a, b, c])
+        soft = level.soft
+        graph = coo_matrix((soft[rows] * soft[columns], (rows, columns)), (len(level), len(level))).tocsr()
+        graph.data[:] = np.minimum(graph.data, 1.0)
+        total = np.asarray(graph.sum(axis=1)).ravel()
+        return Spread(to_torch(diags(1.0 / np.maximum(total, 1e-9)) @ graph))
+
+    def smooth(self, field: Tensor, rounds: int) -> Tensor:
+        """[..., N, 3] -> the same, `rounds` times averaged half with its neighbours."""
+        for _ in range(rounds):
+            field = 0.5 * (field + self.mean(field))
+        return field
+
+    def mean(self, field: Tensor) -> Tensor:
+        """[..., N, 3] means over the neighbours."""
+        lead = field.shape[:-2]
+        flat = field.reshape(-1, *field.shape[-2:]).permute(1, 0, 2)
+        out = torch.sparse.mm(self.matrix, flat.reshape(len(flat), -1))
+        return out.reshape(len(out), -1, 3).permute(1, 0, 2).reshape(*lead, -1, 3)
+
+
+BASE_FACE_M = 0.0522
+"""Root mean square radius of the base adult's landmarks."""
+
+
+class Offsets(nn.Module):
+    """Fields of F frames. Units: metres of a head whose face is `scale` base adults' large."""
+
+    _WIDE, _NARROW, _MOVING = 24, 4, 3  # rounds of smoothing of each field
+
+    def __init__(
+        self,
+        levels: Levels,
+        frames: int,
+        scale: float,
+        person: Offsets | None = None,
+    ) -> None:
+        """person: the offsets whose static part and camera are known already, and stay."""
+        super().__init__()
+        self._known = None if person is None else tuple(part.detach() for part in person.static())
+        control, fit, _ = levels
+        self.levels, self.scale = levels, scale
+        self.spread = (Spread.of(control), Spread.of(fit)) if person is None else person.spread
+        self.masks = tuple(torch.from_numpy(m)[:, None] for m in (control.soft, fit.soft, control.face))
+        self.wide = nn.Parameter(torch.zeros(len(control), 3))
+        self.narrow = nn.Parameter(torch.zeros(len(fit), 3))
+        self.moving = nn.Parameter(torch.zeros(frames, len(control), 3))
+        self.turn = nn.Parameter(torch.zeros(frames, 3))
+        self.shift = nn.Parameter(torch.zeros(frames, 3))
+        self.dolly = nn.Parameter(torch.tensor(0.0) if person is None else person.dolly.detach().clone())
+
+    def static(self) -> tuple[Tensor, Tensor]:
+        """D_g in its two parts: [V, 3] on the control mesh, [W, 3] on the fit mesh, metres."""
+        soft, fine_soft, _ = self.masks
+        if self._known is not None:
+            return self._known[0], self._known[1]
+        wide = self.scale * soft * self.spread[0].smooth(self.wide, self._WIDE)
+        return wide, self.scale * fine_soft * self.spread[1].smooth(self.narrow, self._NARROW)
+
+    def dynamic(self, rows: Tensor) -> Tensor:
+        """[n, V, 3] D_f of some frames on the control mesh, metres."""
+        return self.scale * self.masks[2] * self.spread[0].smooth(self.moving[rows], self._MOVING)
+
+    def posed(self, seen: Observation, rows: Tensor, static: tuple[Tensor, Tensor], dynamic: Tensor) -> Posed:
+        """Frames `rows`, of which `seen` is the observation."""
+        control = seen.shape + static[0] + dynamic
+        fine = self.levels[1].upsample(control) + static[1]
+        turn, shift = self._pose(seen, rows)
+        away = self._away()
+        moved = []
+        for points, level in ((control, self.levels[0]), (fine, self.levels[1])):
+            weight = torch.from_numpy(level.head_weight)[:, None]
+            head = points @ turn.transpose(1, 2) + shift[:, None]
+            torso = points @ seen.R_cam_torso.transpose(1, 2) + (away * seen.t_cam_torso)[:, None]
+            moved.append(weight * head + (1.0 - weight) * torso)
+        camera = torch.cat([seen.camera[:, :1] * self.dolly.exp(), seen.camera[:, 1:]], 1)
+        return Posed(moved[0], moved[1], turn, camera)
+
+    def poses(self, seen: Observation) -> tuple[np.ndarray, np.ndarray]:
+        """R_cam_head [F, 3, 3] and t_cam_head [F, 3] of all frames."""
+        turn, shift = self._pose(seen, torch.arange(len(seen)))
+        return turn.detach().numpy(), shift.detach().numpy()
+
+    def start_from(self, last: tuple[Tensor, Tensor, Tensor]) -> None:
+        """Begin every frame as another chunk's last one ended (`last`)."""
+        with torch.no_grad():
+            for name, value in zip(("moving", "turn", "shift"), last, strict=True):
+                getattr(self, name).copy_(value.expand_as(getattr(self, name)))
+
+    def last(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The last frame's fields."""
+        return self.moving[-1].detach().clone(), self.turn[-1].detach().clone(), self.shift[-1].detach().clone()
+
+    def _away(self) -> Tensor:
+        return torch.stack([torch.ones_like(self.dolly)] * 2 + [self.dolly.exp()])
+
+    def _pose(self, seen: Observation, rows: Tensor) -> tuple[Tensor, Tensor]:
+        turn = small_rotation(self.turn[rows]) @ seen.R_cam_head
+        return turn, self._away() * (seen.t_cam_head + self.scale * self.shift[rows])
+
+
+@dataclass(frozen=True)
+class Posed:
+    """Camera space, metres."""
+
+    control: Tensor  # [n, V, 3]
+    fine: Tensor  # [n, W, 3]
+    turn: Tensor  # [n, 3, 3] of the head
+    camera: Tensor  # [n, 3] of the crops, see Observation; farther away and with a longer lens than the tracked one
+
+
+def small_rotation(vector: Tensor) -> Tensor:
+    """[n, 3] rotation vectors, radians -> [n, 3, 3] (Cayley's map: exact rotations, right to third order)."""
+    zero = torch.zeros_like(vector[:, 0])
+    x, y, z = (0.5 * vector).unbind(1)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], 1).reshape(-1, 3, 3)
+    eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
+    return torch.linalg.solve(eye - skew, eye + skew)

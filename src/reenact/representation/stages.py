@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The joint fit's stages, as data: what moves, for how many steps, with which weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from .energy import Weights
+
+Moves = Literal["wide", "narrow", "moving", "turn", "shift", "dolly"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some steps of Adam over frames drawn in turn."""
+
+    moves: tuple[Moves, ...]
+    steps: int
+    batch: int
+    rate: float
+    """Of the offset fields, metres of the base adult's head; poses move at 3 times as many radians."""
+    weights: Weights
+
+
+_FIRM = Weights(magnitude=0.3, bend=1.5, moving_magnitude=0.3)
+
+PERSON: Final[tuple[Stage, ...]] = (
+    Stage(("wide", "turn", "shift", "dolly"), 80, 6, 4e-4, _FIRM),
+    Stage(("wide", "narrow", "moving", "turn", "shift"), 60, 6, 2e-4, _FIRM),
+)
+"""Key frames: who it is, with what they do in those frames set apart."""
+
+FRAMES: Final[Stage] = Stage(("moving", "turn", "shift"), 12, 8, 4e-4, replace(_FIRM, outline=0.0))
+"""Every frame, in chunks: what is done. `batch` frames at once, the chunk before fixed."""
+
+KEY_FRAMES: Final = 24
+REDRAWN: Final = 3
+"""Times that a batch is stepped before it is found anew which triangle each of its pixels shows."""

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``.head`` file: one safetensors file with its metadata in JSON; see docs/head-format.md."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from reenact.heads.open import open_head
+from reenact.media import InputError
+from reenact.media.files import existing_file, written_beside
+from reenact.tracking import load_motion, save_motion
+
+from .detailed import open_levels
+from .personal_head import PersonalHead, QuantisedOffsets
+
+SUFFIX: Final = ".head"
+FORMAT: Final = "reenact-head"
+VERSION: Final = 1
+UNITS: Final = {
+    "static_control": "metres, canonical head space, added to the head model's own mesh before subdivision",
+    "static_fit": "metres, added after one round of Loop subdivision; two give the detailed mesh",
+    "dynamic": "1/127 of dynamic_scale (metres) of each frame, on the control vertices dynamic_vertices",
+    "motion": "the bytes of a .motion.safetensors file (docs/motion-format.md): identity, camera, and every frame",
+}
+
+
+def save_head(head: PersonalHead, path: Path, provenance: dict[str, Any]) -> None:
+    """Write a head; beside the target first, renamed when complete. provenance: plain types."""
+    with tempfile.TemporaryDirectory() as folder:
+        motion = Path(folder) / "motion.safetensors"
+        save_motion(head.track, motion)
+        bytes_ = np.frombuffer(motion.read_bytes(), np.uint8)
+    tensors: dict[str, NDArray[Any]] = {
+        "static_control": head.static_control.astype(np.float32),
+        "static_fit": head.static_fit.astype(np.float16),
+        "dynamic": head.dynamic.values,
+        "dynamic_scale": head.dynamic.scale.astype(np.float32),
+        "dynamic_vertices": head.dynamic.vertices.astype(np.int32),
+        "motion": bytes_,
+    }
+    about = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "head": head.track.head,
+        "units": json.dumps(UNITS),
+        "provenance": json.dumps(provenance),
+    }
+    with written_beside(path) as partial:
+        partial.write_bytes(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=about))
+
+
+def load_head(path: Path) -> tuple[PersonalHead, dict[str, Any]]:
+    """A head and its provenance. Raises InputError if the file is none, of another version, or does not fit."""
+    existing_file(path, "a .head file")
+    try:
+        with safe_open(path, framework="np") as file:
+            about = file.metadata() or {}
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a readable head file ({error}); `reenact head` writes one") from error
+    if about.get("format") != FORMAT or about.get("version") != str(VERSION) or about.get("head") != open_head().name:
+        said = f"{about.get('format', 'no format')} version {about.get('version', '?')} of {about.get('head', '?')}"
+        raise InputError(f"{path} holds {said}; want {FORMAT} version {VERSION} of {open_head().name}")
+    missing = [n for n in (*UNITS, "dynamic_scale", "dynamic_vertices") if n not in found]
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(missing)}; write it again with `reenact head`")
+    with tempfile.TemporaryDirectory() as folder:
+        motion = Path(folder) / "motion.safetensors"
+        motion.write_bytes(found["motion"].tobytes())
+        track = load_motion(motion)
+    dynamic = QuantisedOffsets(found["dynamic_vertices"], found["dynamic"], found["dynamic_scale"])
+    control, fit = (len(level) for level in open_levels()[:2])
+    wanted = {
+        "static_control": (control, 3), "static_fit": (fit, 3),
+        "dynamic": (len(track), len(dynamic.vertices), 3), "dynamic_scale": (len(track),),
+    }  # fmt: skip
+    for name, shape in wanted.items():
+        if found[name].shape != shape or not np.isfinite(found[name].astype(np.float32)).all():
+            raise InputError(f"{path} has {name} of shape {found[name].shape}; want finite numbers of shape {shape}")
+    static = found["static_control"].astype(np.float32), found["static_fit"].astype(np.float32)
+    return PersonalHead(track, static[0], static[1], dynamic), json.loads(about.get("provenance", "{}"))

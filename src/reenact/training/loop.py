@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop that every training here runs: time budget, exact resume, moving average of weights, a log to look at.
+
+A step's data and randomness follow from its number alone, so a run that was killed and resumed does what it would have
+done.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .checkpoint import load_checkpoint, save_checkpoint
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, and how fast to learn."""
+
+    steps: int
+    learning_rate: float
+    warmup: int = 200
+    final: float = 0.05
+    """Share of the learning rate left at the last step (cosine)."""
+    clip: float = 1.0
+    """Largest norm of a gradient."""
+    average: float = 0.999
+    """Decay of the moving average of weights; it starts faster and settles."""
+    weight_decay: float = 0.01
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, 0-based."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        done = min((step - self.warmup) / max(self.steps - self.warmup, 1), 1.0)
+        cosine = 0.5 * (1.0 + float(torch.cos(torch.tensor(done * torch.pi))))
+        return self.learning_rate * (self.final + (1.0 - self.final) * cosine)
+
+
+Losses = dict[str, Tensor]
+"""By name; "loss" is what is minimised."""
+
+
+class Run:
+    """A model being trained in a folder; continues from the checkpoint that is there."""
+
+    def __init__(self, model: nn.Module, folder: Path, schedule: Schedule, start: dict[str, Tensor] | None = None):
+        """start: weights to begin with where the folder has no checkpoint."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model, self.folder, self.schedule, self.step = model, folder, schedule, 0
+        self.average: dict[str, Tensor] = {}
+        self.optimiser = torch.optim.AdamW(
+            model.parameters(), schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay
+        )
+        if (found := load_checkpoint(folder)) is not None:
+            self._load(found[0], found[1]["step"])
+        else:
+            if start is not None:
+                model.load_state_dict(start)
+            self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    def train(
+        self,
+        losses: Callable[[int], Losses],
+        *,
+        seconds: float,
+        check_every: int,
+        check: Callable[[Run], dict[str, float]],
+        progress: Callable[[str, int, int | None], None],
+    ) -> None:
+        """Step until the schedule or the time is over; checkpoint and `check` every `check_every` steps and at the end.
+
+        losses: of a step's number, with gradients. check: scores to log, of the averaged weights.
+        """
+        end, begun = time.monotonic() + seconds, self.step
+        sums: dict[str, float] = {}
+        since, counted = time.monotonic(), 0
+        while self.step < self.schedule.steps and time.monotonic() < end:
+            try:
+                found = self._one(losses)
+            except KeyboardInterrupt:
+                self.save()
+                raise
+            for name, value in found.items():
+                sums[name] = sums.get(name, 0.0) + value
+            counted += 1
+            progress("training", self.step, self.schedule.steps)
+            if self.step % check_every == 0:
+                self._report(sums, counted, time.monotonic() - since, check)
+                sums, since, counted = {}, time.monotonic(), 0
+        if self.step > begun and counted:
+            self._report(sums, counted, time.monotonic() - since, check)
+
+    def _one(self, losses: Callable[[int], Losses]) -> dict[str, float]:
+        self.model.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.schedule.rate(self.step)
+        found = losses(self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        found["loss"].backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
+        if torch.isfinite(norm):  # a batch that overflows is left out, not learned from
+            self.optimiser.step()
+        self.step += 1
+        keep = min(self.schedule.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                if value.is_floating_point():
+                    self.average[name].lerp_(value, 1.0 - keep)
+                else:
+                    self.average[name].copy_(value)
+        return {name: float(value.detach()) for name, value in found.items()}
+
+    def _report(
+        self, sums: dict[str, float], counted: int, seconds: float, check: Callable[[Run], dict[str, float]]
+    ) -> None:
+        self.save()
+        row = {"step": self.step, "rate": self.schedule.rate(self.step), "steps_per_second": counted / seconds}
+        row |= {name: value / counted for name, value in sums.items()} | check(self)
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(row) + "\n")
+
+    def save(self) -> None:
+        """Write the checkpoint; the old one stays until the new one is whole."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        for i, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{i}.{k}": torch.as_tensor(v) for k, v in state.items()}
+        save_checkpoint(self.folder, tensors, {"step": self.step})
+
+    def _load(self, tensors: dict[str, Tensor], step: int) -> None:
+        part: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
+        for name, value in tensors.items():
+            kind, rest = name.split(".", 1)
+            part[kind][rest] = value
+        device = next(self.model.parameters()).device
+        self.model.load_state_dict(part["model"])
+        self.average = {k: v.to(device) for k, v in part["average"].items()}
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in part["optimiser"].items():
+            i, field = name.split(".", 1)
+            state.setdefault(int(i), {})[field] = value
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        self.step = step

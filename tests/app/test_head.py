@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`reenact head` and `reenact train`: what they refuse, and a head from one photo."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reenact.representation.store import load_head
+
+SOURCES = Path(__file__).parents[2] / "src"
+PHOTO = SOURCES / "reenact" / "assets" / "demo" / "astronaut.jpg"
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(SOURCES), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "reenact", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=folder,
+        env=environment,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("head nobody.mp4 -o a.head", "nobody.mp4 does not exist"),
+        (f"head {PHOTO} -o a.glb", "must have a name that ends in .head"),
+        ("train dense -o runs --size 100", "want a multiple of 32"),
+        ("train dense -o runs --steps 0", "want at least 1"),
+        ("train dense -o no/such/folder", "the folder of output"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(command: str, said: str, tmp_path: Path) -> None:
+    done = run(tmp_path, *command.split())
+    assert done.returncode == 2
+    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_head_from_one_photo(tmp_path: Path) -> None:
+    out = tmp_path / "her.head"
+    done = run(tmp_path, "head", str(PHOTO), "-o", str(out))
+    assert done.returncode == 0 and "1 frame(s)" in done.stdout, done.stderr
+    head, provenance = load_head(out)
+    assert provenance["sources"] == ["astronaut.jpg"] and len(head.track) == 1
+    moved = (head.static_control**2).sum(1) ** 0.5
+    assert 0.0003 < moved.max() < 0.03 * head.track.face_size_m[0] / 0.0522
+    assert out.stat().st_size < 1e6

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The .head file: comes back as it was, small, and refuses what it is not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reenact.data.synthetic import made_up
+from reenact.heads.open import open_head
+from reenact.media import InputError
+from reenact.representation.detailed import open_levels
+from reenact.representation.personal_head import PersonalHead, QuantisedOffsets
+from reenact.representation.store import load_head, save_head
+
+HEAD, LEVELS = open_head(), open_levels()
+
+
+@pytest.fixture(scope="module")
+def person() -> PersonalHead:
+    draw = np.random.default_rng(3)
+    control, fit, _ = LEVELS
+    static = (0.001 * draw.standard_normal((len(control), 3)) * control.soft[:, None]).astype(np.float32)
+    fine = (0.0002 * draw.standard_normal((len(fit), 3)) * fit.soft[:, None]).astype(np.float32)
+    moving = (0.002 * draw.standard_normal((6, len(control), 3)) * control.face[:, None]).astype(np.float32)
+    vertices = np.flatnonzero(control.face > 0).astype(np.int32)
+    return PersonalHead(made_up(1, 6).track(), static, fine, QuantisedOffsets.of(moving, vertices))
+
+
+def test_it_comes_back_as_it_was(person: PersonalHead, tmp_path: Path) -> None:
+    save_head(person, tmp_path / "a.head", {"sources": ["a.mp4"]})
+    again, provenance = load_head(tmp_path / "a.head")
+    assert provenance == {"sources": ["a.mp4"]}
+    assert again.track.fps == Fraction(25) and len(again.track) == 6
+    np.testing.assert_array_equal(again.static_control, person.static_control)
+    np.testing.assert_allclose(again.static_fit, person.static_fit, atol=1e-6)
+    rig, rows = person.coarse_rig(HEAD), np.arange(6)
+    a, b = (p.surface(rig, LEVELS, rows) for p in (person, again))
+    assert a.shape == (6, len(LEVELS[2]), 3) and (a - b).abs().max() < 1e-5
+    assert [p.name for p in tmp_path.iterdir()] == ["a.head"]
+
+
+def test_a_minute_of_video_is_megabytes(person: PersonalHead) -> None:
+    assert person.dynamic.values[0].nbytes * 25 * 60 < 25e6
+
+
+def test_a_byte_a_number_is_near_enough(person: PersonalHead) -> None:
+    scale = person.dynamic.scale
+    exact = np.random.default_rng(3)
+    moving = 0.002 * exact.standard_normal((6, len(LEVELS[0]), 3)).astype(np.float32)
+    packed = QuantisedOffsets.of(moving, np.arange(len(LEVELS[0]), dtype=np.int32))
+    back = packed.rows(np.arange(6), len(LEVELS[0]))
+    assert np.abs(back - moving).max() <= packed.scale.max() / 127 / 2 * 1.01
+    assert (scale > 0).all()
+
+
+def test_the_offsets_are_in_the_surface_where_they_belong(person: PersonalHead) -> None:
+    rig = person.coarse_rig(HEAD)
+    neutral = person.neutral(rig, LEVELS)
+    bare = LEVELS[2].upsample(LEVELS[1].upsample(torch.from_numpy(rig.neutral)))
+    moved = (neutral - bare).norm(dim=1)
+    assert moved[torch.from_numpy(LEVELS[2].soft == 1)].median() > 0.0001
+    assert person.rig(HEAD).neutral == pytest.approx(rig.neutral + person.static_control, abs=1e-6)
+    still = person.surface(rig, LEVELS, np.asarray([2]), dynamic=False)
+    assert (person.surface(rig, LEVELS, np.asarray([2])) - still).norm(dim=-1).max() > 0.001
+
+
+def test_other_files_are_refused_by_name(person: PersonalHead, tmp_path: Path) -> None:
+    broken = tmp_path / "b.head"
+    broken.write_bytes(b"not a head")
+    with pytest.raises(InputError, match=r"b\.head is not a readable head file"):
+        load_head(broken)
+    from reenact.tracking import save_motion
+
+    save_motion(person.track, tmp_path / "c.head")
+    with pytest.raises(InputError, match="holds reenact-motion version 1"):
+        load_head(tmp_path / "c.head")

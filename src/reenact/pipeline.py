@@ -19,6 +19,7 @@ from reenact.heads.model import HeadModel
 from reenact.heads.open import open_head
 from reenact.heads.state import HeadState
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
+from reenact.media.image import IMAGE_SUFFIXES
 from reenact.rendering import normals_to_picture
 from reenact.tracking import (
     CoarseTrack,
@@ -40,7 +41,6 @@ from reenact.transfer.retarget import Receiver, retarget
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 Progress = Callable[[str, int, int | None], None]
 MOTION_SUFFIX = ".motion.safetensors"
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 WIDE_CROP, TIGHT_CROP = 1.75, 1.5  # sides of the worked-on square, in sides of the head's own box
 WORKING_PX = 512  # the head's geometry is computed at this size and its result carried to the photo's own
 

@@ -65,8 +65,9 @@ def prepare_portraits(
     out.mkdir(parents=True, exist_ok=True)
     shards = []
     for start in range(0, people, _PEOPLE):
-        path = out / f"portraits-{first + start}-{each}x{size}px.safetensors"
-        shards.append(_Shard(path, first + start, min(_PEOPLE, people - start), each, size))
+        some = min(_PEOPLE, people - start)
+        path = out / f"portraits-{first + start}-{some}x{each}-{size}px.safetensors"
+        shards.append(_Shard(path, first + start, some, each, size))
     missing = [s for s in shards if not s.path.exists()]
     spread(_draw, missing, jobs, "drawing", progress)
     return [s.path for s in shards]

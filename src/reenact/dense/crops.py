@@ -10,8 +10,8 @@ from reenact.media.crop import SquareCrop
 
 _SIDE_M = 0.351
 """Side of the crop at a grown head's distance: its 26 cm with hair fill 0.74 of it."""
-_FACE_M = 0.0522
-"""Root mean square radius of the base adult's landmarks (CoarseTrack.face_size_m), for which that side is right."""
+BASE_FACE_M = 0.0522
+"""Root mean square radius of the base adult's landmarks (CoarseTrack.face_size_m), for which _SIDE_M is right."""
 _DOWN_M = 0.004  # the middle of hair and chin, below the eyes
 
 
@@ -19,7 +19,7 @@ def head_crop(
     t_cam_head: NDArray[np.floating], face_size_m: float, focal_px: float, width: int, height: int, size: int
 ) -> SquareCrop:
     """The crop, of `size` pixels, for a head at t_cam_head [3] metres in a picture of width x height px."""
-    grown = face_size_m / _FACE_M
+    grown = face_size_m / BASE_FACE_M
     x, y, z = np.asarray(t_cam_head, np.float64) + np.asarray([0.0, _DOWN_M * grown, 0.0])
     side = _SIDE_M * grown * focal_px / z
     centre = np.asarray([width / 2 + focal_px * x / z, height / 2 + focal_px * y / z])

@@ -51,8 +51,9 @@ class _Block(nn.Module):
 class DenseNet(nn.Module):
     """Crops [N, 3, S, S] RGB in 0..1, S a multiple of 32."""
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        widths = WIDTHS
         self.stem = nn.Conv2d(12, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             _Block(a, b) for a, b in zip((widths[0], *widths[:-1]), widths, strict=True)

@@ -16,6 +16,8 @@ from .files import existing_file, written_beside
 
 log = logging.getLogger(__name__)
 
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""A file so called is taken for a picture, any other for a video."""
 MIN_SIDE_PX = 64
 
 # What Pillow's decoders raise on damaged data, found by cutting and flipping bytes of real files.

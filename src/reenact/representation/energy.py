@@ -30,7 +30,7 @@ _OUTLINE_PX = 2.0
 _MAGNITUDE_MM, _BEND_MM = 3.0, 0.3
 _CONTOUR = 0.25  # cosine between normal and line of sight below which a vertex may be on the outline
 _REACH_PX = 10.0  # an outline farther away is of hair that stands off the head
-# Which class of the picture is evidence about which region of the mesh, and how good. Hair hides skin, but near it.
+# Which class of the picture is evidence about which region of the mesh, and how good. Hair stands off, and is none.
 _EVIDENCE = {("skin", "skin"): 1.0, ("ears", "skin"): 1.0}
 _EVIDENCE |= {("eyelids", "skin"): 1.0, ("lips", "lips"): 1.0, ("lips", "skin"): 0.3, ("skin", "lips"): 0.3}
 
@@ -164,8 +164,6 @@ def _blurred(normals: Tensor, worth: Tensor) -> Tensor:
 
     An estimator that is unsure predicts a mean: compared pixel by pixel, it would wipe off a nose that the head has.
     """
-    if _BLUR_PX <= 1:
-        return normals
     size, edge = _BLUR_PX, _BLUR_PX // 2
     total = avg_pool2d((normals * worth[..., None]).permute(0, 3, 1, 2), size, 1, edge)
     return normalize(avg_pool2d(total, size, 1, edge).permute(0, 2, 3, 1), dim=-1, eps=1e-6)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from reenact.dense.crops import BASE_FACE_M
 from reenact.dense.maps import DenseEstimator, View
 from reenact.dense.shipped import INPUT_PX
 from reenact.heads.model import HeadModel
@@ -21,7 +22,7 @@ from reenact.tracking import CoarseTrack, Person
 from .detailed import Levels, detailed_levels
 from .fit import Progress, fit_stages
 from .observation import Observation, observe
-from .offsets import BASE_FACE_M, Offsets
+from .offsets import Offsets
 from .personal_head import PersonalHead, QuantisedOffsets
 from .source import Source, read_source
 from .stages import FRAMES, KEY_FRAMES, PERSON, Stage

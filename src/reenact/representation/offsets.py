@@ -48,10 +48,6 @@ class Spread:
         return out.reshape(len(out), -1, 3).permute(1, 0, 2).reshape(*lead, -1, 3)
 
 
-BASE_FACE_M = 0.0522
-"""Root mean square radius of the base adult's landmarks."""
-
-
 class Offsets(nn.Module):
     """Fields of F frames. Units: metres of a head whose face is `scale` base adults' large."""
 

@@ -15,13 +15,13 @@ from reenact.dense.maps import View
 from reenact.heads.model import HeadModel
 from reenact.heads.state import HeadState
 from reenact.media import InputError, probe, read_frames, read_image
+from reenact.media.image import IMAGE_SUFFIXES
 from reenact.tracking import Person, find_face, fit_frames, fit_person
 from reenact.tracking.face_model import landmark_model
 from reenact.tracking.fit import key_frames, seen_again
 from reenact.tracking.jumps import find_jumps
 from reenact.tracking.track import Progress, see_video
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _STILL_FPS = Fraction(25)
 
 

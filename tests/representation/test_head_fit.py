@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole of `reenact head`, short: a clip in two chunks and a photo of the same made-up person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reenact.data.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
+from reenact.dense.shipped import shipped_estimator
+from reenact.heads.open import open_head
+from reenact.media import InputError, VideoWriter, write_image
+from reenact.representation.detailed import open_levels
+from reenact.representation.head_fit import fit_head
+from reenact.representation.personal_head import PersonalHead
+from reenact.representation.stages import FRAMES, PERSON
+from reenact.tracking import find_face
+
+HEAD, SEED, SIDE, COUNT = open_head(), 920_003, 256, 11
+SHORT = [replace(stage, steps=12) for stage in PERSON]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndarray]:
+    """A clip, a photo of another size, and the clip's pictures."""
+    folder = tmp_path_factory.mktemp("person")
+    person, scene = synthetic_person(SEED, age=30.0), random_scene(SEED, clean=True)
+    states = made_up(SEED, COUNT).by(person, scene)
+    images = render_portraits([person], states, [scene], SIDE).images
+    with VideoWriter(folder / "clip.mp4", Fraction(25), SIDE, SIDE, crf=6) as writer:
+        for image in images:
+            writer.write(image)
+    photo = render_portraits([person], [still_state(person, scene)], [scene], 320).images[0]
+    write_image(folder / "photo.png", photo[:, 20:300])
+    return folder / "clip.mp4", folder / "photo.png", images
+
+
+@pytest.fixture(scope="module")
+def head(files: tuple[Path, Path, np.ndarray]) -> PersonalHead:
+    clip, photo, _ = files
+    every = replace(FRAMES, steps=4)
+    return fit_head(HEAD, [clip, photo], shipped_estimator(), stages=SHORT, every_frame=every)
+
+
+def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: PersonalHead) -> None:
+    assert head.track.frame.tolist() == list(range(COUNT)) and head.track.source == "clip.mp4"
+    assert head.dynamic.values.shape[0] == COUNT == len(head.dynamic.scale)
+    assert (head.track.width, head.track.height) == (SIDE, SIDE)
+    assert np.abs(head.static_control).max() > 0.0003 and np.abs(head.static_fit).max() > 0
+
+
+def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tuple[Path, Path, np.ndarray]) -> None:
+    """Offsets, moved camera and poses are kept together: the landmarks still fall on the face."""
+    rig, levels, t = head.coarse_rig(HEAD), open_levels(), head.track
+    shapes = head.surface(rig, levels, np.arange(COUNT))[:, : len(rig.neutral)].numpy()
+    errors = []
+    for i in (0, 4, 9):
+        seen = find_face(files[2][i], 0, "frame")
+        points = HEAD.topology.landmarks(shapes[i]) + t.placement[0]
+        cam = points @ t.R_cam_head[i].T + t.t_cam_head[i]
+        px = t.focal_px[0] * cam[:, :2] / cam[:, 2:] + SIDE / 2
+        errors.append(np.median(np.linalg.norm(px - seen, axis=1)))
+    assert max(errors) < 0.015 * SIDE
+
+
+def test_a_chunk_begins_where_the_one_before_ended(head: PersonalHead) -> None:
+    """Frames 7 and 8 are in two chunks: the step between them is no larger than steps within."""
+    moved = head.dynamic.rows(np.arange(COUNT), len(HEAD.base_neutral))
+    steps = np.linalg.norm(np.diff(moved, axis=0), axis=2).mean(axis=1)
+    assert steps[7] < 3.0 * np.delete(steps, 7).max()
+    assert torch.isfinite(torch.from_numpy(moved)).all() and np.abs(moved).max() > 0
+
+
+def test_a_clip_without_a_face_is_refused_by_name(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "grey.mp4", Fraction(25), 128, 128) as writer:
+        for _ in range(3):
+            writer.write(np.full((128, 128, 3), 90, np.uint8))
+    with pytest.raises(InputError, match=r"grey\.mp4: no face was found"):
+        fit_head(HEAD, [tmp_path / "grey.mp4"], shipped_estimator(), stages=SHORT)

@@ -20,13 +20,14 @@ from reenact.representation.detailed import open_levels
 from reenact.representation.energy import Energy, Weights, project, regularity
 from reenact.representation.fit import fit_stages
 from reenact.representation.observation import Observation
-from reenact.representation.offsets import Offsets, Spread, small_rotation
+from reenact.representation.offsets import Identity, Offsets, Spread, Static, small_rotation
 from reenact.representation.stages import Stage
 
 HEAD = open_head()
 TOP = HEAD.topology
 LEVELS = open_levels()
 SIDE = 128
+MEAN = Identity.of(HEAD, np.zeros(HEAD.identity_size))
 CHEEK = 205  # landmark below the subject's right eye, beside the nose
 
 
@@ -87,7 +88,7 @@ def seen(offset: np.ndarray) -> Observation:
     )
 
 
-STAGE = Stage(("wide",), 40, 3, 4e-4, Weights(outline=0.0, landmark=0.1))
+STAGE = Stage(("wide",), 40, 3, 4e-4, Weights(outline=0.0, landmark=0.1, magnitude=0.3, bend=1.5))
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +98,13 @@ def observation() -> Observation:
 
 @pytest.fixture(scope="module")
 def fitted(observation: Observation) -> Offsets:
-    offsets = Offsets(LEVELS, 3, 1.0)
+    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
     fit_stages(offsets, observation, TOP, [STAGE], lambda *said: None)
     return offsets
 
 
 def test_a_fuller_cheek_is_found_on_its_side(fitted: Offsets) -> None:
-    found, true = fitted.static()[0].detach().numpy(), bump()
+    found, true = fitted.static().control.detach().numpy(), bump()
     cheek = np.linalg.norm(true, axis=1) > 0.002
     error = np.linalg.norm(found - true, axis=1)
     assert error[cheek].mean() < 0.5 * np.linalg.norm(true[cheek], axis=1).mean()
@@ -115,16 +116,16 @@ def test_a_fuller_cheek_is_found_on_its_side(fitted: Offsets) -> None:
 
 
 def test_nothing_is_found_where_nothing_is(observation: Observation) -> None:
-    offsets = Offsets(LEVELS, 3, 1.0)
+    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
     fit_stages(offsets, seen(np.zeros_like(bump())), TOP, [STAGE], lambda *said: None)
-    found = offsets.static()[0].detach()
+    found = offsets.static().control.detach()
     assert found.norm(dim=1).max() < 0.0008
     assert found[np.linalg.norm(bump(), axis=1) > 0.002].norm(dim=1).mean() < 0.0003
 
 
 def test_rigid_parts_never_move(fitted: Offsets) -> None:
     rigid = TOP.region_vertices(*region_ids("sclera", "iris", "teeth_upper", "teeth_lower", "tongue")).copy()
-    static = fitted.static()[0].detach()
+    static = fitted.static().control.detach()
     assert static[rigid].abs().max() == 0 and static.abs().max() > 0.001
     fitted.moving.data.normal_()
     moving = fitted.dynamic(torch.arange(3))
@@ -136,10 +137,11 @@ def test_rigid_parts_never_move(fitted: Offsets) -> None:
 
 def test_terms_are_least_at_the_truth(observation: Observation) -> None:
     energy, rows = Energy(TOP, LEVELS[1], SIDE), torch.arange(3)
-    offsets = Offsets(LEVELS, 3, 1.0)
+    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
 
     def terms(scale: float) -> dict[str, float]:
-        static = (torch.from_numpy(scale * bump()), torch.zeros(len(LEVELS[1]), 3))
+        wide = torch.from_numpy(scale * bump())
+        static = Static(wide, torch.zeros(len(LEVELS[1]), 3), torch.zeros_like(wide))
         with torch.no_grad():
             posed = offsets.posed(observation, rows, static, offsets.dynamic(rows))
             return {k: float(v) for k, v in energy.terms(posed, observation, energy.draw(posed, observation)).items()}
@@ -160,8 +162,8 @@ def test_a_dynamic_offset_tells_a_frame_apart(observation: Observation) -> None:
             for n in ("normals", "depth", "landmarks")
         },
     )
-    offsets = Offsets(LEVELS, 3, 1.0)
-    weights = Weights(outline=0.0, moving_change=0.0)
+    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
+    weights = Weights(outline=0.0, moving_change=0.0, moving_magnitude=0.1, moving_bend=0.5)
     fit_stages(offsets, mixed, TOP, [Stage(("moving",), 40, 3, 4e-4, weights)], lambda *said: None)
     cheek = np.linalg.norm(bump(), axis=1) > 0.002
     found = offsets.dynamic(torch.arange(3)).detach()[:, cheek].norm(dim=-1).mean(1)
@@ -170,7 +172,7 @@ def test_a_dynamic_offset_tells_a_frame_apart(observation: Observation) -> None:
 
 def test_farther_away_with_a_longer_lens_keeps_the_size(observation: Observation) -> None:
     rows = torch.arange(3)
-    offsets = Offsets(LEVELS, 3, 1.0)
+    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
     before = offsets.posed(observation, rows, offsets.static(), offsets.dynamic(rows))
     offsets.dolly.data.fill_(0.7)
     after = offsets.posed(observation, rows, offsets.static(), offsets.dynamic(rows))
@@ -195,7 +197,7 @@ def test_spreading_keeps_what_is_even_and_evens_out_what_is_not() -> None:
 
 
 def test_regularity_counts_what_it_says() -> None:
-    offsets, rows = Offsets(LEVELS, 2, 1.0), torch.arange(2)
+    offsets, rows = Offsets(LEVELS, 2, 1.0, MEAN), torch.arange(2)
     offsets.moving.data[1] += 0.001
     found = regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))
     assert found["magnitude"] == 0 and found["bend"] == 0 and found["pose"] == 0

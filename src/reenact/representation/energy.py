@@ -20,12 +20,12 @@ from reenact.rendering import Fragments, face_labels, interpolate, interpolate_d
 
 from .detailed import Level
 from .observation import Observation
-from .offsets import Offsets, Posed
+from .offsets import Offsets, Posed, Static
 
 _ANGLE = 0.02  # 1 - cos of 11 degrees
 _DEPTH_MM = 3.0
 _LANDMARK_PX = 1.5
-_BLUR_PX = 7  # of the 256 px crop: what the shipped estimator resolves
+_ROUNDS = 2  # of a mean over 3 x 3 of half the 256 px crop's pixels: about what the shipped estimator resolves
 _OUTLINE_PX = 2.0
 _MAGNITUDE_MM, _BEND_MM = 3.0, 0.3
 _CONTOUR = 0.25  # cosine between normal and line of sight below which a vertex may be on the outline
@@ -43,10 +43,11 @@ class Weights:
     depth: float = 0.5
     landmark: float = 0.3
     outline: float = 0.3
-    magnitude: float = 0.05
-    bend: float = 0.5
-    moving_magnitude: float = 0.1
-    moving_bend: float = 0.5
+    identity: float = 1.0
+    magnitude: float = 1.0
+    bend: float = 4.0
+    moving_magnitude: float = 6.0
+    moving_bend: float = 6.0
     moving_change: float = 0.2
     pose: float = 1.0
 
@@ -57,6 +58,8 @@ class Drawn:
 
     fragments: Fragments
     evidence: Tensor  # [n, S, S] weight of each pixel
+    smooth: Tensor  # [n, S/2, S/2, 3] what is seen there, as `smoothed` has it
+    smooth_evidence: Tensor  # [n, S/2, S/2]
 
 
 class Energy:
@@ -82,17 +85,17 @@ class Energy:
         fragments = rasterise(px, self._faces, self._size, self._size, cull_back=True)
         regions = face_labels(self._regions, EMPTY, fragments)
         evidence = self._table[regions.long(), seen.classes.long()] * seen.certainty
-        return Drawn(fragments, evidence)
+        smooth, total = smoothed(seen.normals, evidence)
+        return Drawn(fragments, evidence, smooth, total)
 
     def terms(self, posed: Posed, seen: Observation, drawn: Drawn) -> dict[str, Tensor]:
         """normal, depth, landmark, outline: each a scalar with its gradient to the vertices."""
         normals = vertex_normals(posed.fine, self._faces, "torch")
-        worth = drawn.evidence
-        total = worth.sum().clamp(min=1.0)
         shown = interpolate_directions(normals, self._faces, drawn.fragments, "torch")
-        angle = 1.0 - (_blurred(shown, worth) * _blurred(seen.normals, worth)).sum(-1)
+        worth = drawn.smooth_evidence
+        angle = 1.0 - (smoothed(shown, drawn.evidence)[0] * drawn.smooth).sum(-1)
         return {
-            "normal": (worth * _robust(angle / _ANGLE)).sum() / total,
+            "normal": (worth * _robust(angle / _ANGLE)).sum() / worth.sum().clamp(min=1.0),
             "depth": self._depth(posed, seen, drawn),
             "landmark": self._landmarks(posed, seen),
             "outline": self._outline(posed, normals, seen, drawn),
@@ -134,13 +137,16 @@ class Energy:
         return huber_loss(away[near] / _OUTLINE_PX, torch.zeros_like(away[near]))
 
 
-def regularity(offsets: Offsets, rows: Tensor, static: tuple[Tensor, Tensor], dynamic: Tensor) -> dict[str, Tensor]:
-    """How large, bent and changing the offsets are, and how far the poses have gone from the tracked ones."""
+def regularity(offsets: Offsets, rows: Tensor, static: Static, dynamic: Tensor) -> dict[str, Tensor]:
+    """How unusual the identity is (its coefficients are of unit variance, heads/model.py), how large, bent and changing
+    the offsets are, and how far the poses have gone from the tracked ones.
+    """
     mm = 1000.0 / offsets.scale
-    wide, narrow = static[0] * mm, static[1] * mm
+    wide, narrow = static.wide * mm, static.narrow * mm
     bends = [(f - s.mean(f)) / _BEND_MM for f, s in zip((wide, narrow), offsets.spread, strict=True)]
     moving = dynamic * mm
     out = {
+        "identity": (offsets.person.tracked + offsets.identity).pow(2).mean(),
         "magnitude": (wide / _MAGNITUDE_MM).pow(2).sum(-1).mean() + (narrow / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
         "bend": sum((b.pow(2).sum(-1).mean() for b in bends), start=moving.new_zeros(())),
         "moving_magnitude": (moving / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
@@ -159,14 +165,17 @@ def project(points: Tensor, camera: Tensor) -> Tensor:
     return torch.stack([x / z * focal + cx, y / z * focal + cy, z], -1)
 
 
-def _blurred(normals: Tensor, worth: Tensor) -> Tensor:
-    """[n, S, S, 3] directions, averaged over what is worth something near each pixel, unit again.
+def smoothed(normals: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
+    """[n, S, S, 3] directions, [n, S, S] weights -> at half the side, means over near ones, unit again; and weights.
 
     An estimator that is unsure predicts a mean: compared pixel by pixel, it would wipe off a nose that the head has.
     """
-    size, edge = _BLUR_PX, _BLUR_PX // 2
-    total = avg_pool2d((normals * worth[..., None]).permute(0, 3, 1, 2), size, 1, edge)
-    return normalize(avg_pool2d(total, size, 1, edge).permute(0, 2, 3, 1), dim=-1, eps=1e-6)
+    both = torch.cat([normals * worth[..., None], worth[..., None]], -1).permute(0, 3, 1, 2)
+    both = avg_pool2d(both, 2)
+    for _ in range(_ROUNDS):
+        both = avg_pool2d(both, 3, 1, 1)
+    both = both.permute(0, 2, 3, 1)
+    return normalize(both[..., :3], dim=-1, eps=1e-6), both[..., 3]
 
 
 def _robust(square: Tensor) -> Tensor:

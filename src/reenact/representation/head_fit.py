@@ -22,7 +22,7 @@ from reenact.tracking import CoarseTrack, Person
 from .detailed import Levels, detailed_levels
 from .fit import Progress, fit_stages
 from .observation import Observation, observe
-from .offsets import Offsets
+from .offsets import Identity, Offsets
 from .personal_head import PersonalHead, QuantisedOffsets
 from .source import Source, read_source
 from .stages import FRAMES, KEY_FRAMES, PERSON, Stage
@@ -53,7 +53,8 @@ def fit_head(
     levels = detailed_levels(model.topology)
     main = read[0]
     seen = Observation.joined([_observed(s, s.key_rows(_share(read, s)), estimator, progress) for s in read])
-    person = Offsets(levels, len(seen), main.face_size_m / BASE_FACE_M)
+    identity = Identity.of(model, main.person.identity)
+    person = Offsets(levels, len(seen), main.face_size_m / BASE_FACE_M, identity)
     fit_stages(person, seen, model.topology, stages, progress)
     return _performed(model, levels, main, person, estimator, every_frame, progress)
 
@@ -88,7 +89,7 @@ def _performed(
     progress: Progress,
 ) -> PersonalHead:
     """Dynamic offsets and poses of every frame, a chunk at a time, so that a long clip takes no more memory."""
-    static = [part.detach().numpy() for part in person.static()]
+    static = person.static().still()
     away = float(person.dolly.detach().exp())
     control = levels[0]
     vertices = np.flatnonzero(control.face > 0.0).astype(np.int32)
@@ -98,7 +99,7 @@ def _performed(
     last: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
     for rows, views in _chunks(main, stage.batch):
         seen = _observe_chunk(main, rows, views, estimator)
-        offsets = Offsets(levels, len(rows), person.scale, person)
+        offsets = Offsets(levels, len(rows), person.scale, person.person, person)
         if last is not None:
             offsets.start_from(last)
         fit_stages(offsets, seen, model.topology, [stage], lambda *said: None)
@@ -114,7 +115,7 @@ def _performed(
         progress("fitting every frame", int(rows[-1]) + 1, count)
     camera = replace(main.person.camera, focal_px=main.person.camera.focal_px * away)
     track = _track(model, main, main.person, states, camera)
-    return PersonalHead(track, static[0], static[1], QuantisedOffsets.joined(parts))
+    return PersonalHead(track, static.control.numpy(), static.narrow.numpy(), QuantisedOffsets.joined(parts))
 
 
 def _chunks(source: Source, size: int) -> Iterator[tuple[np.ndarray, list[View]]]:

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The head with its offsets, as the fit moves it: V~(i) = B(V(i) + D_f(i)) + D_g, posed (paper, section 1).
 
-What is moved is not the offset but a field that is smoothed into it: a step against the gradient then moves a cheek and
-not one vertex of it (Nicolet et al. 2021, doi 10.1145/3478513.3480501, who do so by a linear solve).
+D_g is a change of identity within the head model's basis, and fields beyond it. The tracked identity rests on
+landmarks; dense maps see more of it, and what the basis can say it says with noses and lids as sharp as people's are.
+
+What is moved of the rest is not the offset but a field that is smoothed into it: a step against the gradient then moves
+a cheek and not one vertex of it (Nicolet et al. 2021, doi 10.1145/3478513.3480501, who do so by a linear solve).
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import numpy as np
 import torch
 from scipy.sparse import coo_matrix, diags
 from torch import Tensor, nn
+
+from reenact.heads.model import HeadModel
 
 from .detailed import Level, Levels, to_torch
 from .observation import Observation
@@ -48,6 +53,42 @@ class Spread:
         return out.reshape(len(out), -1, 3).permute(1, 0, 2).reshape(*lead, -1, 3)
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What a tracked identity may still become within its head model."""
+
+    tracked: Tensor  # [K] coefficients
+    basis: Tensor  # [K, V, 3] metres
+
+    @staticmethod
+    def of(model: HeadModel, tracked: np.ndarray) -> Identity:
+        """tracked: [K]."""
+        basis = model.identity_basis(np.arange(len(model.base_neutral), dtype=np.int32))[1]
+        return Identity(torch.from_numpy(np.asarray(tracked, np.float32)), torch.from_numpy(basis))
+
+    def change(self, by: Tensor) -> Tensor:
+        """[K] change of the coefficients -> [V, 3] metres."""
+        return (by @ self.basis.reshape(len(by), -1)).reshape(-1, 3)
+
+
+@dataclass(frozen=True)
+class Static:
+    """D_g in its parts, metres."""
+
+    wide: Tensor  # [V, 3] on the control mesh, beyond the basis
+    narrow: Tensor  # [W, 3] on the fit mesh
+    within: Tensor  # [V, 3] on the control mesh: another identity of the basis
+
+    @property
+    def control(self) -> Tensor:
+        """[V, 3] all of it that is on the control mesh."""
+        return self.wide + self.within
+
+    def still(self) -> Static:
+        """The same without gradients."""
+        return Static(self.wide.detach(), self.narrow.detach(), self.within.detach())
+
+
 class Offsets(nn.Module):
     """Fields of F frames. Units: metres of a head whose face is `scale` base adults' large."""
 
@@ -58,15 +99,17 @@ class Offsets(nn.Module):
         levels: Levels,
         frames: int,
         scale: float,
+        identity: Identity,
         person: Offsets | None = None,
     ) -> None:
         """person: the offsets whose static part and camera are known already, and stay."""
         super().__init__()
-        self._known = None if person is None else tuple(part.detach() for part in person.static())
+        self._known = None if person is None else person.static().still()
         control, fit, _ = levels
-        self.levels, self.scale = levels, scale
+        self.levels, self.scale, self.person = levels, scale, identity
         self.spread = (Spread.of(control), Spread.of(fit)) if person is None else person.spread
         self.masks = tuple(torch.from_numpy(m)[:, None] for m in (control.soft, fit.soft, control.face))
+        self.identity = nn.Parameter(torch.zeros(len(identity.tracked)))
         self.wide = nn.Parameter(torch.zeros(len(control), 3))
         self.narrow = nn.Parameter(torch.zeros(len(fit), 3))
         self.moving = nn.Parameter(torch.zeros(frames, len(control), 3))
@@ -74,22 +117,25 @@ class Offsets(nn.Module):
         self.shift = nn.Parameter(torch.zeros(frames, 3))
         self.dolly = nn.Parameter(torch.tensor(0.0) if person is None else person.dolly.detach().clone())
 
-    def static(self) -> tuple[Tensor, Tensor]:
-        """D_g in its two parts: [V, 3] on the control mesh, [W, 3] on the fit mesh, metres."""
-        soft, fine_soft, _ = self.masks
+    def static(self) -> Static:
+        """D_g."""
         if self._known is not None:
-            return self._known[0], self._known[1]
-        wide = self.scale * soft * self.spread[0].smooth(self.wide, self._WIDE)
-        return wide, self.scale * fine_soft * self.spread[1].smooth(self.narrow, self._NARROW)
+            return self._known
+        soft, fine_soft, _ = self.masks
+        return Static(
+            self.scale * soft * self.spread[0].smooth(self.wide, self._WIDE),
+            self.scale * fine_soft * self.spread[1].smooth(self.narrow, self._NARROW),
+            self.person.change(self.identity),
+        )
 
     def dynamic(self, rows: Tensor) -> Tensor:
         """[n, V, 3] D_f of some frames on the control mesh, metres."""
         return self.scale * self.masks[2] * self.spread[0].smooth(self.moving[rows], self._MOVING)
 
-    def posed(self, seen: Observation, rows: Tensor, static: tuple[Tensor, Tensor], dynamic: Tensor) -> Posed:
+    def posed(self, seen: Observation, rows: Tensor, static: Static, dynamic: Tensor) -> Posed:
         """Frames `rows`, of which `seen` is the observation."""
-        control = seen.shape + static[0] + dynamic
-        fine = self.levels[1].upsample(control) + static[1]
+        control = seen.shape + static.control + dynamic
+        fine = self.levels[1].upsample(control) + static.narrow
         turn, shift = self._pose(seen, rows)
         away = self._away()
         moved = []

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from .energy import Weights
 
-Moves = Literal["wide", "narrow", "moving", "turn", "shift", "dolly"]
+Moves = Literal["identity", "wide", "narrow", "moving", "turn", "shift", "dolly"]
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,14 @@ class Stage:
     weights: Weights
 
 
-_FIRM = Weights(magnitude=0.3, bend=1.5, moving_magnitude=0.3)
-
 PERSON: Final[tuple[Stage, ...]] = (
-    Stage(("wide", "turn", "shift", "dolly"), 80, 6, 4e-4, _FIRM),
-    Stage(("wide", "narrow", "moving", "turn", "shift"), 60, 6, 2e-4, _FIRM),
+    Stage(("identity", "turn", "shift", "dolly"), 60, 6, 4e-4, Weights()),
+    Stage(("identity", "wide", "turn", "shift", "dolly"), 40, 6, 3e-4, Weights()),
+    Stage(("identity", "wide", "narrow", "moving", "turn", "shift"), 30, 6, 2e-4, Weights()),
 )
 """Key frames: who it is, with what they do in those frames set apart."""
 
-FRAMES: Final[Stage] = Stage(("moving", "turn", "shift"), 12, 8, 4e-4, replace(_FIRM, outline=0.0))
+FRAMES: Final[Stage] = Stage(("moving", "turn", "shift"), 12, 8, 4e-4, Weights(outline=0.0))
 """Every frame, in chunks: what is done. `batch` frames at once, the chunk before fixed."""
 
 KEY_FRAMES: Final = 24

@@ -153,9 +153,11 @@ def paint(
     return AnimateResult(output, len(states), track.fps)
 
 
-def track(video: Path, output: Path, options: TrackOptions, progress: Progress = silent) -> CoarseTrack:
-    """Write the performance of a video or an image as a motion file."""
-    result = read_performance(open_head(), video, options, progress)
+def track(
+    video: Path, output: Path, options: TrackOptions, progress: Progress = silent, model: HeadModel | None = None
+) -> CoarseTrack:
+    """Write the performance of a video or an image as a motion file. model: None for the open head."""
+    result = read_performance(model or open_head(), video, options, progress)
     save_motion(result, output)
     return result
 

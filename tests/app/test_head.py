@@ -34,6 +34,10 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("head nobody.mp4 -o a.head", "nobody.mp4 does not exist"),
         (f"head {PHOTO} -o a.glb", "must have a name that ends in .head"),
+        (f"head {PHOTO} -o a.head --maps a --maps b", "2 --maps for 1 source(s)"),
+        (f"head {PHOTO} -o a.head --maps nowhere", "nowhere is not a folder"),
+        (f"head {PHOTO} -o a.head --head-model mine.npz", "mine.npz does not exist; an SMPL-X or FLAME model"),
+        (f"head {PHOTO} -o a.head --head-model {PHOTO}", "ends in '.jpg'; want an SMPL-X or FLAME model"),
         ("train dense -o runs --size 100", "want a multiple of 32"),
         ("train dense -o runs --steps 0", "want at least 1"),
         ("train dense -o no/such/folder", "the folder of output"),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from reenact.app.arguments import BadArgument, FaceIndex, Landmarker, Verbose, check_output
+from reenact.app.head_model import HeadModelFile, chosen_head
 from reenact.app.progress import ProgressLine
 
 HEAD_SUFFIX = ".head"
@@ -29,6 +30,18 @@ class Head:
         ]
     ]
     output: Annotated[Path, arg(aliases=["-o"], metavar="PERSON.head", help="The file to write.")]
+    maps: UseAppendAction[
+        Annotated[
+            tuple[Path, ...],
+            arg(
+                metavar="FOLDER",
+                help="Normals, and perhaps depth, masks and classes, of any estimator, to use in place of our own "
+                "network's; see docs/maps-format.md. Given once it is of the first source, once more of the second.",
+                help_behavior_hint="(default: our own network)",
+            ),
+        ]
+    ] = ()
+    head_model: HeadModelFile = None
     face: FaceIndex = 0
     landmarker: Landmarker = None
     verbose: Verbose = False
@@ -41,19 +54,23 @@ class Head:
             raise BadArgument("no video or photo was given; want at least one of the person")
         for path in self.sources:
             existing_file(path, "a video or photo")
-        check_output(self.output, HEAD_SUFFIX, self.sources)
+        given = self.sources if self.head_model is None else (*self.sources, self.head_model)
+        check_output(self.output, HEAD_SUFFIX, given)
+        if len(self.maps) > len(self.sources):
+            raise BadArgument(f"{len(self.maps)} --maps for {len(self.sources)} source(s); want at most one for each")
 
+        from reenact.dense.from_files import BySource, MapFolder
         from reenact.dense.shipped import shipped_estimator
-        from reenact.heads.open import open_head
         from reenact.representation.head_fit import fit_head
         from reenact.representation.store import save_head
 
         started = time.monotonic()
-        estimator = shipped_estimator()
+        own = shipped_estimator()
+        of_files = {source: MapFolder(folder, own) for source, folder in zip(self.sources, self.maps, strict=False)}
+        estimator = BySource(of_files, own) if of_files else own
+        model = chosen_head(self.head_model)
         with ProgressLine(sys.stderr) as progress:
-            head = fit_head(
-                open_head(), self.sources, estimator, face=self.face, task=self.landmarker, progress=progress
-            )
+            head = fit_head(model, self.sources, estimator, face=self.face, task=self.landmarker, progress=progress)
         save_head(head, self.output, {"sources": [p.name for p in self.sources], "dense": estimator.name})
         seconds, frames = time.monotonic() - started, len(head.track)
         size = self.output.stat().st_size / 1e6

@@ -18,6 +18,7 @@ from reenact.app.arguments import (
     Verbose,
     check_output,
 )
+from reenact.app.head_model import HeadModelFile, chosen_head
 from reenact.app.progress import ProgressLine
 
 
@@ -41,6 +42,7 @@ class Track:
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
     landmarker: Landmarker = None
+    head_model: HeadModelFile = None
     verbose: Verbose = False
 
     def run(self) -> int:
@@ -49,12 +51,13 @@ class Track:
 
         existing_file(self.video, "a video")
         check_output(self.output, MOTION_SUFFIX, [self.video])
+        model = chosen_head(self.head_model)
 
         from reenact.pipeline import TrackOptions, track
 
         options = TrackOptions(face=self.face, lost=self.lost, cuts=self.cuts, landmarker=self.landmarker)
         started = time.monotonic()
         with ProgressLine(sys.stderr) as progress:
-            track(self.video, self.output, options, progress=progress)
+            track(self.video, self.output, options, progress=progress, model=model)
         print(f"{self.output.absolute()}: tracked in {time.monotonic() - started:.1f} s")
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ class View:
     frame: int  # its number in the clip, 0 for a photo
     crop: SquareCrop  # around the head, see crops.head_crop; the maps are of its output_px
     focal_px: float  # of the picture, whose principal point is in its middle
+    source: Path | None = None  # the file it is from, as it was given; estimators that read files go by it
 
 
 @dataclass(frozen=True)

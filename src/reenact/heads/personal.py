@@ -24,12 +24,13 @@ def personal_rig(model: HeadModel, identity: Float) -> Rig:
     still = np.abs(model.base_actions).max(axis=(0, 2)) < _MOVES
     # Upper teeth are bone: what little the sculptor moved them is a slip.  Eyeballs turn with the gaze instead.
     still[top.region_vertices(*region_ids("teeth_upper", *EYEBALL))] = True
+    jaw_bone = top.region_vertices(*region_ids("teeth_lower"))
     transfer = DeformationTransfer(
         model.base_neutral,
         plain.neutral,
         top.faces,
         anchors=still,
-        rigid_parts=[top.region_vertices(*region_ids("teeth_lower"))],
+        rigid_parts=[jaw_bone] if len(jaw_bone) else [],  # models without teeth have none
         contact_pairs=np.concatenate([top.lip_contacts, top.lid_contacts]),
     )
     actions = transfer.transfer(model.base_actions).astype(np.float32)

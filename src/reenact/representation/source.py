@@ -56,7 +56,7 @@ class Source:
             if number in wanted:
                 state = self.states[wanted[number]]
                 crop = head_crop(state.t_cam_head, self.face_size_m, focal, self.width, self.height, size)
-                yield View(picture, number, crop, focal)
+                yield View(picture, number, crop, focal, self.path)
             if number >= last:
                 return
 

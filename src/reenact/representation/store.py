@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from reenact.heads.model import HeadModel
 from reenact.heads.open import open_head
 from reenact.media import InputError
 from reenact.media.files import existing_file, written_beside
 from reenact.tracking import load_motion, save_motion
 
-from .detailed import open_levels
+from .detailed import detailed_levels, open_levels
 from .personal_head import PersonalHead, QuantisedOffsets
 
 SUFFIX: Final = ".head"
@@ -57,8 +58,12 @@ def save_head(head: PersonalHead, path: Path, provenance: dict[str, Any]) -> Non
         partial.write_bytes(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=about))
 
 
-def load_head(path: Path) -> tuple[PersonalHead, dict[str, Any]]:
-    """A head and its provenance. Raises InputError if the file is none, of another version, or does not fit."""
+def load_head(path: Path, model: HeadModel | None = None) -> tuple[PersonalHead, dict[str, Any]]:
+    """A head and its provenance. Raises InputError if the file is none, of another version, or does not fit.
+
+    model: the head model it was made with, which the file names and does not hold; None: the open head.
+    """
+    name = open_head().name if model is None else model.name
     existing_file(path, "a .head file")
     try:
         with safe_open(path, framework="np") as file:
@@ -66,9 +71,9 @@ def load_head(path: Path) -> tuple[PersonalHead, dict[str, Any]]:
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is not a readable head file ({error}); `reenact head` writes one") from error
-    if about.get("format") != FORMAT or about.get("version") != str(VERSION) or about.get("head") != open_head().name:
+    if about.get("format") != FORMAT or about.get("version") != str(VERSION) or about.get("head") != name:
         said = f"{about.get('format', 'no format')} version {about.get('version', '?')} of {about.get('head', '?')}"
-        raise InputError(f"{path} holds {said}; want {FORMAT} version {VERSION} of {open_head().name}")
+        raise InputError(f"{path} holds {said}; want {FORMAT} version {VERSION} of {name}")
     missing = [n for n in (*UNITS, "dynamic_scale", "dynamic_vertices") if n not in found]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; write it again with `reenact head`")
@@ -77,7 +82,8 @@ def load_head(path: Path) -> tuple[PersonalHead, dict[str, Any]]:
         motion.write_bytes(found["motion"].tobytes())
         track = load_motion(motion)
     dynamic = QuantisedOffsets(found["dynamic_vertices"], found["dynamic"], found["dynamic_scale"])
-    control, fit = (len(level) for level in open_levels()[:2])
+    levels = open_levels() if model is None else detailed_levels(model.topology)
+    control, fit = (len(level) for level in levels[:2])
     wanted = {
         "static_control": (control, 3), "static_fit": (fit, 3),
         "dynamic": (len(track), len(dynamic.vertices), 3), "dynamic_scale": (len(track),),

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linear blend skinning, as SMPL-X and FLAME are posed: batched and differentiable, in torch.
+
+Pavlakos et al. 2019 (arXiv 1904.05866), section 3.1, after SMPL (Loper et al. 2015, doi 10.1145/2816795.2818013).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from .model_file import EXPRESSIONS, SHAPES, ModelFile
+
+
+def rotations(turns: Tensor) -> Tensor:
+    """Rotation vectors [..., 3], radians -> matrices [..., 3, 3]; smooth at zero, where its derivative is exact."""
+    x, y, z = turns.unbind(-1)
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+    square = (turns * turns).sum(-1)
+    small = square < 1e-8
+    angle = torch.where(small, torch.ones_like(square), square).sqrt()
+    sine = torch.where(small, 1.0 - square / 6.0, angle.sin() / angle)
+    # (1 - cos a) / a^2 by the half angle: the difference would lose all digits of a small one.
+    cosine = torch.where(small, 0.5 - square / 24.0, 2.0 * ((0.5 * angle).sin() / angle) ** 2)
+    return torch.eye(3).to(turns) + sine[..., None, None] * skew + cosine[..., None, None] * (skew @ skew)
+
+
+def chained(turns: Tensor, joints: Tensor, parents: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Where joints take their surroundings.
+
+    Args:
+        turns: [B, J, 3, 3] each joint's rotation relative to its parent.
+        joints: [B, J, 3] at rest.
+        parents: [J], the root's negative, each before its children.
+
+    Returns:
+        [B, J, 3, 3] rotations and [B, J, 3] positions of the joints.
+    """
+    turn, place = [turns[:, 0]], [joints[:, 0]]
+    for joint, parent in enumerate(parents[1:], start=1):
+        bone = (joints[:, joint] - joints[:, parent])[..., None]
+        place.append(place[parent] + (turn[parent] @ bone)[..., 0])
+        turn.append(turn[parent] @ turns[:, joint])
+    return torch.stack(turn, 1), torch.stack(place, 1)
+
+
+class SkinnedModel:
+    """A model file as a function: shape, expression and pose to vertices. Differentiable in all three.
+
+    vertices: rows [N] of the file's vertices to make; None makes all of them.
+    """
+
+    def __init__(self, file: ModelFile, vertices: Tensor | None = None) -> None:
+        self.parents, self.at = file.parents, file.layout.at
+        rows = torch.arange(len(file.template)) if vertices is None else vertices
+        regressor, template = torch.from_numpy(file.joint_regressor), torch.from_numpy(file.template)
+        shapes, expressions = torch.from_numpy(file.shapes), torch.from_numpy(file.expressions)
+        basis = torch.cat([shapes[:, rows], expressions[:, rows]])
+        self._template, self._basis = template[rows], basis
+        self._correctives = torch.from_numpy(file.pose_correctives)[:, rows].flatten(1)
+        self._weights = torch.from_numpy(file.weights)[rows]
+        # Joints are linear in the vertices, and so in the coefficients: the body they are regressed from is not needed.
+        self._joints = regressor @ template
+        self._joint_basis = torch.cat([regressor @ shapes, regressor @ expressions])
+
+    def rest(self, shape: Tensor, expression: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 300] and [B, 100] -> vertices [B, N, 3] and joints [B, J, 3] before any pose, metres.
+
+        Raises ValueError for other shapes.
+        """
+        if shape.shape[1:] != (SHAPES,) or expression.shape != (len(shape), EXPRESSIONS):
+            found = f"{tuple(shape.shape)} and {tuple(expression.shape)}"
+            raise ValueError(f"got shape and expression of {found}; want [B, {SHAPES}] and [B, {EXPRESSIONS}]")
+        codes = torch.cat([shape, expression], 1)
+        vertices = self._template + torch.einsum("bk,kvc->bvc", codes, self._basis)
+        return vertices, self._joints + torch.einsum("bk,kjc->bjc", codes, self._joint_basis)
+
+    def posed(self, shape: Tensor, expression: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
+        """turns: [B, J, 3] rotation vector of each joint relative to its parent, radians.
+
+        Returns vertices [B, N, 3] and joints [B, J, 3], metres. Raises ValueError for other shapes.
+        """
+        rest, joints = self.rest(shape, expression)
+        if turns.shape != joints.shape:
+            raise ValueError(f"got turns of {tuple(turns.shape)}; want {tuple(joints.shape)}")
+        turn = rotations(turns)
+        bent = (turn[:, 1:] - torch.eye(3).to(turn)).flatten(1) @ self._correctives
+        rest = rest + bent.reshape(rest.shape)
+        turn, place = chained(turn, joints, self.parents)
+        shift = place - (turn @ joints[..., None])[..., 0]
+        blended = torch.einsum("vj,bjik->bvik", self._weights, turn)
+        vertices = (blended @ rest[..., None])[..., 0] + torch.einsum("vj,bji->bvi", self._weights, shift)
+        return vertices, place
+
+    def __call__(self, shape: Tensor, expression: Tensor, turns: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The same with the head's own joints by name, each [B, 3]; all others at rest.
+
+        Raises ValueError for a joint that a head has not.
+        """
+        unknown = sorted(set(turns) - set(self.at))
+        if unknown:
+            raise ValueError(f"got a turn of {unknown[0]}; want {', '.join(self.at)}")
+        every = shape.new_zeros(len(shape), len(self.parents), 3)
+        for name, turn in turns.items():
+            # A new tensor a joint, not a write into one: gradients have to pass.
+            every = every.index_add(1, torch.tensor([self.at[name]]), turn[:, None])
+        return self.posed(shape, expression, every)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The landmark detector as a check of where a mesh's landmarks are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reenact.heads.open import open_head
+from reenact.heads.reshaped import ReshapedHead
+from reenact.tracking.sightings import landmarks_off_mm
+
+
+def test_it_agrees_with_the_open_head_and_notices_landmarks_laid_wrongly() -> None:
+    head = open_head()
+    off = landmarks_off_mm(head)
+    assert off is not None and off < 4.0
+    # As if the open head had been laid 15 mm too low.
+    wrong = ReshapedHead(head, np.zeros_like(head.base_neutral))
+    low = head.topology.landmarks(head.base_neutral) - np.asarray([0, 0.015, 0], np.float32)
+    nearest = ((head.base_neutral[None] - low[:, None]) ** 2).sum(axis=2).argmin(axis=1)
+    vertices = np.repeat(nearest[:, None], 3, axis=1).astype(np.int32)
+    wrong.topology = replace(head.topology, landmark_vertices=vertices)
+    assert landmarks_off_mm(wrong) == pytest.approx(15.0, abs=4.0)

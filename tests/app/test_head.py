@@ -59,3 +59,6 @@ def test_a_head_from_one_photo(tmp_path: Path) -> None:
     moved = (head.static_control**2).sum(1) ** 0.5
     assert 0.0003 < moved.max() < 0.03 * head.track.face_size_m[0] / 0.0522
     assert out.stat().st_size < 1e6
+    assert head.texture is not None and head.texture.shape == (1024, 1024, 3)
+    middle = head.texture[300:420, 440:580].reshape(-1, 3).mean(axis=0)  # nose and cheeks: skin, and lit
+    assert middle[0] > middle[1] > middle[2] > 60

@@ -17,7 +17,6 @@ from reenact.generator.finer import Surface, finer
 from reenact.generator.light import luma
 from reenact.generator.moment import Moment, moment
 from reenact.generator.mouth import _front, _rows
-from reenact.generator.teeth import UPPER_WIDTHS_M, paint_teeth
 from reenact.generator.tuck import lip_lines, tuck
 from reenact.generator.window import Box, Drawing, draw
 from reenact.heads.model import Float, Int
@@ -25,6 +24,7 @@ from reenact.heads.open import open_head
 from reenact.heads.regions import MOUTH_INTERIOR, region_ids
 from reenact.heads.rig import Rig, base_rig
 from reenact.heads.state import HeadState, deformed
+from reenact.heads.teeth import UPPER_WIDTHS_M, paint_teeth
 from reenact.tracking import detect_faces
 
 

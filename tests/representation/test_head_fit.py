@@ -52,6 +52,7 @@ def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: Pe
     assert head.dynamic.values.shape[0] == COUNT == len(head.dynamic.scale)
     assert (head.track.width, head.track.height) == (SIDE, SIDE)
     assert np.abs(head.static_control).max() > 0.0003 and np.abs(head.static_fit).max() > 0
+    assert head.texture is not None and head.texture.std() > 10
 
 
 def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tuple[Path, Path, np.ndarray]) -> None:

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from reenact.heads.model import Float, Int
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
+from reenact.heads.spread import spread
 
 from .eyes import EYE_IDS, Eye, take_apart
-from .fill import sample, spread
+from .fill import sample
 from .filters import blurred, ramp, remap_mask, smoothstep
 from .lashes import lift_lashes
 from .lids import find_lids, stretch

@@ -10,14 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact.heads.model import Float
+from reenact.heads.smoothstep import smoothstep
 
 Picture = NDArray[Any]
-
-
-def smoothstep(low: float, high: float, value: Picture) -> Float:
-    """0 below `low`, 1 above `high`, smooth in between; also with low > high, then falling."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return (t * t * (3.0 - 2.0 * t)).astype(np.float32)
 
 
 def ramp(low: float, high: float, value: float) -> float:

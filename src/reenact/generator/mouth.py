@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from reenact.heads.model import Float, Int, Topology
 from reenact.heads.regions import MOUTH_INTERIOR, region_ids
+from reenact.heads.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth
 
 from .filters import blurred, lowered, remap, remap_mask, smoothstep
 from .light import Light, luma, spread, tinted
 from .moment import Moment
-from .teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth
 from .window import Box, Drawing
 
 INTERIOR_IDS = region_ids(*MOUTH_INTERIOR)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from reenact.heads.model import Float
 from reenact.heads.regions import MOUTH_INTERIOR, region_ids
 from reenact.heads.rig import Rig
+from reenact.heads.teeth import tooth_normals, tooth_places
 
 from .filters import blurred, grown, ramp, remap, smoothstep
 from .finer import finer
@@ -19,7 +20,6 @@ from .lines import nearest_on
 from .moment import Moment
 from .mouth import INTERIOR_IDS, Mouth, look_inside
 from .skin import Skin, distance_to
-from .teeth import tooth_normals, tooth_places
 from .tuck import lip_lines
 from .window import Box, Drawing, box_around, draw
 

@@ -12,8 +12,9 @@ from scipy.spatial import KDTree
 from reenact.heads.model import Float, Int
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
+from reenact.heads.spread import spread
 
-from .fill import sample, spread
+from .fill import sample
 from .filters import blurred, eroded, grown, remap, smoothstep
 from .light import Light, estimate, luma
 from .moment import Moment

@@ -48,12 +48,14 @@ def deformed(rig: Rig, states: Sequence[HeadState]) -> Float:
     return meet_lids(rig, shapes)
 
 
-def posed(rig: Rig, shapes: Float, states: Sequence[HeadState], photo: HeadState) -> Float:
+def posed(
+    rig: Rig, shapes: Float, states: Sequence[HeadState], photo: HeadState, head_weight: Float | None = None
+) -> Float:
     """[F, V, 3] canonical -> [F, V, 3] camera space, metres: the head at its pose, the torso at the photo's.
 
-    `rig.topology.head_weight` blends the two over the neck.
+    head_weight: [V] blends the two over the neck; None: the rig's own, a finer mesh has finer ones.
     """
-    weight = rig.topology.head_weight[:, None]
+    weight = (rig.topology.head_weight if head_weight is None else head_weight)[:, None]
     out = []
     for state, shape in zip(states, shapes, strict=True):
         head = shape @ state.R_cam_head.T + state.t_cam_head

@@ -26,6 +26,7 @@ from .offsets import Identity, Offsets
 from .personal_head import PersonalHead, QuantisedOffsets
 from .source import Source, read_source
 from .stages import FRAMES, KEY_FRAMES, PERSON, Stage
+from .texture import bake_texture
 
 _LOOKED_AT = 8  # pictures that the estimator sees at a time
 
@@ -56,7 +57,9 @@ def fit_head(
     identity = Identity.of(model, main.person.identity)
     person = Offsets(levels, len(seen), main.face_size_m / BASE_FACE_M, identity)
     fit_stages(person, seen, model.topology, stages, progress)
-    return _performed(model, levels, main, person, estimator, every_frame, progress)
+    head = _performed(model, levels, main, person, estimator, every_frame, progress)
+    rows = main.key_rows(_share(read, main))
+    return replace(head, texture=bake_texture(head, model, levels, rows, main.views(rows, INPUT_PX), estimator))
 
 
 def _share(read: list[Source], source: Source) -> int:

@@ -27,6 +27,7 @@ class PersonalHead:
     static_control: Float  # [V, 3] metres, canonical: D_g on the control mesh
     static_fit: Float  # [W, 3] metres: D_g on the fit mesh
     dynamic: QuantisedOffsets  # D_f of the track's frames
+    texture: NDArray[np.uint8] | None = None  # [H, W, 3] sRGB in the layout of atlas.head_atlas; None: not baked
 
     def rig(self, model: HeadModel) -> Rig:
         """The control mesh with the static offset and this person's own actions."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -24,11 +26,13 @@ from .personal_head import PersonalHead, QuantisedOffsets
 
 SUFFIX: Final = ".head"
 FORMAT: Final = "reenact-head"
-VERSION: Final = 1
+VERSION: Final = 2
+TEXTURE_QUALITY: Final = 92
 UNITS: Final = {
     "static_control": "metres, canonical head space, added to the head model's own mesh before subdivision",
     "static_fit": "metres, added after one round of Loop subdivision; two give the detailed mesh",
     "dynamic": "1/127 of dynamic_scale (metres) of each frame, on the control vertices dynamic_vertices",
+    "texture": "the bytes of a JPEG or PNG file, sRGB, layout of representation.atlas; no bytes: no texture",
     "motion": "the bytes of a .motion.safetensors file (docs/motion-format.md): identity, camera, and every frame",
 }
 
@@ -45,6 +49,7 @@ def save_head(head: PersonalHead, path: Path, provenance: dict[str, Any]) -> Non
         "dynamic": head.dynamic.values,
         "dynamic_scale": head.dynamic.scale.astype(np.float32),
         "dynamic_vertices": head.dynamic.vertices.astype(np.int32),
+        "texture": np.frombuffer(b"" if head.texture is None else packed_texture(head.texture), np.uint8),
         "motion": bytes_,
     }
     about = {
@@ -56,6 +61,22 @@ def save_head(head: PersonalHead, path: Path, provenance: dict[str, Any]) -> Non
     }
     with written_beside(path) as partial:
         partial.write_bytes(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=about))
+
+
+def packed_texture(texture: NDArray[np.uint8]) -> bytes:
+    """[H, W, 3] sRGB as a JPEG file, its colours as fine as its brightness."""
+    packed = io.BytesIO()
+    Image.fromarray(texture).save(packed, format="JPEG", quality=TEXTURE_QUALITY, subsampling=0)
+    return packed.getvalue()
+
+
+def _unpacked_texture(packed: NDArray[np.uint8], path: Path) -> NDArray[np.uint8] | None:
+    if not len(packed):
+        return None
+    try:
+        return np.asarray(Image.open(io.BytesIO(packed.tobytes())).convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} has a damaged texture ({error}); write it again with `reenact head`") from error
 
 
 def load_head(path: Path, model: HeadModel | None = None) -> tuple[PersonalHead, dict[str, Any]]:
@@ -92,4 +113,5 @@ def load_head(path: Path, model: HeadModel | None = None) -> tuple[PersonalHead,
         if found[name].shape != shape or not np.isfinite(found[name].astype(np.float32)).all():
             raise InputError(f"{path} has {name} of shape {found[name].shape}; want finite numbers of shape {shape}")
     static = found["static_control"].astype(np.float32), found["static_fit"].astype(np.float32)
-    return PersonalHead(track, static[0], static[1], dynamic), json.loads(about.get("provenance", "{}"))
+    texture = _unpacked_texture(found["texture"], path)
+    return PersonalHead(track, static[0], static[1], dynamic, texture), json.loads(about.get("provenance", "{}"))

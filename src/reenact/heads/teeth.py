@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from reenact.heads.model import Float, Int
-from reenact.heads.regions import region_ids
-from reenact.heads.rig import Rig
-
-from .filters import smoothstep
+from .model import Float, Int
+from .regions import region_ids
+from .rig import Rig
+from .smoothstep import smoothstep
 
 # Crown widths of adults from the central incisor to the second molar (Wheeler's Dental Anatomy), metres.
 UPPER_WIDTHS_M = (0.0085, 0.0065, 0.0075, 0.0070, 0.0070, 0.0100, 0.0090)

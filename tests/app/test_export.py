@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`reenact export`: what it refuses, and a file that another reader opens."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from safetensors.numpy import save_file
+
+from benchmarks.read_glb import read_glb
+from reenact.data.synthetic import made_up
+from reenact.heads.arkit import ACTIONS
+from reenact.representation.detailed import open_levels
+from reenact.representation.personal_head import PersonalHead, QuantisedOffsets
+from reenact.representation.store import save_head
+
+SOURCES = Path(__file__).parents[2] / "src"
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(SOURCES), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "reenact", "export", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=folder,
+        env=environment,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("nobody.head -o a.glb", "nobody.head does not exist"),
+        ("text.head -o a.glb", "text.head is not a readable head file"),
+        ("old.head -o a.glb", "holds reenact-head version 1"),
+        ("old.head -o a.gltf", "must have a name that ends in .glb"),
+        ("old.head -o no/such/a.glb", "the folder of output"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(command: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "text.head").write_text("not a head")
+    save_file({"x": np.zeros(1)}, tmp_path / "old.head", metadata={"format": "reenact-head", "version": "1"})
+    before = sorted(tmp_path.iterdir())
+    done = run(tmp_path, *command.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_head_is_exported(tmp_path: Path) -> None:
+    sizes = [len(level) for level in open_levels()[:2]]
+    still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((3, 1, 3), np.int8), np.ones(3, np.float32))
+    nothing = [np.zeros((size, 3), np.float32) for size in sizes]
+    save_head(PersonalHead(made_up(1, 3).track(), nothing[0], nothing[1], still), tmp_path / "a.head", {})
+    done = run(tmp_path, "a.head", "-o", "a.glb", "--detail", "coarse")
+    assert done.returncode == 0 and "3 frame(s)" in done.stdout, done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.glb", "a.head"]
+    read = read_glb(tmp_path / "a.glb")
+    assert read.nodes["head"].target_names == list(ACTIONS)
+    scene = trimesh.load_scene(tmp_path / "a.glb")
+    assert isinstance(scene, trimesh.Scene)
+    low, high = scene.bounds
+    assert 0.2 < high[1] - low[1] < 0.35  # metres, y up

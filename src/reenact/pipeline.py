@@ -21,6 +21,8 @@ from reenact.heads.state import HeadState
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
 from reenact.media.image import IMAGE_SUFFIXES
 from reenact.rendering import normals_to_picture
+from reenact.representation.store import SUFFIX as HEAD_SUFFIX
+from reenact.representation.store import load_head
 from reenact.tracking import (
     CoarseTrack,
     CutsPolicy,
@@ -29,11 +31,12 @@ from reenact.tracking import (
     find_face,
     fit_frames,
     fit_person,
-    known_person,
     load_motion,
     save_motion,
+    seen_again,
     track_image,
     track_video,
+    tracked_person,
 )
 from reenact.tracking.face_model import landmark_model
 from reenact.transfer.retarget import Receiver, retarget
@@ -74,6 +77,8 @@ class AnimateOptions:
     same_person: bool = False
     """The performer is the photographed person: the performance's head and, for pictures of one shape, its camera
     are the photo's too."""
+    head: Path | None = None
+    """A .head file of the photographed person (`reenact head`): in the photo only pose and expression are fitted."""
     size: int | None = None
     """Longer side of the output, px; None keeps the photo's own."""
     crop: bool = False
@@ -121,7 +126,7 @@ def animate(
 ) -> AnimateResult:
     """Write a video of the photographed person giving a performance.
 
-    performance: a video, an image, a motion file, or the name of a bundled performance.
+    performance: a video, an image, a motion file, a head file, or the name of a bundled performance.
     Raises InputError for input that cannot be used; nothing is left behind then, nor on interruption.
     """
     performed = perform(photo, performance, options, progress)
@@ -131,8 +136,11 @@ def animate(
 def perform(photo: Path, performance: Path, options: AnimateOptions, progress: Progress = silent) -> Performed:
     """Tracking and transfer: what the head of the photographed person does in each frame. Raises as `animate`."""
     model = open_head()
+    known = None if options.head is None else load_head(options.head)[0].person(model)
     track = read_performance(model, performance, options, progress)
-    portrait = read_portrait(model, photo, options, track if options.same_person else None)
+    if options.same_person:
+        known = tracked_person(model, track)
+    portrait = read_portrait(model, photo, options, known)
     states = retarget(model, track, portrait.receiver, options.mode, options.strength, options.neutral)
     return Performed(portrait, track, states)
 
@@ -162,10 +170,10 @@ def track(
     return result
 
 
-def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known: CoarseTrack | None = None) -> Portrait:
+def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known: Person | None = None) -> Portrait:
     """Find and fit the person of a photo, which is first resized to the wanted size if all of it is wanted.
 
-    known: a track of this very person, whose head is then taken as it is.
+    known: this very person, whose head is then taken as it is.
     """
     image = read_image(photo)
     if options.size is not None and not options.crop:
@@ -174,9 +182,7 @@ def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known:
         image = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
     points = find_face(image, options.face, photo, options.landmarker)[None]
     height, width = image.shape[:2]
-    person = (
-        fit_person(model, points, width, height) if known is None else known_person(model, known, points, width, height)
-    )
+    person = fit_person(model, points, width, height) if known is None else seen_again(known, points, width, height)
     fitted = fit_frames(person, points, np.zeros(0, bool))
     state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
     return Portrait(image, person, state, head_crop(image, person, state, options))
@@ -206,9 +212,11 @@ def head_crop(image: Image, person: Person, state: HeadState, options: AnimateOp
 def read_performance(
     model: HeadModel, performance: Path, options: TrackOptions | AnimateOptions, progress: Progress
 ) -> CoarseTrack:
-    """The track of a video, an image, a motion file, or a bundled performance."""
+    """The track of a video, an image, a motion file, a head file, or a bundled performance."""
     if performance.name.endswith(MOTION_SUFFIX):
         return load_motion(performance)
+    if performance.suffix == HEAD_SUFFIX:
+        return load_head(performance)[0].track
     if not performance.exists() and (bundled := bundled_performance(str(performance))):
         return load_motion(bundled)
     face = options.face if isinstance(options, TrackOptions) else 0
@@ -227,8 +235,8 @@ def bundled_performance(name: str) -> Path | None:
 
 def is_video(performance: Path) -> bool:
     """Whether the performance has pictures and perhaps sound of its own."""
-    image = performance.suffix.lower() in IMAGE_SUFFIXES
-    return performance.is_file() and not image and not performance.name.endswith(MOTION_SUFFIX)
+    still = performance.suffix.lower() in (*IMAGE_SUFFIXES, HEAD_SUFFIX)
+    return performance.is_file() and not still and not performance.name.endswith(MOTION_SUFFIX)
 
 
 def make_generator(portrait: Portrait) -> WarpGenerator:

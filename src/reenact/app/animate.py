@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from reenact.app.arguments import (
+    BadArgument,
     CutsPolicy,
     FaceIndex,
     Landmarker,
@@ -37,8 +38,8 @@ class Animate:
             arg(
                 metavar="PERFORMANCE",
                 help="What to perform: a video, an image of a face, a .motion.safetensors file written by "
-                "`reenact track`, or the name of a bundled performance, such as talking (`reenact doctor` "
-                "lists them).",
+                "`reenact track`, a .head file written by `reenact head`, or the name of a bundled performance, such "
+                "as talking (`reenact doctor` lists them).",
             ),
         ]
     ]
@@ -77,6 +78,14 @@ class Animate:
             "performed, 0 is still. Repeat the option for several: --strength eyes=1.2 --strength head=0.5",
         ),
     ] = ()
+    head: Annotated[
+        Path | None,
+        arg(
+            metavar="PERSON.head",
+            help="The photographed person's own head, made by `reenact head` from a video or from several photos.",
+            help_behavior_hint="(default: fitted to the photo)",
+        ),
+    ] = None
     face: FaceIndex = 0
     size: Annotated[
         int | None,
@@ -100,6 +109,10 @@ class Animate:
         existing_file(self.photo, "a photo")
         check_performance(self.performance)
         check_output(self.output, ".mp4", [self.photo, self.performance])
+        if self.head is not None:
+            existing_file(self.head, "a .head file")
+            if self.same_person:
+                raise BadArgument("--head and --same-person both say who is photographed; want one of them")
         strengths = parse_strengths(self.strength)
 
         from reenact.pipeline import AnimateOptions, animate
@@ -109,6 +122,7 @@ class Animate:
             strength=strengths,
             neutral=self.neutral,
             same_person=self.same_person,
+            head=self.head,
             face=self.face,
             size=self.size,
             crop=self.crop,

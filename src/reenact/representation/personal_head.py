@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from reenact.heads.personal import personal_rig
 from reenact.heads.reshaped import ReshapedHead
 from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState, deformed
-from reenact.tracking import CoarseTrack
+from reenact.tracking import CoarseTrack, Person, tracked_person
 
 from .detailed import Levels
 
@@ -32,6 +32,10 @@ class PersonalHead:
     def rig(self, model: HeadModel) -> Rig:
         """The control mesh with the static offset and this person's own actions."""
         return personal_rig(ReshapedHead(model, self.static_control), self.track.identity[0])
+
+    def person(self, model: HeadModel) -> Person:
+        """Who the tracker is to look for in other pictures: this head, its landmarks placed as in the fit."""
+        return replace(tracked_person(model, self.track), rig=self.rig(model))
 
     def coarse_rig(self, model: HeadModel) -> Rig:
         """The tracked rig that the offsets are added to: its actions do not know of them."""

@@ -2,7 +2,7 @@
 """Pixels -> landmarks -> `CoarseTrack`: identity, camera, and per frame pose, expression and gaze."""
 
 from .coarse_track import CoarseTrack, load_motion, save_motion
-from .fit import Performance, Person, fit_frames, fit_person, known_person
+from .fit import Performance, Person, fit_frames, fit_person, seen_again, tracked_person
 from .landmarks import detect_faces
 from .still import track_image
 from .track import CutsPolicy, LostPolicy, find_face, track_video
@@ -17,9 +17,10 @@ __all__ = [
     "find_face",
     "fit_frames",
     "fit_person",
-    "known_person",
     "load_motion",
     "save_motion",
+    "seen_again",
     "track_image",
     "track_video",
+    "tracked_person",
 ]

@@ -82,22 +82,21 @@ def fit_person(model: HeadModel, points_px: Points, width: int, height: int) -> 
     return Person(identity, personal_rig(model, identity), camera, _placed(shared, modes))
 
 
-def known_person(model: HeadModel, track: CoarseTrack, points_px: Points, width: int, height: int) -> Person:
-    """The person of a track's first shot, seen in other pictures: nothing of the head is fitted again.
-
-    points_px: [F, 478, 2] in pictures of width x height px. Pictures of the track's own shape are taken to be its
-    camera's, at another scale; for others the face is put at the usual distance.
-    Raises InputError for a track of another head model.
-    """
+def tracked_person(model: HeadModel, track: CoarseTrack) -> Person:
+    """The person of a track's first shot, in its camera. Raises InputError for a track of another head model."""
     if track.head != model.name:
         raise InputError(f"{track.source} was tracked with the head {track.head}; want {model.name}: track it again")
     rig = personal_rig(model, track.identity[0])
     camera = Camera(float(track.focal_px[0]), track.width / 2, track.height / 2, track.width, track.height)
-    return seen_again(Person(track.identity[0], rig, camera, track.placement[0]), points_px, width, height)
+    return Person(track.identity[0], rig, camera, track.placement[0])
 
 
 def seen_again(person: Person, points_px: Points, width: int, height: int) -> Person:
-    """A person in pictures of another size or camera, [F, 478, 2] px; see `known_person`."""
+    """A known person in other pictures, of width x height px: nothing of the head is fitted again.
+
+    points_px: [F, 478, 2]. Pictures of the known camera's shape are taken to be its own, at another scale; for others
+    the face is put at the usual distance.
+    """
     known = person.camera
     focal = known.focal_px * width / known.width
     if abs(width * known.height - height * known.width) > _SAME_SHAPE * known.width * height:

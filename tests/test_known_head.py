@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A .head file in place of the photo's own fit, and as a performance."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reenact.data.synthetic import random_scene, render_portraits, still_state, synthetic_person
+from reenact.heads.open import open_head
+from reenact.media import write_image
+from reenact.pipeline import AnimateOptions, TrackOptions, perform, read_performance, read_portrait, silent
+from reenact.representation.detailed import open_levels
+from reenact.representation.personal_head import PersonalHead, QuantisedOffsets
+from reenact.representation.store import save_head
+from reenact.tracking import CoarseTrack, load_motion, save_motion, track_image
+
+HEAD, SEED, SIDE = open_head(), 920_011, 320
+SOURCES = Path(__file__).parents[1] / "src"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photo of a made-up person, partly outside the basis, and a head file that knows their true shape."""
+    folder = tmp_path_factory.mktemp("known")
+    person, scene = synthetic_person(SEED, age=40.0), random_scene(SEED, clean=True)
+    drawn = render_portraits([person], [still_state(person, scene)], [scene], SIDE)
+    write_image(folder / "photo.png", drawn.images[0])
+    track = track_image(HEAD, folder / "photo.png")
+    track = replace(
+        track,
+        identity=np.zeros_like(track.identity),
+        placement=np.zeros_like(track.placement),
+        focal_px=np.asarray([drawn.cameras[0].focal_px], np.float32),
+    )
+    control, fit, _ = open_levels()
+    nothing = QuantisedOffsets.of(np.zeros((len(track), len(control), 3), np.float32), np.asarray([0], np.int32))
+    true = person.rig.neutral - HEAD.neutral(track.identity[0])
+    save_head(PersonalHead(track, true, np.zeros((len(fit), 3), np.float32), nothing), folder / "me.head", {})
+    return folder
+
+
+def performed(path: Path) -> CoarseTrack:
+    return read_performance(HEAD, path, TrackOptions(), silent)
+
+
+def test_the_photo_is_fitted_with_the_head_that_the_file_knows(folder: Path) -> None:
+    """Nothing of the shape is fitted, and the true shape explains the photo better than one guessed from it."""
+    scene = random_scene(SEED, clean=True)
+    person = synthetic_person(SEED, age=40.0)
+    true = still_state(person, scene)
+    found = perform(folder / "photo.png", folder / "me.head", AnimateOptions(head=folder / "me.head")).portrait
+    guessed = read_portrait(HEAD, folder / "photo.png", AnimateOptions())
+    assert np.allclose(found.person.rig.neutral, person.rig.neutral, atol=1e-6)
+    away = {}
+    for name, portrait in (("known", found), ("guessed", guessed)):
+        turn = portrait.state.R_cam_head @ true.R_cam_head.T
+        away[name] = np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
+    assert away["known"] < max(away["guessed"], 2.0) and away["known"] < 5.0, away
+    assert np.abs(found.state.t_cam_head[2] / true.t_cam_head[2] - 1.0) < 0.05
+
+
+def test_a_head_file_performs_as_its_motion_does(folder: Path) -> None:
+    head = performed(folder / "me.head")
+    save_motion(head, folder / "me.motion.safetensors")
+    motion = load_motion(folder / "me.motion.safetensors")
+    for name in ("expression", "gaze", "R_cam_head", "t_cam_head", "identity"):
+        assert np.array_equal(getattr(head, name), getattr(motion, name)), name
+    assert np.abs(head.expression).max() > 0.05
+
+
+def animate(folder: Path, words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "reenact", "animate", *words.split()],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(SOURCES), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [("photo.png", "not a readable head file"), ("nothing.head", "does not exist")]
+)
+def test_what_is_no_head_is_refused_by_name(folder: Path, wrong: str, said: str) -> None:
+    done = animate(folder, f"photo.png talking -o out.mp4 --head {wrong}")
+    assert done.returncode == 2 and wrong in done.stderr and said in done.stderr, done.stderr
+    assert not (folder / "out.mp4").exists()
+
+
+def test_two_ways_to_say_who_is_photographed_are_one_too_many(folder: Path) -> None:
+    done = animate(folder, "photo.png me.head -o out.mp4 --head me.head --same-person")
+    assert done.returncode == 2 and "--same-person" in done.stderr

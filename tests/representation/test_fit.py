@@ -152,6 +152,34 @@ def test_terms_are_least_at_the_truth(observation: Observation) -> None:
         assert right[name] < nothing[name] and right[name] < twice[name], name
 
 
+def test_another_identity_is_found_within_the_basis() -> None:
+    """Who is seen differs from who was tracked in what the basis can say: no offset beyond it is needed."""
+    by = torch.zeros(HEAD.identity_size)
+    by[torch.from_numpy(np.argsort(-np.square(MEAN.basis.numpy()).mean((1, 2)))[5:40:6].copy())] = 1.5
+    true = MEAN.change(by)
+    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
+    weights = Weights(outline=0.0, identity=0.1)
+    fit_stages(offsets, seen(true.numpy()), TOP, [Stage(("identity",), 60, 3, 4e-4, weights)], lambda *said: None)
+    found = offsets.static()
+    assert found.wide.abs().max() == 0 and found.narrow.abs().max() == 0
+    face = torch.from_numpy(TOP.face_weight > 0.5)
+    normals = vertex_normals(torch.from_numpy(HEAD.base_neutral), torch.from_numpy(TOP.faces), "torch")[face]
+    # Along the normals, for dense maps do not see skin slide; less its mean, for depth is known only up to a shift.
+    out = [((x[face] - x[face].mean(0)) * normals).sum(-1) for x in (found.control.detach(), true)]
+    much = out[1].abs() > 0.001
+    assert (out[0] - out[1])[much].abs().mean() < 0.5 * out[1][much].abs().mean() and much.float().mean() > 0.1
+
+
+def test_an_unusual_identity_has_its_price() -> None:
+    rows, offsets = torch.arange(2), Offsets(LEVELS, 2, 1.0, Identity.of(HEAD, np.full(HEAD.identity_size, 0.5)))
+    prices = []
+    for change in (-0.5, 0.0, 1.5):
+        offsets.identity.data.fill_(change)
+        terms = regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))
+        prices.append(float(terms["identity"].detach()))
+    assert prices == pytest.approx([0.0, 0.25, 4.0])
+
+
 def test_a_dynamic_offset_tells_a_frame_apart(observation: Observation) -> None:
     """The cheek is full in one frame only: that is no business of the static offset's."""
     plain = seen(np.zeros_like(bump()))

@@ -15,7 +15,7 @@ from .observation import Observation
 from .offsets import Offsets
 from .stages import REDRAWN, Stage
 
-_FASTER = {"turn": 3.0, "dolly": 40.0, "identity": 60.0}
+_FASTER = {"turn": 3.0, "dolly": 40.0, "identity": 120.0}
 """Angles, the logarithm of a distance and coefficients of unit variance are not lengths."""
 Progress = Callable[[str, int, int | None], None]
 

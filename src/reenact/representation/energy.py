@@ -40,7 +40,7 @@ class Weights:
     """Of the terms; 0 leaves one out."""
 
     normal: float = 1.0
-    depth: float = 0.5
+    depth: float = 0.1
     landmark: float = 0.3
     outline: float = 0.3
     identity: float = 1.0

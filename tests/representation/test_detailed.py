@@ -6,12 +6,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from reenact.heads.arkit import index
 from reenact.heads.open import open_head
 from reenact.heads.regions import REGIONS, region_ids
 from reenact.representation.detailed import open_levels
 from reenact.representation.loop import subdivide
+from reenact.representation.sparse import Sparse
 
 HEAD = open_head()
 
@@ -127,3 +129,14 @@ def test_offsets_leave_rigid_parts_alone_and_dynamic_ones_keep_to_the_face() -> 
         assert level.face[marks].min() > 0.9
         ears = np.unique(level.faces[np.isin(level.regions, region_ids("ears"))])
         assert np.median(level.soft[ears]) == 1 and np.median(level.face[ears]) < 0.1
+
+
+def test_a_sparse_product_and_its_gradient_are_those_of_the_dense_one() -> None:
+    draw = torch.Generator().manual_seed(3)
+    dense = torch.rand(7, 5, generator=draw) * (torch.rand(7, 5, generator=draw) < 0.4)
+    fields = torch.rand(2, 3, 5, 4, generator=draw, requires_grad=True)
+    pull = torch.rand(2, 3, 7, 4, generator=draw)
+    out = Sparse(csr_matrix(dense.numpy())) @ fields
+    (mine,) = torch.autograd.grad((out * pull).sum(), fields)
+    (true,) = torch.autograd.grad(((dense @ fields) * pull).sum(), fields)
+    assert torch.allclose(out, dense @ fields, atol=1e-6) and torch.allclose(mine, true, atol=1e-6)

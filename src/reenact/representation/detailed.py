@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
@@ -24,6 +23,7 @@ from reenact.heads.open import open_head
 from reenact.heads.regions import region_ids
 
 from .loop import Int, subdivide
+from .sparse import Sparse
 
 RIGID = ("sclera", "iris", "teeth_upper", "teeth_lower", "eyelashes", "mouth_cavity", "eye_socket", "tongue")
 """Regions without offsets: bone, glass, or never seen well enough. Lashes go along with the lids' control points."""
@@ -33,7 +33,7 @@ RIGID = ("sclera", "iris", "teeth_upper", "teeth_lower", "eyelashes", "mouth_cav
 class Level:
     """A mesh between the coarse head and the detailed one, or either of them. N vertices, G triangles."""
 
-    matrix: Tensor | None  # sparse [N, M] float32 from the M vertices of the level below; None: the coarse head itself
+    matrix: Sparse | None  # [N, M] from the M vertices of the level below; None: the coarse head itself
     faces: Int  # [G, 3]
     regions: NDArray[np.uint8]  # [G] index into heads.regions.REGIONS
     head_weight: Float  # [N] see Topology.head_weight
@@ -45,12 +45,7 @@ class Level:
 
     def upsample(self, vertices: Tensor) -> Tensor:
         """[..., M, C] of the level below -> [..., N, C]; differentiable. The coarse level returns what it gets."""
-        if self.matrix is None:
-            return vertices
-        lead = vertices.shape[:-2]
-        flat = vertices.reshape(-1, *vertices.shape[-2:]).permute(1, 0, 2)
-        fine = torch.sparse.mm(self.matrix.to(flat.device), flat.reshape(len(flat), -1))
-        return fine.reshape(len(fine), -1, vertices.shape[-1]).permute(1, 0, 2).reshape(*lead, len(fine), -1)
+        return vertices if self.matrix is None else self.matrix @ vertices
 
 
 Levels = tuple[Level, Level, Level]
@@ -73,15 +68,7 @@ def detailed_levels(topology: Topology) -> Levels:
 def _level(matrix: csr_matrix | None, faces: Int, regions: NDArray[np.uint8], weight: Float, face: Float) -> Level:
     soft = np.ones(len(weight), np.float32)
     soft[np.unique(faces[np.isin(regions, region_ids(*RIGID))])] = 0.0
-    return Level(None if matrix is None else to_torch(matrix), faces, regions, weight, soft, face * soft)
-
-
-def to_torch(matrix: csr_matrix) -> Tensor:
-    """A scipy matrix as a sparse float32 tensor."""
-    coo = matrix.tocoo()
-    places = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
-    values = torch.from_numpy(coo.data.astype(np.float32))
-    return torch.sparse_coo_tensor(places, values, coo.shape, check_invariants=True).coalesce()
+    return Level(None if matrix is None else Sparse(matrix), faces, regions, weight, soft, face * soft)
 
 
 @lru_cache(maxsize=1)

@@ -14,20 +14,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix, diags
+from scipy.sparse import coo_matrix, csr_matrix, diags
 from torch import Tensor, nn
 
 from reenact.heads.model import HeadModel
 
-from .detailed import Level, Levels, to_torch
+from .detailed import Level, Levels
 from .observation import Observation
+from .sparse import Sparse
 
 
 @dataclass(frozen=True)
 class Spread:
     """Means over neighbours on one level, on skin only: what is rigid is no neighbour."""
 
-    matrix: Tensor  # sparse [N, N], rows of soft vertices sum to 1
+    matrix: Sparse  # [N, N], rows of soft vertices sum to 1
 
     @staticmethod
     def of(level: Level) -> Spread:
@@ -37,7 +38,7 @@ class Spread:
         graph = coo_matrix((soft[rows] * soft[columns], (rows, columns)), (len(level), len(level))).tocsr()
         graph.data[:] = np.minimum(graph.data, 1.0)
         total = np.asarray(graph.sum(axis=1)).ravel()
-        return Spread(to_torch(diags(1.0 / np.maximum(total, 1e-9)) @ graph))
+        return Spread(Sparse(csr_matrix(diags(1.0 / np.maximum(total, 1e-9)) @ graph)))
 
     def smooth(self, field: Tensor, rounds: int) -> Tensor:
         """[..., N, 3] -> the same, `rounds` times averaged half with its neighbours."""
@@ -47,10 +48,7 @@ class Spread:
 
     def mean(self, field: Tensor) -> Tensor:
         """[..., N, 3] means over the neighbours."""
-        lead = field.shape[:-2]
-        flat = field.reshape(-1, *field.shape[-2:]).permute(1, 0, 2)
-        out = torch.sparse.mm(self.matrix, flat.reshape(len(flat), -1))
-        return out.reshape(len(out), -1, 3).permute(1, 0, 2).reshape(*lead, -1, 3)
+        return self.matrix @ field
 
 
 @dataclass(frozen=True)

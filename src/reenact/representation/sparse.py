@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sparse matrix that multiplies fields on vertices, fast in both directions.
+
+torch's product of a matrix in rows is six times as fast on a CPU as of one in coordinates, but differentiating it
+transposes the matrix at every step: here both are kept.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+
+class Sparse:
+    """[N, M] float32, without gradient of its own."""
+
+    def __init__(self, matrix: csr_matrix) -> None:
+        self._rows, self._columns = _to_torch(matrix), _to_torch(csr_matrix(matrix.T))
+
+    def __matmul__(self, fields: Tensor) -> Tensor:
+        """[..., M, C] -> [..., N, C]; differentiable, on the fields' device."""
+        if fields.device != self._rows.device:
+            self._rows, self._columns = self._rows.to(fields.device), self._columns.to(fields.device)
+        lead = fields.shape[:-2]
+        flat = fields.reshape(-1, *fields.shape[-2:]).permute(1, 0, 2)
+        out: Any = _Product.apply(self._rows, self._columns, flat.reshape(len(flat), -1))
+        return out.reshape(len(out), -1, fields.shape[-1]).permute(1, 0, 2).reshape(*lead, len(out), -1)
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, columns: Tensor, flat: Tensor) -> Tensor:
+        ctx.columns = columns
+        return rows @ flat
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor]:
+        return None, None, ctx.columns @ grads[0]
+
+
+def _to_torch(matrix: csr_matrix) -> Tensor:
+    matrix.sort_indices()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int64)),
+            torch.from_numpy(matrix.indices.astype(np.int64)),
+            torch.from_numpy(matrix.data.astype(np.float32)),
+            matrix.shape,
+            check_invariants=True,
+        )

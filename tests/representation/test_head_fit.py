@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,12 +13,15 @@ import pytest
 import torch
 
 from reenact.data.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
+from reenact.dense.maps import DenseMaps, View
 from reenact.dense.shipped import shipped_estimator
 from reenact.heads.open import open_head
 from reenact.media import InputError, VideoWriter, write_image
 from reenact.representation.detailed import open_levels
+from reenact.representation.fit import Progress
 from reenact.representation.head_fit import fit_head
 from reenact.representation.personal_head import PersonalHead
+from reenact.representation.resume import Kept
 from reenact.representation.stages import FRAMES, PERSON
 from reenact.tracking import find_face
 
@@ -75,6 +79,46 @@ def test_a_chunk_begins_where_the_one_before_ended(head: PersonalHead) -> None:
     steps = np.linalg.norm(np.diff(moved, axis=0), axis=2).mean(axis=1)
     assert steps[7] < 3.0 * np.delete(steps, 7).max()
     assert torch.isfinite(torch.from_numpy(moved)).all() and np.abs(moved).max() > 0
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_head(
+    head: PersonalHead, files: tuple[Path, Path, np.ndarray], tmp_path: Path
+) -> None:
+    """Stopped after the first chunk; then neither the key frames nor that chunk are looked at again."""
+    seen: list[int] = []
+    looks = shipped_estimator()
+
+    class Counting:
+        name = looks.name
+
+        def __call__(self, views: Sequence[View]) -> list[DenseMaps]:
+            seen.append(len(views))
+            return looks(views)
+
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if stage == "fitting every frame":
+            raise KeyboardInterrupt
+
+    def fit(progress: Progress = lambda *said: None) -> PersonalHead:
+        kept = Kept(tmp_path / "work", "this fit")
+        every = replace(FRAMES, steps=4)
+        return fit_head(HEAD, files[:2], Counting(), stages=SHORT, every_frame=every, kept=kept, progress=progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(stop)
+    seen.clear()
+    again = fit()
+    assert seen[0] == COUNT - FRAMES.batch
+    assert np.array_equal(again.dynamic.values, head.dynamic.values)
+    assert np.array_equal(again.static_control, head.static_control)
+    assert np.array_equal(again.track.R_cam_head, head.track.R_cam_head)
+
+
+def test_what_was_kept_of_another_fit_is_not_used(tmp_path: Path) -> None:
+    Kept(tmp_path / "work", ["a"]).save("person", {"x": torch.ones(2)})
+    same = Kept(tmp_path / "work", ["a"]).load("person")
+    assert same is not None and same["x"].tolist() == [1.0, 1.0]
+    assert Kept(tmp_path / "work", ["b"]).load("person") is None and not (tmp_path / "work").exists()
 
 
 def test_a_clip_without_a_face_is_refused_by_name(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     terminate_like_interrupt()
     try:
         sys.exit(command.run())
-    except KeyboardInterrupt:
-        print("reenact: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"reenact: interrupted; {str(stop) or 'nothing was written'}", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
     except ValueError as error:
         if not is_for_the_user(error):

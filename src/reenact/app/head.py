@@ -9,6 +9,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from reenact import __version__
 from reenact.app.arguments import BadArgument, FaceIndex, Landmarker, Verbose, check_output
 from reenact.app.head_model import HeadModelFile, chosen_head
 from reenact.app.progress import ProgressLine
@@ -62,6 +63,7 @@ class Head:
         from reenact.dense.from_files import BySource, MapFolder
         from reenact.dense.shipped import shipped_estimator
         from reenact.representation.head_fit import fit_head
+        from reenact.representation.resume import Kept, stamp
         from reenact.representation.store import save_head
 
         started = time.monotonic()
@@ -69,9 +71,20 @@ class Head:
         of_files = {source: MapFolder(folder, own) for source, folder in zip(self.sources, self.maps, strict=False)}
         estimator = BySource(of_files, own) if of_files else own
         model = chosen_head(self.head_model)
-        with ProgressLine(sys.stderr) as progress:
-            head = fit_head(model, self.sources, estimator, face=self.face, task=self.landmarker, progress=progress)
+        files = [stamp(path) for path in (*self.sources, *self.maps, self.landmarker, self.head_model) if path]
+        settings = [__version__, len(self.sources), self.face, estimator.name, model.name]
+        kept = Kept(self.output.with_name(f".{self.output.name}.partial"), [files, settings])
+        try:
+            with ProgressLine(sys.stderr) as progress:
+                head = fit_head(
+                    model, self.sources, estimator, face=self.face, task=self.landmarker, progress=progress, kept=kept
+                )
+        except KeyboardInterrupt:
+            if not kept.folder.is_dir():
+                raise
+            raise KeyboardInterrupt(f"{kept.folder} holds the fit so far; the same command goes on") from None
         save_head(head, self.output, {"sources": [p.name for p in self.sources], "dense": estimator.name})
+        kept.remove()
         seconds, frames = time.monotonic() - started, len(head.track)
         size = self.output.stat().st_size / 1e6
         print(f"{self.output.absolute()}: {frames} frame(s), {size:.1f} MB, fitted in {seconds:.1f} s")

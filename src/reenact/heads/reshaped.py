@@ -3,11 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from .model import Float, HeadModel, Int, Joints, Topology
+from .rig import eyeball_vertices
 
 
 class ReshapedHead:
-    """`HeadModel`: another model's, each neutral plus `offset` [V, 3] metres. Joints stay the other's."""
+    """`HeadModel`: another model's, each neutral plus `offset` [V, 3] metres.
+
+    Eyes turn about where the offset puts the eyeballs; the other joints stay the model's.
+    """
 
     def __init__(self, model: HeadModel, offset: Float) -> None:
         self._model, self._offset = model, offset
@@ -34,7 +42,10 @@ class ReshapedHead:
         return self._model.neutral(identity) + self._offset
 
     def joints(self, identity: Float) -> Joints:
-        return self._model.joints(identity)
+        joints = self._model.joints(identity)
+        balls = eyeball_vertices(self.topology, self._model.base_neutral)
+        moved = [self._offset[rows].mean(axis=0) if len(rows) else np.zeros(3, np.float32) for rows in balls]
+        return replace(joints, eyes=joints.eyes + np.stack(moved).astype(np.float32))
 
     def identity_basis(self, vertices: Int) -> tuple[Float, Float]:
         mean, basis = self._model.identity_basis(vertices)

@@ -26,7 +26,10 @@ from .loop import Int, subdivide
 from .sparse import Sparse
 
 RIGID = ("sclera", "iris", "teeth_upper", "teeth_lower", "eyelashes", "mouth_cavity", "eye_socket", "tongue")
-"""Regions without offsets: bone, glass, or never seen well enough. Lashes go along with the lids' control points."""
+"""Regions without offsets of their own: bone, glass, or never seen well enough. See followers.py."""
+_STIFFNESS = {"lips": 2.0, "eyelids": 2.0, "ears": 2.0, "neck": 4.0}
+_BEYOND_FACE = 2.0
+"""How much harder than a cheek a region is to bend: lips and lids must still meet, a neck's creases are shadows."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Level:
     head_weight: Float  # [N] see Topology.head_weight
     soft: Float  # [N] 1 where a static offset may act, 0 on what is rigid
     face: Float  # [N] 1 where a dynamic offset may act, softly to 0 outside the face
+    stiffness: Float  # [N] of static offsets, 1 on the cheeks
 
     def __len__(self) -> int:
         return len(self.soft)
@@ -68,7 +72,10 @@ def detailed_levels(topology: Topology) -> Levels:
 def _level(matrix: csr_matrix | None, faces: Int, regions: NDArray[np.uint8], weight: Float, face: Float) -> Level:
     soft = np.ones(len(weight), np.float32)
     soft[np.unique(faces[np.isin(regions, region_ids(*RIGID))])] = 0.0
-    return Level(None if matrix is None else Sparse(matrix), faces, regions, weight, soft, face * soft)
+    stiffness = _BEYOND_FACE + (1.0 - _BEYOND_FACE) * face
+    for name, value in _STIFFNESS.items():
+        stiffness[np.unique(faces[np.isin(regions, region_ids(name))])] = value
+    return Level(None if matrix is None else Sparse(matrix), faces, regions, weight, soft, face * soft, stiffness)
 
 
 @lru_cache(maxsize=1)

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from reenact.dense.crops import BASE_FACE_M
-from reenact.dense.maps import DenseEstimator, View
+from reenact.dense.maps import DenseEstimator
 from reenact.dense.shipped import INPUT_PX
 from reenact.heads.model import HeadModel
 from reenact.heads.state import HeadState
@@ -21,13 +20,16 @@ from reenact.tracking import CoarseTrack, Person
 
 from .detailed import Levels, detailed_levels
 from .fit import Progress, fit_stages
-from .observation import Observation, observe
+from .frames_fit import fitted_chunks, observe_rows
+from .observation import Observation
 from .offsets import Identity, Offsets
 from .personal_head import PersonalHead, QuantisedOffsets
+from .resume import Kept
 from .source import Source, read_source
 from .stages import FRAMES, KEY_FRAMES, PERSON, Stage
 from .texture import bake_texture
 
+_PERSON, _KNOWN = "person", ("identity", "wide", "narrow", "dolly")
 _LOOKED_AT = 8  # pictures that the estimator sees at a time
 
 
@@ -41,45 +43,53 @@ def fit_head(
     progress: Progress = lambda stage, done, total: None,
     stages: Sequence[Stage] = PERSON,
     every_frame: Stage = FRAMES,
+    kept: Kept | None = None,
 ) -> PersonalHead:
     """Fit the head of a person seen in photos and clips; the first is the one whose performance is kept.
 
     face, task: of every source, see tracking. stages, every_frame: of the key frames, and of all frames.
+    kept: where an interrupted fit goes on; the clip is tracked again, key frames and frames fitted before are not.
     Raises InputError, naming the file, if one cannot be used.
     """
-    read: list[Source] = []
-    for path in sources:
-        known = read[0].person if read else None
-        read.append(read_source(model, path, face, known, task, progress))
+    main = read_source(model, sources[0], face, None, task, progress)
     levels = detailed_levels(model.topology)
-    main = read[0]
-    seen = Observation.joined([_observed(s, s.key_rows(_share(read, s)), estimator, progress) for s in read])
-    identity = Identity.of(model, main.person.identity)
-    person = Offsets(levels, len(seen), main.face_size_m / BASE_FACE_M, identity)
-    fit_stages(person, seen, model.topology, stages, progress)
-    head = _performed(model, levels, main, person, estimator, every_frame, progress)
-    rows = main.key_rows(_share(read, main))
+    share = max(1, KEY_FRAMES // len(sources))
+    person = _restored(model, levels, main, kept)
+    if person is None:
+        others = [read_source(model, path, face, main.person, task, progress) for path in sources[1:]]
+        seen = Observation.joined([observed(s, s.key_rows(share), estimator, progress) for s in (main, *others)])
+        person = Offsets(levels, len(seen), main.face_size_m / BASE_FACE_M, _identity(model, levels, main))
+        fit_stages(person, seen, model.topology, stages, progress)
+        if kept is not None:
+            kept.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})
+    head = _performed(model, levels, main, person, estimator, every_frame, progress, kept)
+    rows = main.key_rows(share)
     return replace(head, texture=bake_texture(head, model, levels, rows, main.views(rows, INPUT_PX), estimator))
 
 
-def _share(read: list[Source], source: Source) -> int:
-    """Key frames of a source: as many each, and none more than it has."""
-    return max(1, min(len(source.states), KEY_FRAMES // len(read)))
+def _identity(model: HeadModel, levels: Levels, main: Source) -> Identity:
+    return Identity.of(model, levels[0], main.person.identity)
 
 
-def _observed(source: Source, rows: np.ndarray, estimator: DenseEstimator, progress: Progress) -> Observation:
+def _restored(model: HeadModel, levels: Levels, main: Source, kept: Kept | None) -> Offsets | None:
+    """The person of an interrupted fit; None: not that far yet."""
+    found = None if kept is None else kept.load(_PERSON)
+    if found is None:
+        return None
+    person = Offsets(levels, 1, main.face_size_m / BASE_FACE_M, _identity(model, levels, main))
+    person.load_state_dict(found, strict=False)
+    return person
+
+
+def observed(source: Source, rows: np.ndarray, estimator: DenseEstimator, progress: Progress) -> Observation:
+    """What is known of some rows of a source, rising."""
     parts = []
     views = source.views(rows, INPUT_PX)
     while chunk := list(islice(views, _LOOKED_AT)):
         first = len(parts) * _LOOKED_AT
-        parts.append(_observe_chunk(source, rows[first : first + len(chunk)], chunk, estimator))
+        parts.append(observe_rows(source, rows[first : first + len(chunk)], chunk, estimator))
         progress("looking closely", first + len(chunk), len(rows))
     return Observation.joined(parts)
-
-
-def _observe_chunk(source: Source, rows: np.ndarray, views: list[View], estimator: DenseEstimator) -> Observation:
-    states = [source.states[int(row)] for row in rows]
-    return observe(source.person, states, source.states[0], views, estimator(views), [source.points[r] for r in rows])
 
 
 def _performed(
@@ -90,44 +100,21 @@ def _performed(
     estimator: DenseEstimator,
     stage: Stage,
     progress: Progress,
+    kept: Kept | None,
 ) -> PersonalHead:
     """Dynamic offsets and poses of every frame, a chunk at a time, so that a long clip takes no more memory."""
-    static = person.static().still()
-    away = float(person.dolly.detach().exp())
-    control = levels[0]
-    vertices = np.flatnonzero(control.face > 0.0).astype(np.int32)
-    parts: list[QuantisedOffsets] = []
-    states: list[HeadState] = []
-    count = len(main.states)
-    last: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
-    for rows, views in _chunks(main, stage.batch):
-        seen = _observe_chunk(main, rows, views, estimator)
-        offsets = Offsets(levels, len(rows), person.scale, person.person, person)
-        if last is not None:
-            offsets.start_from(last)
-        fit_stages(offsets, seen, model.topology, [stage], lambda *said: None)
-        with torch.no_grad():
-            every = torch.arange(len(rows))
-            moved = offsets.dynamic(every)
-            last = offsets.last()
-            poses = offsets.poses(seen)
-        parts.append(QuantisedOffsets.of(moved.numpy(), vertices))
-        for row, turn, shift in zip(rows, *poses, strict=True):
-            old = main.states[int(row)]
-            states.append(HeadState(old.expression, old.gaze, turn, shift))
-        progress("fitting every frame", int(rows[-1]) + 1, count)
+    every = np.arange(len(main.states))
+    chunks = list(fitted_chunks(model, levels, main, every, person, estimator, stage, progress, kept))
+    turns, shifts = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("turn", "shift"))
+    states = [
+        HeadState(old.expression, old.gaze, turn, shift)
+        for old, turn, shift in zip(main.states, turns, shifts, strict=True)
+    ]
+    away, static = float(person.dolly.detach().exp()), person.static().still()
     camera = replace(main.person.camera, focal_px=main.person.camera.focal_px * away)
     track = _track(model, main, main.person, states, camera)
-    return PersonalHead(track, static.control.numpy(), static.narrow.numpy(), QuantisedOffsets.joined(parts))
-
-
-def _chunks(source: Source, size: int) -> Iterator[tuple[np.ndarray, list[View]]]:
-    views = source.views(np.arange(len(source.states)), INPUT_PX)
-    first = 0
-    for view in views:
-        chunk = [view, *islice(views, size - 1)]
-        yield np.arange(first, first + len(chunk)), chunk
-        first += len(chunk)
+    offsets = QuantisedOffsets.joined([chunk.offsets for chunk in chunks])
+    return PersonalHead(track, static.control.numpy(), static.narrow.numpy(), offsets)
 
 
 def _track(model: HeadModel, main: Source, person: Person, states: list[HeadState], camera: Camera) -> CoarseTrack:

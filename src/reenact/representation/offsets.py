@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from reenact.heads.model import HeadModel
 
 from .detailed import Level, Levels
+from .followers import followers
 from .observation import Observation
 from .sparse import Sparse
 
@@ -53,16 +54,18 @@ class Spread:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a tracked identity may still become within its head model."""
+    """A head model about a tracked identity: what it may still become, and what goes along with its skin."""
 
     tracked: Tensor  # [K] coefficients
     basis: Tensor  # [K, V, 3] metres
+    follow: Sparse  # [V, V] see followers.py
 
     @staticmethod
-    def of(model: HeadModel, tracked: np.ndarray) -> Identity:
-        """tracked: [K]."""
+    def of(model: HeadModel, control: Level, tracked: np.ndarray) -> Identity:
+        """control: of the model's detailed levels the first. tracked: [K]."""
         basis = model.identity_basis(np.arange(len(model.base_neutral), dtype=np.int32))[1]
-        return Identity(torch.from_numpy(np.asarray(tracked, np.float32)), torch.from_numpy(basis))
+        follow = followers(model, control.soft)
+        return Identity(torch.from_numpy(np.asarray(tracked, np.float32)), torch.from_numpy(basis), follow)
 
     def change(self, by: Tensor) -> Tensor:
         """[K] change of the coefficients -> [V, 3] metres."""
@@ -73,18 +76,19 @@ class Identity:
 class Static:
     """D_g in its parts, metres."""
 
-    wide: Tensor  # [V, 3] on the control mesh, beyond the basis
+    wide: Tensor  # [V, 3] on the control mesh's skin, beyond the basis
+    along: Tensor  # [V, 3] the same, with what goes along with the skin
     narrow: Tensor  # [W, 3] on the fit mesh
     within: Tensor  # [V, 3] on the control mesh: another identity of the basis
 
     @property
     def control(self) -> Tensor:
         """[V, 3] all of it that is on the control mesh."""
-        return self.wide + self.within
+        return self.along + self.within
 
     def still(self) -> Static:
         """The same without gradients."""
-        return Static(self.wide.detach(), self.narrow.detach(), self.within.detach())
+        return Static(self.wide.detach(), self.along.detach(), self.narrow.detach(), self.within.detach())
 
 
 class Offsets(nn.Module):
@@ -107,6 +111,7 @@ class Offsets(nn.Module):
         self.levels, self.scale, self.person = levels, scale, identity
         self.spread = (Spread.of(control), Spread.of(fit)) if person is None else person.spread
         self.masks = tuple(torch.from_numpy(m)[:, None] for m in (control.soft, fit.soft, control.face))
+        self.stiffness = tuple(torch.from_numpy(level.stiffness)[:, None] for level in (control, fit))
         self.identity = nn.Parameter(torch.zeros(len(identity.tracked)))
         self.wide = nn.Parameter(torch.zeros(len(control), 3))
         self.narrow = nn.Parameter(torch.zeros(len(fit), 3))
@@ -120,8 +125,10 @@ class Offsets(nn.Module):
         if self._known is not None:
             return self._known
         soft, fine_soft, _ = self.masks
+        wide = self.scale * soft * self.spread[0].smooth(self.wide, self._WIDE)
         return Static(
-            self.scale * soft * self.spread[0].smooth(self.wide, self._WIDE),
+            wide,
+            self.person.follow @ wide,
             self.scale * fine_soft * self.spread[1].smooth(self.narrow, self._NARROW),
             self.person.change(self.identity),
         )

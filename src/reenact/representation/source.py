@@ -61,8 +61,8 @@ class Source:
                 return
 
     def key_rows(self, count: int) -> np.ndarray:
-        """Rows that differ most, rising."""
-        return np.sort(key_frames(self.points, count))
+        """Rows that differ most, rising; all of them if there are not so many."""
+        return np.sort(key_frames(self.points, min(count, len(self.states))))
 
 
 def read_source(

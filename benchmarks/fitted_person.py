@@ -29,6 +29,15 @@ def quiet(stage: str, done: int, total: int | None) -> None:
     """No progress."""
 
 
+def who_it_is(model: HeadModel, levels: Levels, source: Source, rows: np.ndarray, estimator: DenseEstimator) -> Offsets:
+    """The first half of `reenact head`, from some rows of one source."""
+    seen = observed(source, rows, estimator, quiet)
+    identity = Identity.of(model, levels[0], source.person.identity)
+    person = Offsets(levels, len(seen), source.face_size_m / BASE_FACE_M, identity)
+    fit_stages(person, seen, model.topology, PERSON, quiet)
+    return person
+
+
 @dataclass(frozen=True)
 class FittedPerson:
     """Who it is, from rows of one source, and what is done in those rows."""
@@ -48,10 +57,7 @@ class FittedPerson:
     ) -> FittedPerson:
         """As `reenact head` does it, with no look at other rows. Tracking has seen all of them."""
         key = rows[[int(np.argmin(np.abs(rows - r))) for r in source.key_rows(KEY_FRAMES)]]
-        seen = observed(source, np.unique(key), estimator, quiet)
-        scale = source.face_size_m / BASE_FACE_M
-        person = Offsets(levels, len(seen), scale, Identity.of(model, levels[0], source.person.identity))
-        fit_stages(person, seen, model.topology, PERSON, quiet)
+        person = who_it_is(model, levels, source, np.unique(key), estimator)
         chunks: list[Chunk] = list(fitted_chunks(model, levels, source, rows, person, estimator, FRAMES, quiet))
         moved = np.concatenate([c.offsets.rows(np.arange(len(c.turn)), len(levels[0])) for c in chunks])
         turn, shift = (np.concatenate([getattr(c, name) for c in chunks]) for name in ("turn", "shift"))

@@ -80,6 +80,7 @@ def observe(
         cameras.append([view.focal_px / crop.scale, *middle])
         marks.append(np.full((478, 2), np.nan) if points is None else crop.to_crop(points))
     size = maps[0].classes.shape
+    known = [_inside(view, size) for view in views]
     unknown = np.full(size, np.nan, np.float32)
     numbers = {
         "shape": deformed(person.rig, states),
@@ -91,16 +92,31 @@ def observe(
         "landmarks": np.stack(marks),
         "placement": person.placement,
         "normals": np.stack([m.normals for m in maps]),
-        "certainty": np.stack([m.certainty for m in maps]),
-        "depth": np.stack([unknown if m.depth is None else m.depth for m in maps]),
-        "outline": np.stack([_outline(np.isin(m.classes, HEAD)) for m in maps]),
+        "certainty": np.stack([m.certainty * k for m, k in zip(maps, known, strict=True)]),
+        "depth": np.stack(
+            [unknown if m.depth is None else np.where(k, m.depth, np.nan) for m, k in zip(maps, known, strict=True)]
+        ),
+        "outline": np.stack([_outline(np.isin(m.classes, HEAD), k) for m, k in zip(maps, known, strict=True)]),
     }
     tensors = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in numbers.items()}
     return Observation(**tensors, classes=torch.from_numpy(np.stack([m.classes for m in maps])))
 
 
-def _outline(head: np.ndarray) -> np.ndarray:
-    """[S, S] bool -> signed distance from its edge, px."""
+def _inside(view: View, size: tuple[int, ...]) -> np.ndarray:
+    """[S, S] bool: pixels of the crop that the picture shows; what an estimator says of others is made up."""
+    height, width = view.picture.shape[:2]
+    grid = np.arange(size[0]) + 0.5
+    x, y = view.crop.to_image(np.stack([grid, grid], -1) * (view.crop.output_px / size[0])).T
+    return ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))[None]
+
+
+def _outline(head: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """[S, S] bool -> signed distance from its edge, px. Where the picture ends, the head does not."""
+    if not known.any():
+        return np.zeros(head.shape, np.float32)
+    if not known.all():
+        nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        head = head[tuple(np.asarray(nearest))]
     if head.all() or not head.any():
         return np.zeros(head.shape, np.float32)
     away = np.asarray(distance_transform_edt(~head)) - np.asarray(distance_transform_edt(head))

@@ -30,7 +30,7 @@ def reenact_command(*arguments: str, folder: Path | None = None) -> subprocess.C
 def test_help_names_every_command() -> None:
     done = reenact_command("--help")
     assert done.returncode == 0
-    assert all(verb in done.stdout for verb in ("animate", "track", "doctor"))
+    assert all(verb in done.stdout for verb in ("animate", "track", "edit", "doctor"))
 
 
 def test_no_arguments_gives_the_help() -> None:

@@ -11,13 +11,14 @@ from reenact.app.animate import Animate
 from reenact.app.arguments import BadArgument
 from reenact.app.console import configure_output, terminate_like_interrupt
 from reenact.app.doctor import Doctor
+from reenact.app.edit import Edit
 from reenact.app.evaluate import Compare, Run, Score, Synth
 from reenact.app.export import Export
 from reenact.app.head import Head
 from reenact.app.track import Track
 from reenact.app.train import TrainDense
 
-COMMANDS = {"animate": Animate, "track": Track, "head": Head, "export": Export, "doctor": Doctor}
+COMMANDS = {"animate": Animate, "track": Track, "head": Head, "edit": Edit, "export": Export, "doctor": Doctor}
 EVALUATE = {"run": Run, "synth": Synth, "score": Score, "compare": Compare}
 TRAIN = {"dense": TrainDense}
 """One verb a command: a dataclass whose fields are the arguments and whose `run` returns the exit code."""
@@ -77,7 +78,7 @@ def is_for_the_user(error: ValueError) -> bool:
 
 def parse(
     arguments: Sequence[str],
-) -> Animate | Track | Head | Export | Doctor | Run | Synth | Score | Compare | TrainDense:
+) -> Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare | TrainDense:
     """The command that the arguments ask for; leaves with exit code 2 when they make no sense."""
     if arguments[0] in GROUPS:
         commands, description = GROUPS[arguments[0]]

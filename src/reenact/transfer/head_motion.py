@@ -35,10 +35,10 @@ def rotation_median(rotations: ArrayLike) -> Float:
     Weiszfeld's iteration over chordal means (Hartley et al., "Rotation averaging", 2013).
     """
     stack = _rotations(rotations)
-    median = _nearest_rotation(stack.sum(axis=0))
+    median = nearest_rotation(stack.sum(axis=0))
     for _ in range(_MEDIAN_STEPS):
         distance = np.linalg.norm(stack - median, axis=(1, 2))
-        median = _nearest_rotation((stack / np.maximum(distance, 1e-6)[:, None, None]).sum(axis=0))
+        median = nearest_rotation((stack / np.maximum(distance, 1e-6)[:, None, None]).sum(axis=0))
     return median
 
 
@@ -102,7 +102,7 @@ def _angle(rotations: Float, reference: Float) -> Float:
     return np.asarray(Rotation.from_matrix(rotations @ reference.T).magnitude())
 
 
-def _nearest_rotation(matrix: Float) -> Float:
+def nearest_rotation(matrix: Float) -> Float:
     """Projection of matrices [..., 3, 3] onto the rotations."""
     u, _, vt = np.linalg.svd(matrix)
     u[..., 2] *= np.sign(np.linalg.det(u @ vt))[..., None]
@@ -114,7 +114,7 @@ def _rotations(values: ArrayLike) -> Float:
     stack = np.asarray(values, np.float64)
     if stack.ndim != 3 or stack.shape[1:] != (3, 3) or not len(stack) or not np.isfinite(stack).all():
         raise ValueError(f"rotations have shape {stack.shape}, wanted finite [N, 3, 3] with N > 0")
-    nearest = _nearest_rotation(stack)
+    nearest = nearest_rotation(stack)
     if np.abs(nearest - stack).max() > 1e-3:
         raise ValueError("rotations are not orthonormal matrices of determinant 1")
     return nearest

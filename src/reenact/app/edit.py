@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`reenact edit`: a performance changed, put together from two, or carried to and from ARKit csv files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from reenact.app.arguments import MOTION_SUFFIX, BadArgument, Verbose, bundled_performances, check_output, flag
+from reenact.app.edit_arguments import (
+    parse_amounts,
+    parse_cut,
+    parse_fps,
+    parse_mixes,
+    parse_ranges,
+    parse_retime,
+)
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from reenact.tracking import CoarseTrack
+
+CSV_SUFFIX, HEAD_SUFFIX = ".csv", ".head"
+_WHAT = "all, a region (eyes, brows, mouth, jaw, gaze, head), an ARKit action (jawOpen) or both its sides (mouthSmile)"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Change a performance, or carry it to and from Live Link Face's csv. Options act in the order listed here.
+
+    Example: reenact edit talking -o calm.motion.safetensors --scale head=0.5 --scale mouth=1.2 --smooth 0.08
+    """
+
+    source: Positional[
+        Annotated[
+            Path,
+            arg(
+                metavar="PERFORMANCE",
+                help="A .motion.safetensors file, a .head file, a .csv file of Live Link Face, or the name of a "
+                "bundled performance.",
+            ),
+        ]
+    ]
+    output: Annotated[
+        Path,
+        arg(aliases=["-o"], metavar="OUT", help="The file to write: NAME.motion.safetensors, or NAME.csv."),
+    ]
+    scale: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(metavar="WHAT=X", help=f"Multiply the motion of {_WHAT}. May be repeated, as the next two may."),
+    ] = ()
+    offset: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(metavar="WHAT=X", help="Add to actions: --offset jawOpen=0.1, --offset mouthSmile=-0.2"),
+    ] = ()
+    clamp: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(metavar="WHAT=LOW:HIGH", help="Hold actions between two values: --clamp all=0:1"),
+    ] = ()
+    smooth: Annotated[
+        float | None,
+        arg(
+            metavar="SECONDS",
+            help="Average over so much time, without lag and never across a cut. 0.08 takes out jitter.",
+            help_behavior_hint="(default: not at all)",
+        ),
+    ] = None
+    smooth_causal: Annotated[
+        float | None,
+        arg(
+            metavar="SECONDS",
+            help="The same from the past alone, as a live stream would have it: it lags by about as much.",
+            help_behavior_hint="(default: not at all)",
+        ),
+    ] = None
+    retime: Annotated[
+        str | None,
+        arg(
+            metavar="0.5x|30fps|120",
+            help="Another speed, another frame rate, or so many frames.",
+            help_behavior_hint="(default: as it is)",
+        ),
+    ] = None
+    mix: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(
+            metavar="FILE:REGION,...",
+            help="Take regions from another performance: --mix other.motion.safetensors:mouth,jaw. May be repeated.",
+        ),
+    ] = ()
+    mirror: Annotated[bool, flag("Swap left and right.")] = False
+    cut: Annotated[
+        str | None,
+        arg(
+            metavar="A:B",
+            help="Only the frames from A up to, not including, B, counted from 0 after all of the above.",
+            help_behavior_hint="(default: all)",
+        ),
+    ] = None
+    csv_fps: Annotated[
+        str | None,
+        arg(
+            metavar="RATE",
+            help="Frames per second of csv files that are read.",
+            help_behavior_hint="(default: as their timecodes tell)",
+        ),
+    ] = None
+    csv_flip: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        arg(
+            metavar="ANGLE",
+            help="Turn the sign of an angle of csv files round, for programs that see it the other way: HeadYaw, "
+            "HeadPitch, HeadRoll, LeftEyeYaw and so on. May be repeated.",
+        ),
+    ] = ()
+    verbose: Verbose = False
+
+    def run(self) -> int:
+        """Write the performance, say where it is, return the exit code. Raises BadArgument, InputError."""
+        scales, offsets = parse_amounts("--scale", self.scale), parse_amounts("--offset", self.offset)
+        ranges, mixes = parse_ranges(self.clamp), parse_mixes(self.mix)
+        timing = None if self.retime is None else parse_retime(self.retime)
+        piece = None if self.cut is None else parse_cut(self.cut)
+        fps = None if self.csv_fps is None else parse_fps(self.csv_fps)
+        inputs = [self.source, *(path for path, _ in mixes)]
+        suffix = CSV_SUFFIX if self.output.name.endswith(CSV_SUFFIX) else MOTION_SUFFIX
+        if not self.output.name.endswith(suffix):
+            raise BadArgument(f"output {self.output} must have a name that ends in {MOTION_SUFFIX} or {CSV_SUFFIX}")
+        check_output(self.output, suffix, inputs)
+        for path in inputs:
+            check_source(path)
+
+        from reenact.media.files import existing_file
+
+        for path in inputs:
+            if path.name.endswith((MOTION_SUFFIX, CSV_SUFFIX, HEAD_SUFFIX)):
+                existing_file(path, "a performance")  # before the heavy imports
+
+        from reenact.transfer import edit
+        from reenact.transfer.mixing import mix
+        from reenact.transfer.smoothing import smooth, smooth_causal
+        from reenact.transfer.timing import retime
+
+        track = self._read(self.source, fps)
+        for what, factor in scales:
+            track = edit.scale(track, what, factor)
+        for what, amount in offsets:
+            track = edit.offset(track, what, amount)
+        for what, low, high in ranges:
+            track = edit.clamp(track, what, low, high)
+        if self.smooth is not None:
+            track = smooth(track, self.smooth)
+        if self.smooth_causal is not None:
+            track = smooth_causal(track, self.smooth_causal)
+        if timing is not None:
+            track = retime(track, speed=timing.speed, fps=timing.fps, frames=timing.frames)
+        for path, regions in mixes:
+            track = mix(track, self._read(path, fps), regions)
+        if self.mirror:
+            track = edit.mirror(track)
+        if piece is not None:
+            track = edit.cut(track, *piece)
+        self._write(track)
+        rate = float(track.fps)
+        print(f"{self.output.absolute()}: {len(track)} frames, {len(track) / rate:.1f} s at {rate:g} frames per second")
+        return 0
+
+    def _read(self, path: Path, fps: Fraction | None) -> CoarseTrack:
+        from reenact.heads.open import open_head
+
+        if path.name.endswith(CSV_SUFFIX):
+            from reenact.transfer.arkit_csv import read_arkit_csv
+
+            return read_arkit_csv(path, open_head(), fps=fps, flipped=self.csv_flip)
+        from reenact.pipeline import TrackOptions, read_performance, silent
+
+        return read_performance(open_head(), path, TrackOptions(), silent)
+
+    def _write(self, track: CoarseTrack) -> None:
+        if self.output.name.endswith(CSV_SUFFIX):
+            from reenact.transfer.arkit_csv import write_arkit_csv
+
+            write_arkit_csv(track, self.output, flipped=self.csv_flip)
+            return
+        from reenact.tracking import save_motion
+
+        save_motion(track, self.output)
+
+
+def check_source(path: Path) -> None:
+    """Raise BadArgument unless `path` names what can be edited without tracking; whether it exists is asked later."""
+    if path.name.endswith((MOTION_SUFFIX, CSV_SUFFIX, HEAD_SUFFIX)):
+        return
+    names = bundled_performances()
+    if str(path) not in names:
+        raise BadArgument(
+            f"{path} is neither a {MOTION_SUFFIX}, {HEAD_SUFFIX} or {CSV_SUFFIX} file nor a bundled performance "
+            f"({', '.join(names)}); `reenact track` makes a motion file of a video"
+        )

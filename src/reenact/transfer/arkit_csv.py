@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Performances as csv files of the layout that the app Live Link Face records, in and out; see docs/edit.md.
+
+A row a frame: timecode, 52 ARKit curves in the app's own order, and yaw, pitch and roll of the head and of each eye, in
+radians. What the columns mean was read off public recordings where they show it, and assumed where they do not:
+docs/edit.md says which. The file says nothing of who performed, of the camera, or of where the head is.
+"""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Collection
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from ..heads import arkit
+from ..heads.gaze import LOOK_ACTIONS, gaze_of, with_gaze
+from ..heads.model import HeadModel
+from ..heads.rig import base_rig
+from ..media.errors import InputError
+from ..media.files import written_beside
+from ..tracking.coarse_track import CoarseTrack
+from ..tracking.face_model import landmark_model
+from ..tracking.scheme import COUNT
+from . import timecodes
+from .csv_rows import ACTION_OF, ANGLES, HEADER, Rows, read_rows
+from .timing import sampled
+
+SUFFIX = ".csv"
+LOOK_RADIANS = np.tile(np.asarray([0.603, 0.603, 0.445, 0.612], np.float32), (2, 1))
+"""[2, 4] radians an eye has turned where EyeLookIn, Out, Up, Down is 1: the app's curves against its own angles."""
+PICTURE_PX, FOCAL_PX, DISTANCE_M = 512, 1000.0, 0.6
+"""The camera that an imported performance is given: a square picture with the point between the eyes in its middle."""
+_LONGEST_GAP_S = 1
+
+_UPRIGHT = np.diag([1.0, -1.0, -1.0])  # camera axes (y down, z away) to the head's own (y up, z out of the face)
+_HEAD_SIGN = np.asarray([1.0, -1.0, 1.0])  # yaw, pitch, roll of the csv about y, x, z
+_LEFT, _RIGHT = slice(6, 9), slice(3, 6)  # the subject's left eye is in the columns RightEye, see docs/edit.md
+
+
+def read_arkit_csv(
+    path: Path, model: HeadModel, *, fps: Fraction | None = None, flipped: Collection[str] = ()
+) -> CoarseTrack:
+    """A recording as the performance of the mean head of `model`, in front of a camera of this module's choice.
+
+    fps: frames per second of the result; None: as the timecodes tell. flipped: columns of `ANGLES` whose sign is
+    turned round. Frames that the recording lacks or in which it shows no face are interpolated and not `seen`; a gap of
+    more than a second begins a new shot. Gaze comes from the eyes' angles, or where all of those are 0 or missing from
+    the EyeLook curves. Curves are kept within [0, `action_bounds()`].
+
+    Raises InputError, with one sentence that names file, line and column, for a file that cannot be used.
+    """
+    rows = read_rows(path)
+    times, told = timecodes.frames_of(rows.codes)
+    back = next((i for i in range(1, len(times)) if times[i] < times[i - 1]), None)
+    if back is not None:
+        raise InputError(
+            f"{path} line {rows.lines[back]} has a timecode before that of the line above; want frames in order"
+        )
+    at, kept = np.unique(np.asarray([round(time) for time in times], np.int64), return_index=True)
+    part = np.concatenate([[0], np.cumsum(np.diff(at) > told * _LONGEST_GAP_S)]).astype(np.int64)
+    seen = rows.seen[kept]
+    used, shot = np.unique(part[seen], return_inverse=True)
+    raw = _as_track(path, model, rows, kept[seen], shot.astype(np.int32), told if fps is None else fps, flipped)
+    frames, moments = [], []
+    known, number = at[seen], np.arange(int(seen.sum()))
+    for one in used:
+        here = part[seen] == one
+        frames.append(np.arange(at[part == one][0], at[part == one][-1] + 1))
+        moments.append(np.interp(frames[-1], known[here], number[here]))
+    frame = np.concatenate(frames)
+    present = np.isin(frame, known)
+    return replace(
+        sampled(raw, np.concatenate(moments)),
+        frame=frame.astype(np.int32),
+        seen=present,
+        residual_px=np.where(present, 0.0, np.nan).astype(np.float32),
+    )
+
+
+def write_arkit_csv(track: CoarseTrack, path: Path, *, flipped: Collection[str] = ()) -> None:
+    """Write a performance; beside the target first, renamed when complete.
+
+    `read_arkit_csv` gives codes, gaze and head rotation back to 1e-4. Where the head is, who performed, cuts and
+    skipped frames are lost; eyeLook actions are those of the gaze. A rate that is not whole is rounded up in the
+    timecodes.
+    """
+    codes = with_gaze(track.expression, track.gaze, LOOK_RADIANS)
+    looks = [column for eye in LOOK_ACTIONS for column in eye]
+    codes[:, looks] = np.minimum(codes[:, looks], 1.0)
+    angles = _angles_of(track) * _signs(flipped)
+    with written_beside(path) as partial, partial.open("w", encoding="ascii", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        for row in range(len(track)):
+            numbers = [*codes[row, list(ACTION_OF)].tolist(), *angles[row].tolist()]
+            cells = [f"{number + 0.0:.10f}" for number in numbers]  # + 0.0: no minus before a 0
+            writer.writerow([timecodes.written(row, track.fps), str(len(cells)), *cells])
+
+
+def _as_track(
+    path: Path,
+    model: HeadModel,
+    rows: Rows,
+    kept: NDArray[np.int64],
+    shot: NDArray[np.int32],
+    fps: Fraction,
+    flipped: Collection[str],
+) -> CoarseTrack:
+    """The rows numbered `kept` [F], each of which shows a face, in shots [F]."""
+    angles = rows.angles[kept] * _signs(flipped)
+    codes = np.clip(rows.curves[kept], 0.0, arkit.action_bounds()).astype(np.float32)
+    turn = Rotation.from_euler("YXZ", angles[:, :3] * _HEAD_SIGN).as_matrix()
+    count, shots = len(kept), int(shot[-1]) + 1
+    mean = np.zeros(model.identity_size, np.float32)
+    return CoarseTrack(
+        fps=fps,
+        width=PICTURE_PX,
+        height=PICTURE_PX,
+        head=model.name,
+        expression=with_gaze(codes, np.zeros((count, 2, 2), np.float32), LOOK_RADIANS),
+        gaze=_gaze(angles, codes),
+        R_cam_head=(_UPRIGHT @ turn).astype(np.float32),
+        t_cam_head=np.tile(np.asarray([0.0, 0.0, DISTANCE_M], np.float32), (count, 1)),
+        residual_px=np.zeros(count, np.float32),
+        seen=np.ones(count, bool),
+        shot=shot,
+        frame=np.arange(count, dtype=np.int32),
+        identity=np.tile(mean, (shots, 1)),
+        focal_px=np.full(shots, FOCAL_PX, np.float32),
+        face_size_m=np.full(shots, landmark_model(base_rig(model, mean)).size, np.float32),
+        placement=np.zeros((shots, COUNT, 3), np.float32),
+        source=path.name,
+    )
+
+
+def _gaze(angles: NDArray[np.float64], codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[F, 9] and [F, 52] -> [F, 2, 2] radians."""
+    if not angles[:, 3:].any():
+        return gaze_of(codes, LOOK_RADIANS)
+    eyes = np.stack([angles[:, _LEFT], angles[:, _RIGHT]], axis=1)
+    return -eyes[:, :, :2].astype(np.float32)
+
+
+def _angles_of(track: CoarseTrack) -> NDArray[np.float64]:
+    """[F, 9] in the order of `ANGLES`."""
+    angles = np.zeros((len(track), len(ANGLES)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a head that looks straight up has no yaw apart from its roll: any split does
+        turn = Rotation.from_matrix(_UPRIGHT @ track.R_cam_head.astype(np.float64))
+        angles[:, :3] = turn.as_euler("YXZ") * _HEAD_SIGN
+    for eye, columns in enumerate((_LEFT, _RIGHT)):
+        angles[:, columns][:, :2] = -track.gaze[:, eye]
+    return angles
+
+
+def _signs(flipped: Collection[str]) -> NDArray[np.float64]:
+    """[9] -1 for the columns named in `flipped`. Raises InputError for a name that is none of `ANGLES`."""
+    unknown = [name for name in flipped if name not in ANGLES]
+    if unknown:
+        raise InputError(f"there is no angle {unknown[0]} in a csv file; want some of {', '.join(ANGLES)}")
+    return np.asarray([-1.0 if name in flipped else 1.0 for name in ANGLES])

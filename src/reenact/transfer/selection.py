@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which parts of a performance an edit means: one action, both sides of one, a region, or everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..heads import arkit
+from ..media.errors import InputError
+from .motion_modes import STRENGTHS
+
+ALL = "all"
+_LOOKS = arkit.region_mask("gaze")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Parts of a performance."""
+
+    actions: NDArray[np.bool_]  # [52]; never the eyeLook actions, which follow from the gaze
+    gaze: bool = False
+    head: bool = False
+
+
+def selected(name: str) -> Selection:
+    """What `name` means.
+
+    `all`; a region of `motion_modes.STRENGTHS` (eyes, brows, mouth, jaw, gaze, head); an ARKit action (`jawOpen`); or
+    the beginning of one that has two sides (`mouthSmile` is `mouthSmileLeft` and `mouthSmileRight`). A region goes
+    before a beginning: `mouth` is the region, not `mouthLeft` and `mouthRight`.
+
+    Raises InputError for any other name, and for eyeLook actions: they follow from the gaze.
+    """
+    if name == ALL:
+        return Selection(~_LOOKS, gaze=True, head=True)
+    if name in STRENGTHS:
+        mask = arkit.region_mask(name) if name in arkit.REGIONS else np.zeros(len(arkit.ACTIONS), bool)
+        return Selection(mask & ~_LOOKS, gaze=name == "gaze", head=name == "head")
+    mask = np.isin(arkit.ACTIONS, [name, f"{name}Left", f"{name}Right"])
+    if (mask & _LOOKS).any():
+        raise InputError(f"{name} follows from the gaze and cannot be edited by itself; want gaze in its place")
+    if not mask.any():
+        raise InputError(
+            f"there is nothing called {name} in a performance; want {ALL}, one of {', '.join(STRENGTHS)}, or an ARKit "
+            "action such as jawOpen, or mouthSmile for both sides"
+        )
+    return Selection(mask)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.resources import files
 from itertools import chain
@@ -17,6 +17,7 @@ import numpy as np
 from reenact.generator.warp import WarpGenerator
 from reenact.heads.model import HeadModel
 from reenact.heads.open import open_head
+from reenact.heads.personal import personal_rig
 from reenact.heads.state import HeadState
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
 from reenact.media.image import IMAGE_SUFFIXES
@@ -39,10 +40,12 @@ from reenact.tracking import (
     tracked_person,
 )
 from reenact.tracking.face_model import landmark_model
+from reenact.transfer.own_rig import OwnRig
 from reenact.transfer.retarget import Receiver, retarget
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 Progress = Callable[[str, int, int | None], None]
+Detail = Literal["none", "own", "copied"]
 MOTION_SUFFIX = ".motion.safetensors"
 WIDE_CROP, TIGHT_CROP = 1.75, 1.5  # sides of the worked-on square, in sides of the head's own box
 WORKING_PX = 512  # the head's geometry is computed at this size and its result carried to the photo's own
@@ -79,6 +82,9 @@ class AnimateOptions:
     are the photo's too."""
     head: Path | None = None
     """A .head file of the photographed person (`reenact head`): in the photo only pose and expression are fitted."""
+    detail: Detail = "none"
+    """What a face does beyond its 52 actions added up: nothing, what the transfer network says of the photographed
+    person's own, or, for comparison, the performer's copied."""
     size: int | None = None
     """Longer side of the output, px; None keeps the photo's own."""
     crop: bool = False
@@ -116,7 +122,7 @@ class Portrait:
 class Performed:
     """A portrait and what it is to do."""
 
-    portrait: Portrait
+    portrait: Portrait  # its rig moves with the detail asked for
     track: CoarseTrack
     states: list[HeadState]
 
@@ -142,7 +148,16 @@ def perform(photo: Path, performance: Path, options: AnimateOptions, progress: P
         known = tracked_person(model, track)
     portrait = read_portrait(model, photo, options, known)
     states = retarget(model, track, portrait.receiver, options.mode, options.strength, options.neutral)
-    return Performed(portrait, track, states)
+    return Performed(detailed(portrait, options.detail, model, track), track, states)
+
+
+def detailed(portrait: Portrait, detail: Detail, model: HeadModel, track: CoarseTrack) -> Portrait:
+    """The portrait, its rig moving with detail."""
+    if detail == "none":
+        return portrait
+    own = portrait.person.rig
+    rig = OwnRig.of(own, personal_rig(model, track.identity[0]) if detail == "copied" else None)
+    return replace(portrait, person=replace(portrait.person, rig=rig))
 
 
 def paint(

@@ -70,6 +70,13 @@ class Animate:
     same_person: Annotated[
         bool, flag("The performer is the photographed person: fit one head to both. Best with --mode absolute.")
     ] = False
+    detail: Annotated[
+        Literal["none", "own", "copied"],
+        arg(
+            help="What a face does beyond its 52 actions added up (folds, tissue that bulges): nothing, what the "
+            "transfer network says of the photographed person's own, or, to compare, the performer's copied."
+        ),
+    ] = "none"
     strength: Annotated[
         UseAppendAction[tuple[str, ...]],
         arg(
@@ -123,6 +130,7 @@ class Animate:
             neutral=self.neutral,
             same_person=self.same_person,
             head=self.head,
+            detail=self.detail,
             face=self.face,
             size=self.size,
             crop=self.crop,

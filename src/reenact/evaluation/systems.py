@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from reenact.heads.state import deformed
 from reenact.media import VideoWriter, probe, read_frames, read_image
-from reenact.pipeline import AnimateOptions, paint, perform
+from reenact.pipeline import AnimateOptions, Detail, paint, perform
 from reenact.tracking import find_face
 from reenact.tracking.landmarks import VideoLandmarks
 
@@ -23,13 +24,14 @@ System = Callable[[Pair, Path, Path], None]
 """Writes the video of a pair; the pair's files lie under the first path, the video goes to the second."""
 
 
-def reenact_warp(pair: Pair, inputs: Path, output: Path) -> None:
+def reenact_warp(pair: Pair, inputs: Path, output: Path, detail: Detail = "none") -> None:
     """This project with its generator that needs no learned weights, over the whole photo.
 
     Absolute self-reenactment fits one head to photo and driver: that they are one person is what "self" says.
+    detail: see AnimateOptions.
     """
     same = pair.is_self and pair.mode == "absolute"
-    options = AnimateOptions(mode=pair.mode, neutral=pair.neutral, same_person=same)
+    options = AnimateOptions(mode=pair.mode, neutral=pair.neutral, same_person=same, detail=detail)
     performed = perform(inputs / pair.photo, inputs / pair.driver, options)
     if pair.mesh is not None:
         rig = performed.portrait.person.rig
@@ -64,7 +66,15 @@ def flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
     _write(pair, inputs, output, warp_2d(photo, points, followed(), absolute=pair.is_self))
 
 
-SYSTEMS: dict[str, System] = {"reenact-warp": reenact_warp, "STATIC": frozen, "WARP-2D": flat_warp, "REAL": real}
+SYSTEMS: dict[str, System] = {
+    "reenact-warp": reenact_warp,
+    "reenact-own": partial(reenact_warp, detail="own"),
+    "reenact-copied": partial(reenact_warp, detail="copied"),
+    "STATIC": frozen,
+    "WARP-2D": flat_warp,
+    "REAL": real,
+}
+"""The second and third are the paper's ablation: D_f of the receiver's own, or the performer's copied."""
 
 
 def _write(pair: Pair, inputs: Path, output: Path, frames: Iterator[np.ndarray]) -> None:

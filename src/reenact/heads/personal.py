@@ -20,18 +20,23 @@ def personal_rig(model: HeadModel, identity: Float) -> Rig:
     carries local stretch and rotation instead of displacement.  Takes about half a second.
     """
     plain = base_rig(model, identity)
+    transfer = transfer_between(model, model.base_neutral, plain.neutral)
+    actions = transfer.transfer(model.base_actions).astype(np.float32)
+    return Rig(model.topology, plain.neutral, actions, plain.joints, plain.gaze_limits, plain.eyeballs)
+
+
+def transfer_between(model: HeadModel, source: Float, target: Float) -> DeformationTransfer:
+    """From one head of the model [V, 3] to another: bone stays bone, lips and lids that shut there shut here."""
     top = model.topology
     still = np.abs(model.base_actions).max(axis=(0, 2)) < _MOVES
     # Upper teeth are bone: what little the sculptor moved them is a slip.  Eyeballs turn with the gaze instead.
     still[top.region_vertices(*region_ids("teeth_upper", *EYEBALL))] = True
     jaw_bone = top.region_vertices(*region_ids("teeth_lower"))
-    transfer = DeformationTransfer(
-        model.base_neutral,
-        plain.neutral,
+    return DeformationTransfer(
+        source,
+        target,
         top.faces,
         anchors=still,
         rigid_parts=[jaw_bone] if len(jaw_bone) else [],  # models without teeth have none
         contact_pairs=np.concatenate([top.lip_contacts, top.lid_contacts]),
     )
-    actions = transfer.transfer(model.base_actions).astype(np.float32)
-    return Rig(top, plain.neutral, actions, plain.joints, plain.gaze_limits, plain.eyeballs)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .gaze import with_gaze
 from .lids import meet_lids
 from .model import Float
 from .rig import Rig
@@ -40,6 +41,12 @@ def torso_translation(rig: Rig, photo: HeadState, state: HeadState) -> Float:
     before = photo.R_cam_head @ rig.joints.neck + photo.t_cam_head
     after = state.R_cam_head @ rig.joints.neck + state.t_cam_head
     return (TORSO_SHARE * (after - before)).astype(np.float32)
+
+
+def codes_of(rig: Rig, states: Sequence[HeadState]) -> Float:
+    """[F, 52] expression codes whose eyeLook says where the eyes look."""
+    expression, gaze = (np.stack([getattr(s, name) for s in states]) for name in ("expression", "gaze"))
+    return with_gaze(expression, gaze, rig.gaze_limits).astype(np.float32)
 
 
 def deformed(rig: Rig, states: Sequence[HeadState]) -> Float:

@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d, grid_sample, huber_loss, normalize
 
 from reenact.dense.classes import CLASSES
 from reenact.heads.model import Topology
-from reenact.heads.regions import EMPTY, REGIONS
+from reenact.heads.regions import EMPTY, REGIONS, region_ids
 from reenact.rendering import Fragments, face_labels, interpolate, interpolate_directions, rasterise, vertex_normals
 
 from .detailed import Level
@@ -71,6 +71,8 @@ class Energy:
         self._marks = torch.from_numpy(topology.landmark_vertices.astype(np.int64))
         self._mark_weights = torch.from_numpy(topology.landmark_weights)
         turns = (fit.head_weight > 0.5) & (fit.soft > 0.5)
+        # Hair covers ears or stands off behind them: drawn to its outline they would be an elephant's.
+        turns[np.unique(fit.faces[np.isin(fit.regions, region_ids("ears"))])] = False
         self._outer = torch.from_numpy(np.flatnonzero(turns))
         table = torch.zeros(256, len(CLASSES))
         for (region, shown), worth in _EVIDENCE.items():

@@ -78,13 +78,22 @@ def folds() -> tuple[Fold, ...]:
 
 @lru_cache(maxsize=1)
 def fold_profiles() -> Float:
-    """[K, W] height of the skin over where it would be, for each fold of unit depth (negative in the furrow)."""
-    surface, top = fine_surface(), open_head().topology
-    soft = np.zeros(len(surface.base), bool)
-    soft[surface.faces.numpy()[np.isin(surface.regions, region_ids(*_SKIN))].ravel()] = True
+    """[K, W] of the fine surface, see `profiles_on`."""
+    surface = fine_surface()
+    return profiles_on(surface.base, surface.faces.numpy(), surface.regions)
+
+
+def profiles_on(points: Float, faces: NDArray[np.integer], regions: NDArray[np.uint8]) -> Float:
+    """[K, W] height of the skin over where it would be, for each fold of unit depth (negative in the furrow).
+
+    points: [W, 3] the base head on any mesh whose first vertices are the open head's own; faces [G, 3], regions [G].
+    """
+    top = open_head().topology
+    soft = np.zeros(len(points), bool)
+    soft[faces[np.isin(regions, region_ids(*_SKIN))].ravel()] = True
     # The edges of lids and lips belong to their neighbours too: a fold must not part what meets.
     soft[np.unique(np.r_[top.lid_contacts.ravel(), top.lip_contacts.ravel()])] = False
-    flat = _unroll(surface.base)
+    flat = _unroll(points)
     out = []
     for fold in folds():
         distance, along = _to_curve(flat, fold.points)

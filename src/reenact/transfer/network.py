@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driving encoder E and the vertex MLP G (paper, section 2): a performer's codes on a receiver's anatomy.
+
+G writes how each vertex of a receiver answers to each of D codes, once a receiver; a frame is then a product of that
+with the frame's codes. What is not linear in the performance (a jaw open and a smile are more than both) is in E.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv1d, silu
+
+from reenact.heads.arkit import ACTIONS
+
+from .receiver import FEATURES, WHOLE, ReceiverFeatures, face_rows
+
+CODES = 64
+_HIDDEN, _VERTEX, _OWN, _WHOLE = 128, 128, 16, 48
+_BEFORE = _AFTER = 2  # frames beside its own that a frame's code is made from
+_MM = 0.001
+
+
+class DrivingEncoder(nn.Module):
+    """Expression codes [B, F, 52] (jaw, tongue and, as eyeLook, gaze among them) -> [B, F, CODES], 0 at rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        taps = torch.zeros(len(ACTIONS), 1, _BEFORE + 1 + _AFTER)
+        taps[..., _BEFORE] = 1.0
+        self.taps = nn.Parameter(taps)  # of a filter in time, of each action's own
+        self.live_taps = nn.Parameter(taps[..., : _BEFORE + 1].clone())
+        self.enter = nn.Linear(len(ACTIONS), _HIDDEN)
+        self.mix = nn.Linear(_HIDDEN, _HIDDEN)
+        self.leave = nn.Linear(_HIDDEN, CODES, bias=False)
+        self.direct = nn.Linear(len(ACTIONS), CODES, bias=False)
+        with torch.no_grad():  # to begin with a code is an action, the last ones are free
+            self.direct.weight.copy_(torch.eye(CODES, len(ACTIONS)))
+
+    def forward(self, codes: Tensor, live: bool = False) -> Tensor:
+        """live: frames to come are not looked at."""
+        first, last = codes[:, :1].expand(-1, _BEFORE, -1), codes[:, -1:].expand(-1, _AFTER, -1)
+        padded = torch.cat([first, codes] if live else [first, codes, last], 1)
+        taps = self.live_taps if live else self.taps
+        # Whatever the filter, a face that is held still is seen as it is.
+        smooth = conv1d(padded.transpose(1, 2), taps / taps.sum(-1, keepdim=True), groups=len(ACTIONS)).transpose(1, 2)
+        return self._of(smooth) - self._of(torch.zeros_like(smooth[:1, :1]))
+
+    def _of(self, codes: Tensor) -> Tensor:
+        return self.leave(silu(self.mix(silu(self.enter(codes))))) + self.direct(codes)
+
+
+class VertexMLP(nn.Module):
+    """A receiver's face -> the offset of each of its N vertices for each code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own = nn.Parameter(0.1 * torch.randn(len(face_rows()), _OWN))  # features of a vertex, whosever it is
+        self.whole = nn.Sequential(nn.Linear(WHOLE, 96), nn.SiLU(), nn.Linear(96, _WHOLE), nn.SiLU())
+        self.enter = nn.Linear(FEATURES + _OWN, _VERTEX)
+        self.enter_whole = nn.Linear(_WHOLE, _VERTEX, bias=False)
+        self.mix = nn.Linear(_VERTEX, _VERTEX)
+        self.more = nn.Linear(_VERTEX, 3 * CODES)
+        self.strength = nn.Linear(_VERTEX, CODES)
+        self.usual = nn.Parameter(torch.zeros(len(face_rows()), 3, CODES))  # what a vertex does on most faces
+        with torch.no_grad():
+            for layer in (self.more, self.strength):
+                layer.weight.mul_(0.1)
+                layer.bias.zero_()
+
+    def forward(self, who: ReceiverFeatures, rows: Tensor | None = None) -> Tensor:
+        """[B, N, 3, CODES] metres a unit of code, canonical; rows: of some vertices only."""
+        told, frames, own, usual = who.vertices, who.frames, self.own, self.usual
+        if rows is not None:
+            told, frames, own, usual = told[:, rows], frames[:, rows], own[rows], usual[rows]
+        own = own.expand(len(told), -1, -1)
+        hidden = self.enter(torch.cat([told, own], -1)) + self.enter_whole(self.whole(who.whole))[:, None]
+        hidden = silu(self.mix(silu(hidden)))
+        # A fold is where it is on everybody, and as deep as this face has it.
+        answers = usual * (1.0 + self.strength(hidden))[..., None, :] + self.more(hidden).unflatten(-1, (3, CODES))
+        return torch.einsum("bnij,bnjk->bnik", frames, answers) * (_MM * who.size)[:, None, None, None]
+
+
+class TransferNet(nn.Module):
+    """Both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.vertices = DrivingEncoder(), VertexMLP()
+
+    def forward(self, who: ReceiverFeatures, codes: Tensor, live: bool = False, rows: Tensor | None = None) -> Tensor:
+        """codes: [B, F, 52] -> D_f [B, F, N, 3] metres, canonical; rows: of some vertices only."""
+        return frames_of(self.vertices(who, rows), self.encoder(codes, live))
+
+
+def frames_of(answers: Tensor, codes: Tensor) -> Tensor:
+    """[B, N, 3, CODES] of receivers and [B, F, CODES] of frames -> D_f [B, F, N, 3] metres."""
+    flat = answers.flatten(1, 2)  # one matrix product for all frames
+    return (codes @ flat.transpose(1, 2)).unflatten(-1, (-1, 3))

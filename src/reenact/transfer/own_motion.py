@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A performance as a receiver's own face gives it: the shipped transfer network at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from reenact.heads.rig import Rig
+from reenact.heads.state import HeadState, codes_of, deformed
+from reenact.representation.detailed import open_levels
+
+from .network import TransferNet, frames_of
+from .receiver import face_rows, receiver_features
+
+ASSET = Path(__file__).parent.parent / "assets" / "transfer.safetensors"
+_CHUNK = 32  # frames at a time
+
+
+@lru_cache(maxsize=1)
+def shipped_transfer() -> TransferNet:
+    """The network with its shipped weights, loaded once a process."""
+    net = TransferNet()
+    net.load_state_dict({k: v.float() for k, v in load_file(ASSET).items()})
+    return net.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class OwnMotion:
+    """A receiver who is known to the network. W vertices of the fit mesh, N of them on the face."""
+
+    rig: Rig  # of the open head's topology, static offsets within its neutral
+    narrow: Tensor  # [W, 3] metres: static offsets on the fit mesh
+    answers: Tensor  # [N, 3, CODES] see VertexMLP
+    net: TransferNet
+
+    @staticmethod
+    def of(rig: Rig, narrow: Tensor | None = None, net: TransferNet | None = None) -> OwnMotion:
+        """narrow: None for none. net: None for the shipped one."""
+        net, fit = net or shipped_transfer(), open_levels()[1]
+        neutral = fit.upsample(torch.from_numpy(rig.neutral))
+        narrow = torch.zeros_like(neutral) if narrow is None else narrow
+        with torch.no_grad():
+            answers = net.vertices(receiver_features((neutral + narrow)[None]))[0]
+        return OwnMotion(rig, narrow, answers, net)
+
+    @torch.no_grad()
+    def offsets(self, states: Sequence[HeadState], live: bool = False) -> Tensor:
+        """[F, N, 3] D_f on the face (`face_rows`) of consecutive frames, metres, canonical.
+
+        live: no frame is told by those that come after it.
+        """
+        codes = torch.from_numpy(codes_of(self.rig, states))[None]
+        return frames_of(self.answers[None], self.net.encoder(codes, live))[0]
+
+    def surfaces(self, states: Sequence[HeadState], live: bool = False) -> Iterator[Tensor]:
+        """[f, W, 3] fit meshes of consecutive frames, canonical, metres, some at a time."""
+        rows, fit = torch.from_numpy(face_rows()), open_levels()[1]
+        for start in range(0, len(states), _CHUNK):
+            # The filter in time sees two frames beyond the chunk's ends.
+            low, high = max(0, start - 2), min(len(states), start + _CHUNK + 2)
+            some = states[start : start + _CHUNK]
+            moved = self.offsets(states[low:high], live)[start - low :][: len(some)]
+            surface = fit.upsample(torch.from_numpy(deformed(self.rig, some))) + self.narrow
+            surface[:, rows] += moved
+            yield surface

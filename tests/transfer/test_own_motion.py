@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped transfer network on people it has not learnt from, and a rig that moves with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from reenact.data.receivers import OwnDeformation, linear
+from reenact.data.transfer_shards import HELD_OUT_SEED, performance, still
+from reenact.heads.arkit import index
+from reenact.heads.open import open_head
+from reenact.heads.personal import personal_rig
+from reenact.heads.state import HeadState, deformed
+from reenact.representation.detailed import open_levels
+from reenact.transfer.own_motion import ASSET, OwnMotion
+from reenact.transfer.own_rig import OwnRig
+from reenact.transfer.receiver import face_rows
+
+
+def test_weights_are_small() -> None:
+    assert ASSET.stat().st_size < 10e6
+
+
+@pytest.mark.parametrize(("number", "age"), [(31, 4.0), (32, 35.0), (33, 80.0)])
+def test_it_is_nearer_to_ones_own_way_than_actions_added_up(number: int, age: float) -> None:
+    own = OwnDeformation.of(HELD_OUT_SEED + number, age=age)
+    kept = own.neutral() - linear(own.rig, [still()])[0]
+    states = [s for seed in range(6) for s in performance(np.random.default_rng([number, seed]), 6)]
+    truth, plain = own.shapes(states), linear(own.rig, states) + kept
+    found = torch.cat(list(OwnMotion.of(own.rig, kept).surfaces(states)))
+    face = torch.from_numpy(face_rows())
+    left, there = ((x - truth)[:, face].square().sum(-1).mean().sqrt() for x in (found, plain))
+    assert left < 0.92 * there
+
+
+def test_a_face_at_rest_stays_as_it_is() -> None:
+    own = OwnDeformation.of(HELD_OUT_SEED + 34)
+    assert OwnMotion.of(own.rig).offsets([still()]).abs().max() < 1e-7
+
+
+def smile() -> HeadState:
+    state = still()
+    state.expression[[index("mouthSmileLeft"), index("mouthSmileRight")]] = 0.9
+    return state
+
+
+def test_a_rig_with_detail_moves_by_it_and_frames_do_not_see_each_other() -> None:
+    rig = personal_rig(open_head(), np.zeros(open_head().identity_size, np.float32))
+    own = OwnRig.of(rig)
+    alone, among = deformed(own, [smile()])[0], deformed(own, [still(), smile(), still()])
+    assert among[1] == pytest.approx(alone, abs=1e-7)
+    assert among[0] == pytest.approx(rig.neutral, abs=1e-7)
+    added = np.linalg.norm(alone - deformed(rig, [smile()])[0], axis=1)
+    assert 0.0001 < added.max() < 0.005
+    assert added[open_levels()[0].face == 0].max() < 2e-5  # subdivision softens the face's border
+
+
+def test_copied_detail_is_the_other_faces_in_ones_own_size() -> None:
+    adult, elder = (OwnDeformation.of(HELD_OUT_SEED + 35, age=age).rig for age in (30.0, 85.0))
+    own, copied = OwnRig.of(adult), OwnRig.of(adult, like=elder)
+    theirs = deformed(OwnRig.of(elder), [smile()])[0] - deformed(elder, [smile()])[0]
+    mine = deformed(copied, [smile()])[0] - deformed(adult, [smile()])[0]
+    along = (mine * theirs).sum() / (np.linalg.norm(mine) * np.linalg.norm(theirs))
+    assert along > 0.999
+    assert np.abs(deformed(own, [smile()]) - deformed(copied, [smile()])).max() > 0.0001

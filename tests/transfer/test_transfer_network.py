@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Driving encoder and vertex MLP: at rest, in time, over chunks; and whether they learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reenact.data.transfer_shards import HELD_OUT_SEED, performance, prepare_receivers
+from reenact.heads.open import open_head
+from reenact.heads.personal import personal_rig
+from reenact.representation.detailed import open_levels
+from reenact.training.loop import Run, Schedule
+from reenact.training.transfer import Receivers, TransferTraining, score, train_transfer
+from reenact.transfer.network import CODES, DrivingEncoder, TransferNet
+from reenact.transfer.own_motion import OwnMotion
+from reenact.transfer.receiver import FEATURES, WHOLE, face_rows, receiver_features, tangent_frames
+
+HEAD = open_head()
+CPU = torch.device("cpu")
+
+
+def fit_mesh(neutral: np.ndarray) -> torch.Tensor:
+    return open_levels()[1].upsample(torch.from_numpy(neutral.astype(np.float32)))[None]
+
+
+def test_features_do_not_know_size_or_place_and_do_know_shape() -> None:
+    base = HEAD.base_neutral
+    one, larger = (receiver_features(fit_mesh(x)) for x in (base, 1.3 * base + np.asarray([0, 0.01, 0.02])))
+    assert one.vertices.shape == (1, len(face_rows()), FEATURES) and one.whole.shape == (1, WHOLE)
+    assert larger.vertices == pytest.approx(one.vertices, abs=0.02)
+    assert float(larger.size) == pytest.approx(1.3 * float(one.size), rel=1e-4)
+    bumpy = base.copy()
+    bumpy[HEAD.topology.landmark_vertices[205]] += [0, 0, 0.003]
+    assert (receiver_features(fit_mesh(bumpy)).vertices - one.vertices).abs().max() > 0.5
+
+
+def test_frames_are_right_handed_and_turn_with_the_skin() -> None:
+    normals = torch.nn.functional.normalize(torch.randn(50, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+    frames = tangent_frames(normals)
+    eye = torch.eye(3).expand(50, 3, 3)
+    assert frames.transpose(-1, -2) @ frames == pytest.approx(eye, abs=1e-5)
+    assert torch.linalg.det(frames) == pytest.approx(torch.ones(50), abs=1e-5)
+    assert frames[..., 2] == pytest.approx(normals)
+
+
+@torch.no_grad()
+def test_the_encoder_is_zero_at_rest_and_has_no_lag() -> None:
+    encoder = DrivingEncoder()
+    torch.nn.init.normal_(encoder.taps, 0.3, 0.2)
+    torch.nn.init.normal_(encoder.live_taps, 0.3, 0.2)
+    assert encoder(torch.zeros(1, 7, 52)).abs().max() < 1e-6
+    held = torch.rand(1, 1, 52).expand(1, 9, 52)
+    for live in (False, True):
+        driven = encoder(held, live)
+        assert driven == pytest.approx(driven[:, :1].expand_as(driven), abs=1e-5)
+    codes, later = torch.rand(1, 9, 52), torch.rand(1, 9, 52)
+    later[:, :5] = codes[:, :5]
+    live, seen = encoder(codes, live=True)[:, :5], encoder(later, live=True)[:, :5]
+    assert live == pytest.approx(seen)  # what comes after does not matter
+    assert (encoder(codes)[:, 4] - encoder(later)[:, 4]).abs().max() > 1e-3
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return prepare_receivers(tmp_path_factory.mktemp("receivers"), 2, lambda *said: None, first=HELD_OUT_SEED + 160)
+
+
+def test_it_learns_and_goes_on_where_it_was(shards: list[Path], tmp_path: Path) -> None:
+    def trained(folder: str, seconds: float) -> Run:
+        settings = TransferTraining(Schedule(40, 3e-3, warmup=5, average=0.9), people=2)
+        return train_transfer(
+            settings, shards, shards, tmp_path / folder, seconds=seconds, progress=lambda *said: None, device=CPU
+        )
+
+    whole = trained("whole", 1e6)
+    found = score(whole, Receivers(shards, CPU))
+    assert 0.0 < found["left"] < 0.95 and found["mean_mm"] > 0.0
+    parts = trained("parts", 1.0)
+    assert 0 < parts.step < 40
+    parts = trained("parts", 1e6)
+    for name, value in whole.average.items():
+        assert parts.average[name] == pytest.approx(value, abs=1e-6), name
+
+
+def test_chunks_of_a_long_performance_join_without_a_seam() -> None:
+    torch.manual_seed(0)
+    net = TransferNet()
+    torch.nn.init.normal_(net.encoder.taps, 0.3, 0.1)
+    rig = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
+    motion = OwnMotion.of(rig, net=net.eval())
+    assert motion.answers.shape == (len(face_rows()), 3, CODES)
+    states = performance(np.random.default_rng(3), 40)
+    whole = motion.offsets(states)
+    joined = torch.cat(list(motion.surfaces(states)))
+    rows = torch.from_numpy(face_rows())
+    alone = joined[:, rows] - whole
+    net.encoder.leave.weight.data.zero_()
+    net.encoder.direct.weight.data.zero_()
+    plain = torch.cat(list(OwnMotion.of(rig, net=net).surfaces(states)))
+    assert alone == pytest.approx(plain[:, rows], abs=1e-6) and whole.abs().max() > 1e-6

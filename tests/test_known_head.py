@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +17,9 @@ from reenact.representation.detailed import open_levels
 from reenact.representation.personal_head import PersonalHead, QuantisedOffsets
 from reenact.representation.store import save_head
 from reenact.tracking import CoarseTrack, load_motion, save_motion, track_image
+from tests.command_line import run_reenact
 
 HEAD, SEED, SIDE = open_head(), 920_011, 320
-SOURCES = Path(__file__).parents[1] / "src"
 
 
 @pytest.fixture(scope="module")
@@ -75,26 +72,15 @@ def test_a_head_file_performs_as_its_motion_does(folder: Path) -> None:
     assert np.abs(head.expression).max() > 0.05
 
 
-def animate(folder: Path, words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "reenact", "animate", *words.split()],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(SOURCES), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 @pytest.mark.parametrize(
     ("wrong", "said"), [("photo.png", "not a readable head file"), ("nothing.head", "does not exist")]
 )
 def test_what_is_no_head_is_refused_by_name(folder: Path, wrong: str, said: str) -> None:
-    done = animate(folder, f"photo.png talking -o out.mp4 --head {wrong}")
+    done = run_reenact("animate", *f"photo.png talking -o out.mp4 --head {wrong}".split(), folder=folder)
     assert done.returncode == 2 and wrong in done.stderr and said in done.stderr, done.stderr
     assert not (folder / "out.mp4").exists()
 
 
 def test_two_ways_to_say_who_is_photographed_are_one_too_many(folder: Path) -> None:
-    done = animate(folder, "photo.png me.head -o out.mp4 --head me.head --same-person")
+    done = run_reenact("animate", *"photo.png me.head -o out.mp4 --head me.head --same-person".split(), folder=folder)
     assert done.returncode == 2 and "--same-person" in done.stderr

@@ -9,36 +9,23 @@ from pathlib import Path
 import pytest
 
 import reenact
+from tests.command_line import SOURCES, run_reenact
 
-SOURCES = Path(__file__).parents[2] / "src"
 HEAVY = ("torch", "numpy", "cv2", "mediapipe", "av", "warp", "scipy", "safetensors", "PIL")
 
 
-def reenact_command(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(SOURCES), "COLUMNS": "100"}
-    return subprocess.run(
-        [sys.executable, "-m", "reenact", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=folder,
-        env=environment,
-        check=False,
-    )
-
-
 def test_help_names_every_command() -> None:
-    done = reenact_command("--help")
+    done = run_reenact("--help")
     assert done.returncode == 0
     assert all(verb in done.stdout for verb in ("animate", "track", "edit", "doctor"))
 
 
 def test_no_arguments_gives_the_help() -> None:
-    assert reenact_command().stdout == reenact_command("--help").stdout
+    assert run_reenact().stdout == run_reenact("--help").stdout
 
 
 def test_version() -> None:
-    assert reenact_command("--version").stdout == f"reenact {reenact.__version__}\n"
+    assert run_reenact("--version").stdout == f"reenact {reenact.__version__}\n"
 
 
 def test_parsing_loads_nothing_heavy() -> None:
@@ -78,7 +65,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: tu
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "file.jpg").write_text("no picture")
     before = sorted(tmp_path.iterdir())
-    done = reenact_command(*arguments, folder=tmp_path)
+    done = run_reenact(*arguments, folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("reenact: ")

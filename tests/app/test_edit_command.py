@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,22 +30,8 @@ from reenact.transfer.arkit_csv import read_arkit_csv
 from reenact.transfer.mixing import mix
 from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import retime
+from tests.command_line import run_reenact
 from tests.transfer.made_performances import assert_same, bundled
-
-SOURCES = Path(__file__).parents[2] / "src"
-
-
-def reenact_edit(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(SOURCES), "COLUMNS": "100"}
-    return subprocess.run(
-        [sys.executable, "-m", "reenact", "edit", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=folder,
-        env=environment,
-        check=False,
-    )
 
 
 def test_all_options_act_in_the_documented_order(tmp_path: Path) -> None:
@@ -56,7 +39,7 @@ def test_all_options_act_in_the_documented_order(tmp_path: Path) -> None:
         "--cut 10:50 --mirror --mix surprise:mouth,gaze --retime 0.5x --smooth 0.08 --clamp all=0.05:1 "
         "--offset jawOpen=0.1 --offset mouthSmile=-0.1 --scale mouth=1.2 --scale head=0.5"
     )
-    done = reenact_edit("talking", "-o", "out.motion.safetensors", *options.split(), folder=tmp_path)
+    done = run_reenact("edit", "talking", "-o", "out.motion.safetensors", *options.split(), folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     path = tmp_path / "out.motion.safetensors"
     assert done.stdout == f"{path}: 40 frames, 1.3 s at 30 frames per second\n"
@@ -69,9 +52,14 @@ def test_all_options_act_in_the_documented_order(tmp_path: Path) -> None:
 
 
 def test_to_csv_and_back_by_way_of_the_command(tmp_path: Path) -> None:
-    there = reenact_edit("winks", "-o", "winks.csv", "--csv-flip", "HeadYaw", folder=tmp_path)
-    back = reenact_edit(
-        "winks.csv", "-o", "b.motion.safetensors", *"--csv-flip HeadYaw --csv-fps 30000/1001".split(), folder=tmp_path
+    there = run_reenact("edit", "winks", "-o", "winks.csv", "--csv-flip", "HeadYaw", folder=tmp_path)
+    back = run_reenact(
+        "edit",
+        "winks.csv",
+        "-o",
+        "b.motion.safetensors",
+        *"--csv-flip HeadYaw --csv-fps 30000/1001".split(),
+        folder=tmp_path,
     )
     assert (there.returncode, back.returncode, there.stderr, back.stderr) == (0, 0, "", "")
     track, found = bundled("winks"), load_motion(tmp_path / "b.motion.safetensors")
@@ -86,7 +74,7 @@ def test_a_head_files_performance_is_edited(tmp_path: Path) -> None:
     still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((3, 1, 3), np.int8), np.ones(3, np.float32))
     nothing = [np.zeros((len(level), 3), np.float32) for level in open_levels()[:2]]
     save_head(PersonalHead(track, nothing[0], nothing[1], still), tmp_path / "a.head", {})
-    done = reenact_edit("a.head", "-o", "a.motion.safetensors", "--mirror", folder=tmp_path)
+    done = run_reenact("edit", "a.head", "-o", "a.motion.safetensors", "--mirror", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     found = load_motion(tmp_path / "a.motion.safetensors")
     np.testing.assert_allclose(found.expression, edit.mirror(track).expression, atol=1e-6)
@@ -115,7 +103,7 @@ def test_a_head_files_performance_is_edited(tmp_path: Path) -> None:
 def test_what_is_wrong_is_one_sentence_and_leaves_nothing(tmp_path: Path, arguments: str, said: str) -> None:
     (tmp_path / "odd.csv").write_text("no csv")
     (tmp_path / "clip.mp4").write_text("no video")
-    done = reenact_edit(*arguments.split(), folder=tmp_path)
+    done = run_reenact("edit", *arguments.split(), folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("reenact: ") and done.stderr.count("\n") == 1 and said in done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "odd.csv"]

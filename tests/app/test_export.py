@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +16,7 @@ from reenact.heads.arkit import ACTIONS
 from reenact.representation.detailed import open_levels
 from reenact.representation.personal_head import PersonalHead, QuantisedOffsets
 from reenact.representation.store import save_head
-
-SOURCES = Path(__file__).parents[2] / "src"
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(SOURCES), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "reenact", "export", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=folder,
-        env=environment,
-        check=False,
-    )
+from tests.command_line import run_reenact
 
 
 @pytest.mark.parametrize(
@@ -50,7 +33,7 @@ def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(command: str, said:
     (tmp_path / "text.head").write_text("not a head")
     save_file({"x": np.zeros(1)}, tmp_path / "old.head", metadata={"format": "reenact-head", "version": "1"})
     before = sorted(tmp_path.iterdir())
-    done = run(tmp_path, *command.split())
+    done = run_reenact("export", *command.split(), folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr and done.stderr.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
@@ -61,7 +44,7 @@ def test_a_head_is_exported(tmp_path: Path) -> None:
     still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((3, 1, 3), np.int8), np.ones(3, np.float32))
     nothing = [np.zeros((size, 3), np.float32) for size in sizes]
     save_head(PersonalHead(made_up(1, 3).track(), nothing[0], nothing[1], still), tmp_path / "a.head", {})
-    done = run(tmp_path, "a.head", "-o", "a.glb", "--detail", "coarse")
+    done = run_reenact("export", "a.head", "-o", "a.glb", "--detail", "coarse", folder=tmp_path)
     assert done.returncode == 0 and "3 frame(s)" in done.stdout, done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.glb", "a.head"]
     read = read_glb(tmp_path / "a.glb")

@@ -3,30 +3,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from reenact.representation.store import load_head
+from tests.command_line import SOURCES, run_reenact
 
-SOURCES = Path(__file__).parents[2] / "src"
 PHOTO = SOURCES / "reenact" / "assets" / "demo" / "astronaut.jpg"
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(SOURCES), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "reenact", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=folder,
-        env=environment,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +28,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(command: str, said: str, tmp_path: Path) -> None:
-    done = run(tmp_path, *command.split())
+    done = run_reenact(*command.split(), folder=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr and done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
@@ -52,7 +36,7 @@ def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(command: str, said:
 
 def test_a_head_from_one_photo(tmp_path: Path) -> None:
     out = tmp_path / "her.head"
-    done = run(tmp_path, "head", str(PHOTO), "-o", str(out))
+    done = run_reenact("head", str(PHOTO), "-o", str(out), folder=tmp_path)
     assert done.returncode == 0 and "1 frame(s)" in done.stdout, done.stderr
     head, provenance = load_head(out)
     assert provenance["sources"] == ["astronaut.jpg"] and len(head.track) == 1

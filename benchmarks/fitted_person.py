@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A person fitted to some frames of a clip, and how well that explains others."""
 
 from __future__ import annotations

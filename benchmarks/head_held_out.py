@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a head explains frames it was not fitted to: ``python -m benchmarks.head_held_out CLIP ...``.
 
 The fit sees every second frame; the others are explained with its static offsets and what lies between the dynamic

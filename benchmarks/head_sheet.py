@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Filmstrips of heads, to look at: ``python -m benchmarks.head_sheet CLIP|PHOTO ... [--maps-only]``.
 
 A row a moment: photo, our network's classes and normals, normals of the coarse head, with static offsets, with both.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Expression transfer against exact truth: ``python -m benchmarks.transfer [--receivers 50] [--performances 10]``.
 
 Receivers and drivers are people who do not exist, whose own way of moving is known (data/receivers.py) and who have

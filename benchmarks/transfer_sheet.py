@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Expression transfer to look at: ``python -m benchmarks.transfer_sheet``.
 
 A row a receiver and moment: the driver's own face, then the receiver's by each method of benchmarks.transfer, then what

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo   a virtual environment, the package, and a photo that performs: demo.mp4
-# make test   the tests
+# make test   the tests, a process a core, of which no more than 4
 # make clean  removes both again
 
 # The first Python on the PATH that the dependencies support; name another with `make demo PYTHON=/path/to/python`.
@@ -17,7 +17,7 @@ demo: .venv/.installed
 	$(BIN)/reenact animate src/reenact/assets/demo/astronaut.jpg talking -o demo.mp4 --crop --size 512 --compare
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 clean:
 	rm -rf .venv demo.mp4

@@ -113,7 +113,7 @@ def test_a_person_performs_for_themselves(tmp_path: Path) -> None:
         made[same] = frames_of(tmp_path / "out.mp4")
     face = np.s_[60:200, 60:200]
     quality = {same: [psnr(a[face], b[face]) for a, b in zip(out, frames, strict=True)] for same, out in made.items()}
-    assert quality[True][turned] > 25 > quality[False][turned]
+    assert quality[True][turned] > 21 > quality[False][turned] + 10
     assert np.mean(quality[True]) > np.mean(quality[False]) + 1.0
 
 

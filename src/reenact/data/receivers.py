@@ -20,7 +20,7 @@ from reenact.heads.arkit import ACTIONS
 from reenact.heads.model import Float
 from reenact.heads.open import open_head
 from reenact.heads.rig import Rig
-from reenact.heads.state import HeadState, deformed
+from reenact.heads.state import HeadState, deformed, met
 from reenact.rendering import vertex_normals
 from reenact.representation.detailed import open_levels
 
@@ -71,15 +71,17 @@ class OwnDeformation:
     def control(self, states: list[HeadState]) -> Float:
         """[F, V, 3] of the control mesh, without folds."""
         rig = self.rig
-        plain = deformed(rig, states)
-        jaw_only = np.stack([s.expression for s in states]) * np.asarray(_JAW, np.float32)
+        expression, gaze = (np.stack([getattr(s, name) for s in states]) for name in ("expression", "gaze"))
+        plain = rig.deform(expression, gaze)
+        jaw_only = expression * np.asarray(_JAW, np.float32)
         jaw = (jaw_only @ rig.actions.reshape(len(ACTIONS), -1)).reshape(len(states), -1, 3)
         soft = plain - rig.neutral - jaw
         normal = vertex_normals(torch.from_numpy(rig.neutral)[None], _faces(), "torch")[0].numpy()
         along = soft - (soft * normal).sum(-1, keepdims=True) * normal
         far = np.linalg.norm(along, axis=-1, keepdims=True)
         tissue = self.tissue[:, None]
-        return (plain + _SLIDE * tissue * along + _BULGE * tissue * far * normal).astype(np.float32)
+        own = plain + _SLIDE * tissue * along + _BULGE * tissue * far * normal
+        return met(rig, own.astype(np.float32), states)
 
     def _folded(self, control: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:
         fit = open_levels()[1]

@@ -3,14 +3,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from .along import Along
 from .arkit import index
-from .model import Float
-from .rig import Rig
+from .model import Float, Int, Topology
+from .parting import Parting
+
+if TYPE_CHECKING:
+    from .rig import Rig
 
 _SHUT = (0.85, 0.98)  # share of the way to shut over which the lids come to touch all along
 _CORNER = 0.15  # pairs that open less than this share of the widest are corners: they hardly close
+_REACH = 0.20  # of the eye's width: how far from the edges of lids that cross in a corner their skin gives way
+
+
+@dataclass(frozen=True)
+class LidLine:
+    """Where the lids of one eye meet. Q pairs, n vertices that a blink moves."""
+
+    upper: Int  # [Q] from the nose outwards
+    lower: Int  # [Q]
+    open_by: Float  # [Q] metres, at rest
+    closes_by: Float  # [Q] metres, of a whole blink
+    wide: Int  # those of the Q that open wide
+    along: Along  # the n vertices
+    blink: Float  # [n, 3] metres
+    corners: Parting
+
+    @staticmethod
+    def of(topology: Topology, neutral: Float, actions: Float) -> tuple[LidLine, ...]:
+        """Of the left eye and of the right; none of an eye that the actions do not shut. See `Rig`."""
+        pairs = topology.lid_contacts
+        lines = []
+        for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
+            every = own = pairs[(neutral[pairs[:, 0], 0] > 0) == (side == 0)]
+            open_by = neutral[own[:, 0], 1] - neutral[own[:, 1], 1]
+            own, open_by = own[open_by > _CORNER * open_by.max()], open_by[open_by > _CORNER * open_by.max()]
+            order = np.argsort(np.abs(neutral[own[:, 0], 0]))
+            (upper, lower), open_by = own[order].T, open_by[order]
+            blink = actions[index(action)]
+            closes_by = blink[lower, 1] - blink[upper, 1]
+            if (closes_by <= 0.0).any():
+                continue
+            moved = np.flatnonzero(np.abs(blink).max(axis=1) > 0.0)
+            along = Along.of(np.abs(neutral[upper, 0]), np.abs(neutral[moved, 0]), moved)
+            wide = np.flatnonzero(open_by > 0.5 * open_by.max())
+            corners = Parting.of(topology, neutral, every, _REACH)
+            lines.append(LidLine(upper, lower, open_by, closes_by, wide, along, blink[moved], corners))
+        return tuple(lines)
 
 
 def meet_lids(rig: Rig, shapes: Float) -> Float:
@@ -20,33 +64,16 @@ def meet_lids(rig: Rig, shapes: Float) -> Float:
     sculpted blink, on another's anatomy, shuts one part of the edges before the other.
     """
     shapes = shapes.copy()
-    pairs = rig.topology.lid_contacts
-    for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
-        own = pairs[(rig.neutral[pairs[:, 0], 0] > 0) == (side == 0)]
-        open_by = rig.neutral[own[:, 0], 1] - rig.neutral[own[:, 1], 1]
-        own, open_by = own[open_by > _CORNER * open_by.max()], open_by[open_by > _CORNER * open_by.max()]
-        order = np.argsort(np.abs(rig.neutral[own[:, 0], 0]))
-        (upper, lower), open_by = own[order].T, open_by[order]
-        blink = rig.actions[index(action)]
-        closes_by = blink[lower, 1] - blink[upper, 1]
-        if (closes_by <= 0.0).any():
-            continue
-        gap = shapes[:, upper, 1] - shapes[:, lower, 1]  # [F, Q]
-        wide = open_by > 0.5 * open_by.max()
-        crossed = np.maximum(-gap[:, wide].mean(axis=1), 0.0)[:, None]
-        back = crossed / closes_by[wide].mean()  # [F, 1] of a blink, for all of the lid alike
-        gap += back * closes_by
-        closed = np.clip((1.0 - gap[:, wide].mean(axis=1) / open_by[wide].mean() - _SHUT[0]) / np.ptp(_SHUT), 0.0, 1.0)
-        more = closed[:, None] * gap / closes_by - back  # [F, Q] of a blink, place by place
-        moved = np.flatnonzero(np.abs(blink).max(axis=1) > 0.0)
-        shapes[:, moved] += _between(rig, upper, moved, more)[..., None] * blink[moved]
+    for line in rig.lids:
+        gap = shapes[:, line.upper, 1] - shapes[:, line.lower, 1]  # [F, Q]
+        crossed = np.maximum(-gap[:, line.wide].mean(axis=1), 0.0)[:, None]
+        back = crossed / line.closes_by[line.wide].mean()  # [F, 1] of a blink, for all of the lid alike
+        gap += back * line.closes_by
+        shut = 1.0 - gap[:, line.wide].mean(axis=1) / line.open_by[line.wide].mean()
+        closed = np.clip((shut - _SHUT[0]) / np.ptp(_SHUT), 0.0, 1.0)
+        more = closed[:, None] * gap / line.closes_by - back  # [F, Q] of a blink, place by place
+        some = np.flatnonzero((more != 0.0).any(axis=1))
+        if len(some):
+            shapes[np.ix_(some, line.along.rows)] += line.along.of_rows(more[some])[..., None] * line.blink
+        line.corners.part(shapes)
     return shapes
-
-
-def _between(rig: Rig, along: np.ndarray, rows: np.ndarray, values: Float) -> Float:
-    """[F, N] values [F, Q] at vertices `along` [Q] a lid, from the nose outwards, interpolated for vertices `rows`."""
-    x, at = (np.abs(rig.neutral[r, 0]) for r in (rows, along))
-    place = np.interp(x, at, np.arange(len(at)))
-    low = np.minimum(place.astype(int), len(at) - 2)
-    share = (place - low).astype(np.float32)
-    return (1.0 - share) * values[:, low] + share * values[:, low + 1]

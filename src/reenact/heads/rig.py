@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from .gaze import eye_rotations, with_gaze
+from .lids import LidLine
+from .lips import lip_parting
 from .model import Float, HeadModel, Int, Joints, Topology
+from .parting import Parting
 from .regions import EYEBALL, region_ids
 
 
@@ -22,6 +26,16 @@ class Rig:
     joints: Joints
     gaze_limits: Float  # [2, 4]
     eyeballs: tuple[Int, Int] = field(repr=False)  # vertices of the left and right eyeball
+
+    @cached_property
+    def lids(self) -> tuple[LidLine, ...]:
+        """Where they meet, see heads/lids.py."""
+        return LidLine.of(self.topology, self.neutral, self.actions)
+
+    @cached_property
+    def lips(self) -> Parting:
+        """Where they meet, see heads/lips.py."""
+        return lip_parting(self.topology, self.neutral)
 
     def deform(self, expression: Float, gaze: Float) -> Float:
         """Codes [F, 52] and gaze [F, 2, 2] (radians, see heads/gaze.py) -> vertices [F, V, 3].

@@ -10,6 +10,7 @@ import numpy as np
 
 from .gaze import with_gaze
 from .lids import meet_lids
+from .lips import meet_lips
 from .model import Float
 from .rig import Rig
 
@@ -50,9 +51,14 @@ def codes_of(rig: Rig, states: Sequence[HeadState]) -> Float:
 
 
 def deformed(rig: Rig, states: Sequence[HeadState]) -> Float:
-    """[F, V, 3] vertices in canonical head space, metres, before any pose. Shut lids meet, see heads/lids.py."""
+    """[F, V, 3] vertices in canonical head space, metres, before any pose. Shut lids and lips meet, see `met`."""
     shapes = rig.deform(np.stack([s.expression for s in states]), np.stack([s.gaze for s in states]))
-    return meet_lids(rig, shapes)
+    return met(rig, shapes, states)
+
+
+def met(rig: Rig, shapes: Float, states: Sequence[HeadState]) -> Float:
+    """Shapes [F, V, 3] of some states, their lids and lips made to meet: see heads/lids.py and heads/lips.py."""
+    return meet_lips(rig, meet_lids(rig, shapes), np.stack([s.expression for s in states]))
 
 
 def posed(

@@ -59,6 +59,7 @@ class OwnMotion:
         codes = torch.from_numpy(codes_of(self.rig, states))[None]
         return frames_of(self.answers[None], self.net.encoder(codes, live))[0]
 
+    @torch.no_grad()
     def surfaces(self, states: Sequence[HeadState], live: bool = False) -> Iterator[Tensor]:
         """[f, W, 3] fit meshes of consecutive frames, canonical, metres, some at a time."""
         rows, fit = torch.from_numpy(face_rows()), open_levels()[1]
@@ -66,7 +67,10 @@ class OwnMotion:
             # The filter in time sees two frames beyond the chunk's ends.
             low, high = max(0, start - 2), min(len(states), start + _CHUNK + 2)
             some = states[start : start + _CHUNK]
-            moved = self.offsets(states[low:high], live)[start - low :][: len(some)]
-            surface = fit.upsample(torch.from_numpy(deformed(self.rig, some))) + self.narrow
-            surface[:, rows] += moved
-            yield surface
+            codes = torch.from_numpy(codes_of(self.rig, states[low:high]))[None]
+            told = self.net.encoder(codes, live)[0, start - low :][: len(some)]
+            # Vertices first, frames last: one product of matrices for subdivision and one for D_f, nothing moved about.
+            control = torch.from_numpy(deformed(self.rig, some)).permute(1, 2, 0)
+            surface = fit.upsample(control.flatten(1)).unflatten(1, (3, -1)) + self.narrow[..., None]
+            surface.index_add_(0, rows, (self.answers.flatten(0, 1) @ told.T).unflatten(0, (-1, 3)))
+            yield surface.permute(2, 0, 1)

@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 
-from reenact.heads.lids import meet_lids
 from reenact.heads.model import Float, Int
 from reenact.heads.open import ASSET, open_head
 from reenact.heads.personal import personal_rig
 from reenact.heads.regions import EYEBALL, region_ids
 from reenact.heads.reshaped import ReshapedHead
 from reenact.heads.rig import Rig
-from reenact.heads.state import HeadState, torso_translation
+from reenact.heads.state import HeadState, deformed, torso_translation
 from reenact.rendering import vertex_normals
 
 from .folds import fold_depths, fold_profiles, folds
@@ -47,11 +46,10 @@ class SyntheticPerson:
     rig: Rig = field(repr=False)
 
     def canonical(self, states: Sequence[HeadState]) -> torch.Tensor:
-        """[N, W, 3] fine vertices in head space, metres: expression, gaze and folds, no pose. Shut lids meet."""
+        """[N, W, 3] fine vertices in head space, metres: expression, gaze and folds, no pose."""
         codes = np.stack([s.expression for s in states])
-        coarse = meet_lids(self.rig, self.rig.deform(codes, np.stack([s.gaze for s in states])))
         surface = fine_surface()
-        fine = surface.refine(torch.from_numpy(coarse))
+        fine = surface.refine(torch.from_numpy(deformed(self.rig, states)))
         depth = torch.from_numpy(fold_depths(codes, self.age, self.fold_strength) * self.size)
         height = depth @ torch.from_numpy(fold_profiles())  # [N, W]
         return fine + height[..., None] * vertex_normals(fine, surface.faces, "torch")

@@ -17,11 +17,12 @@ from reenact.app.export import Export
 from reenact.app.head import Head
 from reenact.app.track import Track
 from reenact.app.train import TrainDense
+from reenact.app.train_habits import TrainHabits
 from reenact.app.train_transfer import TrainTransfer
 
 COMMANDS = {"animate": Animate, "track": Track, "head": Head, "edit": Edit, "export": Export, "doctor": Doctor}
 EVALUATE = {"run": Run, "synth": Synth, "score": Score, "compare": Compare}
-TRAIN = {"dense": TrainDense, "transfer": TrainTransfer}
+TRAIN = {"dense": TrainDense, "habits": TrainHabits, "transfer": TrainTransfer}
 """One verb a command: a dataclass whose fields are the arguments and whose `run` returns the exit code."""
 
 EXIT_BAD_INPUT = 2
@@ -77,9 +78,11 @@ def is_for_the_user(error: ValueError) -> bool:
     return isinstance(error, InputError)
 
 
-def parse(
-    arguments: Sequence[str],
-) -> Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare | TrainDense | TrainTransfer:
+Command = Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare
+Training = TrainDense | TrainHabits | TrainTransfer
+
+
+def parse(arguments: Sequence[str]) -> Command | Training:
     """The command that the arguments ask for; leaves with exit code 2 when they make no sense."""
     if arguments[0] in GROUPS:
         commands, description = GROUPS[arguments[0]]

@@ -2,9 +2,10 @@
 """People who do not exist whose own way of moving is known: what expression transfer learns from and is measured on.
 
 A person's own deformation is more than the 52 actions carried over to their anatomy (heads/personal.py, deformation
-transfer with contacts): thick tissue slides less and bulges more than thin, slack skin slides further, and skin folds
-where it has folded all life long. All of that shows in the face at rest: how full it is where, and how deep the folds
-that stay are.
+transfer with contacts). It has the habits that fitted people have in common (transfer/habits.py). And thick tissue
+slides less and bulges more than thin, slack skin slides further, and skin folds where it has folded all life long: that
+shows in the face at rest, but is a rule. On fitted people it correlates with nothing, so it is kept small enough to do
+no harm.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from reenact.heads.arkit import ACTIONS
 from reenact.heads.model import Float
 from reenact.heads.open import open_head
 from reenact.heads.rig import Rig
-from reenact.heads.state import HeadState, deformed, met
+from reenact.heads.state import HeadState, codes_of, deformed, met
 from reenact.rendering import vertex_normals
 from reenact.representation.detailed import open_levels
+from reenact.transfer.habits import shipped_habits
 
 from .synthetic import SyntheticPerson, synthetic_person
 from .synthetic.folds import fold_depths, profiles_on
 
 _FULL_M = 0.0025  # rise of a cheek over the base adult's, at one size, that counts as one
-_SLIDE, _BULGE = -0.22, 0.30  # change of the way along the skin, and height gained for it, at a fullness of one
+_SLIDE, _BULGE = -0.07, 0.10  # change of the way along the skin, and height gained for it, at a fullness of one
+_FOLDS = 0.4  # of the depth that folds have in a made-up portrait
 _JAW = tuple(name.startswith("jaw") for name in ACTIONS)
 # Where tissue is thick or thin: landmark on the subject's right and left, and how far it reaches, metres.
 _PADS = {"cheek": ((205, 425), 0.020), "jowl": ((136, 365), 0.016), "temple": ((139, 368), 0.018)}
@@ -50,7 +53,7 @@ class OwnDeformation:
         person = synthetic_person(seed, age=age)
         # From thirty on folds begin to stay; at eighty half of each does.
         stays = np.interp(person.age, (30.0, 50.0, 80.0), (0.0, 0.15, 0.5))
-        full = fold_depths(np.ones((1, len(ACTIONS)), np.float32), person.age, person.fold_strength)[0]
+        full = _FOLDS * fold_depths(np.ones((1, len(ACTIONS)), np.float32), person.age, person.fold_strength)[0]
         return OwnDeformation(person, _tissue(person), (stays * person.size * full).astype(np.float32))
 
     @property
@@ -65,7 +68,7 @@ class OwnDeformation:
         """[F, W, 3] canonical, metres: what this face really does."""
         control = torch.from_numpy(self.control(states))
         codes = np.stack([s.expression for s in states])
-        depths = fold_depths(codes, self.person.age, self.person.fold_strength) * self.person.size
+        depths = fold_depths(codes, self.person.age, self.person.fold_strength) * (_FOLDS * self.person.size)
         return self._folded(control, torch.from_numpy(np.maximum(depths, self.rest_depths)))
 
     def control(self, states: list[HeadState]) -> Float:
@@ -81,6 +84,8 @@ class OwnDeformation:
         far = np.linalg.norm(along, axis=-1, keepdims=True)
         tissue = self.tissue[:, None]
         own = plain + _SLIDE * tissue * along + _BULGE * tissue * far * normal
+        habits = shipped_habits().on(rig.neutral).reshape(len(ACTIONS), -1)
+        own += (codes_of(rig, states) @ habits).reshape(own.shape)
         return met(rig, own.astype(np.float32), states)
 
     def _folded(self, control: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:

@@ -44,11 +44,13 @@ def fit_head(
     stages: Sequence[Stage] = PERSON,
     every_frame: Stage = FRAMES,
     kept: Kept | None = None,
+    textured: bool = True,
 ) -> PersonalHead:
     """Fit the head of a person seen in photos and clips; the first is the one whose performance is kept.
 
     face, task: of every source, see tracking. stages, every_frame: of the key frames, and of all frames.
     kept: where an interrupted fit goes on; the clip is tracked again, key frames and frames fitted before are not.
+    textured: bake a texture.
     Raises InputError, naming the file, if one cannot be used.
     """
     main = read_source(model, sources[0], face, None, task, progress)
@@ -63,6 +65,8 @@ def fit_head(
         if kept is not None:
             kept.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})
     head = _performed(model, levels, main, person, estimator, every_frame, progress, kept)
+    if not textured:
+        return head
     rows = main.key_rows(share)
     return replace(head, texture=bake_texture(head, model, levels, rows, main.views(rows, INPUT_PX), estimator))
 

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Habits: what is learnt of known ones, mirrored and centred; and that the shipped ones are small and of the face."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reenact.heads.arkit import ACTIONS, index
+from reenact.heads.open import open_head
+from reenact.training.habits import Performed, learn_habits, left_over, mirror_places, mirrored
+from reenact.transfer.habits import frames_on, habit_rows, shipped_habits, size_of
+
+HEAD = open_head()
+LEFT, RIGHT = index("mouthSmileLeft"), index("mouthSmileRight")
+
+
+def known(seed: int, frames: int = 40) -> tuple[Performed, np.ndarray]:
+    """Somebody who smiles on the left and lifts that cheek, among noise."""
+    draw = np.random.default_rng(seed)
+    codes = np.zeros((frames, len(ACTIONS)), np.float32)
+    codes[:, LEFT] = draw.uniform(0, 1, frames)
+    codes[:, index("jawOpen")] = draw.uniform(0, 1, frames)
+    answer = np.zeros((len(habit_rows()), 3), np.float32)
+    answer[HEAD.base_neutral[habit_rows(), 0] > 0.03] = [0.2, 0.5, 0.1]
+    codes -= codes.mean(0)
+    offsets = codes[:, LEFT, None, None] * answer + draw.normal(0, 0.05, (frames, *answer.shape))
+    return Performed(codes, offsets.astype(np.float32)), answer
+
+
+def test_a_known_habit_is_found_and_its_mirror_image_too() -> None:
+    people, answer = [known(s)[0] for s in range(6)], known(0)[1]
+    habits = learn_habits(people)
+    believed = 20.0 / (20.0 + 5.0)  # of a ridge of 5 on 6 x 40 frames of variance 1/12
+    assert habits.answers[LEFT] == pytest.approx(believed * answer, abs=0.06)
+    places, paired = mirror_places()
+    other = (answer * [-1, 1, 1] * paired[:, None])[places]
+    assert habits.answers[RIGHT] == pytest.approx(believed * other, abs=0.06)
+    assert np.abs(habits.answers[index("jawOpen")]).max() < 0.06
+    assert np.abs(habits.answers[index("browInnerUp")]).max() == 0.0
+    unseen = known(77)[0]
+    assert left_over(habits, unseen) < 0.85 < 0.99 < left_over(habits, known_backwards(unseen))
+
+
+def known_backwards(one: Performed) -> Performed:
+    """The same face doing the opposite."""
+    return Performed(one.codes, -one.offsets)
+
+
+def test_mirroring_twice_changes_nothing() -> None:
+    one = known(3)[0]
+    twice, paired = mirrored(mirrored(one)), mirror_places()[1]
+    assert paired.mean() > 0.98
+    assert np.array_equal(twice.codes, one.codes) and np.array_equal(twice.offsets, one.offsets * paired[:, None])
+
+
+def test_habits_come_in_the_size_and_frame_of_the_face_they_are_on() -> None:
+    habits, base = shipped_habits(), HEAD.base_neutral
+    on = habits.on(base)
+    assert on.shape == (len(ACTIONS), len(base), 3)
+    assert habits.on(1.2 * base) == pytest.approx(1.2 * on, abs=1e-7)
+    assert size_of(1.2 * base) == pytest.approx(1.2, rel=1e-5)
+    turned = np.einsum("nij,anj->ani", frames_on(base)[habits.vertices], habits.answers)
+    assert on[:, habits.vertices] == pytest.approx(0.001 * turned, abs=1e-7)
+
+
+def test_the_shipped_habits_are_small_on_the_face_only_and_alike_on_both_sides() -> None:
+    habits = shipped_habits()
+    length = np.linalg.norm(habits.answers, axis=2)
+    assert 0.05 < length.max() < 4.0
+    assert set(habits.vertices.tolist()) <= set(habit_rows().tolist())
+    places, paired = mirror_places()
+    other = (habits.answers[LEFT] * [-1, 1, 1])[places]
+    assert habits.answers[RIGHT][paired > 0] == pytest.approx(other[paired > 0], abs=0.01)

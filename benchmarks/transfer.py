@@ -15,7 +15,6 @@ ours        that, plus the transfer network's D_f
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,9 +30,8 @@ from reenact.data.transfer_shards import HELD_OUT_SEED, performance, still
 from reenact.heads.deformation import DeformationTransfer
 from reenact.heads.model import Float
 from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig, transfer_between
+from reenact.heads.personal import transfer_between
 from reenact.heads.regions import region_ids
-from reenact.heads.reshaped import ReshapedHead
 from reenact.heads.rig import Rig, base_rig
 from reenact.heads.state import HeadState
 from reenact.rendering import vertex_normals
@@ -130,17 +128,13 @@ def main(args: Args) -> None:
     net.eval().requires_grad_(False)
     where, fit = parts(), open_levels()[1]
     errors: dict[str, dict[str, list[np.ndarray]]] = {m: {p: [] for p in where} for m in METHODS}
-    seconds, people = dict.fromkeys(METHODS, 0.0), []
+    people = []
     contact = {name: Contact.none() for name in ("truth", "transferred", "adapted", "ours")}
     for number in range(args.receivers):
         own = OwnDeformation.of(HELD_OUT_SEED + number)
         rest = own.neutral()
         kept = rest - fit.upsample(torch.from_numpy(own.rig.neutral))  # folds that stay
-        started = time.perf_counter()
-        personal_rig(ReshapedHead(open_head(), own.person.offset), own.person.identity)  # as the receiver's own is made
-        seconds["adapted"] += time.perf_counter() - started
         motion = OwnMotion.of(own.rig, kept, net)
-        seconds["ours"] += time.perf_counter() - started
         draw = rng(HELD_OUT_SEED + number, "driven by")
         mine: dict[str, list[np.ndarray]] = {m: [] for m in METHODS}
         for _ in range(args.performances):
@@ -148,7 +142,7 @@ def main(args: Args) -> None:
             states = performance(draw, args.frames)
             truth = own.shapes(states)
             contact["truth"].add(truth, truth, rest)
-            for name, shapes in predictions(own, kept, driver, motion, states, seconds).items():
+            for name, shapes in predictions(own, kept, driver, motion, states).items():
                 if name in contact:
                     contact[name].add(shapes, truth, rest)
                 away = 1000.0 * (shapes - truth).norm(dim=-1).numpy()
@@ -160,23 +154,22 @@ def main(args: Args) -> None:
             | {m: float(np.sqrt(np.mean(np.square(np.concatenate(mine[m]))))) for m in METHODS}
         )
     table = {}
-    frames = args.receivers * args.performances * args.frames
-    print("| method | face median, p95 mm | mouth | eyes | rms face | ms a frame |\n|---|---|---|---|---|---|")
+    print("| method | face median, p95 mm | mouth | eyes | rms face |\n|---|---|---|---|---|")
     for name in METHODS:
-        row: dict[str, float] = {"ms_a_frame": 1000.0 * seconds[name] / frames}
+        row: dict[str, float] = {}
         for part in where:
             every = np.concatenate([e.ravel() for e in errors[name][part]]).astype(np.float32)
             row |= {f"{part}_median_mm": float(np.median(every)), f"{part}_p95_mm": float(np.quantile(every, 0.95))}
             row |= {f"{part}_rms_mm": float(np.sqrt(np.mean(every.astype(np.float64) ** 2)))}
         table[name] = row
         numbers = [f"{row[f'{p}_median_mm']:.3f}, {row[f'{p}_p95_mm']:.2f}" for p in where]
-        print(f"| {name} | {' | '.join(numbers)} | {row['face_rms_mm']:.3f} | {row['ms_a_frame']:.2f} |", flush=True)
+        print(f"| {name} | {' | '.join(numbers)} | {row['face_rms_mm']:.3f} |", flush=True)
     touching = {name: found.summary() for name, found in contact.items()}
     for name, found in touching.items():
         print(f"{name}: {found}")
     worst = sorted(people, key=lambda p: -p["ours"])[:5]
     print("worst receivers, rms mm:", worst)
-    units = "mm from the receiver's own face, fit mesh; ms on this machine, set-up of each receiver included"
+    units = "mm from the receiver's own face, fit mesh"
     about = {**provenance(), "units": units, "weights": sha256(args.weights), "receivers": args.receivers}
     write_json(args.out, {**about, "methods": table, "contact": touching, "people": people})
 
@@ -187,34 +180,20 @@ def predictions(
     driver: OwnDeformation,
     motion: OwnMotion,
     states: list[HeadState],
-    seconds: dict[str, float],
 ) -> dict[str, torch.Tensor]:
-    """[F, W, 3] by each method; adds to `seconds` what each took."""
+    """[F, W, 3] by each method."""
     out = {}
-
-    def timed(name: str, started: float) -> None:
-        seconds[name] += time.perf_counter() - started
-
     ratio = own.person.size / driver.person.size
     performed, performer = driver.shapes(states), driver.neutral()
-    at = time.perf_counter()
     out["linear"] = linear(plain_rig(own), states) + kept
-    timed("linear", at)
     beyond = performed - performer - (linear(plain_rig(driver), states) - linear(plain_rig(driver), [still()]))
     out["copied"] = out["linear"] + ratio * beyond
-    timed("copied", at)
     control, control_rest = driver.control(states), driver.rig.neutral
     folds = performed - performer - open_levels()[1].upsample(torch.from_numpy(control - control_rest))
-    at = time.perf_counter()
     carried = carry(driver.rig, own.rig, control)
     out["transferred"] = open_levels()[1].upsample(torch.from_numpy(carried)) + kept + ratio * folds
-    timed("transferred", at)
-    at = time.perf_counter()
     out["adapted"] = linear(own.rig, states) + kept
-    timed("adapted", at)
-    at = time.perf_counter()
     out["ours"] = torch.cat(list(motion.surfaces(states)))
-    timed("ours", at)
     return out
 
 

@@ -70,7 +70,7 @@ def main(args: Args) -> None:
         motion = OwnMotion.of(own.rig, kept)
         for amounts in _MOMENTS.values():
             state = moment(amounts)
-            found = predictions(own, kept, driver, motion, [state], dict.fromkeys(METHODS, 0.0))
+            found = predictions(own, kept, driver, motion, [state])
             cells = [drawn(driver.shapes([state])[0], driver.person.size, args.side)]
             cells += [drawn(found[name][0], own.person.size, args.side) for name in METHODS]
             rows.append(np.concatenate([*cells, drawn(own.shapes([state])[0], own.person.size, args.side)], axis=1))

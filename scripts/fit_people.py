@@ -31,12 +31,8 @@ CLIPS = (
     "liveportrait_d9.mp4",
     "liveportrait_d10.mp4",
     "liveportrait_d12.mp4",
-    "liveportrait_d13.mp4",
     "liveportrait_d14.mp4",
     "liveportrait_d19.mp4",
-    "liveportrait_d20.mp4",
-    "liveportrait_s29.mp4",
-    "liveportrait_s32.mp4",
     "alp_d5.mp4",
     "alp_driving_video.mp4",
     "alp_d8.mp4",
@@ -46,14 +42,9 @@ CLIPS = (
     "video-retalking_face_4.mp4",
     "hellomeme_jgz.mp4",
     "hellomeme_jue.mp4",
-    "hellomeme_nhs.mp4",
     "hellomeme_nice.mp4",
-    "hellomeme_tiktok.mp4",
     "personalive_driving_video.mp4",
     "tpsmm_driving.mp4",
-    "fantasy-portrait_trump.mp4",
-    "edtalk_expression_source.mp4",
-    "edtalk_pose_source2.mp4",
 )
 
 

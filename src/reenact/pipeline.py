@@ -41,7 +41,7 @@ from reenact.tracking import (
 )
 from reenact.tracking.face_model import landmark_model
 from reenact.transfer.own_rig import OwnRig
-from reenact.transfer.retarget import Receiver, retarget
+from reenact.transfer.retarget import Receiver, Rest, retarget
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 Progress = Callable[[str, int, int | None], None]
@@ -75,8 +75,9 @@ class AnimateOptions:
     strength: Mapping[str, float] = field(default_factory=dict)
     face: int = 0
     """Which face of the photo, counted from the largest."""
-    neutral: int | None = None
-    """Frame of the performance that looks like the photo; None: counted from how the performer rests."""
+    neutral: int | Path | None = None
+    """Frame of the performance, or picture of the performer, that looks like the photo; None: motion is counted from
+    how the performer rests."""
     same_person: bool = False
     """The performer is the photographed person: the performance's head and, for pictures of one shape, its camera
     are the photo's too."""
@@ -147,7 +148,10 @@ def perform(photo: Path, performance: Path, options: AnimateOptions, progress: P
     if options.same_person:
         known = tracked_person(model, track)
     portrait = read_portrait(model, photo, options, known)
-    states = retarget(model, track, portrait.receiver, options.mode, options.strength, options.neutral)
+    neutral = options.neutral
+    if isinstance(neutral, Path):
+        neutral = resting_in(model, neutral, track, options)
+    states = retarget(model, track, portrait.receiver, options.mode, options.strength, neutral)
     return Performed(detailed(portrait, options.detail, model, track), track, states)
 
 
@@ -201,6 +205,15 @@ def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known:
     fitted = fit_frames(person, points, np.zeros(0, bool))
     state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
     return Portrait(image, person, state, head_crop(image, person, state, options))
+
+
+def resting_in(model: HeadModel, picture: Path, track: CoarseTrack, options: AnimateOptions) -> Rest:
+    """What a track's performer does in another picture of them. Raises InputError if it shows no face."""
+    image = read_image(picture)
+    height, width = image.shape[:2]
+    points = find_face(image, 0, picture, options.landmarker)[None]
+    fitted = fit_frames(seen_again(tracked_person(model, track), points, width, height), points, np.zeros(0, bool))
+    return Rest(fitted.expression[0], fitted.gaze[0])
 
 
 def head_crop(image: Image, person: Person, state: HeadState, options: AnimateOptions) -> SquareCrop:

@@ -11,8 +11,10 @@ import pytest
 from reenact.heads.arkit import index
 from reenact.heads.open import open_head
 from reenact.heads.personal import personal_rig
-from reenact.media import InputError
+from reenact.media import InputError, probe, read_frames
 from reenact.tracking import CoarseTrack, track_video
+from reenact.tracking.landmarks import VideoLandmarks
+from reenact.tracking.tongue import tongue_out
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "dev" / "clips"
 pytestmark = pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the real clips in ../shared/data/dev")
@@ -40,6 +42,21 @@ def test_winks_are_tracked_eye_by_eye() -> None:
     assert (right - left).max() > 0.3  # one eye shut, the other open
     assert np.minimum(left, right).max() > 0.4  # and, at another time, both
     assert track.expression[:, index("jawOpen")].max() < 0.2  # the lips stay closed throughout
+
+
+def test_a_tongue_put_out_is_told_from_one_behind_the_teeth() -> None:
+    """Of one performer: put out in frames 425 to 435, behind bared teeth in 490 to 515."""
+    found: dict[bool, list[float]] = {True: [], False: []}
+    with VideoLandmarks(0, None) as follow:
+        for frame in read_frames(probe(CLIPS / "liveportrait_d6.mp4")):
+            out = 425 <= frame.index <= 435
+            if out or 490 <= frame.index <= 515:
+                points = follow(frame.image)
+                assert points is not None
+                found[out].append(tongue_out(frame.image, points))
+            if frame.index > 515:
+                break
+    assert np.median(found[True]) > 0.7 and np.median(found[False]) == 0.0
 
 
 def test_a_cut_starts_a_new_shot_or_ends_the_first() -> None:

@@ -6,10 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from reenact.evaluation.protocol import validation_people
 from reenact.heads.arkit import ACTIONS, index
 from reenact.heads.open import open_head
 from reenact.training.habits import Performed, learn_habits, left_over, mirror_places, mirrored
 from reenact.transfer.habits import frames_on, habit_rows, shipped_habits, size_of
+from scripts.fit_people import CLIPS
 
 HEAD = open_head()
 LEFT, RIGHT = index("mouthSmileLeft"), index("mouthSmileRight")
@@ -45,6 +47,11 @@ def test_a_known_habit_is_found_and_its_mirror_image_too() -> None:
 def known_backwards(one: Performed) -> Performed:
     """The same face doing the opposite."""
     return Performed(one.codes, -one.offsets)
+
+
+def test_no_validation_person_is_learnt_from() -> None:
+    assert len(CLIPS) == len(set(CLIPS)) == 19
+    assert not set(CLIPS) & {clip for person in validation_people() for clip in person.clips}
 
 
 def test_mirroring_twice_changes_nothing() -> None:

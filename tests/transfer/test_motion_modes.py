@@ -13,7 +13,6 @@ from reenact.media.errors import InputError
 from reenact.transfer.motion_modes import (
     GAZE_BOUND,
     STRENGTHS,
-    complete_strengths,
     expression_motion,
     gaze_motion,
     gaze_rest_of,
@@ -22,15 +21,16 @@ from reenact.transfer.motion_modes import (
     rest_of,
     with_strengths,
 )
+from reenact.transfer.selection import Strengths
 
 BLINK, SMILE = arkit.index("eyeBlinkLeft"), arkit.index("mouthSmileLeft")
 JAW, CLOSE = arkit.index("jawOpen"), arkit.index("mouthClose")
 NOT_CLOSE = np.arange(52) != CLOSE
-FULL = complete_strengths({})
+FULL = Strengths.of({}).actions
 
 
-def everywhere(strength: float) -> dict[str, float]:
-    return {**FULL, **dict.fromkeys(STRENGTHS, strength)}
+def everywhere(strength: float) -> np.ndarray:
+    return Strengths.of(dict.fromkeys(STRENGTHS, strength)).actions
 
 
 unit = arrays(np.float64, 52, elements=st.floats(0, 1))
@@ -127,8 +127,23 @@ def test_any_strength_stays_in_bounds(driver, rest, photo, strength) -> None:
 @pytest.mark.parametrize("region", arkit.REGIONS)
 def test_a_strength_touches_its_region_and_no_other(region: str) -> None:
     driver, photo = np.full((1, 52), 0.8), np.full(52, 0.2)
-    out = with_strengths(driver, photo, complete_strengths({region: 0.5}))[0]
+    out = with_strengths(driver, photo, Strengths.of({region: 0.5}).actions)[0]
     np.testing.assert_allclose(out, np.where(arkit.region_mask(region), 0.5, 0.8), atol=1e-12)
+
+
+def test_a_strength_of_an_action_acts_within_its_regions() -> None:
+    found = Strengths.of({"mouth": 0.5, "mouthSmile": 3.0, "jawOpen": 0.0, "all": 2.0})
+    share = dict(zip(arkit.ACTIONS, found.actions, strict=True))
+    assert share["mouthSmileLeft"] == share["mouthSmileRight"] == 3.0
+    assert (share["mouthFunnel"], share["jawOpen"], share["browInnerUp"], share["eyeLookInLeft"]) == (
+        1.0,
+        0.0,
+        2.0,
+        2.0,
+    )
+    assert (found.gaze, found.head) == (2.0, 2.0)
+    with pytest.raises(InputError, match="follows from the gaze"):
+        Strengths.of({"eyeLookInLeft": 1.0})
 
 
 def test_rest_is_found_despite_a_grimace_in_frame_0_and_blinks() -> None:
@@ -193,9 +208,9 @@ def test_regions_partition_the_actions() -> None:
 
 def test_bad_input_is_refused() -> None:
     with pytest.raises(InputError, match="nose"):
-        complete_strengths({"nose": 1.0})
+        Strengths.of({"nose": 1.0})
     with pytest.raises(InputError, match="at least 0"):
-        complete_strengths({"eyes": -1.0})
+        Strengths.of({"eyes": -1.0})
     with pytest.raises(ValueError, match="no frame"):
         rest_of(np.zeros((0, 52)))
     with pytest.raises(ValueError, match="finite"):

@@ -18,7 +18,7 @@ from reenact.heads.state import HeadState
 from reenact.media import InputError
 from reenact.pipeline import bundled_performance
 from reenact.tracking import CoarseTrack, load_motion
-from reenact.transfer.retarget import Receiver, retarget
+from reenact.transfer.retarget import Receiver, Rest, retarget
 from reenact.transfer.visible import reader
 
 AHEAD = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
@@ -147,6 +147,19 @@ def test_a_track_of_another_head_is_refused() -> None:
     track = replace(performance("smile"), head="somebody-elses-head")
     with pytest.raises(InputError, match="somebody-elses-head; want reenact-open-head-1"):
         retarget(HEAD, track, Receiver(RIG, PHOTO, 0.037), "relative", {})
+
+
+def test_motion_is_counted_from_another_picture_of_the_performer() -> None:
+    """What the performer does in that picture is what the photo shows; head pose counts from the clip's own rest."""
+    track, receiver = performance("talking"), Receiver(RIG, PHOTO, 0.037)
+    row = 40
+    picture = Rest(track.expression[row], track.gaze[row])
+    found, usual = (retarget(HEAD, track, receiver, "relative", {}, neutral=n) for n in (picture, None))
+    free = ~region_mask("gaze")
+    np.testing.assert_allclose(found[row].expression[free], PHOTO.expression[free], atol=0.01)
+    np.testing.assert_allclose(found[row].gaze, PHOTO.gaze, atol=1e-6)
+    np.testing.assert_allclose(found[3].R_cam_head, usual[3].R_cam_head)
+    assert np.abs(found[3].expression - usual[3].expression).max() > 0.02
 
 
 def test_unknown_regions_are_refused() -> None:

@@ -59,11 +59,11 @@ class Animate:
         ),
     ] = "relative"
     neutral: Annotated[
-        int | None,
+        int | Path | None,
         arg(
-            metavar="FRAME",
-            help="The frame of the performance, from 0, in which the performer looks as the photo does: motion is "
-            "counted from there.",
+            metavar="FRAME|IMAGE",
+            help="How the performer looks when they look as the photo does: a frame of the performance, from 0, or "
+            "another picture of the performer. Motion is counted from there.",
             help_behavior_hint="(default: from how the performer rests)",
         ),
     ] = None
@@ -80,9 +80,10 @@ class Animate:
     strength: Annotated[
         UseAppendAction[tuple[str, ...]],
         arg(
-            metavar="REGION=X",
-            help="Multiply the motion of one region: eyes, brows, mouth, jaw, gaze or head. 1 is as "
-            "performed, 0 is still. Repeat the option for several: --strength eyes=1.2 --strength head=0.5",
+            metavar="NAME=X",
+            help="Multiply the motion of a region (eyes, brows, mouth, jaw, gaze or head), of an ARKit action such as "
+            "jawOpen, or of both sides of one, such as mouthSmile. 1 is as performed, 0 is still. Repeat the option "
+            "for several: --strength eyes=1.2 --strength head=0.5",
         ),
     ] = ()
     head: Annotated[
@@ -116,6 +117,8 @@ class Animate:
         existing_file(self.photo, "a photo")
         check_performance(self.performance)
         check_output(self.output, ".mp4", [self.photo, self.performance])
+        if isinstance(self.neutral, Path):
+            existing_file(self.neutral, "a frame's number or a picture of the performer")
         if self.head is not None:
             existing_file(self.head, "a .head file")
             if self.same_person:

@@ -76,7 +76,7 @@ def check_output(output: Path, suffix: str, inputs: Sequence[Path]) -> None:
 def parse_strengths(items: Sequence[str]) -> dict[str, float]:
     """`["eyes=1.2", "head=0.5"]` as `{"eyes": 1.2, "head": 0.5}`.
 
-    Raises BadArgument, which names the item that is not REGION=X.
+    Raises BadArgument, which names the item that is not NAME=X.
     """
     strengths: dict[str, float] = {}
     for item in items:
@@ -86,6 +86,6 @@ def parse_strengths(items: Sequence[str]) -> dict[str, float]:
         except ValueError:
             value = float("nan")
         if not (region and equals and 0 <= value < float("inf")):
-            raise BadArgument(f"--strength {item} is not REGION=X with a number X >= 0, as in eyes=1.2")
+            raise BadArgument(f"--strength {item} is not NAME=X with a number X >= 0, as in eyes=1.2")
         strengths[region] = value
     return strengths

@@ -43,7 +43,7 @@ ANTAGONISTS: Final[tuple[tuple[str, str, float], ...]] = (
     ("mouthClose", "mouthUpperUp", _EXCLUDE), ("mouthShrugLower", "mouthLowerDown", _EXCLUDE),
 )  # fmt: skip
 
-# The eyeLook actions follow from the gaze; the tongue leaves no trace in the landmarks.
+# The eyeLook actions follow from the gaze; the tongue leaves no trace in the landmarks (tongue.py looks at pixels).
 UNSEEN: Final = (*(i for eye in LOOK_ACTIONS for i in eye), ACTIONS.index("tongueOut"))
 FREE_ACTIONS: Final = tuple(i for i in range(len(ACTIONS)) if i not in UNSEEN)
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
+from reenact.heads.arkit import index
 from reenact.heads.model import HeadModel
 from reenact.media import read_image
 
 from .coarse_track import CoarseTrack
 from .face_model import landmark_model
 from .fit import fit_frames, fit_person
+from .tongue import tongue_out
 from .track import find_face
 
 _FPS = Fraction(25)
@@ -32,6 +34,7 @@ def track_image(model: HeadModel, path: Path, *, face: int = 0, task: Path | Non
     points = find_face(image, face, path, task)[None]
     person = fit_person(model, points, width, height)
     fitted = fit_frames(person, points, np.zeros(0, bool))
+    fitted.expression[:, index("tongueOut")] = tongue_out(image, points[0])
     rest, move, hold = (round(s * float(_FPS)) for s in (_REST_S, _MOVE_S, _HOLD_S))
     ramp = np.linspace(0, 1, move + 2)[1:-1]
     amount = np.concatenate([np.zeros(rest), ramp**2 * (3 - 2 * ramp), np.ones(hold)])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
+from reenact.heads.arkit import index
 from reenact.heads.model import HeadModel
 from reenact.media import CutDetector, InputError, VideoInfo, probe, read_frames
 
@@ -21,6 +22,7 @@ from .face_model import landmark_model
 from .fit import Performance, Person, fit_frames, fit_person
 from .jumps import find_jumps
 from .landmarks import VideoLandmarks, detect_faces
+from .tongue import tongue_out, without_glimpses
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class Sightings:
 
     points: list[NDArray[np.float32] | None]  # [478, 2] px, None where no face was seen
     shot: list[int]  # shot of each frame
+    tongue: list[float]  # see tongue_out, 0 where no face was seen
 
 
 def find_face(image: np.ndarray, face: int, name: Path | str, task: Path | None = None) -> NDArray[np.float32]:
@@ -54,6 +57,7 @@ def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, p
     """Decode a video once, find its cuts, and follow one face through it."""
     points: list[NDArray[np.float32] | None] = []
     shots: list[int] = []
+    tongue: list[float] = []
     shot = 0
     cutter = CutDetector()
     with VideoLandmarks(face, task) as follow:
@@ -66,10 +70,11 @@ def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, p
                     break
                 shot += 1
                 follow.restart()
-            points.append(follow(frame.image))
+            points.append(found := follow(frame.image))
+            tongue.append(0.0 if found is None else tongue_out(frame.image, found))
             shots.append(shot)
             progress("tracking", len(points), info.frames)
-    return Sightings(points, shots)
+    return Sightings(points, shots, tongue)
 
 
 def track_video(
@@ -109,7 +114,9 @@ def track_video(
         done = int(np.flatnonzero(mine)[0])
         fitted = fit_frames(person, points, joined, lambda n, _, d=done: progress("fitting", d + n, len(shot)))
         persons.append(person)
-        parts.append(_fill(fitted, seen[mine]))
+        part = _fill(fitted, seen[mine])
+        part.expression[:, index("tongueOut")] = without_glimpses(np.asarray(sightings.tongue)[mine])
+        parts.append(part)
     track = _join(model, info, path, persons, parts, seen, shot)
     return track.select(seen) if lost == "skip" else track
 

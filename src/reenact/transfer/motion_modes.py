@@ -10,14 +10,12 @@ acted, at most `heads.arkit.action_bounds()`. Gaze is (yaw, pitch) in
 radians relative to the head, subject's left eye first, yaw positive to the subject's left, pitch positive upwards.
 """
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..heads import arkit
-from ..media.errors import InputError
 
 Float = NDArray[np.float64]
 Mode = Literal["relative", "absolute"]
@@ -39,16 +37,6 @@ BELOW = -0.4
 """How far an action may be undone beyond its absence, relative to a photo that does not show it."""
 _BLINKS = [arkit.index("eyeBlinkLeft"), arkit.index("eyeBlinkRight")]
 _SEALS = np.isin(arkit.ACTIONS, ["jawOpen", "mouthClose", "tongueOut"])
-
-
-def complete_strengths(given: Mapping[str, float]) -> dict[str, float]:
-    """All of `STRENGTHS`, 1 where `given` is silent. Raises InputError for unknown regions, bad numbers."""
-    for region, strength in given.items():
-        if region not in STRENGTHS:
-            raise InputError(f"--strength {region}: there is no such region, wanted one of {', '.join(STRENGTHS)}")
-        if not (np.isfinite(strength) and strength >= 0):
-            raise InputError(f"--strength {region}={strength}: wanted a number of at least 0")
-    return {region: float(given.get(region, 1.0)) for region in STRENGTHS}
 
 
 def rest_of(expression: ArrayLike) -> Float:
@@ -127,14 +115,13 @@ def expression_motion(mode: Mode, driver: ArrayLike, driver_rest: ArrayLike, pho
     return remap_relative(driver, driver_rest, photo) if mode == "relative" else _codes(driver, "driver")
 
 
-def with_strengths(full: ArrayLike, photo: ArrayLike, strengths: Mapping[str, float], stretch: float = 1.0) -> Float:
-    """Codes [F, 52], each scaled about the photo's [52] by the strength of its region.
+def with_strengths(full: ArrayLike, photo: ArrayLike, share: Float, stretch: float = 1.0) -> Float:
+    """Codes [F, 52], each scaled about the photo's [52] by its share.
 
-    strengths: from `complete_strengths`. stretch: of the bounds above, for codes that need more to show as much.
+    share: [52], see `selection.Strengths`. stretch: of the bounds above, for codes that need more to show as much.
     Returns codes in [`lower_bounds()`, heads.arkit.action_bounds() * stretch].
     """
     own, codes = _code(photo, "photo"), _codes(full, "full")
-    share = np.array([strengths[arkit.region_of(action)] for action in arkit.ACTIONS])
     # This form, not photo + share * (full - photo), is exact at share 0 and 1.
     return np.clip((1.0 - share) * own + share * codes, lower_bounds(), stretch * _BOUNDS)
 

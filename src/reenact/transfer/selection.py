@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,35 @@ from numpy.typing import NDArray
 
 from ..heads import arkit
 from ..media.errors import InputError
-from .motion_modes import STRENGTHS
+from .motion_modes import STRENGTHS, Float
 
 ALL = "all"
 _LOOKS = arkit.region_mask("gaze")
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How much of each part of a performance is wanted: 0 the photo's own, 1 the performance's, above 1 more."""
+
+    actions: Float  # [52]; eyeLook as the gaze
+    gaze: float
+    head: float
+
+    @staticmethod
+    def of(given: Mapping[str, float]) -> Strengths:
+        """given: by names as in `selected`; what several names mean is multiplied by each. Raises InputError for others
+        and for numbers below 0.
+        """
+        actions, gaze, head = np.ones(len(arkit.ACTIONS)), 1.0, 1.0
+        for name, strength in given.items():
+            if not (np.isfinite(strength) and strength >= 0):
+                raise InputError(f"--strength {name}={strength}: wanted a number of at least 0")
+            meant = selected(name)
+            actions[meant.actions] *= strength
+            gaze *= strength if meant.gaze else 1.0
+            head *= strength if meant.head else 1.0
+        actions[_LOOKS] = gaze
+        return Strengths(actions, gaze, head)
 
 
 @dataclass(frozen=True)

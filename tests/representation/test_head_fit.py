@@ -102,13 +102,16 @@ def test_an_interrupted_fit_goes_on_to_the_same_head(
     def fit(progress: Progress = lambda *said: None) -> PersonalHead:
         kept = Kept(tmp_path / "work", "this fit")
         every = replace(FRAMES, steps=4)
-        return fit_head(HEAD, files[:2], Counting(), stages=SHORT, every_frame=every, kept=kept, progress=progress)
+        return fit_head(
+            HEAD, files[:2], Counting(), stages=SHORT, every_frame=every, kept=kept, textured=False, progress=progress
+        )
 
     with pytest.raises(KeyboardInterrupt):
         fit(stop)
     seen.clear()
     again = fit()
-    assert seen[0] == COUNT - FRAMES.batch
+    assert seen == [COUNT - FRAMES.batch]
+    assert again.texture is None
     assert np.array_equal(again.dynamic.values, head.dynamic.values)
     assert np.array_equal(again.static_control, head.static_control)
     assert np.array_equal(again.track.R_cam_head, head.track.R_cam_head)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from .rig import Rig
 
 _REACH = 0.30  # of the mouth's width: how far from where they meet the lips give way
+_PRESS_M = 0.0002  # soft lips that only just touched would show a hair of teeth between them
 _MIDDLE = 0.5  # of the mouth's half width
 
 
 def lip_parting(topology: Topology, neutral: Float) -> Parting:
     """Where a neutral head's [V, 3] lips meet."""
-    return Parting.of(topology, neutral, topology.lip_contacts, _REACH)
+    return Parting.of(topology, neutral, topology.lip_contacts, _REACH, _PRESS_M)
 
 
 def meet_lips(rig: Rig, shapes: Float, expression: Float) -> Float:

@@ -23,14 +23,14 @@ class Parting:
     upper: Int  # [P] by rising x
     lower: Int  # [P]
     x: Float  # [P] metres, at rest
-    through_at_rest: Float  # [P] metres
+    allowed: Float  # [P] metres that they may pass through one another
     along: Along  # the n vertices
     share: Float  # [n] 1 at the upper edge, -1 at the lower, 0 far away
 
     @staticmethod
-    def of(topology: Topology, neutral: Float, pairs: Int, reach: float) -> Parting:
+    def of(topology: Topology, neutral: Float, pairs: Int, reach: float, press: float = 0.0) -> Parting:
         """neutral: [V, 3] canonical, metres; pairs: [P, 2] (upper, lower); reach: of what gives way, as a share of
-        the edges' length.
+        the edges' length; press: metres by which they may overlap, beyond how they rest.
         """
         upper, lower = pairs[np.argsort(neutral[pairs[:, 0], 0])].T
         x = 0.5 * (neutral[upper, 0] + neutral[lower, 0])
@@ -41,12 +41,12 @@ class Parting:
         above, below = (np.minimum(way[rows], far) for way in ways)
         share = (below - above) / np.maximum(below + above, 1e-9) * (1.0 - smoothstep(0.0, far, near[rows]))
         along = Along.of(np.maximum.accumulate(x), neutral[rows, 0], rows)
-        rest = np.maximum(neutral[lower, 1] - neutral[upper, 1], 0.0)
-        return Parting(upper, lower, x, rest, along, share.astype(np.float32))
+        allowed = np.maximum(neutral[lower, 1] - neutral[upper, 1], 0.0) + np.float32(press)
+        return Parting(upper, lower, x, allowed, along, share.astype(np.float32))
 
     def through(self, shapes: Float) -> Float:
-        """[F, P] metres by which the upper edge has come below the lower one, beyond how they rest."""
-        return np.maximum(shapes[:, self.lower, 1] - shapes[:, self.upper, 1] - self.through_at_rest, 0.0)
+        """[F, P] metres by which the upper edge has come below the lower one, beyond what is allowed."""
+        return np.maximum(shapes[:, self.lower, 1] - shapes[:, self.upper, 1] - self.allowed, 0.0)
 
     def part(self, shapes: Float) -> None:
         """Bring edges that have passed through one another to where they touch, each giving way by half; in place."""

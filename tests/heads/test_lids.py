@@ -50,6 +50,16 @@ def test_shut_lids_touch_all_along_and_never_cross(seed: int, codes: dict[str, f
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_corners_do_not_cross_either(seed: int) -> None:
+    rig = someone(seed)
+    upper, lower = TOP.lid_contacts.T
+    allowed = np.minimum(rig.neutral[upper, 1] - rig.neutral[lower, 1], 0.0)
+    for codes in ({"eyeBlink": 1.0, "eyeSquint": 1.2}, {"eyeSquint": 1.2, "mouthSmile": 1.0, "cheekSquint": 1.0}):
+        now = shape(rig, **codes)
+        assert 1e3 * (now[upper, 1] - now[lower, 1] - allowed).min() > -0.4
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_a_blink_of_a_half_is_left_as_it_was_sculpted(seed: int) -> None:
     rig = someone(seed)
     for _, sign in SIDES:

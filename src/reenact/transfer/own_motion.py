@@ -71,6 +71,6 @@ class OwnMotion:
             told = self.net.encoder(codes, live)[0, start - low :][: len(some)]
             # Vertices first, frames last: one product of matrices for subdivision and one for D_f, nothing moved about.
             control = torch.from_numpy(deformed(self.rig, some)).permute(1, 2, 0)
-            surface = fit.upsample(control.flatten(1)).unflatten(1, (3, -1)) + self.narrow[..., None]
+            surface = fit.upsample(control.flatten(1)).unflatten(1, (3, -1)).add_(self.narrow[..., None])
             surface.index_add_(0, rows, (self.answers.flatten(0, 1) @ told.T).unflatten(0, (-1, 3)))
             yield surface.permute(2, 0, 1)

@@ -14,7 +14,9 @@ SKIN, LIPS, DARK, TEETH, TONGUE = (205, 160, 140), (190, 95, 95), (85, 14, 22), 
 SIDE = 320
 
 
-def mouth(inside: tuple[int, int, int], opening: float, light: float = 1.0, teeth: bool = False):
+def mouth(
+    inside: tuple[int, int, int], opening: float, light: float = 1.0, teeth: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """A drawn face, its inner lips `opening` of the mouth's width apart; and its landmarks."""
     marks = open_head().topology.landmarks(open_head().base_neutral)[:, :2] * [1800.0, -1800.0] + [SIDE / 2, SIDE / 3]
     points = marks.astype(np.float32)

@@ -12,6 +12,7 @@ from reenact.heads.gaze import with_gaze
 from reenact.heads.model import Float
 from reenact.heads.rig import Rig
 
+from .habits import size_of
 from .network import TransferNet, frames_of
 from .own_motion import OwnMotion
 from .receiver import face_rows
@@ -31,7 +32,7 @@ class OwnRig(Rig):
         (the paper's ablation b). net: None for the shipped one.
         """
         motion = OwnMotion.of(like or rig, net=net)
-        ratio = 1.0 if like is None else _size(rig) / _size(like)
+        ratio = 1.0 if like is None else size_of(rig.neutral) / size_of(like.neutral)
         rows = torch.from_numpy(face_rows() < len(rig.neutral))  # the fit mesh begins with the head's own vertices
         kept = replace(motion, answers=ratio * motion.answers[rows])
         return OwnRig(**{f.name: getattr(rig, f.name) for f in fields(Rig)}, motion=kept)
@@ -46,8 +47,3 @@ class OwnRig(Rig):
         rows = face_rows()
         vertices[:, rows[rows < len(self.neutral)]] += moved.numpy()
         return vertices
-
-
-def _size(rig: Rig) -> float:
-    face = rig.neutral[rig.topology.face_weight > 0.5]
-    return float(np.sqrt(face.var(axis=0).sum()))

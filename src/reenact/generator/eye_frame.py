@@ -57,7 +57,8 @@ def eye_frame(upper_px: Float, lower_px: Float) -> EyeFrame:
     way = upper_px - inner
     along, height = way @ axis / square, way @ up / square
     along = np.maximum.accumulate(along) + 1e-3 * np.arange(len(along))
-    ends = np.asarray([along[0] - _BEYOND, along[-1] + _BEYOND])
+    # An eye seen from the side may have its lid's edge begin beyond its corner: the table is covered all the same.
+    ends = np.asarray([min(along[0] - _BEYOND, _TABLE[0] - 0.01), max(along[-1] + _BEYOND, _TABLE[1] + 0.01)])
     along = np.concatenate([ends[:1], along, ends[1:]])
     height = np.concatenate([height[:1], height, height[-1:]])
     return EyeFrame(inner.astype(np.float32), axis, up, PchipInterpolator(along, height, extrapolate=False))

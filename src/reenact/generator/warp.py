@@ -96,8 +96,11 @@ class WarpGenerator:
         frame[drawing.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
         return frame
 
-    def maps(self, state: HeadState) -> HeadMaps:
-        """The driven head's maps at `size`, with the correspondence to the photo in pixels of the same size."""
+    def maps(self, state: HeadState, camera: Camera | None = None) -> HeadMaps:
+        """The driven head's maps at `size`, or as another camera at the same place sees them.
+
+        The correspondence to the photo is in pixels of a photo of `size`.
+        """
         topology = self._rig.topology
         shape = self._tuck(seated(self._rig, deformed(self._rig, [state]))[0])
         vertices = posed(self._rig, shape[None], [state], self._state)
@@ -105,7 +108,7 @@ class WarpGenerator:
         return render_head_maps(
             torch.from_numpy(vertices),
             torch.from_numpy(topology.faces),
-            self._seen.camera,
+            camera or self._seen.camera,
             regions=torch.from_numpy(topology.regions),
             photo_px=torch.from_numpy(self._seen.px[:, :2].copy()),
             photo_visibility=torch.from_numpy(self._seen.visibility),

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clips of real people made into scenes (scenes.py): each is its own driver, several of its frames are the photo.
+
+The head in a scene is fitted to its photo alone and moved by what the track says relative to the photo's frame, as
+`reenact animate` does it: nothing of the other frames but the performance reaches the controls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reenact.generator.worked import head_pictures, worked_square
+from reenact.heads.open import open_head
+from reenact.heads.state import HeadState, deformed, posed
+from reenact.media import InputError, probe, read_frames, write_image
+from reenact.pipeline import AnimateOptions, Performed, make_generator, perform
+from reenact.rendering import Camera
+from reenact.tracking import CoarseTrack, load_motion, save_motion, track_video
+
+from .scenes import MOVING, PHOTO, SceneRecord, save_scene
+from .synthetic.noise import rng
+from .workers import spread
+
+Progress = Callable[[str, int, int | None], None]
+RUN, RUNS = 8, 3  # frames of a run, runs of a scene
+_SPARE = 2  # of a shot's first and last frames, which may be blends
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video to learn from."""
+
+    path: Path
+    person: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class _Making:
+    clip: Clip
+    out: Path
+    scenes: int
+    size: int
+
+
+def listed_clips(folder: Path, listing: Path) -> list[Clip]:
+    """The clips that a json list names: [{"file": ..., "person": ..., "licence": ...}]. Raises InputError."""
+    try:
+        rows = json.loads(listing.read_text(encoding="utf-8"))
+        clips = [Clip(folder / row["file"], row["person"], row["licence"]) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{listing} cannot be read ({error!r}); want a json list of objects with file, person, licence"
+        ) from error
+    for clip in clips:
+        if not clip.path.is_file():
+            raise InputError(f"{clip.path}, named by {listing}, does not exist")
+    return clips
+
+
+def prepare_scenes(
+    clips: Sequence[Clip], out: Path, scenes: int, size: int, progress: Progress, *, jobs: int = 1
+) -> list[Path]:
+    """Make `scenes` scenes of each clip; what is there already is kept. Clips that show no face long enough give none."""
+    out.mkdir(parents=True, exist_ok=True)
+    work = [_Making(clip, out, scenes, size) for clip in clips]
+    return [path for paths in spread(_scenes, work, jobs, "preparing", progress) for path in paths]
+
+
+def _scenes(making: _Making) -> list[Path]:
+    clip, out = making.clip, making.out
+    done = out / f"{clip.path.stem}.json"
+    if done.exists():
+        return [out / name for name in json.loads(done.read_text(encoding="utf-8"))]
+    motion = out / f"{clip.path.stem}.motion.safetensors"
+    if not motion.exists():
+        save_motion(track_video(open_head(), clip.path), motion)
+    track = load_motion(motion)
+    plans = _plans(track, clip.path.stem, making.scenes)
+    wanted = {int(i) for photo, rows in plans for i in (photo, *rows)}
+    images = {f.index: f.image for f in read_frames(probe(clip.path)) if f.index in wanted}
+    names = []
+    for number, (photo, rows) in enumerate(plans):
+        path = out / f"{clip.path.stem}-{number:02}.safetensors"
+        if not path.exists():
+            still = out / f".{path.stem}.png"
+            write_image(still, images[photo])
+            try:
+                save_scene(_scene(making, still, motion, photo, rows, images), path)
+            except (InputError, ValueError):  # no face in this very frame, or the head out of sight
+                continue
+            finally:
+                still.unlink()
+        names.append(path.name)
+    done.write_text(json.dumps(names), encoding="utf-8")
+    return [out / name for name in names]
+
+
+def _plans(track: CoarseTrack, name: str, scenes: int) -> list[tuple[int, list[int]]]:
+    """Numbers of the photo's frame and of the frames of all runs, scene by scene: within a shot, faces seen."""
+    draw = rng(0, f"scenes {name}")
+    plans = []
+    for _ in range(scenes):
+        shot = track.shot[int(draw.integers(len(track)))]
+        rows = np.flatnonzero(track.shot == shot)[_SPARE : -_SPARE or None]
+        starts = [
+            int(r) for r in rows[: 1 - RUN] if (track.shot[r : r + RUN] == shot).all() and track.seen[r : r + RUN].all()
+        ]
+        stills = [int(r) for r in rows if track.seen[r]]
+        if len(starts) < RUNS or not stills:
+            continue
+        begun = np.sort(draw.choice(starts, RUNS, replace=False))
+        photo = stills[int(draw.integers(len(stills)))]
+        frames = [int(track.frame[b + i]) for b in begun for i in range(RUN)]
+        plans.append((int(track.frame[photo]), frames))
+    return plans
+
+
+def _scene(
+    making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
+) -> SceneRecord:
+    fine = perform(still, motion, AnimateOptions(neutral=photo, detail="own"))
+    coarse = perform(still, motion, AnimateOptions(neutral=photo))
+    at = {int(f): i for i, f in enumerate(fine.track.frame)}
+    states = [fine.states[at[r]] for r in rows]
+    portrait = fine.portrait
+    generator, plain = make_generator(portrait), make_generator(coarse.portrait)
+    crop = portrait.crop
+    camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
+    square = worked_square(portrait.person.rig, states, portrait.state, camera, making.size)
+    seen = camera.cropped(square.x0, square.y0, square.size, square.output_px)
+    own = head_pictures(generator, portrait.state, seen)
+    heads = [head_pictures(generator, state, seen) for state in states]
+
+    def cut(image: np.ndarray) -> np.ndarray:
+        return square.extract(crop.extract(image))
+
+    pictures = {
+        "photo": [cut(portrait.image)],
+        "photo_normals": [own.normals],
+        "photo_regions": [own.regions],
+        "frames": [cut(images[r]) for r in rows],
+        "warped": [square.extract(generator.render(state)) for state in states],
+        "normals": [h.normals for h in heads],
+        "coarse_normals": [head_pictures(plain, state, seen).normals for state in states],
+        "regions": [h.regions for h in heads],
+        "visibility": [h.visibility for h in heads],
+    }
+    assert set(pictures) == {*PHOTO, *MOVING}
+    clip = making.clip
+    return SceneRecord(
+        pictures,
+        _landmarks(fine, states, seen),
+        _landmarks(fine, [portrait.state], seen)[0],
+        [RUN] * (len(rows) // RUN),
+        {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)},
+    )
+
+
+def _landmarks(performed: Performed, states: Sequence[HeadState], camera: Camera) -> np.ndarray:
+    """[F, 478, 2] px"""
+    portrait = performed.portrait
+    rig = portrait.person.rig
+    places = rig.topology.landmarks(posed(rig, deformed(rig, states), states, portrait.state))
+    return camera.focal_px * places[..., :2] / places[..., 2:] + (camera.cx, camera.cy)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenes that a generator is trained on: a photo, and runs of frames in which the same person moves.
+
+A scene is one safetensors file. Pictures are kept as compressed files (JPEG; PNG for labels), one after the other in a
+row of bytes NAME, with the end of each in NAME.ends:
+
+    photo, photo_normals, photo_regions                            1 picture each
+    frames, warped, normals, coarse_normals, regions, visibility   F pictures each
+    landmarks         float16 [F, 478, 2]   of the driven head, px of the picture
+    landmarks_photo   float16 [478, 2]
+    runs              int32 [R]             frames of each run; the frames of a run follow each other in time
+
+Its metadata says who is seen ("person"), in what ("source"), and under which licence.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from reenact.media.files import written_beside
+
+Bytes = NDArray[np.uint8]
+PHOTO = ("photo", "photo_normals", "photo_regions")
+MOVING = ("frames", "warped", "normals", "coarse_normals", "regions", "visibility")
+_LABELS = ("regions", "photo_regions", "visibility")
+_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class SceneRecord:
+    """What is written: pictures by name ([n, S, S, 3] or [n, S, S]), and arrays as they are."""
+
+    pictures: dict[str, Sequence[Bytes]]
+    landmarks: NDArray[np.floating]
+    landmarks_photo: NDArray[np.floating]
+    runs: Sequence[int]
+    about: dict[str, str]
+
+
+def save_scene(record: SceneRecord, path: Path) -> None:
+    """Write a scene; beside the target first."""
+    arrays: dict[str, NDArray[np.generic]] = {
+        "landmarks": record.landmarks.astype(np.float16),
+        "landmarks_photo": record.landmarks_photo.astype(np.float16),
+        "runs": np.asarray(record.runs, np.int32),
+    }
+    for name in (*PHOTO, *MOVING):
+        packed = [_packed(picture, labels=name in _LABELS) for picture in record.pictures[name]]
+        arrays[name] = np.frombuffer(b"".join(packed), np.uint8)
+        arrays[f"{name}.ends"] = np.cumsum([len(p) for p in packed]).astype(np.int64)
+    with written_beside(path) as partial:
+        save_file(arrays, partial, metadata=record.about)
+
+
+class Scene:
+    """A scene as it is read: nothing is held but the row of bytes."""
+
+    def __init__(self, path: Path) -> None:
+        with safe_open(path, framework="np") as file:
+            self._arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            self.about: dict[str, str] = file.metadata()
+        self.path = path
+        self.runs: list[int] = self._arrays["runs"].tolist()
+
+    @property
+    def person(self) -> str:
+        return self.about["person"]
+
+    @property
+    def landmarks(self) -> NDArray[np.float32]:
+        """[F, 478, 2] px"""
+        return self._arrays["landmarks"].astype(np.float32)
+
+    @property
+    def landmarks_photo(self) -> NDArray[np.float32]:
+        """[478, 2] px"""
+        return self._arrays["landmarks_photo"].astype(np.float32)
+
+    def __len__(self) -> int:
+        return sum(self.runs)
+
+    def picture(self, name: str, number: int = 0) -> Bytes:
+        """[S, S, 3], or [S, S] of labels and visibility."""
+        ends = self._arrays[f"{name}.ends"]
+        first = int(ends[number - 1]) if number else 0
+        return np.asarray(Image.open(io.BytesIO(self._arrays[name][first : int(ends[number])].tobytes())))
+
+
+def _packed(picture: Bytes, *, labels: bool) -> bytes:
+    out = io.BytesIO()
+    if labels:
+        Image.fromarray(picture).save(out, "PNG")
+    else:
+        Image.fromarray(picture).save(out, "JPEG", quality=_QUALITY, subsampling=0)
+    return out.getvalue()

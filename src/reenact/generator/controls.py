@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a learned generator is told: the photo, the head in it, and the head in every frame, as pictures.
+
+One square of the photo is worked on for a whole clip, so that nothing wobbles. Everything here is a plain picture, so
+that training needs no head, no tracker and no rasteriser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class HeadPictures:
+    """A posed head as bytes; S is the side of the square."""
+
+    normals: Picture
+    """[S, S, 3] 128 + 127 x the unit normal in camera space (x right, y down, z away); 128 where empty."""
+    regions: Picture
+    """[S, S] labels of heads.regions, 255 where empty."""
+    visibility: Picture
+    """[S, S] 255 where the photo shows the surface point, 0 where it does not or nothing is drawn."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """A batch of B clips of F frames, S x S pixels. Colours and normals are floats from -1 to 1."""
+
+    photo: Tensor
+    """[B, 3, S, S]"""
+    photo_normals: Tensor
+    """[B, 3, S, S] of the head as the photo shows it."""
+    photo_regions: Tensor
+    """[B, S, S] uint8"""
+    warped: Tensor
+    """[B, F, 3, S, S] the photo carried along by the head (generator.warp)."""
+    normals: Tensor
+    """[B, F, 3, S, S]"""
+    regions: Tensor
+    """[B, F, S, S] uint8"""
+    visibility: Tensor
+    """[B, F, 1, S, S] from 0 to 1"""
+
+    @property
+    def frames(self) -> int:
+        return self.warped.shape[1]
+
+    def to(self, device: torch.device) -> Controls:
+        """The same on another device."""
+        return Controls(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+
+    def window(self, first: int, count: int) -> Controls:
+        """`count` of the frames, from `first`."""
+        some = slice(first, first + count)
+        moving = {name: getattr(self, name)[:, some] for name in ("warped", "normals", "regions", "visibility")}
+        return Controls(self.photo, self.photo_normals, self.photo_regions, **moving)
+
+
+def controls_of(
+    photo: Picture, still: HeadPictures, warped: Sequence[Picture], heads: Sequence[HeadPictures]
+) -> Controls:
+    """One clip (B = 1) of bytes as tensors."""
+    return Controls(
+        signed(photo)[None],
+        signed(still.normals)[None],
+        torch.from_numpy(still.regions)[None],
+        torch.stack([signed(w) for w in warped])[None],
+        torch.stack([signed(h.normals) for h in heads])[None],
+        torch.stack([torch.from_numpy(h.regions) for h in heads])[None],
+        torch.stack([torch.from_numpy(h.visibility)[None] for h in heads])[None].float() / 255.0,
+    )
+
+
+def signed(picture: Picture) -> Tensor:
+    """[H, W, 3] bytes as [3, H, W] floats from -1 to 1; 128, the byte of "no normal", is 0 to a 255th."""
+    return torch.from_numpy(picture).permute(2, 0, 1).float() / 127.5 - 1.0

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The square of a photo that a learned generator works on, and the head in it as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reenact.heads.rig import Rig
+from reenact.heads.state import HeadState, posed
+from reenact.media import SquareCrop
+from reenact.rendering import Camera
+
+from .controls import HeadPictures
+from .warp import WarpGenerator
+
+_MARGIN = 1.2  # side of the square, in extents of the head
+_NO_SURFACE = 128  # a normal's byte where there is none: the zero vector
+
+
+def head_pictures(generator: WarpGenerator, state: HeadState, camera: Camera) -> HeadPictures:
+    """The head in a state as the camera sees it; the camera is a part of the generator's own."""
+    maps = generator.maps(state, camera)
+    normals, regions, visibility = maps.normals[0].numpy(), maps.regions[0].numpy(), maps.visibility
+    assert visibility is not None
+    drawn = np.rint(_NO_SURFACE + 127.0 * normals).astype(np.uint8)
+    return HeadPictures(drawn, regions.astype(np.uint8), np.rint(255.0 * visibility[0].numpy()).astype(np.uint8))
+
+
+def worked_square(
+    rig: Rig, states: Sequence[HeadState], photo_state: HeadState, camera: Camera, size: int
+) -> SquareCrop:
+    """The square of the camera's picture that holds the head in the photo and in all states, resampled to `size`.
+
+    Whole pixels of the camera's picture, inside of it where it can be.
+    """
+    posed_heads = posed(
+        rig, np.broadcast_to(rig.neutral, (len(states) + 1, *rig.neutral.shape)), [photo_state, *states], photo_state
+    )
+    px = camera.focal_px * posed_heads[..., :2] / posed_heads[..., 2:] + (camera.cx, camera.cy)
+    low, high = px.min(axis=(0, 1)), px.max(axis=(0, 1))
+    side = min(round(_MARGIN * float((high - low).max())), camera.width)
+    corner = np.clip(np.rint((low + high) / 2 - side / 2), 0, camera.width - side).astype(int)
+    return SquareCrop(int(corner[0]), int(corner[1]), side, size)

@@ -18,7 +18,7 @@ from reenact.heads.open import open_head
 from reenact.media.errors import InputError
 from reenact.media.image import write_image
 from reenact.media.video import probe, read_frames
-from reenact.pipeline import AnimateOptions, make_generator, read_portrait
+from reenact.pipeline import AnimateOptions, make_warp, read_portrait
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
@@ -70,7 +70,7 @@ def main(arguments: Arguments) -> None:
                 continue
             portrait = portraits[name]
             states = retarget(model, track, portrait.receiver, arguments.mode, {})
-            generator = make_generator(portrait)
+            generator = make_warp(portrait)
             photo = portrait.crop.extract(portrait.image)
             rows.append(row([photo, *(generator.render(states[m]) for m in moments)], arguments.cell))
         sheet = arguments.work / f"{clip.stem}-{arguments.mode}.png"

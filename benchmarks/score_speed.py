@@ -25,7 +25,7 @@ from reenact.evaluation import score_clip
 from reenact.heads.arkit import REGIONS
 from reenact.heads.open import open_head
 from reenact.media import VideoWriter
-from reenact.pipeline import AnimateOptions, bundled_performance, make_generator, read_portrait
+from reenact.pipeline import AnimateOptions, bundled_performance, make_warp, read_portrait
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
@@ -86,7 +86,7 @@ def make(path: Path, strength: float, arguments: Arguments) -> np.ndarray:
         raise SystemExit(f"there is no bundled performance {arguments.motion!r}")
     regions: dict[str, float] = dict.fromkeys((*REGIONS, "head"), strength)
     states = retarget(model, load_motion(motion), portrait.receiver, "relative", regions)
-    generator = make_generator(portrait)
+    generator = make_warp(portrait)
     with VideoWriter(path, Fraction(25), arguments.size, arguments.size) as writer:
         for k in range(arguments.frames):
             turn = k % (2 * len(states) - 2)

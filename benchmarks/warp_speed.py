@@ -20,7 +20,7 @@ import cv2
 from benchmarks.common import provenance
 from reenact.generator import warp
 from reenact.heads.open import open_head
-from reenact.pipeline import AnimateOptions, bundled_performance, make_generator, read_portrait
+from reenact.pipeline import AnimateOptions, bundled_performance, make_warp, read_portrait
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
@@ -46,7 +46,7 @@ def main() -> None:
     states = (states * (1 + (wanted.frames + WARM_UP) // len(states)))[: wanted.frames + WARM_UP]
 
     start = time.perf_counter()
-    generator = make_generator(portrait)
+    generator = make_warp(portrait)
     built_s = time.perf_counter() - start
     for state in states[:WARM_UP]:
         generator.render(state)

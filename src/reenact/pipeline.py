@@ -14,6 +14,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from reenact.generator.choice import Generator, GeneratorOptions, make
 from reenact.generator.warp import WarpGenerator
 from reenact.heads.model import HeadModel
 from reenact.heads.open import open_head
@@ -83,9 +84,11 @@ class AnimateOptions:
     are the photo's too."""
     head: Path | None = None
     """A .head file of the photographed person (`reenact head`): in the photo only pose and expression are fitted."""
-    detail: Detail = "none"
+    detail: Detail | None = None
     """What a face does beyond its 52 actions added up: nothing, what the transfer network says of the photographed
-    person's own, or, for comparison, the performer's copied."""
+    person's own, or, for comparison, the performer's copied. None: their own for generators that have learnt to show
+    it, nothing for the warp."""
+    generator: GeneratorOptions = field(default_factory=GeneratorOptions)
     size: int | None = None
     """Longer side of the output, px; None keeps the photo's own."""
     crop: bool = False
@@ -152,7 +155,8 @@ def perform(photo: Path, performance: Path, options: AnimateOptions, progress: P
     if isinstance(neutral, Path):
         neutral = resting_in(model, neutral, track, options)
     states = retarget(model, track, portrait.receiver, options.mode, options.strength, neutral)
-    return Performed(detailed(portrait, options.detail, model, track), track, states)
+    detail = options.detail or ("none" if options.generator.name == "warp" else "own")
+    return Performed(detailed(portrait, detail, model, track), track, states)
 
 
 def detailed(portrait: Portrait, detail: Detail, model: HeadModel, track: CoarseTrack) -> Portrait:
@@ -170,7 +174,7 @@ def paint(
     """Rendering and generator: the video of what `perform` found. Raises as `animate`."""
     portrait, track, states = performed.portrait, performed.track, performed.states
     drivers = performance_frames(performance, track) if options.compare else None
-    frames = painted(portrait, make_generator(portrait), states, options, drivers)
+    frames = painted(portrait, make_generator(portrait, options.generator), states, options, drivers)
     first = next(frames)
     sound = performance if is_video(performance) and options.lost != "skip" else None
     with VideoWriter(output, track.fps, first.shape[1], first.shape[0], audio_from=sound) as writer:
@@ -267,25 +271,31 @@ def is_video(performance: Path) -> bool:
     return performance.is_file() and not still and not performance.name.endswith(MOTION_SUFFIX)
 
 
-def make_generator(portrait: Portrait) -> WarpGenerator:
-    """The generator of a portrait, working on its crop."""
+def make_generator(portrait: Portrait, options: GeneratorOptions) -> Generator:
+    """The generator of a portrait, working on its crop. Raises InputError for weights that cannot be used."""
     crop = portrait.crop
     camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
     pixels = crop.extract(portrait.image)
-    return WarpGenerator(pixels, portrait.person.rig, portrait.state, camera, size=WORKING_PX)
+    return make(pixels, portrait.person.rig, portrait.state, camera, options, size=WORKING_PX)
+
+
+def make_warp(portrait: Portrait) -> WarpGenerator:
+    """The generator that needs no learned weights: its frames are independent of each other."""
+    generator = make_generator(portrait, GeneratorOptions("warp"))
+    assert isinstance(generator, WarpGenerator)
+    return generator
 
 
 def painted(
     portrait: Portrait,
-    generator: WarpGenerator,
+    generator: Generator,
     states: Sequence[HeadState],
     options: AnimateOptions,
     drivers: Iterator[Image] | None,
 ) -> Iterator[Image]:
     """The output pictures, one by one: nothing but the current one is held."""
     photo = portrait.crop.extract(portrait.image) if options.crop else portrait.image
-    for state in states:
-        head = generator.render(state)
+    for state, head in zip(states, generator.frames(states), strict=True):
         frame = head if options.crop else paste_back(portrait.image, head, portrait.crop)
         if options.compare:
             # A performance without pictures of its own is shown as the head that drives the photo.

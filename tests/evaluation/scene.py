@@ -14,7 +14,7 @@ from reenact.evaluation.observe import Image, Observed, Seen, Watcher
 from reenact.heads.arkit import index
 from reenact.heads.open import open_head
 from reenact.media import VideoWriter
-from reenact.pipeline import AnimateOptions, bundled_performance, make_generator, read_portrait
+from reenact.pipeline import AnimateOptions, bundled_performance, make_warp, read_portrait
 from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
@@ -46,7 +46,7 @@ def make_scene() -> Scene:
     motion = bundled_performance("talking")
     assert motion is not None
     states = retarget(model, load_motion(motion), portrait.receiver, "relative", {})
-    generator = make_generator(portrait)
+    generator = make_warp(portrait)
     acted = [states[k] for k in FRAMES]
     for k in BLINKS:
         expression = acted[k].expression.copy()

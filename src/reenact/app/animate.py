@@ -71,12 +71,45 @@ class Animate:
         bool, flag("The performer is the photographed person: fit one head to both. Best with --mode absolute.")
     ] = False
     detail: Annotated[
-        Literal["none", "own", "copied"],
+        Literal["none", "own", "copied"] | None,
         arg(
             help="What a face does beyond its 52 actions added up (folds, tissue that bulges): nothing, what the "
-            "transfer network says of the photographed person's own, or, to compare, the performer's copied."
+            "transfer network says of the photographed person's own, or, to compare, the performer's copied.",
+            help_behavior_hint="(default: own for compact, none for warp)",
         ),
-    ] = "none"
+    ] = None
+    generator: Annotated[
+        Literal["warp", "compact"],
+        arg(
+            help="What paints the frames. warp: the photo, carried along by the head. compact: a video diffusion "
+            "transformer over that, trained by this project."
+        ),
+    ] = "warp"
+    steps: Annotated[int, arg(metavar="N", help="Of the learned generator: more take longer.")] = 2
+    guidance: Annotated[
+        float,
+        arg(
+            metavar="X",
+            help="How far the generator heeds the head: 1 as trained; more exaggerates, and takes twice as long.",
+        ),
+    ] = 1.0
+    seed: Annotated[int, arg(metavar="N", help="Of the learned generator's noise.")] = 0
+    weights: Annotated[
+        Path | None,
+        arg(
+            metavar="FILE.safetensors",
+            help="The compact generator's weights, as `reenact train generator` writes them.",
+            help_behavior_hint="(default: those that are shipped)",
+        ),
+    ] = None
+    device: Annotated[
+        str | None,
+        arg(
+            metavar="NAME",
+            help="Where the learned generator runs: cpu, cuda, mps.",
+            help_behavior_hint="(default: the accelerator if there is one)",
+        ),
+    ] = None
     strength: Annotated[
         UseAppendAction[tuple[str, ...]],
         arg(
@@ -125,6 +158,12 @@ class Animate:
                 raise BadArgument("--head and --same-person both say who is photographed; want one of them")
         strengths = parse_strengths(self.strength)
 
+        if self.steps < 1:
+            raise BadArgument(f"--steps {self.steps} paints nothing; want at least 1")
+        if self.weights is not None:
+            existing_file(self.weights, "weights of the compact generator")
+
+        from reenact.generator.choice import GeneratorOptions
         from reenact.pipeline import AnimateOptions, animate
 
         options = AnimateOptions(
@@ -134,6 +173,7 @@ class Animate:
             same_person=self.same_person,
             head=self.head,
             detail=self.detail,
+            generator=GeneratorOptions(self.generator, self.steps, self.guidance, self.seed, self.weights, self.device),
             face=self.face,
             size=self.size,
             crop=self.crop,

@@ -17,12 +17,13 @@ from reenact.app.export import Export
 from reenact.app.head import Head
 from reenact.app.track import Track
 from reenact.app.train import TrainDense
+from reenact.app.train_generator import TrainGenerator
 from reenact.app.train_habits import TrainHabits
 from reenact.app.train_transfer import TrainTransfer
 
 COMMANDS = {"animate": Animate, "track": Track, "head": Head, "edit": Edit, "export": Export, "doctor": Doctor}
 EVALUATE = {"run": Run, "synth": Synth, "score": Score, "compare": Compare}
-TRAIN = {"dense": TrainDense, "habits": TrainHabits, "transfer": TrainTransfer}
+TRAIN = {"dense": TrainDense, "generator": TrainGenerator, "habits": TrainHabits, "transfer": TrainTransfer}
 """One verb a command: a dataclass whose fields are the arguments and whose `run` returns the exit code."""
 
 EXIT_BAD_INPUT = 2

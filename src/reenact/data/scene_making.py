@@ -18,7 +18,8 @@ from reenact.generator.worked import head_pictures, worked_square
 from reenact.heads.open import open_head
 from reenact.heads.state import HeadState, deformed, posed
 from reenact.media import InputError, probe, read_frames, write_image
-from reenact.pipeline import AnimateOptions, Performed, make_generator, perform
+from reenact.media.video import VIDEO_SUFFIXES
+from reenact.pipeline import AnimateOptions, Performed, make_warp, perform
 from reenact.rendering import Camera
 from reenact.tracking import CoarseTrack, load_motion, save_motion, track_video
 
@@ -48,6 +49,14 @@ class _Making:
     size: int
 
 
+def clips_of(folder: Path) -> list[Clip]:
+    """Every video of a folder, each of somebody else. Raises InputError if there is none."""
+    found = sorted(p for p in folder.glob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+    if not found:
+        raise InputError(f"{folder} holds no videos; want some of {', '.join(VIDEO_SUFFIXES)}")
+    return [Clip(path, path.stem, "not said") for path in found]
+
+
 def listed_clips(folder: Path, listing: Path) -> list[Clip]:
     """The clips that a json list names: [{"file": ..., "person": ..., "licence": ...}]. Raises InputError."""
     try:
@@ -66,7 +75,7 @@ def listed_clips(folder: Path, listing: Path) -> list[Clip]:
 def prepare_scenes(
     clips: Sequence[Clip], out: Path, scenes: int, size: int, progress: Progress, *, jobs: int = 1
 ) -> list[Path]:
-    """Make `scenes` scenes of each clip; what is there already is kept. Clips that show no face long enough give none."""
+    """Make `scenes` scenes of each clip; what is there already is kept. Clips with too short a face give none."""
     out.mkdir(parents=True, exist_ok=True)
     work = [_Making(clip, out, scenes, size) for clip in clips]
     return [path for paths in spread(_scenes, work, jobs, "preparing", progress) for path in paths]
@@ -129,7 +138,7 @@ def _scene(
     at = {int(f): i for i, f in enumerate(fine.track.frame)}
     states = [fine.states[at[r]] for r in rows]
     portrait = fine.portrait
-    generator, plain = make_generator(portrait), make_generator(coarse.portrait)
+    generator, plain = make_warp(portrait), make_warp(coarse.portrait)
     crop = portrait.crop
     camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
     square = worked_square(portrait.person.rig, states, portrait.state, camera, making.size)

@@ -15,8 +15,8 @@ import numpy as np
 from reenact.data.workers import spread
 from reenact.media import InputError, read_image
 from reenact.media.files import written_beside
+from reenact.media.video import VIDEO_SUFFIXES
 
-from .inputs import VIDEO_SUFFIXES
 from .mesh import SUFFIX, load_heads, mesh_errors
 from .metrics.identity_networks import OnnxIdentity
 from .protocol import Manifest, Pair

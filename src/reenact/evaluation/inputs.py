@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reenact.media import VideoWriter, probe, read_frames, read_image, write_image
 from reenact.media.files import existing_file
+from reenact.media.video import VIDEO_SUFFIXES
 
 from .observe import resized
 from .protocol import Manifest, Pair, save_manifest
@@ -17,7 +18,6 @@ from .protocol import Manifest, Pair, save_manifest
 _PHOTO_PX = 1024
 """Longer side that photos are reduced to: no driver has more, and detectors see a fraction of it."""
 _LOSSLESS_ENOUGH = 8  # x264 quality of the cut drivers: their own noise is far above what this leaves
-VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".avi")
 
 
 def prepare(manifest: Manifest, data: Path, out: Path, progress: Callable[[str, int, int | None], None]) -> Manifest:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reenact.generator.choice import GeneratorName, GeneratorOptions
 from reenact.heads.state import deformed
 from reenact.media import VideoWriter, probe, read_frames, read_image
 from reenact.pipeline import AnimateOptions, Detail, paint, perform
@@ -24,14 +25,22 @@ System = Callable[[Pair, Path, Path], None]
 """Writes the video of a pair; the pair's files lie under the first path, the video goes to the second."""
 
 
-def reenact_warp(pair: Pair, inputs: Path, output: Path, detail: Detail = "none") -> None:
-    """This project with its generator that needs no learned weights, over the whole photo.
+def reenact(
+    pair: Pair, inputs: Path, output: Path, detail: Detail | None = None, generator: GeneratorName = "warp"
+) -> None:
+    """This project with one of its generators, over the whole photo.
 
     Absolute self-reenactment fits one head to photo and driver: that they are one person is what "self" says.
-    detail: see AnimateOptions.
+    detail, generator: see AnimateOptions.
     """
     same = pair.is_self and pair.mode == "absolute"
-    options = AnimateOptions(mode=pair.mode, neutral=pair.neutral, same_person=same, detail=detail)
+    options = AnimateOptions(
+        mode=pair.mode,
+        neutral=pair.neutral,
+        same_person=same,
+        detail=detail,
+        generator=GeneratorOptions(generator),
+    )
     performed = perform(inputs / pair.photo, inputs / pair.driver, options)
     if pair.mesh is not None:
         rig = performed.portrait.person.rig
@@ -67,9 +76,10 @@ def flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
 
 
 SYSTEMS: dict[str, System] = {
-    "reenact-warp": reenact_warp,
-    "reenact-own": partial(reenact_warp, detail="own"),
-    "reenact-copied": partial(reenact_warp, detail="copied"),
+    "reenact-warp": reenact,
+    "reenact-own": partial(reenact, detail="own"),
+    "reenact-copied": partial(reenact, detail="copied"),
+    "reenact-compact": partial(reenact, generator="compact"),
     "STATIC": frozen,
     "WARP-2D": flat_warp,
     "REAL": real,

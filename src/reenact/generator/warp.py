@@ -8,6 +8,8 @@ lips exactly where the mesh has them, and behind them eyeballs and the inside of
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -95,6 +97,10 @@ class WarpGenerator:
                 patch += feather(box.shape, max(box.shape) // 8)[..., None] * (whole - patch)
         frame[drawing.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
         return frame
+
+    def frames(self, states: Sequence[HeadState]) -> Iterator[NDArray[np.uint8]]:
+        """`render` of each state, one by one."""
+        return (self.render(state) for state in states)
 
     def maps(self, state: HeadState, camera: Camera | None = None) -> HeadMaps:
         """The driven head's maps at `size`, or as another camera at the same place sees them.

@@ -35,11 +35,11 @@ def worked_square(
 
     Whole pixels of the camera's picture, inside of it where it can be.
     """
-    posed_heads = posed(
-        rig, np.broadcast_to(rig.neutral, (len(states) + 1, *rig.neutral.shape)), [photo_state, *states], photo_state
-    )
-    px = camera.focal_px * posed_heads[..., :2] / posed_heads[..., 2:] + (camera.cx, camera.cy)
-    low, high = px.min(axis=(0, 1)), px.max(axis=(0, 1))
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
+    for state in (photo_state, *states):
+        head = posed(rig, rig.neutral[None], [state], photo_state)[0]
+        px = camera.focal_px * head[:, :2] / head[:, 2:] + (camera.cx, camera.cy)
+        low, high = np.minimum(low, px.min(axis=0)), np.maximum(high, px.max(axis=0))
     side = min(round(_MARGIN * float((high - low).max())), camera.width)
     corner = np.clip(np.rint((low + high) / 2 - side / 2), 0, camera.width - side).astype(int)
     return SquareCrop(int(corner[0]), int(corner[1]), side, size)

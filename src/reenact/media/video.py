@@ -23,6 +23,9 @@ from .rates import frame_rate
 
 log = logging.getLogger(__name__)
 
+VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".avi")
+"""Where files of a folder are told apart by name."""
+
 # Packets looked at for the frame rate: 10 to 20 seconds of most videos, milliseconds to read.
 _SAMPLE = 600
 # The most frames that a B-frame may be stored after its place.

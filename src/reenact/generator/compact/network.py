@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compact generator's network: from frames half painted to frames.
+
+A transformer over patches of 16 x 16 px between the two halves of a convolutional hourglass, which gives it back the
+detail that patches of that size lose (U-ViT, doi 10.1109/CVPR52729.2023.02171). It predicts the clean frames, not the
+noise (Li and He, arXiv 2511.13720), as what it starts from, displaced, and an addition to that: untrained it paints
+what it starts from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..controls import Controls
+from .blocks import HEAD, Block, grid_rotary, rotary
+from .encoders import FOLD, INPUTS, PoseEncoder, ReferenceEncoder, folded
+
+PATCH = 16  # px a side
+_STEP_PX = 4.0  # displacement that the network's 1 stands for
+_WAVES = 128  # channels that tell the time of the flow
+
+
+@dataclass(frozen=True)
+class CompactConfig:
+    """How large the network is, and what it is told."""
+
+    widths: tuple[int, int, int] = (48, 96, 256)
+    """Channels at 4, 8 and 16 px a side; the last is the transformer's."""
+    depth: int = 4
+    inputs: tuple[str, ...] = INPUTS
+
+    def __post_init__(self) -> None:
+        if self.widths[2] % HEAD:
+            raise ValueError(f"the transformer's width is {self.widths[2]}; want a multiple of {HEAD}")
+        if not set(self.inputs) <= set(INPUTS):
+            raise ValueError(f"inputs are {self.inputs}; want some of {INPUTS}")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Controls, encoded: all that does not change from step to step."""
+
+    photo: Tensor  # [B, N, D]
+    pose: tuple[Tensor, Tensor, Tensor]  # [B F, C, h, w] each
+    start: Tensor  # [B, F, 3, S, S] what is displaced
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What the network makes of frames."""
+
+    clean: Tensor  # [B, F, 3, S, S]
+    displacement: Tensor  # [B, F, 2, S / 4, S / 4] px (x, y) from a pixel to where the start shows what belongs there
+    addition: Tensor  # [B, F, 3, S, S]
+
+
+class CompactNet(nn.Module):
+    """See the module. S has to be a multiple of 16 px."""
+
+    def __init__(self, config: CompactConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or CompactConfig()
+        a, b, c = config.widths
+        self.reference, self.pose = ReferenceEncoder(config.widths), PoseEncoder(config.widths)
+        self.time = nn.Sequential(nn.Linear(_WAVES, c), nn.SiLU(), nn.Linear(c, c))
+        self.terms = nn.Linear(c, Block.TERMS * c)
+        self.fold = nn.Conv2d(3 * FOLD**2, a, 1)
+        self.down = nn.ModuleList([nn.Conv2d(a, b, 3, stride=2, padding=1), nn.Conv2d(b, c, 3, stride=2, padding=1)])
+        self.blocks = nn.ModuleList([Block(c) for _ in range(config.depth)])
+        self.up = nn.ModuleList([nn.Conv2d(c, 4 * b, 1), nn.Conv2d(b, 4 * a, 1)])
+        self.into = nn.ModuleList([_Residual(a, c), _Residual(b, c)])
+        self.out_of = nn.ModuleList([_Residual(b, c), _Residual(a, c)])
+        self.last = nn.Conv2d(a, 3 * FOLD**2 + 2, 3, padding=1)
+        for layer in (self.terms, self.last):
+            nn.init.zeros_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+    def conditions(self, controls: Controls, use: Set[str] | None = None) -> Conditions:
+        """use: what of the controls is told; None: all that this network knows."""
+        told = set(self.config.inputs) & (set(INPUTS) if use is None else use)
+        return Conditions(self.reference(controls, told), self.pose(controls, told), self.start(controls))
+
+    def start(self, controls: Controls) -> Tensor:
+        """[B, F, 3, S, S] what the flow begins with: the warped photo, or the photo for who is not told the former."""
+        if "warped" in self.config.inputs:
+            return controls.warped
+        return controls.photo[:, None].expand_as(controls.warped)
+
+    def forward(self, frames: Tensor, time: Tensor, conditions: Conditions) -> Painted:
+        """frames: [B, F, 3, S, S] on their way at time [B], 0 to 1."""
+        b, f = frames.shape[:2]
+        t = self.time(_waves(time))
+        fine = self.fold(folded(frames.flatten(0, 1))) + conditions.pose[0]
+        by_frame = t.repeat_interleave(f, 0)
+        fine = self.into[0](fine, by_frame)
+        middle = self.into[1](self.down[0](F.silu(fine)) + conditions.pose[1], by_frame)
+        coarse = self.down[1](F.silu(middle)) + conditions.pose[2]
+
+        rows, columns = coarse.shape[-2:]
+        x = coarse.flatten(2).transpose(1, 2).unflatten(0, (b, f))
+        turns = grid_rotary(rows, columns, x.device), rotary(torch.arange(f, device=x.device), HEAD)
+        terms = self.terms(F.silu(t)).unflatten(-1, (Block.TERMS, -1))
+        for block in self.blocks:
+            x = block(x, conditions.photo, terms, turns)
+        x = x.flatten(0, 1).transpose(1, 2).unflatten(-1, (rows, columns))
+
+        x = self.out_of[0](F.pixel_shuffle(self.up[0](x), 2) + middle, by_frame)
+        x = self.out_of[1](F.pixel_shuffle(self.up[1](x), 2) + fine, by_frame)
+        last = self.last(F.silu(x))
+        addition = F.pixel_shuffle(last[:, :-2], FOLD).unflatten(0, (b, f))
+        way = (_STEP_PX * last[:, -2:]).unflatten(0, (b, f))
+        return Painted(displaced(conditions.start, way) + addition, way, addition)
+
+
+def displaced(pictures: Tensor, way: Tensor) -> Tensor:
+    """Pictures [B, F, 3, H, W], each pixel taken from `way` [B, F, 2, h, w] px (x, y) of its S x S px further.
+
+    way is given for a picture FOLD times as large as itself; larger pictures are displaced in proportion.
+    """
+    h, w = pictures.shape[-2:]
+    flat, way = pictures.flatten(0, 1), way.flatten(0, 1)
+    way = way / (FOLD * way.new_tensor([way.shape[-1], way.shape[-2]]))[:, None, None]  # in sides of the picture
+    way = F.interpolate(way.to(flat.dtype), (h, w), mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
+    y = (torch.arange(h, device=flat.device, dtype=flat.dtype) + 0.5) / h
+    x = (torch.arange(w, device=flat.device, dtype=flat.dtype) + 0.5) / w
+    grid = torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), -1)
+    moved = F.grid_sample(flat, 2.0 * (grid + way) - 1.0, padding_mode="border", align_corners=False)
+    return moved.view(pictures.shape)
+
+
+class _Residual(nn.Module):
+    """Two convolutions beside the features; at first they add nothing."""
+
+    def __init__(self, width: int, time_width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        self.time = nn.Linear(time_width, width)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return x + self.second(F.silu(self.first(F.silu(x)) + self.time(t)[:, :, None, None]))
+
+
+def _waves(time: Tensor) -> Tensor:
+    """[B] from 0 to 1 -> [B, 128]"""
+    angles = 1000.0 * time[:, None].float() * 10000.0 ** -torch.linspace(0.0, 1.0, _WAVES // 2, device=time.device)
+    return torch.cat([angles.sin(), angles.cos()], -1)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames at the photo's own resolution: warp, what the network makes of it, and the photo's fine detail put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reenact.heads.rig import Rig
+from reenact.heads.state import HeadState
+from reenact.media import SquareCrop
+from reenact.rendering import Camera, HeadMaps
+
+from ..controls import HeadPictures, controls_of
+from ..warp import WarpGenerator
+from ..windows import blended_windows
+from ..worked import head_pictures, worked_square
+from .flow import Sampling, sample
+from .network import CompactNet, displaced
+
+SIZE = 256
+WINDOW, OVERLAP = 8, 2  # frames
+_EDGE = 0.06  # of the square, over which it fades into what the warp shows around it
+_EMPTY = 255
+
+Image = NDArray[np.uint8]
+
+
+class CompactGenerator:
+    """Frames of one photo, painted by the network over what the warp shows.
+
+    photo_crop, rig, photo_state, camera, size: see WarpGenerator.
+    """
+
+    def __init__(
+        self,
+        photo_crop: Image,
+        rig: Rig,
+        photo_state: HeadState,
+        camera: Camera,
+        net: CompactNet,
+        sampling: Sampling,
+        *,
+        size: int = 512,
+    ) -> None:
+        self._warp = WarpGenerator(photo_crop, rig, photo_state, camera, size=size)
+        self._photo, self._rig, self._state, self._camera = photo_crop, rig, photo_state, camera
+        self._net = net.eval()
+        self._sampling = sampling
+
+    def maps(self, state: HeadState) -> HeadMaps:
+        """See WarpGenerator."""
+        return self._warp.maps(state)
+
+    def frames(self, states: Sequence[HeadState]) -> Iterator[Image]:
+        """[P, P, 3] each, one by one; no more than a window of them is held."""
+        square = worked_square(self._rig, states, self._state, self._camera, SIZE)
+        seen = self._camera.cropped(square.x0, square.y0, square.size, SIZE)
+        photo, still = square.extract(self._photo), head_pictures(self._warp, self._state, seen)
+        device = next(self._net.parameters()).device
+        warped: dict[int, Image] = {}
+        heads: dict[int, HeadPictures] = {}
+
+        def paint(first: int, count: int) -> Tensor:
+            numbers = range(first, first + count)
+            for gone in [n for n in warped if n < first]:
+                del warped[gone], heads[gone]
+            for n in numbers:
+                if n not in warped:
+                    warped[n] = self._warp.render(states[n])
+                    heads[n] = head_pictures(self._warp, states[n], seen)
+            cut = [square.extract(warped[n]) for n in numbers]
+            controls = controls_of(photo, still, cut, [heads[n] for n in numbers]).to(device)
+            painted = sample(self._net, controls, self._sampling)
+            way = F.interpolate(painted.displacement[0], (SIZE, SIZE), mode="bilinear", align_corners=False)
+            return torch.cat([painted.clean[0], way], 1).cpu()
+
+        for n, painted in blended_windows(len(states), WINDOW, OVERLAP, paint):
+            yield composed(warped[n], square, painted[:3], painted[3:], heads[n])
+
+
+def composed(warped: Image, square: SquareCrop, clean: Tensor, way: Tensor, head: HeadPictures) -> Image:
+    """The warped picture [P, P, 3], its square painted.
+
+    clean: [3, S, S] from -1 to 1. way: [2, S, S] px, see Painted. What is finer than S x S pixels comes from the warped
+    picture, displaced, where it is the photo's: not where the photo does not show the head.
+    """
+    x0, y0, side, size = int(square.x0), int(square.y0), int(square.size), square.output_px
+    part = warped[y0 : y0 + side, x0 : x0 + side]
+    own = torch.from_numpy(part).permute(2, 0, 1)[None].float() / 127.5 - 1.0
+    painted = _resized(clean[None], side)
+    if side > size:
+        small = F.interpolate(way[None], scale_factor=0.25, mode="area")
+        moved = displaced(own[None], small[None])[0]
+        real = torch.from_numpy(np.where(head.regions == _EMPTY, 255, head.visibility)).float()[None, None] / 255.0
+        painted = painted + _resized(real, side).clamp(0, 1) * (moved - _resized(_resized(moved, size), side))
+    share = (
+        _fading(side, x0 > 0, x0 + side < warped.shape[1]) * _fading(side, y0 > 0, y0 + side < warped.shape[0])[:, None]
+    )
+    mixed = torch.lerp(own, painted.clamp(-1.0, 1.0), share)[0]
+    out = warped.copy()
+    out[y0 : y0 + side, x0 : x0 + side] = ((mixed + 1.0) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    return out
+
+
+def _resized(pictures: Tensor, side: int) -> Tensor:
+    """[N, C, side, side]; averages where it shrinks."""
+    return F.interpolate(pictures, (side, side), mode="bicubic", align_corners=False, antialias=True)
+
+
+def _fading(side: int, low: bool, high: bool) -> Tensor:
+    """[side] 1, falling to 0 at those ends that lie inside of the picture."""
+    at = (torch.arange(side) + 0.5) / side
+    share = torch.ones(side)
+    if low:
+        share = share * (at / _EDGE).clamp(max=1.0)
+    if high:
+        share = share * ((1.0 - at) / _EDGE).clamp(max=1.0)
+    return share

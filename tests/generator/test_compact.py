@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compact generator: its network, its flow, its windows, and what is carried to the photo's resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from reenact.generator.compact.blocks import HEAD, grid_rotary, turned
+from reenact.generator.compact.encoders import INPUTS
+from reenact.generator.compact.flow import Sampling, begin, noise_like, on_the_way, sample
+from reenact.generator.compact.network import CompactConfig, CompactNet, displaced
+from reenact.generator.compact.paint import composed
+from reenact.generator.compact.weights import load_compact, save_compact
+from reenact.generator.controls import Controls, HeadPictures
+from reenact.generator.windows import blended_windows
+from reenact.media import InputError, SquareCrop
+
+SMALL = CompactConfig(widths=(8, 16, 64), depth=2)
+SIDE, FRAMES = 48, 3
+
+
+def made_controls(seed: int = 0, batch: int = 2, frames: int = FRAMES, side: int = SIDE) -> Controls:
+    draw = torch.Generator().manual_seed(seed)
+
+    def rand(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=draw)
+
+    def labels(*shape: int) -> Tensor:
+        found = torch.randint(0, 14, shape, generator=draw)
+        return torch.where(found == 13, 255, found).to(torch.uint8)
+
+    b, f, s = batch, frames, side
+    return Controls(
+        2 * rand(b, 3, s, s) - 1,
+        2 * rand(b, 3, s, s) - 1,
+        labels(b, s, s),
+        2 * rand(b, f, 3, s, s) - 1,
+        2 * rand(b, f, 3, s, s) - 1,
+        labels(b, f, s, s),
+        rand(b, f, 1, s, s),
+    )
+
+
+def trained(seed: int = 1) -> CompactNet:
+    """A network whose every weight does something: those that begin at 0 are drawn too."""
+    torch.manual_seed(seed)
+    net = CompactNet(SMALL)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.add_(0.05 * torch.randn_like(weight))
+    return net.eval()
+
+
+@pytest.fixture
+def net() -> Iterator[CompactNet]:
+    with torch.no_grad():
+        yield trained()
+
+
+def test_untrained_it_paints_what_it_starts_from() -> None:
+    controls = made_controls()
+    painted = sample(CompactNet(SMALL), controls, Sampling(steps=3))
+    torch.testing.assert_close(painted.clean, controls.warped, atol=1e-5, rtol=0)
+    assert painted.addition.abs().max() == 0
+    without = CompactConfig(SMALL.widths, SMALL.depth, ("photo", "normals"))
+    painted = sample(CompactNet(without), controls, Sampling())
+    torch.testing.assert_close(painted.clean, controls.photo[:, None].expand_as(painted.clean), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_an_input_counts_unless_it_is_switched_off(net: CompactNet, name: str) -> None:
+    controls, other = made_controls(0), made_controls(1)
+    frames, time = torch.zeros_like(controls.warped), torch.full((2,), 0.5)
+    fields = {
+        "photo": ("photo",),
+        "normals": ("normals", "photo_normals"),
+        "regions": ("regions", "photo_regions"),
+        "warped": ("warped",),
+        "visibility": ("visibility",),
+    }[name]
+    changed = replace(controls, **{field: getattr(other, field) for field in fields})
+
+    def addition(told: Controls, use: frozenset[str]) -> Tensor:
+        return net(frames, time, net.conditions(told, use)).addition
+
+    every = frozenset(INPUTS)
+    assert (addition(controls, every) - addition(changed, every)).abs().max() > 1e-4
+    less = every - {name}
+    if name == "photo":  # its head goes with it
+        changed = replace(changed, photo_normals=other.photo_normals, photo_regions=other.photo_regions)
+    torch.testing.assert_close(addition(controls, less), addition(changed, less))
+
+
+def test_clips_of_a_batch_do_not_see_each_other_but_frames_of_a_clip_do(net: CompactNet) -> None:
+    controls = made_controls()
+    normals = controls.normals.clone()
+    normals[1, 0] = 0.0
+    changed = replace(controls, normals=normals)
+    frames, time = torch.zeros_like(controls.warped), torch.zeros(2)
+    before = net(frames, time, net.conditions(controls)).addition
+    after = net(frames, time, net.conditions(changed)).addition
+    torch.testing.assert_close(before[0], after[0])
+    assert (before[1] - after[1]).abs().amax((1, 2, 3)).min() > 1e-5
+
+
+def test_attention_sees_how_far_patches_are_from_each_other_not_where_they_are() -> None:
+    """The axiom of rotary positions: a product of turned vectors depends on the difference of their places."""
+    draw = torch.Generator().manual_seed(0)
+    q, k = torch.randn(2, 1, 1, 1, HEAD, generator=draw)
+    turn = grid_rotary(6, 6, torch.device("cpu"))
+
+    def product(a: int, b: int) -> float:
+        return float((turned(q, turn[a : a + 1]) * turned(k, turn[b : b + 1])).sum())
+
+    assert product(0, 8) == pytest.approx(product(14, 22), abs=1e-4)
+    assert abs(product(0, 8) - product(0, 7)) > 1e-3
+
+
+def test_displacing_by_whole_pixels_moves_the_picture() -> None:
+    picture = torch.rand(1, 1, 3, 32, 32)
+    way = torch.zeros(1, 1, 2, 8, 8)
+    torch.testing.assert_close(displaced(picture, way), picture, atol=1e-5, rtol=0)
+    way[:, :, 0] = 3.0
+    torch.testing.assert_close(displaced(picture, way)[..., :-3], picture[..., 3:], atol=1e-4, rtol=0)
+    large = torch.rand(1, 1, 3, 64, 64)  # the same way on a picture of twice the size is twice as many of its pixels
+    torch.testing.assert_close(displaced(large, way)[..., :-6], large[..., 6:], atol=1e-4, rtol=0)
+
+
+def test_noise_is_added_where_the_photo_does_not_show_the_head() -> None:
+    controls = made_controls(batch=1)
+    regions = torch.full_like(controls.regions, 255)
+    regions[..., :16, :] = 0
+    visibility = torch.ones_like(controls.visibility)
+    visibility[..., :8, :] = 0.0
+    controls = replace(controls, regions=regions, visibility=visibility)
+    added = (begin(controls.warped, controls, noise_like(controls, 0)) - controls.warped).std(dim=(0, 1, 2, 4))
+    assert added[:8].min() > 3 * added[8:].max()
+    assert added[8:].min() > 0.02
+    frames = torch.rand_like(controls.warped)
+    torch.testing.assert_close(on_the_way(controls.warped, frames, torch.ones(1)), frames)
+
+
+def test_a_seed_is_a_picture(net: CompactNet) -> None:
+    controls = made_controls(batch=1)
+    once, again, other = (sample(net, controls, Sampling(seed=s)).clean for s in (3, 3, 4))
+    assert torch.equal(once, again)
+    assert (once - other).abs().max() > 1e-4
+
+
+def test_guidance_extrapolates_from_what_is_painted_untold(net: CompactNet) -> None:
+    controls = made_controls(batch=1)
+    told = sample(net, controls, Sampling(steps=1, guidance=1.0)).clean
+    untold = sample(net, controls, Sampling(steps=1, guidance=0.0)).clean
+    doubled = sample(net, controls, Sampling(steps=1, guidance=2.0)).clean
+    assert (told - untold).abs().max() > 1e-3
+    torch.testing.assert_close(doubled, 2 * told - untold, atol=1e-4, rtol=0)
+
+
+def test_no_steps_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        Sampling(steps=0)
+
+
+def test_weights_come_back_with_their_configuration(tmp_path: Path, net: CompactNet) -> None:
+    path = tmp_path / "compact.safetensors"
+    save_compact(net.state_dict(), SMALL, path)
+    read = load_compact(path, torch.device("cpu"))
+    assert read.config == SMALL
+    controls = made_controls(batch=1)
+    a, b = (sample(n, controls, Sampling()).clean for n in (net, read))
+    torch.testing.assert_close(a, b, atol=2e-2, rtol=0)  # half precision
+
+
+def test_a_file_of_other_weights_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    path.write_bytes(b"not a tensor in sight")
+    with pytest.raises(InputError, match=r"other\.safetensors holds no weights of the compact generator"):
+        load_compact(path, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("count", "window", "overlap"), [(1, 8, 2), (8, 8, 2), (9, 8, 2), (31, 8, 3), (20, 5, 0)])
+def test_windows_give_every_frame_once_and_in_order(count: int, window: int, overlap: int) -> None:
+    longest = 0
+
+    def paint(first: int, number: int) -> Tensor:
+        nonlocal longest
+        longest = max(longest, number)
+        return torch.arange(first, first + number).float()[:, None]
+
+    found = list(blended_windows(count, window, overlap, paint))
+    assert [n for n, _ in found] == list(range(count))
+    assert longest <= window
+    torch.testing.assert_close(torch.cat([x for _, x in found]), torch.arange(count).float())  # blends of equals
+
+
+def test_overlapping_windows_give_way_to_each_other() -> None:
+    turn = iter(range(100))
+    found = [float(x) for _, x in blended_windows(10, 6, 2, lambda first, n: torch.full((n, 1), float(next(turn))))]
+    assert found == pytest.approx([0, 0, 0, 0, 1 / 3, 2 / 3, 1, 1, 1, 1])
+
+
+def test_windows_that_do_not_advance_are_refused() -> None:
+    with pytest.raises(ValueError, match="overlap"):
+        list(blended_windows(10, 4, 3, lambda first, n: torch.zeros(n, 1)))
+
+
+class TestComposed:
+    """256 px of paint in a larger picture."""
+
+    SIZE, SIDE, WHOLE = 64, 160, 200
+    SQUARE = SquareCrop(20, 30, SIDE, SIZE)
+
+    def picture(self) -> np.ndarray:
+        return np.random.default_rng(0).integers(0, 256, (self.WHOLE, self.WHOLE, 3), dtype=np.uint8)
+
+    def head(self, visibility: int) -> HeadPictures:
+        shape = (self.SIZE, self.SIZE)
+        return HeadPictures(
+            np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8), np.full(shape, visibility, np.uint8)
+        )
+
+    def own(self, picture: np.ndarray) -> Tensor:
+        part = torch.from_numpy(picture[30:190, 20:180]).permute(2, 0, 1).float()[None] / 127.5 - 1.0
+        size = (self.SIZE, self.SIZE)
+        return torch.nn.functional.interpolate(part, size, mode="bicubic", antialias=True, align_corners=False)[0]
+
+    def test_paint_that_changes_nothing_leaves_the_picture(self) -> None:
+        picture = self.picture()
+        way = torch.zeros(2, self.SIZE, self.SIZE)
+        out = composed(picture, self.SQUARE, self.own(picture), way, self.head(255))
+        assert np.abs(out.astype(int) - picture).max() <= 1
+
+    def test_fine_detail_is_put_back_only_where_the_photo_shows_the_head(self) -> None:
+        picture = self.picture()
+        way = torch.zeros(2, self.SIZE, self.SIZE)
+        grey = torch.zeros(3, self.SIZE, self.SIZE)
+        seen = composed(picture, self.SQUARE, grey, way, self.head(255))[80:140, 70:130].astype(float)
+        unseen = composed(picture, self.SQUARE, grey, way, self.head(0))[80:140, 70:130].astype(float)
+        assert seen.std() > 30
+        assert unseen.std() < 2
+        assert unseen.mean() == pytest.approx(127.5, abs=1)
+
+    def test_nothing_changes_outside_of_the_square_and_its_edge_is_soft(self) -> None:
+        picture = np.full((self.WHOLE, self.WHOLE, 3), 40, np.uint8)
+        white = torch.ones(3, self.SIZE, self.SIZE)
+        out = composed(picture, self.SQUARE, white, torch.zeros(2, self.SIZE, self.SIZE), self.head(255)).astype(int)
+        outside = np.ones(out.shape[:2], bool)
+        outside[30:190, 20:180] = False
+        assert (out[outside] == 40).all()
+        assert np.abs(np.diff(out[110, :, 0])).max() < 40
+        assert out[110, 100, 0] == 255

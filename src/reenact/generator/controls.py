@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Picture = NDArray[np.uint8]
+NO_SURFACE = 128
+"""The byte of a normal's part that is 0."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,20 @@ def controls_of(
     """One clip (B = 1) of bytes as tensors."""
     return Controls(
         signed(photo)[None],
-        signed(still.normals)[None],
+        directions(still.normals)[None],
         torch.from_numpy(still.regions)[None],
         torch.stack([signed(w) for w in warped])[None],
-        torch.stack([signed(h.normals) for h in heads])[None],
+        torch.stack([directions(h.normals) for h in heads])[None],
         torch.stack([torch.from_numpy(h.regions) for h in heads])[None],
         torch.stack([torch.from_numpy(h.visibility)[None] for h in heads])[None].float() / 255.0,
     )
 
 
 def signed(picture: Picture) -> Tensor:
-    """[H, W, 3] bytes as [3, H, W] floats from -1 to 1; 128, the byte of "no normal", is 0 to a 255th."""
+    """Colours [H, W, 3] as [3, H, W] floats from -1 to 1."""
     return torch.from_numpy(picture).permute(2, 0, 1).float() / 127.5 - 1.0
+
+
+def directions(picture: Picture) -> Tensor:
+    """Normals [H, W, 3], see HeadPictures, as [3, H, W] floats; 0 where there is no surface."""
+    return (torch.from_numpy(picture).permute(2, 0, 1).float() - NO_SURFACE) / 127.0

@@ -12,11 +12,10 @@ from reenact.heads.state import HeadState, posed
 from reenact.media import SquareCrop
 from reenact.rendering import Camera
 
-from .controls import HeadPictures
+from .controls import NO_SURFACE, HeadPictures
 from .warp import WarpGenerator
 
 _MARGIN = 1.2  # side of the square, in extents of the head
-_NO_SURFACE = 128  # a normal's byte where there is none: the zero vector
 
 
 def head_pictures(generator: WarpGenerator, state: HeadState, camera: Camera) -> HeadPictures:
@@ -24,7 +23,7 @@ def head_pictures(generator: WarpGenerator, state: HeadState, camera: Camera) ->
     maps = generator.maps(state, camera)
     normals, regions, visibility = maps.normals[0].numpy(), maps.regions[0].numpy(), maps.visibility
     assert visibility is not None
-    drawn = np.rint(_NO_SURFACE + 127.0 * normals).astype(np.uint8)
+    drawn = np.rint(NO_SURFACE + 127.0 * normals).astype(np.uint8)
     return HeadPictures(drawn, regions.astype(np.uint8), np.rint(255.0 * visibility[0].numpy()).astype(np.uint8))
 
 

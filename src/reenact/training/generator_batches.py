@@ -18,10 +18,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from reenact.data.scenes import Scene
-from reenact.generator.controls import Controls
+from reenact.generator.controls import NO_SURFACE, Controls
 
 Bytes = NDArray[np.uint8]
-_EMPTY, _NO_SURFACE = 255, 128
+_EMPTY = 255
 _SCALE, _STRETCH, _SLANT, _TURN = 0.12, 0.12, 0.08, 0.12  # standard deviations; logarithms, ratio, radians
 _GAIN, _TINT, _GAMMA = 0.12, 0.05, 0.15  # standard deviations of logarithms; a tint is of each channel on its own
 _IN_FACE, _BESIDE = 0.75, 0.08  # share of cuts around a landmark, and how far from it, in sides of the picture
@@ -81,7 +81,7 @@ def window(scene: Scene, draw: np.random.Generator, cut: Cut) -> tuple[Controls,
 
 def landmark_picture(points: NDArray[np.floating], side: int) -> Bytes:
     """[S, S, 3] the landmarks [N, 2] px as dots, in place of normals: what sparse control signals show."""
-    canvas = Image.new("L", (side, side), _NO_SURFACE)
+    canvas = Image.new("L", (side, side), NO_SURFACE)
     pen = ImageDraw.Draw(canvas)
     for x, y in points.tolist():
         pen.ellipse((x - 1.0, y - 1.0, x + 0.5, y + 0.5), fill=_EMPTY)
@@ -140,7 +140,7 @@ class _Change:
 
     def normals(self, pictures: Sequence[Bytes]) -> Tensor:
         """[n, 3, s, s]; 0 beyond the picture."""
-        mapped = self._mapped(_stacked(pictures) - _NO_SURFACE, "bilinear", "zeros") / 127.5
+        mapped = self._mapped(_stacked(pictures) - NO_SURFACE, "bilinear", "zeros") / 127.0
         return torch.cat([torch.einsum("ij,njhw->nihw", self.normal, mapped[:, :2]), mapped[:, 2:]], 1)
 
     def labels(self, pictures: Sequence[Bytes]) -> Tensor:

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training of the compact generator on scenes small enough for a test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reenact.data.scenes import MOVING, PHOTO, Scene, SceneRecord, save_scene
+from reenact.generator.compact.network import CompactConfig
+from reenact.generator.controls import Controls
+from reenact.heads.regions import REGIONS
+from reenact.training.compact import CompactTraining, train_compact
+from reenact.training.generator_batches import Cut, batch, landmark_picture, window
+from reenact.training.generator_loss import generator_losses, importance
+from reenact.training.loop import Run, Schedule
+
+SIDE, RUN = 64, 4
+TINY = CompactConfig(widths=(8, 16, 64), depth=1)
+
+
+def made_scene(path: Path, seed: int) -> Path:
+    """A disc that is redder in truth than in its warp: something that can be learnt."""
+    draw = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    pictures: dict[str, list[np.ndarray]] = {name: [] for name in (*PHOTO, *MOVING)}
+    for i in range(2 * RUN):
+        disc = np.hypot(x - 32 - i, y - 30) < 18
+        warped = np.where(disc[..., None], draw.integers(60, 120, 3), 20).astype(np.uint8)
+        truth = warped.copy()
+        truth[disc, 0] += 60
+        normals = np.where(disc[..., None], (128, 128, 1), 128).astype(np.uint8)
+        regions = np.where(disc, REGIONS.index("skin"), 255).astype(np.uint8)
+        regions[34:40, 28 + i : 38 + i] = REGIONS.index("teeth_upper")
+        found = (truth, warped, normals, normals, regions, np.where(disc, 255, 0).astype(np.uint8))
+        for name, picture in zip(MOVING, found, strict=True):
+            pictures[name].append(picture)
+    for name, source in zip(PHOTO, ("warped", "normals", "regions"), strict=True):
+        pictures[name].append(pictures[source][0])
+    points = draw.uniform(20, 44, (2 * RUN, 478, 2))
+    about = {"person": f"p{seed}", "source": "made", "licence": "none"}
+    save_scene(SceneRecord(dict(pictures), points, points[0], [RUN, RUN], about), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("scenes")
+    return [made_scene(folder / f"{i}.safetensors", i) for i in range(3)]
+
+
+def trained(scenes: list[Path], folder: Path, seconds: float = 1e9, steps: int = 4, until: int = 10**9) -> Run:
+    settings = CompactTraining(Schedule(steps, 3e-3, warmup=1), TINY, Cut(32, 3), clips=2)
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        if done >= until:
+            raise KeyboardInterrupt
+
+    return train_compact(
+        settings,
+        scenes[:2],
+        scenes[2:],
+        folder,
+        seconds=seconds,
+        progress=progress,
+        device=torch.device("cpu"),
+    )
+
+
+def test_a_scene_is_read_as_it_was_written(scenes: list[Path]) -> None:
+    scene = Scene(scenes[0])
+    assert len(scene) == 2 * RUN
+    assert scene.person == "p0"
+    regions = scene.picture("regions", 5)
+    assert set(np.unique(regions)) == {REGIONS.index("skin"), REGIONS.index("teeth_upper"), 255}
+    assert scene.picture("visibility", 5)[30, 37] == 255
+    truth, warped = (scene.picture(n, 5).astype(int) for n in ("frames", "warped"))
+    assert truth[30, 37, 0] - warped[30, 37, 0] == pytest.approx(60, abs=8)  # but for what JPEG leaves
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(scenes: list[Path], tmp_path: Path) -> None:
+    """The same weights to the last bit, so the same loss at every later step."""
+    whole = trained(scenes, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        trained(scenes, tmp_path / "cut", until=2)
+    cut = trained(scenes, tmp_path / "cut")
+    assert whole.step == cut.step == 4
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, cut.model.state_dict()[name]), name
+    assert (tmp_path / "cut" / "samples" / "0000004.png").exists()
+
+
+def test_what_can_be_learnt_is_learnt(scenes: list[Path], tmp_path: Path) -> None:
+    trained(scenes, tmp_path, steps=60)
+    row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert row["face_db_gained"] > 3.0
+
+
+def test_a_whole_picture_is_not_changed_unless_it_is_augmented(scenes: list[Path]) -> None:
+    scene = Scene(scenes[0])
+    controls, frames = window(scene, np.random.default_rng(0), Cut(SIDE, 3, augment=False))
+    assert frames.shape == (3, 3, SIDE, SIDE)
+    matches = [
+        n
+        for n in range(2 * RUN)
+        if np.abs(((frames[0].permute(1, 2, 0).numpy() + 1) * 127.5) - scene.picture("frames", n)).max() < 1
+    ]
+    assert len(matches) == 1
+    torch.testing.assert_close(controls.regions[0], torch.from_numpy(scene.picture("regions", matches[0]).copy()))
+    assert controls.normals.min() >= -1.0
+    assert abs(float(controls.normals[0, :, 0, 0].max())) < 0.01  # no surface, no direction
+
+
+def test_augmented_pictures_of_a_window_still_fit_each_other(scenes: list[Path]) -> None:
+    """Where the labels say skin, all of the disc's pictures are the disc, however they were mapped."""
+    scene_list = [Scene(p) for p in scenes]
+    for seed in range(6):
+        controls, frames = batch(scene_list, np.random.default_rng(seed), Cut(32, 3), 2)
+        skin = controls.regions == REGIONS.index("skin")
+        inner = torch.zeros_like(skin)
+        inner[..., 3:-3, 3:-3] = -torch.nn.functional.max_pool2d(-skin.float(), 7, stride=1) > 0
+        if not inner.any():
+            continue
+        assert controls.visibility[:, :, 0][inner].min() > 0.9
+        assert controls.normals[:, :, 2][inner].max() < -0.9  # towards the camera
+        assert (frames[:, :, 0] - controls.warped[:, :, 0])[inner].median() > 0.15
+
+
+def test_a_mirrored_normal_points_to_the_other_side() -> None:
+    from reenact.training.generator_batches import _Change
+
+    change = _Change(
+        torch.tensor([[-1.0, 0.0, 8.0], [0.0, 1.0, 0.0]]),
+        8,
+        8,
+        torch.ones(3),
+        1.0,
+        torch.tensor([[-1.0, 0.0], [0.0, 1.0]]),
+    )
+    picture = np.full((8, 8, 3), 128, np.uint8)
+    picture[:, :4] = (255, 128, 128)  # the left half looks to the right
+    mapped = change.normals([picture])[0]
+    assert mapped[0, :, 5:].max() < -0.9
+    assert mapped[0, :, :3].abs().max() < 0.01
+
+
+def test_landmarks_are_dots_where_they_are() -> None:
+    picture = landmark_picture(np.asarray([[10.5, 20.5]]), 32)
+    assert picture[20, 10].min() == 255
+    assert (picture != 128).any(axis=2).sum() <= 9
+
+
+def test_mouth_and_eyes_weigh_more() -> None:
+    regions = torch.full((1, 1, 32, 32), 255, dtype=torch.uint8)
+    regions[..., 4:28, 4:28] = REGIONS.index("skin")
+    regions[..., 20:24, 12:20] = REGIONS.index("tongue")
+    blank = torch.zeros(1, 1, 3, 32, 32)
+    controls = Controls(blank[:, 0], blank[:, 0], regions[:, 0], blank, blank, regions, blank[:, :, :1])
+    weight = importance(controls)[0, 0, 0]
+    assert weight[22, 16] > weight[8, 8] > weight[0, 0] > 0
+    off = blank.clone()
+    off[..., 22, 16] = 0.5
+    elsewhere = blank.clone()
+    elsewhere[..., 0, 0] = 0.5
+    inside = generator_losses(off, blank, importance(controls))["loss"]
+    assert inside > 5 * generator_losses(elsewhere, blank, importance(controls))["loss"] > 0

@@ -30,6 +30,7 @@ from reenact.tracking import (
     CutsPolicy,
     LostPolicy,
     Person,
+    Refinement,
     find_face,
     fit_frames,
     fit_person,
@@ -64,6 +65,7 @@ class TrackOptions:
     """Which face, counted from the largest."""
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
+    refine: Refinement = "flow"
     landmarker: Path | None = None
     """A FaceLandmarker .task file to use in place of the bundled landmark network."""
 
@@ -95,6 +97,7 @@ class AnimateOptions:
     compare: bool = False
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
+    refine: Refinement = "flow"
     landmarker: Path | None = None
     """A FaceLandmarker .task file to use in place of the bundled landmark network."""
 
@@ -147,7 +150,9 @@ def perform(photo: Path, performance: Path, options: AnimateOptions, progress: P
     """Tracking and transfer: what the head of the photographed person does in each frame. Raises as `animate`."""
     model = open_head()
     known = None if options.head is None else load_head(options.head)[0].person(model)
-    track = read_performance(model, performance, options, progress)
+    # The photo is often one of the performance's own frames: the detector errs alike in both, unless one is corrected.
+    looked = replace(options, refine="none") if options.same_person else options
+    track = read_performance(model, performance, looked, progress)
     if options.same_person:
         known = tracked_person(model, track)
     portrait = read_portrait(model, photo, options, known)
@@ -255,7 +260,14 @@ def read_performance(
     if performance.suffix.lower() in IMAGE_SUFFIXES:
         return track_image(model, performance, face=face, task=options.landmarker)
     return track_video(
-        model, performance, face=face, lost=options.lost, cuts=options.cuts, task=options.landmarker, progress=progress
+        model,
+        performance,
+        face=face,
+        lost=options.lost,
+        cuts=options.cuts,
+        refine=options.refine,
+        task=options.landmarker,
+        progress=progress,
     )
 
 

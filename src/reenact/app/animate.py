@@ -15,6 +15,7 @@ from reenact.app.arguments import (
     FaceIndex,
     Landmarker,
     LostPolicy,
+    Refinement,
     Verbose,
     check_output,
     check_performance,
@@ -140,6 +141,7 @@ class Animate:
     compare: Annotated[bool, flag("Show photo, performance and result side by side.")] = False
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
+    refine: Refinement = "flow"
     landmarker: Landmarker = None
     verbose: Verbose = False
 
@@ -180,6 +182,7 @@ class Animate:
             compare=self.compare,
             lost=self.lost,
             cuts=self.cuts,
+            refine=self.refine,
             landmarker=self.landmarker,
         )
         started = time.monotonic()

@@ -34,6 +34,12 @@ CutsPolicy = Annotated[
     Literal["each", "first", "fail"],
     tyro.conf.arg(help="A performance with cuts: fit each shot by itself, use only the first, or fail."),
 ]
+Refinement = Annotated[
+    Literal["flow", "none"],
+    tyro.conf.arg(
+        help="Correct the tracked face by optical flow in the video, or leave it as detected, which is faster."
+    ),
+]
 
 
 Landmarker = Annotated[

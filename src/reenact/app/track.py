@@ -15,6 +15,7 @@ from reenact.app.arguments import (
     FaceIndex,
     Landmarker,
     LostPolicy,
+    Refinement,
     Verbose,
     check_output,
 )
@@ -41,6 +42,7 @@ class Track:
     face: FaceIndex = 0
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
+    refine: Refinement = "flow"
     landmarker: Landmarker = None
     head_model: HeadModelFile = None
     verbose: Verbose = False
@@ -55,7 +57,9 @@ class Track:
 
         from reenact.pipeline import TrackOptions, track
 
-        options = TrackOptions(face=self.face, lost=self.lost, cuts=self.cuts, landmarker=self.landmarker)
+        options = TrackOptions(
+            face=self.face, lost=self.lost, cuts=self.cuts, refine=self.refine, landmarker=self.landmarker
+        )
         started = time.monotonic()
         with ProgressLine(sys.stderr) as progress:
             track(self.video, self.output, options, progress=progress, model=model)

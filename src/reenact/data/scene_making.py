@@ -8,8 +8,10 @@ The head in a scene is fitted to its photo alone and moved by what the track say
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ import numpy as np
 from reenact.generator.worked import head_pictures, worked_square
 from reenact.heads.open import open_head
 from reenact.heads.state import HeadState, deformed, posed
-from reenact.media import InputError, probe, read_frames, write_image
+from reenact.media import InputError, VideoWriter, probe, read_frames, write_image
 from reenact.media.video import VIDEO_SUFFIXES
 from reenact.pipeline import AnimateOptions, Performed, make_warp, perform
 from reenact.rendering import Camera
@@ -29,6 +31,7 @@ from .workers import spread
 
 Progress = Callable[[str, int, int | None], None]
 RUN, RUNS = 8, 3  # frames of a run, runs of a scene
+_LONGEST = 300  # frames of a clip that are looked at
 _SPARE = 2  # of a shot's first and last frames, which may be blends
 
 
@@ -88,11 +91,12 @@ def _scenes(making: _Making) -> list[Path]:
         return [out / name for name in json.loads(done.read_text(encoding="utf-8"))]
     motion = out / f"{clip.path.stem}.motion.safetensors"
     if not motion.exists():
-        save_motion(track_video(open_head(), clip.path), motion)
+        with tempfile.TemporaryDirectory() as folder:
+            save_motion(track_video(open_head(), _beginning(clip.path, Path(folder))), motion)
     track = load_motion(motion)
     plans = _plans(track, clip.path.stem, making.scenes)
     wanted = {int(i) for photo, rows in plans for i in (photo, *rows)}
-    images = {f.index: f.image for f in read_frames(probe(clip.path)) if f.index in wanted}
+    images = {f.index: f.image for f in islice(read_frames(probe(clip.path)), _LONGEST) if f.index in wanted}
     names = []
     for number, (photo, rows) in enumerate(plans):
         path = out / f"{clip.path.stem}-{number:02}.safetensors"
@@ -108,6 +112,18 @@ def _scenes(making: _Making) -> list[Path]:
         names.append(path.name)
     done.write_text(json.dumps(names), encoding="utf-8")
     return [out / name for name in names]
+
+
+def _beginning(video: Path, folder: Path) -> Path:
+    """The video, or a file of its first frames, hardly compressed, if it has many."""
+    info = probe(video)
+    if sum(1 for _ in islice(read_frames(info), _LONGEST + 1)) <= _LONGEST:
+        return video
+    cut = folder / f"{video.stem}.mp4"
+    with VideoWriter(cut, info.fps, info.width, info.height, crf=8) as writer:
+        for frame in islice(read_frames(info), _LONGEST):
+            writer.write(frame.image)
+    return cut
 
 
 def _plans(track: CoarseTrack, name: str, scenes: int) -> list[tuple[int, list[int]]]:

@@ -5,7 +5,7 @@ from .coarse_track import CoarseTrack, load_motion, save_motion
 from .fit import Performance, Person, fit_frames, fit_person, seen_again, tracked_person
 from .landmarks import detect_faces
 from .still import track_image
-from .track import CutsPolicy, LostPolicy, find_face, track_video
+from .track import CutsPolicy, LostPolicy, Refinement, find_face, track_video
 
 __all__ = [
     "CoarseTrack",
@@ -13,6 +13,7 @@ __all__ = [
     "LostPolicy",
     "Performance",
     "Person",
+    "Refinement",
     "detect_faces",
     "find_face",
     "fit_frames",

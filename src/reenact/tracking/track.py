@@ -20,14 +20,16 @@ from reenact.media import CutDetector, InputError, VideoInfo, probe, read_frames
 from .coarse_track import CoarseTrack
 from .face_model import landmark_model
 from .fit import Performance, Person, fit_frames, fit_person
-from .jumps import find_jumps
+from .flow import Shot
 from .landmarks import VideoLandmarks, detect_faces
+from .refine import joined_frames, refined
 from .tongue import tongue_out, without_glimpses
 
 log = logging.getLogger(__name__)
 
 LostPolicy = Literal["hold", "fail", "skip"]
 CutsPolicy = Literal["each", "first", "fail"]
+Refinement = Literal["flow", "none"]
 Progress = Callable[[str, int, int | None], None]
 
 
@@ -84,6 +86,7 @@ def track_video(
     face: int = 0,
     lost: LostPolicy = "hold",
     cuts: CutsPolicy = "each",
+    refine: Refinement = "flow",
     task: Path | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> CoarseTrack:
@@ -92,6 +95,7 @@ def track_video(
     lost: frames without a face are interpolated ("hold"), dropped ("skip"), or refused ("fail").
     task: a FaceLandmarker .task file to use in place of the bundled landmark network.
     cuts: each shot is fitted as its own person and camera ("each"), only the first is used, or cuts are refused.
+    refine: whether the detector's landmarks are corrected by optical flow and fitted once more, see flow.py.
     Raises InputError if the video cannot be read, shows no face, or a policy refuses it.
     """
     info = probe(path)
@@ -104,20 +108,25 @@ def track_video(
             f"{path}: no face is seen in frame {int(np.argmin(seen))}; want one in every frame, or --lost hold"
         )
     shot = _merge_faceless(np.asarray(sightings.shot, np.int32), seen)
-    persons, parts = [], []
+    shots = []
     for s in range(shot.max() + 1):
-        mine = shot == s
-        visible = [p for p, m in zip(sightings.points, mine, strict=True) if m and p is not None]
-        points = np.stack(visible)
+        frames = np.flatnonzero((shot == s) & seen)
+        points = np.stack([p for p in (sightings.points[i] for i in frames) if p is not None])
         person = fit_person(model, points, info.width, info.height)
-        joined = (np.diff(np.flatnonzero(seen[mine])) == 1) & ~find_jumps(points)
-        done = int(np.flatnonzero(mine)[0])
+        done = int(np.flatnonzero(shot == s)[0])
+        joined = joined_frames(frames, points)
         fitted = fit_frames(person, points, joined, lambda n, _, d=done: progress("fitting", d + n, len(shot)))
-        persons.append(person)
+        shots.append(Shot(person, points, fitted, frames))
+    performances = [s.fitted for s in shots]
+    if refine == "flow":
+        performances = refined(info, shots, lambda done, total: progress("refining", done, total))
+    parts = []
+    for s, fitted in enumerate(performances):
+        mine = shot == s
         part = _fill(fitted, seen[mine])
         part.expression[:, index("tongueOut")] = without_glimpses(np.asarray(sightings.tongue)[mine])
         parts.append(part)
-    track = _join(model, info, path, persons, parts, seen, shot)
+    track = _join(model, info, path, [s.person for s in shots], parts, seen, shot)
     return track.select(seen) if lost == "skip" else track
 
 

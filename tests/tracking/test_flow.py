@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refinement by flow on drawn people, whose true landmarks are known and made worse as a detector does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reenact.data.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
+from reenact.heads.open import open_head
+from reenact.heads.state import HeadState
+from reenact.media import VideoInfo, VideoWriter, probe, read_image
+from reenact.tracking import Performance, Person, fit_frames, track_video
+from reenact.tracking.flow import Anchor, Shot
+from reenact.tracking.refine import joined_frames, refined
+from reenact.tracking.scheme import INNER_LIPS, IRIS, LEFT_LIDS, RIGHT_LIDS
+
+PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+SIDE, FRAMES = 256, 16
+PERFORMANCE = ("expression", "gaze", "R_cam_head", "t_cam_head", "residual_px")
+
+
+@dataclass(frozen=True)
+class Clip:
+    info: VideoInfo
+    images: np.ndarray
+    truth: np.ndarray  # [F, 478, 2] px
+    states: list[HeadState]
+    shot: Shot  # as a detector sees it
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    someone = synthetic_person(51, age=8.0)
+    scene = random_scene(51, clean=True)
+    act = made_up(54, FRAMES)
+    states = act.by(someone, scene)
+    drawn = render_portraits([someone], states, [scene], SIDE, rest=[still_state(someone, scene)])
+    path = tmp_path_factory.mktemp("flow") / "clip.mp4"
+    with VideoWriter(path, Fraction(25), SIDE, SIDE, crf=8) as writer:
+        for image in drawn.images:
+            writer.write(image)
+    truth = drawn.landmarks[..., :2]
+    person = Person(np.zeros(open_head().identity_size, np.float32), someone.rig, drawn.cameras[0])
+    return Clip(probe(path), drawn.images, truth, states, fitted_shot(person, detected(truth), np.arange(FRAMES)))
+
+
+def detected(truth: np.ndarray) -> np.ndarray:
+    """True landmarks with a detector's errors: alike all over the face, other in every frame, and a little by point."""
+    rng = np.random.default_rng(3)
+    middle = truth.mean(axis=1, keepdims=True)
+    bent = (truth - middle) @ rng.normal(0, 0.015, (len(truth), 2, 2)) + rng.normal(0, 0.8, (len(truth), 1, 2))
+    return (truth + bent + rng.normal(0, 0.3, truth.shape)).astype(np.float32)
+
+
+def fitted_shot(person: Person, points: np.ndarray, frames: np.ndarray) -> Shot:
+    return Shot(person, points, fit_frames(person, points, joined_frames(frames, points)), frames)
+
+
+def landmark_error_px(shot: Shot, fitted: Performance, truth: np.ndarray) -> float:
+    """Of skin, apart from what is the same in all frames."""
+    away = replace(shot, fitted=fitted).predicted - truth
+    skin = np.setdiff1d(np.arange(468), [*LEFT_LIDS, *RIGHT_LIDS, *INNER_LIPS, *IRIS[0], *IRIS[1]])
+    return float(np.sqrt(((away - np.median(away, axis=0))[:, skin] ** 2).sum(axis=-1).mean()))
+
+
+def way_error_mm(fitted: Performance, states: list[HeadState]) -> float:
+    """Of the head's place, apart from what is the same in all frames."""
+    away = fitted.t_cam_head - np.stack([s.t_cam_head for s in states])
+    return 1e3 * float(np.linalg.norm(away - np.median(away, axis=0), axis=1).mean())
+
+
+def code_error(fitted: Performance, states: list[HeadState]) -> float:
+    away = fitted.expression - np.stack([s.expression for s in states])
+    return float(np.abs(away - np.median(away, axis=0)).mean())
+
+
+def test_pixels_correct_what_a_detector_gets_wrong(clip: Clip) -> None:
+    before, after = clip.shot.fitted, refined(clip.info, [clip.shot])[0]
+    assert landmark_error_px(clip.shot, after, clip.truth) < 0.5 * landmark_error_px(clip.shot, before, clip.truth)
+    assert way_error_mm(after, clip.states) < 0.7 * way_error_mm(before, clip.states)
+    assert code_error(after, clip.states) < code_error(before, clip.states)
+    assert after.expression.min() >= 0.0
+
+
+def test_the_anchor_agrees_with_itself(clip: Clip) -> None:
+    """Its own pixels, carried nowhere, give no flow: only what the detector usually says of each landmark is left."""
+    row = clip.shot.anchor_row
+    corrected = Anchor(clip.shot, clip.images[row]).corrected(row, clip.images[row])
+    usual = clip.shot.predicted[row] + clip.shot.offset * clip.shot.size_px[row]
+    moved = np.linalg.norm(corrected - clip.shot.points[row], axis=1) > 1e-3
+    skin = np.setdiff1d(np.flatnonzero(moved), [*LEFT_LIDS, *RIGHT_LIDS, *INNER_LIPS, *IRIS[0], *IRIS[1]])
+    away = np.linalg.norm(corrected - usual, axis=1)[skin]
+    assert len(skin) > 300 and np.median(away) < 0.05
+
+
+def test_a_picture_of_something_else_is_hardly_followed(clip: Clip) -> None:
+    anchor = Anchor(clip.shot, clip.images[clip.shot.anchor_row])
+    noise = np.random.default_rng(1).integers(0, 256, clip.images[0].shape, np.uint8)
+    step = np.linalg.norm(anchor.corrected(0, noise) - clip.shot.points[0], axis=1)
+    assert np.isfinite(step).all() and np.median(step) < 1.0
+
+
+def test_frames_without_a_face_and_shots_of_one_frame(clip: Clip) -> None:
+    rows = np.asarray([0, 1, 2, 4, 5, 8])
+    first = fitted_shot(clip.shot.person, clip.shot.points[rows], rows)
+    single = fitted_shot(clip.shot.person, clip.shot.points[12:13], np.asarray([12]))
+    calls: list[tuple[int, int]] = []
+    found = refined(clip.info, [first, single], lambda done, total: calls.append((done, total)))
+    assert [len(p.expression) for p in found] == [6, 1] and found[1] is single.fitted
+    assert landmark_error_px(first, found[0], clip.truth[rows]) < landmark_error_px(
+        first, first.fitted, clip.truth[rows]
+    )
+    assert calls == [(done, 6) for done in range(1, 7)]
+
+
+def test_shots_have_anchors_of_their_own(clip: Clip) -> None:
+    half = FRAMES // 2
+    parts = [slice(0, half), slice(half, FRAMES)]
+    shots = [fitted_shot(clip.shot.person, clip.shot.points[p], np.arange(FRAMES)[p]) for p in parts]
+    together = refined(clip.info, shots)
+    for shot, whole in zip(shots, together, strict=True):
+        assert np.array_equal(refined(clip.info, [shot])[0].expression, whole.expression)
+
+
+def test_the_result_does_not_depend_on_the_number_of_threads(clip: Clip) -> None:
+    threads, found = cv2.getNumThreads(), []
+    try:
+        for count in (1, 3):
+            cv2.setNumThreads(count)
+            found.append(refined(clip.info, [clip.shot])[0])
+            assert cv2.getNumThreads() == count
+    finally:
+        cv2.setNumThreads(threads)
+    for name in PERFORMANCE:
+        assert np.array_equal(getattr(found[0], name), getattr(found[1], name))
+
+
+def test_a_clip_of_one_frame_is_tracked_as_without(tmp_path: Path) -> None:
+    photo = read_image(PHOTO)
+    path = tmp_path / "one.mp4"
+    with VideoWriter(path, Fraction(25), photo.shape[1], photo.shape[0]) as writer:
+        writer.write(photo)
+    one, plain = track_video(open_head(), path), track_video(open_head(), path, refine="none")
+    assert len(one) == 1 and np.array_equal(one.expression, plain.expression)

@@ -34,5 +34,5 @@ clean:
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(PIP) -e '.[dev,evaluation,build-head]' -c constraints.txt
+	$(PIP) -e '.[dev,evaluation,build-head,generator]' -c constraints.txt
 	@touch $@

@@ -111,8 +111,8 @@ def test_a_whole_picture_is_not_changed_unless_it_is_augmented(scenes: list[Path
     ]
     assert len(matches) == 1
     torch.testing.assert_close(controls.regions[0], torch.from_numpy(scene.picture("regions", matches[0]).copy()))
-    assert controls.normals.min() >= -1.0
-    assert abs(float(controls.normals[0, :, 0, 0].max())) < 0.01  # no surface, no direction
+    assert controls.normals.min() >= -1.02  # but for what JPEG leaves
+    assert abs(float(controls.normals[0, :, 0, 0].max())) < 0.02  # no surface, no direction
 
 
 def test_augmented_pictures_of_a_window_still_fit_each_other(scenes: list[Path]) -> None:

@@ -65,6 +65,32 @@ def test_a_killed_run_goes_on_to_the_very_same_weights(tmp_path: Path) -> None:
         assert torch.equal(whole.average[name], resumed.average[name]), name
 
 
+def test_what_is_frozen_is_neither_changed_nor_kept(tmp_path: Path) -> None:
+    def half_frozen() -> nn.Module:
+        net = model()
+        net.get_submodule("0").requires_grad_(False)
+        return net
+
+    net = half_frozen()
+    before = net.get_parameter("0.weight").clone()
+    run = Run(net, tmp_path, SCHEDULE)
+    run.train(losses_of(net), seconds=60.0, check_every=40, check=lambda r: {}, progress=lambda *a: None)
+    assert torch.equal(net.get_parameter("0.weight"), before)
+    assert set(run.average) == set(run.kept()) == {"2.weight", "2.bias"}
+    found = load_checkpoint(tmp_path)
+    assert found is not None and not any(name.startswith(("model.0", "average.0")) for name in found[0])
+    again = Run(half_frozen(), tmp_path, SCHEDULE)
+    assert again.step == 40
+    assert all(torch.equal(value, again.model.state_dict()[name]) for name, value in net.state_dict().items())
+
+
+def test_of_several_processes_one_writes_and_all_stop_together(tmp_path: Path) -> None:
+    net = model()
+    run = Run(net, tmp_path, SCHEDULE, writes=False, agreed=lambda mine: mine and run.step < 7)
+    run.train(losses_of(net), seconds=60.0, check_every=5, check=lambda r: {}, progress=lambda *a: None)
+    assert run.step == 7 and not list(tmp_path.iterdir())
+
+
 def test_no_time_is_no_step(tmp_path: Path) -> None:
     run = trained(tmp_path, seconds=0.0)
     assert run.step == 0 and not (tmp_path / "log.jsonl").exists()

@@ -48,22 +48,45 @@ Losses = dict[str, Tensor]
 
 
 class Run:
-    """A model being trained in a folder; continues from the checkpoint that is there."""
+    """A model being trained in a folder; continues from the checkpoint that is there.
 
-    def __init__(self, model: nn.Module, folder: Path, schedule: Schedule, start: dict[str, Tensor] | None = None):
-        """start: weights to begin with where the folder has no checkpoint."""
+    Of a model of which a part is frozen, only the rest is averaged and kept. Several processes may train one model,
+    each with a Run of its own: one of them writes, and they agree on when time is over.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        folder: Path,
+        schedule: Schedule,
+        start: dict[str, Tensor] | None = None,
+        *,
+        writes: bool = True,
+        agreed: Callable[[bool], bool] = bool,
+    ):
+        """start: weights to begin with where the folder has no checkpoint.
+
+        writes: whether this process checks, logs and saves. agreed: whether all go on, of whether this one would.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.model, self.folder, self.schedule, self.step = model, folder, schedule, 0
+        self._writes, self._agreed = writes, agreed
+        self._learned = [p for p in model.parameters() if p.requires_grad]
+        self._frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
         self.average: dict[str, Tensor] = {}
         self.optimiser = torch.optim.AdamW(
-            model.parameters(), schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay
+            self._learned, schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay
         )
         if (found := load_checkpoint(folder)) is not None:
             self._load(found[0], found[1]["step"])
         else:
             if start is not None:
                 model.load_state_dict(start)
-            self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
+            self.average = {k: v.detach().clone() for k, v in self.kept().items()}
+
+    def kept(self) -> dict[str, Tensor]:
+        """The model's state without what is frozen."""
+        return {name: value for name, value in self.model.state_dict().items() if name not in self._frozen}
 
     def train(
         self,
@@ -81,7 +104,7 @@ class Run:
         end, begun = time.monotonic() + seconds, self.step
         sums: dict[str, float] = {}
         since, counted = time.monotonic(), 0
-        while self.step < self.schedule.steps and time.monotonic() < end:
+        while self.step < self.schedule.steps and self._agreed(time.monotonic() < end):
             try:
                 found = self._one(losses)
             except KeyboardInterrupt:
@@ -104,13 +127,13 @@ class Run:
         found = losses(self.step)
         self.optimiser.zero_grad(set_to_none=True)
         found["loss"].backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
+        norm = nn.utils.clip_grad_norm_(self._learned, self.schedule.clip)
         if torch.isfinite(norm):  # a batch that overflows is left out, not learned from
             self.optimiser.step()
         self.step += 1
         keep = min(self.schedule.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
+            for name, value in self.kept().items():
                 if value.is_floating_point():
                     self.average[name].lerp_(value, 1.0 - keep)
                 else:
@@ -120,6 +143,8 @@ class Run:
     def _report(
         self, sums: dict[str, float], counted: int, seconds: float, check: Callable[[Run], dict[str, float]]
     ) -> None:
+        if not self._writes:
+            return
         self.save()
         row = {"step": self.step, "rate": self.schedule.rate(self.step), "steps_per_second": counted / seconds}
         row |= {name: value / counted for name, value in sums.items()} | check(self)
@@ -128,7 +153,9 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint; the old one stays until the new one is whole."""
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        if not self._writes:
+            return
+        tensors = {f"model.{k}": v for k, v in self.kept().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
         for i, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{k}": torch.as_tensor(v) for k, v in state.items()}
@@ -140,7 +167,8 @@ class Run:
             kind, rest = name.split(".", 1)
             part[kind][rest] = value
         device = next(self.model.parameters()).device
-        self.model.load_state_dict(part["model"])
+        frozen = {name: value for name, value in self.model.state_dict().items() if name in self._frozen}
+        self.model.load_state_dict(frozen | part["model"])
         self.average = {k: v.to(device) for k, v in part["average"].items()}
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in part["optimiser"].items():

@@ -16,9 +16,9 @@ from reenact.generator.compact.blocks import HEAD, grid_rotary, turned
 from reenact.generator.compact.encoders import INPUTS
 from reenact.generator.compact.flow import Sampling, begin, noise_like, on_the_way, sample
 from reenact.generator.compact.network import CompactConfig, CompactNet, displaced
-from reenact.generator.compact.paint import composed
 from reenact.generator.compact.weights import load_compact, save_compact
 from reenact.generator.controls import Controls, HeadPictures
+from reenact.generator.paint import composed
 from reenact.generator.windows import blended_windows
 from reenact.media import InputError, SquareCrop
 

@@ -80,13 +80,20 @@ class Animate:
         ),
     ] = None
     generator: Annotated[
-        Literal["warp", "compact"],
+        Literal["warp", "compact", "wan"],
         arg(
             help="What paints the frames. warp: the photo, carried along by the head. compact: a video diffusion "
-            "transformer over that, trained by this project."
+            "transformer over that, trained by this project. wan: a large pretrained one that you have fine-tuned."
         ),
     ] = "warp"
-    steps: Annotated[int, arg(metavar="N", help="Of the learned generator: more take longer.")] = 2
+    steps: Annotated[
+        int | None,
+        arg(
+            metavar="N",
+            help="Of the learned generator: more take longer.",
+            help_behavior_hint="(default: 2 for compact, 30 for wan)",
+        ),
+    ] = None
     guidance: Annotated[
         float,
         arg(
@@ -98,9 +105,10 @@ class Animate:
     weights: Annotated[
         Path | None,
         arg(
-            metavar="FILE.safetensors",
-            help="The compact generator's weights, as `reenact train generator` writes them.",
-            help_behavior_hint="(default: those that are shipped)",
+            metavar="PATH",
+            help="The learned generator's weights, as `reenact train generator` writes them: a file of compact, the "
+            "folder of wan.",
+            help_behavior_hint="(default: those of compact that are shipped)",
         ),
     ] = None
     device: Annotated[
@@ -160,10 +168,12 @@ class Animate:
                 raise BadArgument("--head and --same-person both say who is photographed; want one of them")
         strengths = parse_strengths(self.strength)
 
-        if self.steps < 1:
+        if self.steps is not None and self.steps < 1:
             raise BadArgument(f"--steps {self.steps} paints nothing; want at least 1")
-        if self.weights is not None:
-            existing_file(self.weights, "weights of the compact generator")
+        if self.generator == "wan" and self.weights is None:
+            raise BadArgument("--generator wan has no weights of its own; want --weights with the folder of a training")
+        if self.weights is not None and not self.weights.exists():
+            raise BadArgument(f"--weights {self.weights} does not exist")
 
         from reenact.generator.choice import GeneratorOptions
         from reenact.pipeline import AnimateOptions, animate

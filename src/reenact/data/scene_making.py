@@ -30,7 +30,8 @@ from .synthetic.noise import rng
 from .workers import spread
 
 Progress = Callable[[str, int, int | None], None]
-RUN, RUNS = 8, 3  # frames of a run, runs of a scene
+RUN, RUNS = 8, 3
+"""Frames of a run, runs of a scene, unless others are asked for."""
 _LONGEST = 300  # frames of a clip that are looked at
 _SPARE = 2  # of a shot's first and last frames, which may be blends
 
@@ -50,6 +51,7 @@ class _Making:
     out: Path
     scenes: int
     size: int
+    run: int
 
 
 def clips_of(folder: Path) -> list[Clip]:
@@ -76,11 +78,11 @@ def listed_clips(folder: Path, listing: Path) -> list[Clip]:
 
 
 def prepare_scenes(
-    clips: Sequence[Clip], out: Path, scenes: int, size: int, progress: Progress, *, jobs: int = 1
+    clips: Sequence[Clip], out: Path, scenes: int, size: int, progress: Progress, *, run: int = RUN, jobs: int = 1
 ) -> list[Path]:
     """Make `scenes` scenes of each clip; what is there already is kept. Clips with too short a face give none."""
     out.mkdir(parents=True, exist_ok=True)
-    work = [_Making(clip, out, scenes, size) for clip in clips]
+    work = [_Making(clip, out, scenes, size, run) for clip in clips]
     return [path for paths in spread(_scenes, work, jobs, "preparing", progress) for path in paths]
 
 
@@ -94,7 +96,7 @@ def _scenes(making: _Making) -> list[Path]:
         with tempfile.TemporaryDirectory() as folder:
             save_motion(track_video(open_head(), _beginning(clip.path, Path(folder))), motion)
     track = load_motion(motion)
-    plans = _plans(track, clip.path.stem, making.scenes)
+    plans = _plans(track, making)
     wanted = {int(i) for photo, rows in plans for i in (photo, *rows)}
     images = {f.index: f.image for f in islice(read_frames(probe(clip.path)), _LONGEST) if f.index in wanted}
     names = []
@@ -126,22 +128,22 @@ def _beginning(video: Path, folder: Path) -> Path:
     return cut
 
 
-def _plans(track: CoarseTrack, name: str, scenes: int) -> list[tuple[int, list[int]]]:
+def _plans(track: CoarseTrack, making: _Making) -> list[tuple[int, list[int]]]:
     """Numbers of the photo's frame and of the frames of all runs, scene by scene: within a shot, faces seen."""
-    draw = rng(0, f"scenes {name}")
+    draw, run = rng(0, f"scenes {making.clip.path.stem}"), making.run
     plans = []
-    for _ in range(scenes):
+    for _ in range(making.scenes):
         shot = track.shot[int(draw.integers(len(track)))]
         rows = np.flatnonzero(track.shot == shot)[_SPARE : -_SPARE or None]
         starts = [
-            int(r) for r in rows[: 1 - RUN] if (track.shot[r : r + RUN] == shot).all() and track.seen[r : r + RUN].all()
+            int(r) for r in rows[: 1 - run] if (track.shot[r : r + run] == shot).all() and track.seen[r : r + run].all()
         ]
         stills = [int(r) for r in rows if track.seen[r]]
         if len(starts) < RUNS or not stills:
             continue
         begun = np.sort(draw.choice(starts, RUNS, replace=False))
         photo = stills[int(draw.integers(len(stills)))]
-        frames = [int(track.frame[b + i]) for b in begun for i in range(RUN)]
+        frames = [int(track.frame[b + i]) for b in begun for i in range(run)]
         plans.append((int(track.frame[photo]), frames))
     return plans
 
@@ -182,7 +184,7 @@ def _scene(
         pictures,
         _landmarks(fine, states, seen),
         _landmarks(fine, [portrait.state], seen)[0],
-        [RUN] * (len(rows) // RUN),
+        [making.run] * (len(rows) // making.run),
         {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)},
     )
 

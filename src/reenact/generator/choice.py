@@ -14,14 +14,18 @@ from numpy.typing import NDArray
 
 from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState
+from reenact.media import InputError
 from reenact.rendering import Camera, HeadMaps
 
 from .compact.flow import Sampling
-from .compact.paint import CompactGenerator
+from .compact.painter import CompactPainter
 from .compact.weights import best_device, load_compact, shipped_weights
+from .paint import LearnedGenerator, Painter
 from .warp import WarpGenerator
 
-GeneratorName = Literal["warp", "compact"]
+GeneratorName = Literal["warp", "compact", "wan"]
+STEPS: dict[GeneratorName, int] = {"warp": 0, "compact": 2, "wan": 30}
+"""Of the flow, unless others are asked for."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,13 @@ class GeneratorOptions:
     """How frames are painted; all but `name` concern learned generators only."""
 
     name: GeneratorName = "warp"
-    steps: int = 2
-    """Of the flow."""
+    steps: int | None = None
+    """Of the flow, None for STEPS."""
     guidance: float = 1.0
     """1 paints what the head tells; more exaggerates it, and takes twice as long."""
     seed: int = 0
     weights: Path | None = None
-    """Of the compact generator, None for those that are shipped."""
+    """Of the compact generator a file, None for the one that is shipped; of wan the folder that training wrote."""
     device: str | None = None
     """Where the network runs, in torch's words; None: on the accelerator if there is one."""
 
@@ -64,7 +68,20 @@ def make(
     """The generator wanted; see WarpGenerator for what it is made of. Raises InputError for unusable weights."""
     if options.name == "warp":
         return WarpGenerator(photo_crop, rig, photo_state, camera, size=size)
+    return LearnedGenerator(photo_crop, rig, photo_state, camera, _painter(options), size=size)
+
+
+def _painter(options: GeneratorOptions) -> Painter:
     device = best_device() if options.device is None else torch.device(options.device)
-    net = load_compact(options.weights or shipped_weights(), device)
-    sampling = Sampling(options.steps, options.guidance, options.seed)
-    return CompactGenerator(photo_crop, rig, photo_state, camera, net, sampling, size=size)
+    steps = STEPS[options.name] if options.steps is None else options.steps
+    if options.name == "compact":
+        net = load_compact(options.weights or shipped_weights(), device)
+        return CompactPainter(net, Sampling(steps, options.guidance, options.seed))
+    if options.weights is None:
+        raise InputError("no weights of wan are shipped; want the folder that `reenact train generator` wrote")
+    from .wan.painter import WanPainter
+    from .wan.sampling import WanGenerator
+
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    wan = WanGenerator.from_folder(options.weights, device=device, dtype=dtype)
+    return WanPainter(wan, steps=steps, guidance=options.guidance, seed=options.seed)

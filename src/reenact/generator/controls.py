@@ -8,7 +8,7 @@ that training needs no head, no tracker and no rasteriser.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -59,11 +59,12 @@ class Controls:
         """The same on another device."""
         return Controls(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
 
-    def window(self, first: int, count: int) -> Controls:
-        """`count` of the frames, from `first`."""
-        some = slice(first, first + count)
-        moving = {name: getattr(self, name)[:, some] for name in ("warped", "normals", "regions", "visibility")}
-        return Controls(self.photo, self.photo_normals, self.photo_regions, **moving)
+    def held(self, more: int) -> Controls:
+        """The last frame shown `more` times again."""
+        moving = ("warped", "normals", "regions", "visibility")
+        parts = {n: getattr(self, n) for n in moving}
+        longer = {n: torch.cat([x, x[:, -1:].expand(-1, more, *x.shape[2:])], 1) for n, x in parts.items()}
+        return replace(self, **longer)
 
 
 def controls_of(

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,42 +18,55 @@ from reenact.heads.state import HeadState
 from reenact.media import SquareCrop
 from reenact.rendering import Camera, HeadMaps
 
-from ..controls import HeadPictures, controls_of
-from ..warp import WarpGenerator
-from ..windows import blended_windows
-from ..worked import head_pictures, worked_square
-from .flow import Sampling, sample
-from .network import CompactNet, displaced
+from .compact.network import displaced
+from .controls import Controls, HeadPictures, controls_of
+from .warp import WarpGenerator
+from .windows import blended_windows
+from .worked import head_pictures, worked_square
 
-SIZE = 256
-WINDOW, OVERLAP = 8, 2  # frames
 _EDGE = 0.06  # of the square, over which it fades into what the warp shows around it
 _EMPTY = 255
 
 Image = NDArray[np.uint8]
 
 
-class CompactGenerator:
-    """Frames of one photo, painted by the network over what the warp shows.
+@dataclass(frozen=True)
+class Paint:
+    """What a network makes of a window of F frames."""
+
+    clean: Tensor
+    """[F, 3, S, S] from -1 to 1."""
+    way: Tensor
+    """[F, 2, S, S] px (x, y) from a pixel to where the warped picture shows what belongs there; 0 if nobody knows."""
+
+
+class Painter(Protocol):
+    """A learned generator's network and how it is used."""
+
+    size: int
+    """S, side of its pictures, px."""
+    window: int
+    """Frames it paints at a time."""
+    overlap: int
+    """Frames that two windows share."""
+
+    def paint(self, controls: Controls, before: Tensor | None) -> Paint:
+        """A window, B = 1. before: [K, 3, S, S] its first frames, as the window before painted them, if any."""
+        ...
+
+
+class LearnedGenerator:
+    """Frames of one photo, painted by a network over what the warp shows.
 
     photo_crop, rig, photo_state, camera, size: see WarpGenerator.
     """
 
     def __init__(
-        self,
-        photo_crop: Image,
-        rig: Rig,
-        photo_state: HeadState,
-        camera: Camera,
-        net: CompactNet,
-        sampling: Sampling,
-        *,
-        size: int = 512,
+        self, photo_crop: Image, rig: Rig, photo_state: HeadState, camera: Camera, painter: Painter, *, size: int = 512
     ) -> None:
         self._warp = WarpGenerator(photo_crop, rig, photo_state, camera, size=size)
         self._photo, self._rig, self._state, self._camera = photo_crop, rig, photo_state, camera
-        self._net = net.eval()
-        self._sampling = sampling
+        self._painter = painter
 
     def maps(self, state: HeadState) -> HeadMaps:
         """See WarpGenerator."""
@@ -59,12 +74,13 @@ class CompactGenerator:
 
     def frames(self, states: Sequence[HeadState]) -> Iterator[Image]:
         """[P, P, 3] each, one by one; no more than a window of them is held."""
-        square = worked_square(self._rig, states, self._state, self._camera, SIZE)
-        seen = self._camera.cropped(square.x0, square.y0, square.size, SIZE)
+        painter, size = self._painter, self._painter.size
+        square = worked_square(self._rig, states, self._state, self._camera, size)
+        seen = self._camera.cropped(square.x0, square.y0, square.size, size)
         photo, still = square.extract(self._photo), head_pictures(self._warp, self._state, seen)
-        device = next(self._net.parameters()).device
         warped: dict[int, Image] = {}
         heads: dict[int, HeadPictures] = {}
+        last: list[Tensor] = []  # of the window before
 
         def paint(first: int, count: int) -> Tensor:
             numbers = range(first, first + count)
@@ -75,19 +91,20 @@ class CompactGenerator:
                     warped[n] = self._warp.render(states[n])
                     heads[n] = head_pictures(self._warp, states[n], seen)
             cut = [square.extract(warped[n]) for n in numbers]
-            controls = controls_of(photo, still, cut, [heads[n] for n in numbers]).to(device)
-            painted = sample(self._net, controls, self._sampling)
-            way = F.interpolate(painted.displacement[0], (SIZE, SIZE), mode="bilinear", align_corners=False)
-            return torch.cat([painted.clean[0], way], 1).cpu()
+            controls = controls_of(photo, still, cut, [heads[n] for n in numbers])
+            before = last.pop() if last and painter.overlap else None
+            found = painter.paint(controls, before)
+            last[:] = [found.clean[count - painter.overlap :]] if count > painter.overlap else []
+            return torch.cat([found.clean, found.way], 1).cpu()
 
-        for n, painted in blended_windows(len(states), WINDOW, OVERLAP, paint):
+        for n, painted in blended_windows(len(states), painter.window, painter.overlap, paint):
             yield composed(warped[n], square, painted[:3], painted[3:], heads[n])
 
 
 def composed(warped: Image, square: SquareCrop, clean: Tensor, way: Tensor, head: HeadPictures) -> Image:
     """The warped picture [P, P, 3], its square painted.
 
-    clean: [3, S, S] from -1 to 1. way: [2, S, S] px, see Painted. What is finer than S x S pixels comes from the warped
+    clean: [3, S, S] from -1 to 1. way: [2, S, S] px, see Paint. What is finer than S x S pixels comes from the warped
     picture, displaced, where it is the photo's: not where the photo does not show the head.
     """
     x0, y0, side, size = int(square.x0), int(square.y0), int(square.size), square.output_px

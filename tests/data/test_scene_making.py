@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clips made into scenes: what the controls show is the head of the frame they are for."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reenact.data.scene_making import RUN, RUNS, Clip, clips_of, listed_clips, prepare_scenes
+from reenact.data.scenes import MOVING, Scene
+from reenact.media import InputError, VideoWriter
+from tests.evaluation.scene import make_scene
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    folder = tmp_path_factory.mktemp("clips")
+    with VideoWriter(folder / "clip.mp4", Fraction(25), 256, 256, crf=8) as writer:
+        for image in make_scene().frames[:18]:
+            writer.write(image)
+    made = prepare_scenes([Clip(folder / "clip.mp4", "somebody", "CC0")], folder / "scenes", 1, 64, lambda *_: None)
+    assert [p.name for p in made] == ["clip-00.safetensors"]
+    again = prepare_scenes([Clip(folder / "clip.mp4", "somebody", "CC0")], folder / "scenes", 1, 64, lambda *_: None)
+    assert made == again
+    return Scene(made[0])
+
+
+def test_a_scene_says_whom_it_shows(scene: Scene) -> None:
+    assert (scene.person, scene.about["licence"]) == ("somebody", "CC0")
+    assert scene.runs == [RUN] * RUNS
+    assert all(scene.picture(name, RUN).shape[:2] == (64, 64) for name in MOVING)
+
+
+def test_the_warped_photo_is_nearer_to_its_frame_than_the_photo(scene: Scene) -> None:
+    def away(name: str, i: int, frame: int) -> float:
+        inside = scene.picture("regions", frame) != 255
+        other = scene.picture(name, i if name != "photo" else 0).astype(float)
+        return float(np.abs(other - scene.picture("frames", frame))[inside].mean())
+
+    numbers = range(len(scene))
+    warped = np.mean([away("warped", i, i) for i in numbers])
+    assert warped < 0.9 * np.mean([away("photo", 0, i) for i in numbers])
+    assert warped < np.mean([away("warped", (i + 4) % len(scene), i) for i in numbers])  # of another frame
+
+
+def test_landmarks_and_labels_lie_on_the_same_head(scene: Scene) -> None:
+    regions = scene.picture("regions")
+    x, y = np.clip(scene.landmarks[0].astype(int), 0, 63).T
+    assert (regions[y, x] != 255).mean() > 0.9
+    iris = np.isin(regions, [7, 8]).nonzero()
+    assert len(iris[0])
+    assert iris[0].mean() < np.mean(np.isin(regions, [4]).nonzero()[0])  # eyes above lips
+
+
+def test_a_list_that_names_no_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text('[{"file": "a.mp4", "person": "a", "licence": "MIT"}]')
+    with pytest.raises(InputError, match=r"a\.mp4, named by .*list\.json, does not exist"):
+        listed_clips(tmp_path, tmp_path / "list.json")
+    (tmp_path / "list.json").write_text('{"a": 1}')
+    with pytest.raises(InputError, match="want a json list"):
+        listed_clips(tmp_path, tmp_path / "list.json")
+    with pytest.raises(InputError, match="holds no videos"):
+        clips_of(tmp_path)

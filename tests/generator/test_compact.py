@@ -17,7 +17,7 @@ from reenact.generator.compact.encoders import INPUTS
 from reenact.generator.compact.flow import Sampling, begin, noise_like, on_the_way, sample
 from reenact.generator.compact.network import CompactConfig, CompactNet, displaced
 from reenact.generator.compact.weights import load_compact, save_compact
-from reenact.generator.controls import Controls, HeadPictures
+from reenact.generator.controls import Controls, HeadPictures, signed
 from reenact.generator.paint import composed
 from reenact.generator.windows import blended_windows
 from reenact.media import InputError, SquareCrop
@@ -227,9 +227,7 @@ class TestComposed:
         )
 
     def own(self, picture: np.ndarray) -> Tensor:
-        part = torch.from_numpy(picture[30:190, 20:180]).permute(2, 0, 1).float()[None] / 127.5 - 1.0
-        size = (self.SIZE, self.SIZE)
-        return torch.nn.functional.interpolate(part, size, mode="bicubic", antialias=True, align_corners=False)[0]
+        return signed(self.SQUARE.extract(picture))
 
     def test_paint_that_changes_nothing_leaves_the_picture(self) -> None:
         picture = self.picture()

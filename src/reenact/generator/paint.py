@@ -13,19 +13,21 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenact.heads.regions import EMPTY, EYEBALL, region_ids
 from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState
 from reenact.media import SquareCrop
 from reenact.rendering import Camera, HeadMaps
 
 from .compact.network import displaced
-from .controls import Controls, HeadPictures, controls_of
+from .controls import Controls, HeadPictures, controls_of, signed
 from .warp import WarpGenerator
 from .windows import blended_windows
 from .worked import head_pictures, worked_square
 
 _EDGE = 0.06  # of the square, over which it fades into what the warp shows around it
-_EMPTY = 255
+_OF_THE_PHOTO = (*region_ids(*EYEBALL), EMPTY)
+"""What the warp shows sharply though the head in the photo does not: eyes, which it turns, and all but the head."""
 
 Image = NDArray[np.uint8]
 
@@ -114,15 +116,24 @@ def composed(warped: Image, square: SquareCrop, clean: Tensor, way: Tensor, head
     if side > size:
         small = F.interpolate(way[None], scale_factor=0.25, mode="area")
         moved = displaced(own[None], small[None])[0]
-        real = torch.from_numpy(np.where(head.regions == _EMPTY, 255, head.visibility)).float()[None, None] / 255.0
-        painted = painted + _resized(real, side).clamp(0, 1) * (moved - _resized(_resized(moved, size), side))
+        real = np.where(np.isin(head.regions, _OF_THE_PHOTO), 255, head.visibility)
+        real = torch.from_numpy(real).float()[None, None] / 255.0
+        coarse = signed(
+            SquareCrop(0, 0, side, size).extract(_bytes(moved[0]))
+        )  # resampled as the network's pictures are
+        painted = painted + _resized(real, side).clamp(0, 1) * (moved - _resized(coarse[None], side))
     share = (
         _fading(side, x0 > 0, x0 + side < warped.shape[1]) * _fading(side, y0 > 0, y0 + side < warped.shape[0])[:, None]
     )
     mixed = torch.lerp(own, painted.clamp(-1.0, 1.0), share)[0]
     out = warped.copy()
-    out[y0 : y0 + side, x0 : x0 + side] = ((mixed + 1.0) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    out[y0 : y0 + side, x0 : x0 + side] = _bytes(mixed)
     return out
+
+
+def _bytes(picture: Tensor) -> Image:
+    """[3, H, W] from -1 to 1 -> [H, W, 3]"""
+    return ((picture.clamp(-1.0, 1.0) + 1.0) * 127.5).round().byte().permute(1, 2, 0).numpy()
 
 
 def _resized(pictures: Tensor, side: int) -> Tensor:

@@ -15,6 +15,8 @@ from reenact.rendering import Camera
 from .controls import NO_SURFACE, HeadPictures
 from .warp import WarpGenerator
 
+_NEAREST_M = 0.01
+_SMALLEST_PX = 16
 _MARGIN = 1.2  # side of the square, in extents of the head
 
 
@@ -37,8 +39,9 @@ def worked_square(
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for state in (photo_state, *states):
         head = posed(rig, rig.neutral[None], [state], photo_state)[0]
-        px = camera.focal_px * head[:, :2] / head[:, 2:] + (camera.cx, camera.cy)
+        px = camera.focal_px * head[:, :2] / np.maximum(head[:, 2:], _NEAREST_M) + (camera.cx, camera.cy)
+        px = np.clip(px, 0, camera.width)  # what is out of sight needs no room
         low, high = np.minimum(low, px.min(axis=0)), np.maximum(high, px.max(axis=0))
-    side = min(round(_MARGIN * float((high - low).max())), camera.width)
+    side = min(max(round(_MARGIN * float((high - low).max())), _SMALLEST_PX), camera.width)
     corner = np.clip(np.rint((low + high) / 2 - side / 2), 0, camera.width - side).astype(int)
     return SquareCrop(int(corner[0]), int(corner[1]), side, size)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The paper's point: what a generator gains from a dense, personal control signal.
+
+    python -m benchmarks.generator_ablation SCENES -o out/ablation --seconds 900
+
+Equal small networks, equal steps: told of the driven head (a) 2D landmarks, (b) normals of the coarse head, (c) normals
+of the personal head, (d) those, regions, the warped photo and what of it to believe. (a) to (c) begin with the photo,
+(d) with the warped photo. SCENES has `train` and `held-out`, as `reenact train generator` makes them. Scores are of
+people never learnt from: dB of face, mouth and eyes, whole pictures, two steps; the sheet shows the same frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import tyro
+from PIL import Image
+from tyro.conf import Positional, arg
+
+from benchmarks.common import OUT, provenance, write_json
+from reenact.data.scenes import Scene
+from reenact.generator.compact.encoders import INPUTS
+from reenact.generator.compact.flow import Sampling, sample
+from reenact.generator.compact.network import CompactConfig, CompactNet
+from reenact.generator.controls import Controls
+from reenact.training.compact import CompactTraining, train_compact
+from reenact.training.generator_batches import Cut, window
+from reenact.training.generator_loss import importance
+from reenact.training.loop import Schedule
+
+ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a landmarks": ("landmarks", ("photo", "normals")),
+    "b coarse normals": ("coarse_normals", ("photo", "normals")),
+    "c personal normals": ("normals", ("photo", "normals")),
+    "d and warped photo, regions": ("normals", INPUTS),
+}
+WIDTHS, DEPTH = (32, 64, 128), 3
+
+
+@dataclass
+class Args:
+    """Train and compare."""
+
+    scenes: Positional[Annotated[Path, arg(metavar="SCENES")]]
+    output: Annotated[Path, arg(aliases=["-o"])] = OUT / "ablation"
+    steps: int = 1200
+    seconds: float = 1e9
+    """Of each network, in this sitting; all are compared at the steps they have."""
+    cut: int = 128
+    device: str = "cpu"
+    threads: int = 1
+
+
+def scenes_of(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*.safetensors") if not p.name.endswith(".motion.safetensors"))
+
+
+def main(args: Args) -> None:
+    torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
+    learnt, unseen = scenes_of(args.scenes / "train"), scenes_of(args.scenes / "held-out")
+    args.output.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, dict[str, float]] = {}
+    columns: list[list[torch.Tensor]] = []
+    for name, (control, inputs) in ARMS.items():
+        config = CompactConfig(WIDTHS, DEPTH, inputs)
+        settings = CompactTraining(Schedule(args.steps, 1e-3), config, Cut(args.cut, 4, control=control))
+        run = train_compact(
+            settings,
+            learnt,
+            unseen,
+            args.output / name.split()[0],
+            seconds=args.seconds,
+            progress=lambda *_: None,
+            device=device,
+            check_every=args.steps,
+        )
+        net = CompactNet(config).to(device).eval()
+        net.load_state_dict(run.average)
+        rows[name], shown = scored(net, unseen, control, device)
+        rows[name]["steps"] = run.step
+        columns.append(shown)
+        print(name, {key: round(value, 2) for key, value in rows[name].items()}, flush=True)
+    sheet = torch.cat([torch.cat(row, dim=-1) for row in zip(*columns, truths(unseen), strict=True)], dim=-2)
+    Image.fromarray(((sheet.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()).save(args.output / "sheet.png")
+    write_json(args.output / "ablation.json", {**provenance(), "unit": "PSNR, dB, 256 px", "rows": rows})
+
+
+def moment(scene: Scene, number: int, control: str) -> tuple[Controls, torch.Tensor]:
+    """The same window for every arm."""
+    side = scene.picture("photo").shape[0]
+    controls, frames = window(scene, np.random.default_rng(number), Cut(side, 4, augment=False, control=control))
+    return Controls(*(getattr(controls, n)[None] for n in Controls.__dataclass_fields__)), frames[None]
+
+
+def scored(
+    net: CompactNet, unseen: list[Path], control: str, device: torch.device
+) -> tuple[dict[str, float], list[torch.Tensor]]:
+    """PSNR by where it is looked at, mean over scenes; and the last frame of each."""
+    found: dict[str, list[float]] = {"frame": [], "face": [], "mouth and eyes": []}
+    shown = []
+    for number, path in enumerate(unseen):
+        controls, frames = moment(Scene(path), number, control)
+        painted = sample(net, controls.to(device), Sampling()).clean.clamp(-1, 1).cpu()
+        weight = importance(controls)
+        drawn = controls.regions[:, :, None] != 255
+        for name, mask in (("frame", torch.ones_like(drawn)), ("face", drawn), ("mouth and eyes", weight > 2)):
+            error = (mask * (painted - frames).square()).sum() / (3 * mask.sum())
+            found[name].append(10.0 * float(torch.log10(4.0 / error)))
+        shown.append(painted[0, -1])
+    return {name: float(np.mean(values)) for name, values in found.items()}, shown
+
+
+def truths(unseen: list[Path]) -> list[torch.Tensor]:
+    return [moment(Scene(path), number, "normals")[1][0, -1] for number, path in enumerate(unseen)]
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Args, description=__doc__))

@@ -142,7 +142,7 @@ def test_noise_is_added_where_the_photo_does_not_show_the_head() -> None:
     controls = replace(controls, regions=regions, visibility=visibility)
     added = (begin(controls.warped, controls, noise_like(controls, 0)) - controls.warped).std(dim=(0, 1, 2, 4))
     assert added[:8].min() > 3 * added[8:].max()
-    assert added[8:].min() > 0.02
+    assert added[8:].min() > 0.005
     frames = torch.rand_like(controls.warped)
     torch.testing.assert_close(on_the_way(controls.warped, frames, torch.ones(1)), frames)
 

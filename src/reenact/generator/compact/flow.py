@@ -17,7 +17,7 @@ from torch import Tensor
 from ..controls import Controls
 from .network import CompactNet, Conditions, Painted
 
-_NOISE, _HIDDEN_NOISE = 0.05, 0.3
+_NOISE, _HIDDEN_NOISE = 0.01, 0.3
 """Standard deviation (of colours from -1 to 1) everywhere, and in addition where the photo does not show the head."""
 _EMPTY = 255
 NOTHING: Set[str] = frozenset()

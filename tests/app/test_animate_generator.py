@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`reenact animate --generator`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reenact.generator.compact.network import CompactConfig, CompactNet
+from reenact.generator.compact.weights import save_compact
+from reenact.media import probe, read_frames
+from tests.command_line import run_reenact
+
+PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+
+
+def frame_of(path: Path) -> np.ndarray:
+    return next(iter(read_frames(probe(path)))).image.astype(int)
+
+
+def test_compact_paints_with_given_weights(tmp_path: Path) -> None:
+    config = CompactConfig((8, 16, 64), 1)
+    net = CompactNet(config)
+    save_compact(net.state_dict(), config, tmp_path / "untrained.safetensors")
+    net.last.bias.data[:48] = 0.3  # of colours: this one brightens
+    save_compact(net.state_dict(), config, tmp_path / "bright.safetensors")
+    made = []
+    for name in ("untrained", "bright"):
+        how = f"-o {name}.mp4 --crop --size 128 --generator compact --weights {name}.safetensors --steps 1 --device cpu"
+        done = run_reenact("animate", str(PHOTO), str(PHOTO), *how.split(), folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        made.append(frame_of(tmp_path / f"{name}.mp4"))
+    middle = (made[1] - made[0])[32:96, 32:96]
+    assert np.median(middle) == pytest.approx(0.3 * 127.5, abs=6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--generator compact --steps 0", "--steps 0 paints nothing"),
+        ("--generator wan", "no weights of its own"),
+        ("--generator compact --weights none.safetensors", "none.safetensors does not exist"),
+    ],
+)
+def test_what_cannot_paint_is_said_before_anything_is_done(tmp_path: Path, arguments: str, said: str) -> None:
+    done = run_reenact("animate", str(PHOTO), "talking", "-o", "a.mp4", *arguments.split(), folder=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from reenact.app.head import Head
+from reenact.representation import head_fit
+from reenact.representation.stages import PERSON
 from reenact.representation.store import load_head
 from tests.command_line import SOURCES, run_reenact
 
@@ -34,10 +39,17 @@ def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(command: str, said:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_head_from_one_photo(tmp_path: Path) -> None:
+def test_a_head_from_one_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process and with a quarter of the steps: the command line is above, and what a fit finds is tested in
+    representation/test_fit.py.
+    """
+    short = [replace(stage, steps=stage.steps // 4) for stage in PERSON]
+    monkeypatch.setattr(head_fit, "fit_head", partial(head_fit.fit_head, stages=short))
     out = tmp_path / "her.head"
-    done = run_reenact("head", str(PHOTO), "-o", str(out), folder=tmp_path)
-    assert done.returncode == 0 and "1 frame(s)" in done.stdout, done.stderr
+    assert Head((PHOTO,), output=out).run() == 0
+    assert "1 frame(s)" in capsys.readouterr().out
     head, provenance = load_head(out)
     assert provenance["sources"] == ["astronaut.jpg"] and len(head.track) == 1
     moved = (head.static_control**2).sum(1) ** 0.5

@@ -18,7 +18,7 @@ from reenact.data.synthetic import (
 from reenact.tracking.landmarks import detect_faces
 
 SIZE = 256
-PEOPLE = 10
+PEOPLE = 6
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from reenact.tracking.face_model import landmark_model
 from reenact.tracking.normal_equations import FrameParameters, project
 
 HEAD = open_head()
-FRAMES, SIDE, FOCAL = 10, 512, 1400.0
+FRAMES, SIDE, FOCAL = 6, 512, 1400.0
 AHEAD = np.diag([1.0, -1.0, -1.0])
 STRENGTHS = (0.0, 1.0, 2.0)
 

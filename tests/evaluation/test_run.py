@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from halving import halve
 
 from reenact.app.arguments import BadArgument
 from reenact.app.evaluate import Compare, Synth
@@ -22,13 +23,15 @@ from reenact.evaluation.run import run
 from reenact.evaluation.synth import draw_benchmark
 from reenact.media import InputError, probe, read_frames
 
+FRAMES = 6
+
 
 def quiet(stage: str, done: int, total: int | None) -> None:
     """Tests need no progress."""
 
 
 def small(folder: Path, **others: int) -> Synth:
-    made = {"pairs": 1, "frames": 10, "size": 128, **others}
+    made = {"pairs": 1, "frames": FRAMES, "size": 128, **others}
     return Synth(folder, pairs=made["pairs"], frames=made["frames"], size=made["size"], jobs=1)
 
 
@@ -45,7 +48,7 @@ def test_every_system_is_in_every_table(out: Path) -> None:
     for system in ("reenact-warp", "STATIC", "WARP-2D", "REAL"):
         assert report.count(f"| {system} |") == 4  # metrics and places, both modes
         for pair in load_scores(out / f"{system}.json")["pairs"]:
-            assert pair["problem"] is None and pair["scores"]["measured_on"]["frames_compared"] == 10
+            assert pair["problem"] is None and pair["scores"]["measured_on"]["frames_compared"] == FRAMES
     assert "| 1 | STATIC" not in report and "| frozen | STATIC" in report
 
 
@@ -68,7 +71,7 @@ def test_the_page_is_whole_and_fetches_nothing(out: Path) -> None:
 
 def test_a_seed_always_draws_the_same_people(out: Path, tmp_path: Path) -> None:
     """Also when drawn beside others, and in other processes."""
-    again = draw_benchmark(tmp_path, 0, 2, 10, 128, quiet, jobs=2)
+    again = draw_benchmark(tmp_path, 0, 2, FRAMES, 128, quiet, jobs=2)
     pair = load_manifest(out / "inputs" / "manifest.json").pairs[0]
     assert again.pairs[0] == pair and pair.truth and pair.mesh
     for name in (pair.photo, pair.driver, pair.truth):
@@ -80,7 +83,7 @@ def test_a_seed_always_draws_the_same_people(out: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(drawn.R_cam_head[0], np.diag([1.0, -1.0, -1.0]), atol=1e-6)
     first, last = ([f.image for f in read_frames(probe(tmp_path / pair.truth))][k] for k in (0, -1))
     assert np.abs(first.astype(int) - last).mean() > 2  # something happens
-    other = draw_benchmark(tmp_path / "other", 1, 1, 10, 128, quiet).pairs[0]
+    other = draw_benchmark(tmp_path / "other", 1, 1, 1, 128, quiet).pairs[0]
     assert (tmp_path / "other" / other.photo).read_bytes() != (tmp_path / pair.photo).read_bytes()
 
 
@@ -112,12 +115,8 @@ def test_unknown_systems_and_nonsense_are_refused(
     assert not any(tmp_path.iterdir())
 
 
-def _halve(number: int) -> float:
-    return 1 / (number - 3)
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_work_comes_back_in_order_and_what_fails_is_raised(jobs: int) -> None:
-    assert spread(_halve, [5, 4, 7], jobs, "x", quiet) == [0.5, 1.0, 0.25]
+    assert spread(halve, [5, 4, 7], jobs, "x", quiet) == [0.5, 1.0, 0.25]
     with pytest.raises(ZeroDivisionError):
-        spread(_halve, [5, 3], jobs, "x", quiet)
+        spread(halve, [5, 3], jobs, "x", quiet)

@@ -8,7 +8,6 @@ wrinkle: babies looked eighty.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,45 +32,60 @@ def subdivide(faces: NDArray[np.integer], count: int) -> Subdivision:
     Raises ValueError if an edge has more than two triangles.
     """
     faces = np.asarray(faces, np.int64)
-    opposite: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for a, b, c in faces.tolist():
-        for p, q, r in ((a, b, c), (b, c, a), (c, a, b)):
-            opposite[_edge(p, q)].append(r)
-    if any(len(others) > 2 for others in opposite.values()):
+    a, b, c = faces.T
+    ends = np.stack([np.stack(e, 1) for e in ((a, b), (b, c), (c, a))], 1).reshape(-1, 2)  # [3 F, 2], face by face
+    number, edges, times = _numbered(np.sort(ends, axis=1), count)
+    if (times > 2).any():
         raise ValueError("an edge has more than two triangles; want a surface")
-    near: dict[int, list[int]] = defaultdict(list)
-    border: dict[int, list[int]] = defaultdict(list)
-    for (a, b), others in opposite.items():
-        for p, q in ((a, b), (b, a)):
-            near[p].append(q)
-            if len(others) == 1:
-                border[p].append(q)
-    entries: list[tuple[int, int, float]] = []
-    for v in range(count):
-        own, ring = (0.75, border[v]) if len(border[v]) == 2 else (1.0, []) if border[v] else _inner(near[v])
-        entries.append((v, v, own))
-        entries += [(v, u, (1.0 - own) / len(ring)) for u in ring]
-    middle: dict[tuple[int, int], int] = {}
-    for edge, others in opposite.items():
-        new = middle[edge] = count + len(middle)
-        share = 0.375 if len(others) == 2 else 0.5
-        entries += [(new, v, share) for v in edge]
-        entries += [(new, v, 0.125) for v in others if len(others) == 2]
-    rows, columns, weights = zip(*entries, strict=True)
-    divided = []
-    for a, b, c in faces.tolist():
-        ab, bc, ca = (middle[_edge(p, q)] for p, q in ((a, b), (b, c), (c, a)))
-        divided += [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
-    matrix = csr_matrix((weights, (rows, columns)), shape=(count + len(middle), count))
-    return Subdivision(matrix, np.asarray(divided, np.int64), np.repeat(np.arange(len(faces)), 4))
+    inner = times == 2
+    own, rings = _coarse_rows(edges, inner, count)
+    new = count + np.arange(len(edges))
+    opposite = np.stack([c, a, b], 1).ravel()  # of each of `ends`, the triangle's third corner
+    share = np.where(inner, 0.375, 0.5)
+    across = inner[number]
+    entries = (
+        (np.arange(count), np.arange(count), own),
+        *rings,
+        (new, edges[:, 0], share),
+        (new, edges[:, 1], share),
+        (count + number[across], opposite[across], np.full(int(across.sum()), 0.125)),
+    )
+    rows, columns, weights = (np.concatenate(part) for part in zip(*entries, strict=True))
+    matrix = csr_matrix((weights, (rows, columns)), shape=(count + len(edges), count))
+    ab, bc, ca = (count + number.reshape(-1, 3)).T
+    divided = np.stack([np.stack(t, 1) for t in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))], axis=1)
+    return Subdivision(matrix, divided.reshape(-1, 3), np.repeat(np.arange(len(faces)), 4))
 
 
-def _inner(ring: list[int]) -> tuple[float, list[int]]:
-    """What a vertex inside the surface keeps of itself, and those it takes the rest from (Warren's weights)."""
-    if not ring:
-        return 1.0, []
-    return (1.0 - 3 * 0.1875 if len(ring) == 3 else 0.625), ring
+def _numbered(ends: Int, count: int) -> tuple[Int, Int, Int]:
+    """Number of each of the given edges, [E, 2] edges in the order in which they first come, and how often each does.
+
+    ends: [3 F, 2], the smaller of the vertices first.
+    """
+    _, first, same, times = np.unique(
+        ends[:, 0] * count + ends[:, 1], return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rank[same.reshape(-1)], ends[first[order]], times[order]
 
 
-def _edge(a: int, b: int) -> tuple[int, int]:
-    return (a, b) if a < b else (b, a)
+def _coarse_rows(
+    edges: Int, inner: NDArray[np.bool_], count: int
+) -> tuple[NDArray[np.float64], list[tuple[Int, Int, NDArray[np.float64]]]]:
+    """What each coarse vertex keeps of itself, and entries (row, column, weight) of what it takes from neighbours.
+
+    Inside the surface with Warren's weights; on a border from the two neighbours along it; nothing where borders meet.
+    """
+    ring, along = (np.bincount(e.ravel(), minlength=count) for e in (edges, edges[~inner]))
+    own = np.where(ring == 3, 1.0 - 3 * 0.1875, 0.625)
+    own[ring == 0] = 1.0
+    own[along > 0] = np.where(along[along > 0] == 2, 0.75, 1.0)
+    entries = []
+    for p, q in (edges.T, edges[:, ::-1].T):
+        # A vertex inside takes from all around it, one on a border only along the border.
+        takes = np.where(along[p] == 0, True, (along[p] == 2) & ~inner)
+        v, u = p[takes], q[takes]
+        entries.append((v, u, (1.0 - own[v]) / np.where(along[v] == 2, 2, ring[v])))
+    return own, entries

@@ -43,9 +43,7 @@ class Spread:
 
     def smooth(self, field: Tensor, rounds: int) -> Tensor:
         """[..., N, 3] -> the same, `rounds` times averaged half with its neighbours."""
-        for _ in range(rounds):
-            field = 0.5 * (field + self.mean(field))
-        return field
+        return self.matrix.smoothed(field, rounds)
 
     def mean(self, field: Tensor) -> Tensor:
         """[..., N, 3] means over the neighbours."""

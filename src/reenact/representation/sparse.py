@@ -24,11 +24,18 @@ class Sparse:
 
     def __matmul__(self, fields: Tensor) -> Tensor:
         """[..., M, C] -> [..., N, C]; differentiable, on the fields' device."""
+        return self._applied(_Product, fields)
+
+    def smoothed(self, fields: Tensor, rounds: int) -> Tensor:
+        """[..., N, C] -> the same, `rounds` times the mean of itself and the product; the matrix is square."""
+        return self._applied(_Smoothing, fields, rounds)
+
+    def _applied(self, function: Any, fields: Tensor, *others: int) -> Tensor:
         if fields.device != self._rows.device:
             self._rows, self._columns = self._rows.to(fields.device), self._columns.to(fields.device)
         lead = fields.shape[:-2]
         flat = fields.reshape(-1, *fields.shape[-2:]).permute(1, 0, 2)
-        out: Any = _Product.apply(self._rows, self._columns, flat.reshape(len(flat), -1))
+        out = function.apply(self._rows, self._columns, flat.reshape(len(flat), -1), *others)
         return out.reshape(len(out), -1, fields.shape[-1]).permute(1, 0, 2).reshape(*lead, len(out), -1)
 
 
@@ -41,6 +48,25 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor]:
         return None, None, ctx.columns @ grads[0]
+
+
+class _Smoothing(torch.autograd.Function):
+    """All rounds as one step: recorded and laid out anew one by one they take twice the time."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, columns: Tensor, flat: Tensor, rounds: int) -> Tensor:
+        ctx.columns, ctx.rounds = columns, rounds
+        for _ in range(rounds):
+            flat = 0.5 * (flat + rows @ flat)
+        return flat
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor, None]:
+        grad = grads[0]
+        for _ in range(ctx.rounds):
+            half = 0.5 * grad
+            grad = half + ctx.columns @ half
+        return None, None, grad, None
 
 
 def _to_torch(matrix: csr_matrix) -> Tensor:

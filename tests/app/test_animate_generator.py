@@ -24,7 +24,9 @@ def test_compact_paints_with_given_weights(tmp_path: Path) -> None:
     config = CompactConfig((8, 16, 64), 1)
     net = CompactNet(config)
     save_compact(net.state_dict(), config, tmp_path / "untrained.safetensors")
-    net.last.bias.data[:48] = 0.3  # of colours: this one brightens
+    bias = net.last.bias
+    assert bias is not None
+    bias.data[:48] = 0.3  # of colours: this one brightens
     save_compact(net.state_dict(), config, tmp_path / "bright.safetensors")
     made = []
     for name in ("untrained", "bright"):

@@ -33,7 +33,7 @@ from reenact.rendering.camera import Camera
 from .face_model import landmark_model
 from .fit import Performance, Person, Points
 from .normal_equations import FrameParameters, project
-from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS, eye_openness
+from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 
 _SIDE: Final = 256  # px of the compared squares
 _AROUND: Final = 1.35  # their side, in sides of the landmarks' box
@@ -44,7 +44,6 @@ _RETURN_PX: Final = 1.0  # flow there and back that misses by this much is hardl
 _TEXTURE: Final = 4.0  # mean squared slope, grey levels a px, that holds a flow half
 _SMOOTH_PX: Final = 3.0
 _SURE: Final = (0.01, 0.06)  # local mean of the confidence between which a landmark comes to follow the flow
-_LIDS_OPEN: Final = (0.15, 0.25)  # see eye_openness; lids in motion hide and bare what is around them
 _GRID: Final = np.stack(np.meshgrid(np.arange(_SIDE), np.arange(_SIDE)), axis=-1).astype(np.float32)
 
 Float = NDArray[np.float32]
@@ -113,7 +112,6 @@ class Anchor:
         seen = visible_vertices(drawn.depth, px, _TOLERANCE_M).float() * self._facing(vertices)
         self._seen = seen[0]  # [V]
         self._px = px[0, :, :2]  # [V, 2]
-        self._lids_open = eye_openness(shot.points[row : row + 1])[0]
 
     def corrected(self, row: int, image: NDArray[np.uint8]) -> Points:
         """Landmarks [478, 2] px of frame `row`, which is `image` [H, W, 3] RGB."""
@@ -121,18 +119,7 @@ class Anchor:
         with _one_opencv_thread():
             found, share = self._flow_at_landmarks(row, image)
         shift = found + shot.predicted[row] + shot.offset * shot.size_px[row] - shot.points[row]
-        return shot.points[row] + self._where_skin_is_seen(share[:, None] * shift, shot.points[row])
-
-    def _where_skin_is_seen(self, shift: Float, points: Points) -> Float:
-        """Shifts [478, 2] with those of lids and lips that open and close replaced by how eye and mouth move."""
-        out = shift.copy()
-        openness = np.minimum(eye_openness(points[None])[0], self._lids_open)
-        for lids, iris, opened in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, _ramp(openness, *_LIDS_OPEN), strict=True):
-            whole = shift[list(lids)].mean(axis=0)
-            out[list(lids)] = whole + opened * (shift[list(lids)] - whole)
-            out[list(iris)] = whole
-        out[list(INNER_LIPS)] = shift[list(OUTER_LIPS)].mean(axis=0)
-        return out
+        return shot.points[row] + _where_skin_is_seen(share[:, None] * shift)
 
     def _flow_at_landmarks(self, row: int, image: NDArray[np.uint8]) -> tuple[Float, Float]:
         """[478, 2] px from where the fit has the landmarks of a frame to its pixels, and trust [478] in that."""
@@ -169,6 +156,15 @@ class Anchor:
         cosine = -(vertex_normals(vertices, self._faces) * sight).sum(dim=-1)
         low, high = _FACING
         return ((cosine - low) / (high - low)).clamp(0.0, 1.0)
+
+
+def _where_skin_is_seen(shift: Float) -> Float:
+    """Shifts [478, 2] with those of lids and lips, which open and close, replaced by how eye and mouth move."""
+    out = shift.copy()
+    for lids, iris in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, strict=True):
+        out[[*lids, *iris]] = shift[list(lids)].mean(axis=0)
+    out[list(INNER_LIPS)] = shift[list(OUTER_LIPS)].mean(axis=0)
+    return out
 
 
 def _camera(shot: Shot, crop: SquareCrop) -> Camera:

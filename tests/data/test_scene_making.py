@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from reenact.data.scene_making import RUN, RUNS, Clip, clips_of, listed_clips, prepare_scenes
 from reenact.data.scenes import MOVING, Scene
+from reenact.evaluation.protocol import validation_people
 from reenact.media import InputError, VideoWriter
 from tests.evaluation.scene import make_scene
 
@@ -64,3 +67,12 @@ def test_a_list_that_names_no_file_is_refused(tmp_path: Path) -> None:
         listed_clips(tmp_path, tmp_path / "list.json")
     with pytest.raises(InputError, match="holds no videos"):
         clips_of(tmp_path)
+
+
+def test_nobody_who_is_measured_on_is_learnt_from() -> None:
+    listed = json.loads((files("reenact") / "data" / "permitted.json").read_text(encoding="utf-8"))
+    held_out = validation_people()
+    assert len(listed) > 30
+    assert not {row["person"] for row in listed} & {p.person for p in held_out}
+    assert not {row["file"] for row in listed} & {clip for p in held_out for clip in p.clips}
+    assert {row["licence"] for row in listed} <= {"MIT", "Apache-2.0", "CC BY 4.0"}

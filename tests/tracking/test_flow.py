@@ -151,7 +151,7 @@ def test_a_clip_of_one_frame_is_tracked_as_without(tmp_path: Path) -> None:
 
 
 def test_lids_open_and_close_as_the_detector_sees_it() -> None:
-    """Flow cannot follow what is hidden and bared; it may move an eye as a whole. A blink used to be lost by a sixth."""
+    """Flow cannot follow what is hidden and bared; it may move an eye as a whole. Blinks used to shrink by a sixth."""
     shift = np.random.default_rng(0).normal(size=(478, 2)).astype(np.float32)
     moved = _where_skin_is_seen(shift)
     for lids, iris in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, strict=True):

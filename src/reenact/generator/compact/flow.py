@@ -50,6 +50,9 @@ class Sampling:
     """1 paints what is told; more exaggerates its difference from what is painted untold (classifier-free guidance,
     Ho and Salimans, arXiv 2207.12598, over all conditions at once) and takes twice as long."""
     seed: int = 0
+    temperature: float = 0.0
+    """Share of the noise learnt with that the flow begins with. 0: none; the weights shipped leave grain where there is
+    any (docs/generator.md), and the seed counts for nothing then."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -62,7 +65,7 @@ def sample(net: CompactNet, controls: Controls, how: Sampling) -> Painted:
     steps, guidance = how.steps, how.guidance
     told = net.conditions(controls)
     untold = None if guidance == 1.0 else net.conditions(controls, NOTHING)
-    x = begin(told.start, controls, noise_like(controls, how.seed))
+    x = begin(told.start, controls, how.temperature * noise_like(controls, how.seed))
     painted = _guided(net, x, 0.0, told, untold, guidance)
     for done in range(1, steps):
         left = steps - done + 1

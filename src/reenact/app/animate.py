@@ -101,7 +101,7 @@ class Animate:
             help="How far the generator heeds the head: 1 as trained; more exaggerates, and takes twice as long.",
         ),
     ] = 1.0
-    seed: Annotated[int, arg(metavar="N", help="Of the learned generator's noise.")] = 0
+    seed: Annotated[int, arg(metavar="N", help="Of the noise that wan begins with; compact begins without.")] = 0
     weights: Annotated[
         Path | None,
         arg(

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from reenact.data.scenes import Scene
 from reenact.generator.controls import NO_SURFACE, Controls
+from reenact.heads.regions import EMPTY
 
 Bytes = NDArray[np.uint8]
-_EMPTY = 255
 _SCALE, _STRETCH, _SLANT, _TURN = 0.12, 0.12, 0.08, 0.12  # standard deviations; logarithms, ratio, radians
 _GAIN, _TINT, _GAMMA = 0.12, 0.05, 0.15  # standard deviations of logarithms; a tint is of each channel on its own
 _IN_FACE, _BESIDE = 0.75, 0.08  # share of cuts around a landmark, and how far from it, in sides of the picture
@@ -84,7 +84,7 @@ def landmark_picture(points: NDArray[np.floating], side: int) -> Bytes:
     canvas = Image.new("L", (side, side), NO_SURFACE)
     pen = ImageDraw.Draw(canvas)
     for x, y in points.tolist():
-        pen.ellipse((x - 1.0, y - 1.0, x + 0.5, y + 0.5), fill=_EMPTY)
+        pen.ellipse((x - 1.0, y - 1.0, x + 0.5, y + 0.5), fill=EMPTY)
     return np.repeat(np.asarray(canvas)[..., None], 3, axis=2)
 
 
@@ -145,7 +145,7 @@ class _Change:
 
     def labels(self, pictures: Sequence[Bytes]) -> Tensor:
         """[n, s, s] uint8; empty beyond the picture."""
-        found = self._mapped(_stacked(pictures) - _EMPTY, "nearest", "zeros") + _EMPTY
+        found = self._mapped(_stacked(pictures) - EMPTY, "nearest", "zeros") + EMPTY
         return found[:, 0].round().to(torch.uint8)
 
     def share(self, pictures: Sequence[Bytes]) -> Tensor:

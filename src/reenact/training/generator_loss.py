@@ -8,20 +8,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reenact.generator.controls import Controls
-from reenact.heads.regions import EYEBALL, MOUTH_INTERIOR, region_ids
+from reenact.heads.regions import EMPTY, EYEBALL, MOUTH_INTERIOR, region_ids
 
 from .loop import Losses
 
 _SKIN, _MOUTH, _EYES, _ELSEWHERE = 1.0, 4.0, 3.0, 0.4
 _AROUND = 7  # px a side by which mouth and eyes are widened: lips and lids belong to them
 _SOFT = 0.02  # errors below count as their square
-_EMPTY = 255
 
 
 def importance(controls: Controls) -> Tensor:
     """[B, F, 1, S, S] weights of pixels, by what the driven head shows there."""
     regions = controls.regions
-    weight = torch.where(regions != _EMPTY, _SKIN, _ELSEWHERE)
+    weight = torch.where(regions != EMPTY, _SKIN, _ELSEWHERE)
     for names, value in ((("lips", *MOUTH_INTERIOR), _MOUTH), ((*EYEBALL, "eyelids"), _EYES)):
         inside = torch.isin(regions, torch.tensor(region_ids(*names), device=regions.device, dtype=regions.dtype))
         near = F.max_pool2d(inside.float(), _AROUND, stride=1, padding=_AROUND // 2)

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reenact.heads.regions import EMPTY
+
 from ..controls import Controls
 from .network import CompactNet, Conditions, Painted
 
 _NOISE, _HIDDEN_NOISE = 0.01, 0.3
 """Standard deviation (of colours from -1 to 1) everywhere, and in addition where the photo does not show the head."""
-_EMPTY = 255
 NOTHING: Set[str] = frozenset()
 
 
@@ -32,7 +33,7 @@ def noise_like(controls: Controls, seed: int) -> Tensor:
 
 def begin(start: Tensor, controls: Controls, noise: Tensor) -> Tensor:
     """[B, F, 3, S, S] the flow's frames at time 0."""
-    drawn = (controls.regions != _EMPTY)[:, :, None]
+    drawn = (controls.regions != EMPTY)[:, :, None]
     return start + (_NOISE + _HIDDEN_NOISE * drawn * (1.0 - controls.visibility)) * noise
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from reenact.generator.compact.blocks import HEAD, grid_rotary, turned
 from reenact.generator.compact.encoders import INPUTS
 from reenact.generator.compact.flow import Sampling, begin, noise_like, on_the_way, sample
-from reenact.generator.compact.network import CompactConfig, CompactNet, displaced
+from reenact.generator.compact.network import CompactConfig, CompactNet, Conditions, Painted, displaced
 from reenact.generator.compact.weights import load_compact, save_compact
 from reenact.generator.controls import Controls, HeadPictures, signed
 from reenact.generator.paint import composed
@@ -163,6 +163,28 @@ def test_guidance_extrapolates_from_what_is_painted_untold(net: CompactNet) -> N
     doubled = sample(net, controls, Sampling(steps=1, guidance=2.0)).clean
     assert (told - untold).abs().max() > 1e-3
     torch.testing.assert_close(doubled, 2 * told - untold, atol=1e-4, rtol=0)
+
+
+def test_steps_go_the_straight_way_at_even_times() -> None:
+    """Each begins where a straight line from the start to what was last painted has got to by then."""
+    seen: list[tuple[float, Tensor]] = []
+
+    class Watched(CompactNet):
+        def forward(self, frames: Tensor, time: Tensor, conditions: Conditions) -> Painted:
+            seen.append((float(time), frames))
+            painted = super().forward(frames, time, conditions)
+            return replace(painted, clean=torch.full_like(painted.clean, float(len(seen))))
+
+    controls = made_controls(batch=1)
+    final = sample(Watched(SMALL), controls, Sampling(steps=4)).clean
+    assert [time for time, _ in seen] == [0.0, 0.25, 0.5, 0.75]
+    at = controls.warped
+    torch.testing.assert_close(seen[0][1], at)
+    for number in range(1, 4):
+        then, now = seen[number - 1][0], seen[number][0]
+        at = at + (now - then) / (1.0 - then) * (number - at)
+        torch.testing.assert_close(seen[number][1], at)
+    assert (final == 4.0).all()
 
 
 def test_no_steps_are_refused() -> None:

@@ -10,10 +10,12 @@ import av
 import numpy as np
 import pytest
 
+from reenact.generator.choice import GeneratorName, GeneratorOptions
 from reenact.heads.arkit import index
 from reenact.media import InputError, VideoWriter, probe, read_frames, read_image, write_image
-from reenact.pipeline import AnimateOptions, TrackOptions, animate, bundled_performance, track
+from reenact.pipeline import AnimateOptions, TrackOptions, animate, bundled_performance, perform, track
 from reenact.tracking import load_motion, save_motion
+from reenact.transfer.own_rig import OwnRig
 
 PHOTO = Path(__file__).parents[1] / "src/reenact/assets/demo/astronaut.jpg"
 STILL: dict[str, float] = dict.fromkeys(("eyes", "brows", "mouth", "jaw", "gaze", "head"), 0.0)
@@ -150,3 +152,9 @@ def test_input_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nostrils"):
         animate(PHOTO, motion, tmp_path / "out.mp4", AnimateOptions(strength={"nostrils": 2.0}))
     assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(("name", "own"), [("warp", False), ("compact", True)])
+def test_learned_generators_are_shown_the_persons_own_detail(name: GeneratorName, own: bool) -> None:
+    performed = perform(PHOTO, PHOTO, AnimateOptions(generator=GeneratorOptions(name)))
+    assert isinstance(performed.portrait.person.rig, OwnRig) == own

@@ -19,16 +19,21 @@ from tests.evaluation.scene import make_scene
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Scene]:
     folder = tmp_path_factory.mktemp("clips")
     with VideoWriter(folder / "clip.mp4", Fraction(25), 256, 256, crf=8) as writer:
         for image in make_scene().frames[:18]:
             writer.write(image)
-    made = prepare_scenes([Clip(folder / "clip.mp4", "somebody", "CC0")], folder / "scenes", 1, 64, lambda *_: None)
-    assert [p.name for p in made] == ["clip-00.safetensors"]
-    again = prepare_scenes([Clip(folder / "clip.mp4", "somebody", "CC0")], folder / "scenes", 1, 64, lambda *_: None)
+    made = prepare_scenes([Clip(folder / "clip.mp4", "somebody", "CC0")], folder / "scenes", 2, 64, lambda *_: None)
+    assert [p.name for p in made] == ["clip-00.safetensors", "clip-01.safetensors"]
+    again = prepare_scenes([Clip(folder / "clip.mp4", "somebody", "CC0")], folder / "scenes", 2, 64, lambda *_: None)
     assert made == again
-    return Scene(made[0])
+    return [Scene(path) for path in made]
+
+
+@pytest.fixture
+def scene(scenes: list[Scene]) -> Scene:
+    return scenes[0]
 
 
 def test_a_scene_says_whom_it_shows(scene: Scene) -> None:
@@ -47,6 +52,14 @@ def test_the_warped_photo_is_nearer_to_its_frame_than_the_photo(scene: Scene) ->
     warped = np.mean([away("warped", i, i) for i in numbers])
     assert warped < 0.9 * np.mean([away("photo", 0, i) for i in numbers])
     assert warped < np.mean([away("warped", (i + 4) % len(scene), i) for i in numbers])  # of another frame
+
+
+def test_every_other_scene_begins_with_the_photo(scenes: list[Scene]) -> None:
+    near = scenes[1]
+    photo, first = near.picture("photo").astype(float), near.picture("frames", 0).astype(float)
+    assert np.abs(photo - first).mean() < 1.0
+    assert np.abs(photo - near.picture("warped", 0)).mean() < 1.0
+    assert np.abs(photo - near.picture("frames", RUN - 1)).mean() > 2.0
 
 
 def test_landmarks_and_labels_lie_on_the_same_head(scene: Scene) -> None:

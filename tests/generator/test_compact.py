@@ -74,6 +74,19 @@ def test_untrained_it_paints_what_it_starts_from() -> None:
     torch.testing.assert_close(painted.clean, controls.photo[:, None].expand_as(painted.clean), atol=1e-5, rtol=0)
 
 
+def test_what_has_not_moved_is_left_as_it_is(net: CompactNet) -> None:
+    controls = made_controls(side=96)
+    warped = controls.photo[:, None].repeat(1, FRAMES, 1, 1, 1)
+    painted = sample(net, replace(controls, warped=warped), Sampling())
+    torch.testing.assert_close(painted.clean, warped, atol=1e-5, rtol=0)
+    warped[:, 1, :, :20, :20] += 0.2  # in one corner of one frame
+    painted = sample(net, replace(controls, warped=warped), Sampling())
+    change = (painted.clean - warped).abs()
+    assert change[:, 1, :, :20, :20].mean() > 0.01
+    assert change[:, 1, :, 60:, 60:].max() < 1e-5
+    assert change[:, [0, 2]].max() < 1e-5
+
+
 @pytest.mark.parametrize("name", INPUTS)
 def test_an_input_counts_unless_it_is_switched_off(net: CompactNet, name: str) -> None:
     controls, other = made_controls(0), made_controls(1)

@@ -34,6 +34,7 @@ RUN, RUNS = 8, 3
 """Frames of a run, runs of a scene, unless others are asked for."""
 _LONGEST = 300  # frames of a clip that are looked at
 _SPARE = 2  # of a shot's first and last frames, which may be blends
+_NEAR = 40  # frames from the photo to where the runs of every other scene begin
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,14 @@ def _beginning(video: Path, folder: Path) -> Path:
 
 
 def _plans(track: CoarseTrack, making: _Making) -> list[tuple[int, list[int]]]:
-    """Numbers of the photo's frame and of the frames of all runs, scene by scene: within a shot, faces seen."""
+    """Numbers of the photo's frame and of the frames of all runs, scene by scene: within a shot, faces seen.
+
+    Runs of every other scene lie near the photo's frame, and the first of them begins with it: there the warp is all
+    but exact, and is to be left as it is.
+    """
     draw, run = rng(0, f"scenes {making.clip.path.stem}"), making.run
     plans = []
-    for _ in range(making.scenes):
+    for number in range(making.scenes):
         shot = track.shot[int(draw.integers(len(track)))]
         rows = np.flatnonzero(track.shot == shot)[_SPARE : -_SPARE or None]
         starts = [
@@ -141,8 +146,13 @@ def _plans(track: CoarseTrack, making: _Making) -> list[tuple[int, list[int]]]:
         stills = [int(r) for r in rows if track.seen[r]]
         if len(starts) < RUNS or not stills:
             continue
-        begun = np.sort(draw.choice(starts, RUNS, replace=False))
-        photo = stills[int(draw.integers(len(stills)))]
+        if number % 2:
+            photo = starts[int(draw.integers(len(starts)))]
+            others = [r for r in starts if 0 < abs(r - photo) <= _NEAR]
+            begun = np.asarray([photo, *np.sort(draw.choice(others, min(RUNS - 1, len(others)), replace=False))], int)
+        else:
+            begun = np.sort(draw.choice(starts, RUNS, replace=False))
+            photo = stills[int(draw.integers(len(stills)))]
         frames = [int(track.frame[b + i]) for b in begun for i in range(run)]
         plans.append((int(track.frame[photo]), frames))
     return plans

@@ -22,6 +22,7 @@ from .loop import Losses, Run, Schedule
 
 _UNTOLD = 0.1  # of the windows: nothing is told but what the flow begins with, for guidance
 _AT_START = 0.3  # of the windows: the flow's first moment, where a few steps do most
+_NOISY = 0.5  # of the steps begin with noise, the others without, as sampling does unless asked otherwise
 _CHECKED, _SHOWN = 14, 7  # windows of people never learnt from that are scored, and those that are shown
 
 
@@ -60,6 +61,7 @@ def train_compact(
         controls, frames = controls.to(device), frames.to(device)
         time = torch.from_numpy(np.maximum(draw.random(len(frames)) * (1 + _AT_START) - _AT_START, 0.0)).float()
         noise = torch.randn(len(frames), 1, *frames.shape[2:], generator=torch.Generator().manual_seed(step))
+        noise = noise * float(draw.random() < _NOISY)
         time, noise = time.to(device), noise.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             told = model.conditions(controls, frozenset() if draw.random() < _UNTOLD else None)

@@ -75,7 +75,7 @@ class Run:
         self._frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
         self.average: dict[str, Tensor] = {}
         self.optimiser = torch.optim.AdamW(
-            self._learned, schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay
+            self._learned, schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True
         )
         if (found := load_checkpoint(folder)) is not None:
             self._load(found[0], found[1]["step"])

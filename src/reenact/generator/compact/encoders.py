@@ -62,14 +62,17 @@ class ReferenceEncoder(nn.Module):
 
 
 class PoseEncoder(nn.Module):
-    """The driven head, frame by frame, and the photo as it carries it -> features at 4, 8 and 16 px a side."""
+    """The driven head, frame by frame, and the photo as it carries it -> features at 4, 8 and 16 px a side.
+
+    Where the warped photo differs from the photo is told as well: where it does not, nothing is to be painted.
+    """
 
     def __init__(self, widths: tuple[int, int, int]) -> None:
         super().__init__()
         a, b, c = widths
         self.regions = Regions()
         self.fine = nn.Sequential(
-            nn.Conv2d((3 + 3 + _LABELS + 1) * FOLD**2, a, 1), nn.SiLU(), nn.Conv2d(a, a, 3, padding=1)
+            nn.Conv2d((3 + 3 + _LABELS + 1 + 3) * FOLD**2, a, 1), nn.SiLU(), nn.Conv2d(a, a, 3, padding=1)
         )
         self.middle = nn.Conv3d(a, b, 3, stride=(1, 2, 2), padding=1)
         self.coarse = nn.Conv3d(b, c, 3, stride=(1, 2, 2), padding=1)
@@ -83,7 +86,9 @@ class PoseEncoder(nn.Module):
             "visibility": controls.visibility.flatten(0, 1),
             "regions": self.regions(controls.regions.flatten(0, 1)),
         }
-        told = torch.cat([part * float(name in use) for name, part in parts.items()], 1)
+        changed = (controls.warped - controls.photo[:, None]).flatten(0, 1)
+        told = [part * float(name in use) for name, part in parts.items()]
+        told = torch.cat([*told, changed * float({"photo", "warped"} <= use)], 1)
         fine = self.fine(folded(told))
         middle = self.middle(_in_time(F.silu(fine), b, f))
         coarse = self.coarse(F.silu(middle))

@@ -22,6 +22,7 @@ from .encoders import FOLD, INPUTS, PoseEncoder, ReferenceEncoder, folded
 
 PATCH = 16  # px a side
 _STEP_PX = 4.0  # displacement that the network's 1 stands for
+_AROUND, _CHANGE = 36, 0.01  # px, and the mean change of colours (-1 to 1) in them that counts as movement
 _WAVES = 128  # channels that tell the time of the flow
 
 
@@ -48,6 +49,7 @@ class Conditions:
     photo: Tensor  # [B, N, D]
     pose: tuple[Tensor, Tensor, Tensor]  # [B F, C, h, w] each
     start: Tensor  # [B, F, 3, S, S] what is displaced
+    moved: Tensor  # [B, F, 1, S / 4, S / 4] 0 to 1, how much is painted: nothing where the photo is shown as it is
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class CompactNet(nn.Module):
     def conditions(self, controls: Controls, use: Set[str] | None = None) -> Conditions:
         """use: what of the controls is told; None: all that this network knows."""
         told = set(self.config.inputs) & (set(INPUTS) if use is None else use)
-        return Conditions(self.reference(controls, told), self.pose(controls, told), self.start(controls))
+        start = self.start(controls)
+        moved = _moved(start, controls.photo) if "warped" in self.config.inputs else start.new_ones(())
+        return Conditions(self.reference(controls, told), self.pose(controls, told), start, moved)
 
     def start(self, controls: Controls) -> Tensor:
         """[B, F, 3, S, S] what the flow begins with: the warped photo, or the photo for who is not told the former."""
@@ -113,6 +117,7 @@ class CompactNet(nn.Module):
         x = self.out_of[0](F.pixel_shuffle(self.up[0](x), 2) + middle, by_frame)
         x = self.out_of[1](F.pixel_shuffle(self.up[1](x), 2) + fine, by_frame)
         last = self.last(F.silu(x))
+        last = conditions.moved.expand(b, f, 1, *last.shape[-2:]).flatten(0, 1) * last
         addition = F.pixel_shuffle(last[:, :-2], FOLD).unflatten(0, (b, f))
         way = (_STEP_PX * last[:, -2:]).unflatten(0, (b, f))
         return Painted(displaced(conditions.start, way) + addition, way, addition)
@@ -130,8 +135,17 @@ def displaced(pictures: Tensor, way: Tensor) -> Tensor:
     y = (torch.arange(h, device=flat.device, dtype=flat.dtype) + 0.5) / h
     x = (torch.arange(w, device=flat.device, dtype=flat.dtype) + 0.5) / w
     grid = torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), -1)
-    moved = F.grid_sample(flat, 2.0 * (grid + way) - 1.0, padding_mode="border", align_corners=False)
+    at = 2.0 * (grid + way) - 1.0
+    # not bilinear: that blurs whatever is displaced by a part of a pixel
+    moved = F.grid_sample(flat, at, mode="bicubic", padding_mode="border", align_corners=False)
     return moved.view(pictures.shape)
+
+
+def _moved(start: Tensor, photo: Tensor) -> Tensor:
+    """Conditions.moved: 0 where nothing around a pixel differs from the photo, near 1 wherever anything moves."""
+    change = (start - photo[:, None]).abs().mean(2).flatten(0, 1)[:, None]
+    around = F.avg_pool2d(change, _AROUND, FOLD, (_AROUND - FOLD) // 2, count_include_pad=False)
+    return (1.0 - torch.exp(-around / _CHANGE)).unflatten(0, start.shape[:2])
 
 
 class _Residual(nn.Module):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Photos by clips, to look at: one sheet a clip, the driver in the top row, a row for each photo.
+"""Photos by clips, to look at: one sheet a clip, the driver in the top row, a row for each photo and generator.
 
 python -m benchmarks.contact_sheet
 python -m benchmarks.contact_sheet --photos liveportrait_s42.jpg --clips liveportrait_d0.mp4 --samples 6
+python -m benchmarks.contact_sheet --generators warp compact --reuse
 """
 
 from dataclasses import dataclass
@@ -14,13 +15,18 @@ import numpy as np
 import tyro
 
 from benchmarks.common import CLIPS, OUT, PHOTOS, SHARED, clip_file, motion_file, photo_file
+from reenact.generator.choice import Generator, GeneratorName, GeneratorOptions
+from reenact.generator.warp import WarpGenerator
 from reenact.heads.open import open_head
+from reenact.heads.state import HeadState
 from reenact.media.errors import InputError
 from reenact.media.image import write_image
 from reenact.media.video import probe, read_frames
-from reenact.pipeline import AnimateOptions, make_warp, read_portrait
+from reenact.pipeline import AnimateOptions, detailed, make_generator, read_portrait
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
+
+_AROUND = 2  # frames before and after a moment that a learned generator is shown as well
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Arguments:
     """Motion mode."""
     size: int = 512
     """Side of the heads' square while they are painted, in pixels."""
+    generators: tuple[GeneratorName, ...] = ("warp",)
+    """What paints; a learned one sees a moment together with the frames around it."""
     reuse: bool = False
     """Take performances that an earlier run tracked."""
     shared: Path = SHARED
@@ -70,12 +78,21 @@ def main(arguments: Arguments) -> None:
                 continue
             portrait = portraits[name]
             states = retarget(model, track, portrait.receiver, arguments.mode, {})
-            generator = make_warp(portrait)
             photo = portrait.crop.extract(portrait.image)
-            rows.append(row([photo, *(generator.render(states[m]) for m in moments)], arguments.cell))
+            for generator_name in arguments.generators:
+                detail = "none" if generator_name == "warp" else "own"
+                generator = make_generator(detailed(portrait, detail, model, track), GeneratorOptions(generator_name))
+                rows.append(row([photo, *(moment(generator, states, int(m)) for m in moments)], arguments.cell))
         sheet = arguments.work / f"{clip.stem}-{arguments.mode}.png"
         write_image(sheet, np.concatenate(rows))
         print(f"wrote {sheet}", flush=True)
+
+
+def moment(generator: Generator, states: list[HeadState], at: int) -> np.ndarray:
+    """[P, P, 3] one frame as the generator paints it."""
+    spare = 0 if isinstance(generator, WarpGenerator) else _AROUND
+    around = range(max(at - spare, 0), min(at + spare + 1, len(states)))
+    return list(generator.frames([states[i] for i in around]))[around.index(at)]
 
 
 def row(pictures: list[np.ndarray], cell: int) -> np.ndarray:

@@ -28,7 +28,7 @@ from reenact.generator.compact.flow import Sampling, sample
 from reenact.generator.compact.network import CompactConfig, CompactNet
 from reenact.generator.controls import Controls
 from reenact.training.compact import CompactTraining, train_compact
-from reenact.training.generator_batches import Cut, window
+from reenact.training.generator_batches import Cut, batch
 from reenact.training.generator_loss import importance
 from reenact.training.loop import Schedule
 
@@ -93,8 +93,7 @@ def main(args: Args) -> None:
 def moment(scene: Scene, number: int, control: str) -> tuple[Controls, torch.Tensor]:
     """The same window for every arm."""
     side = scene.picture("photo").shape[0]
-    controls, frames = window(scene, np.random.default_rng(number), Cut(side, 4, augment=False, control=control))
-    return Controls(*(getattr(controls, n)[None] for n in Controls.__dataclass_fields__)), frames[None]
+    return batch([scene], np.random.default_rng(number), Cut(side, 4, augment=False, control=control), 1)
 
 
 def scored(

@@ -56,7 +56,7 @@ def look_at(
     where = camera.project(torch.from_numpy(place)).numpy()
     a, b, c = (px[faces[:, i], :2] for i in range(3))
     shown = 0.5 * np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
-    fineness = np.sqrt(shown / texels.area_px)[texels.face]  # px of the picture a texel
+    fineness = np.sqrt(shown / np.maximum(texels.area_px, 1e-9))[texels.face]  # px of the picture a texel
     quality = smoothstep(*_COSINE, cosine) * np.minimum(fineness, 1.0)
     shown, on_head = _shown(view, classes, where[:, :2])
     quality *= _unhidden(px, faces, where, camera) * on_head

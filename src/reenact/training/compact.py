@@ -16,7 +16,7 @@ from reenact.data.scenes import Scene
 from reenact.generator.compact.flow import Sampling, begin, on_the_way, sample
 from reenact.generator.compact.network import CompactConfig, CompactNet
 
-from .generator_batches import Cut, batch, window
+from .generator_batches import Cut, batch
 from .generator_loss import generator_losses, importance
 from .loop import Losses, Run, Schedule
 
@@ -91,9 +91,8 @@ def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: 
         scene = unseen[number % len(unseen)]
         side = scene.picture("photo").shape[0]
         cut = Cut(side, settings.cut.frames, augment=False, control=settings.cut.control)
-        controls, frames = window(scene, np.random.default_rng(number), cut)
-        controls = type(controls)(*(getattr(controls, n)[None] for n in controls.__dataclass_fields__)).to(device)
-        frames = frames[None].to(device)
+        controls, frames = batch([scene], np.random.default_rng(number), cut, 1)
+        controls, frames = controls.to(device), frames.to(device)
         painted = sample(model, controls, Sampling()).clean.clamp(-1, 1)
         weight = importance(controls)
         where = {"frame": torch.ones_like(weight) > 0, "face": controls.regions[:, :, None] != 255, "inner": weight > 2}

@@ -88,10 +88,18 @@ def test_pixels_correct_what_a_detector_gets_wrong(clip: Clip) -> None:
     assert after.expression.min() >= 0.0
 
 
+def test_offsets_explain_more_than_the_actions_do(clip: Clip) -> None:
+    """Of landmarks that the pixels corrected; the same to the last frame of a shot, about the usual."""
+    after = refined(clip.info, [clip.shot])[0]
+    assert after.dynamic is not None and after.dynamic.shape == (FRAMES, 478, 3)
+    assert 1e-5 < np.abs(after.dynamic).max() < 5e-3
+    assert np.abs(np.median(after.dynamic, axis=0)).max() < 5e-4
+
+
 def test_the_anchor_agrees_with_itself(clip: Clip) -> None:
     """Its own pixels, carried nowhere, give no flow: only what the detector usually says of each landmark is left."""
     row = clip.shot.anchor_row
-    corrected = Anchor(clip.shot, clip.images[row]).corrected(row, clip.images[row])
+    corrected, _ = Anchor(clip.shot, clip.images[row]).corrected(row, clip.images[row])
     usual = clip.shot.predicted[row] + clip.shot.offset * clip.shot.size_px[row]
     moved = np.linalg.norm(corrected - clip.shot.points[row], axis=1) > 1e-3
     skin = np.setdiff1d(np.flatnonzero(moved), [*LEFT_LIDS, *RIGHT_LIDS, *INNER_LIPS, *IRIS[0], *IRIS[1]])
@@ -102,7 +110,7 @@ def test_the_anchor_agrees_with_itself(clip: Clip) -> None:
 def test_a_picture_of_something_else_is_hardly_followed(clip: Clip) -> None:
     anchor = Anchor(clip.shot, clip.images[clip.shot.anchor_row])
     noise = np.random.default_rng(1).integers(0, 256, clip.images[0].shape, np.uint8)
-    step = np.linalg.norm(anchor.corrected(0, noise) - clip.shot.points[0], axis=1)
+    step = np.linalg.norm(anchor.corrected(0, noise)[0] - clip.shot.points[0], axis=1)
     assert np.isfinite(step).all() and np.median(step) < 1.0
 
 

@@ -51,6 +51,17 @@ def test_a_track_survives_the_file_exactly(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.motion.safetensors"]
 
 
+def test_dynamic_offsets_survive_in_half_precision(tmp_path: Path) -> None:
+    offsets = np.random.default_rng(1).normal(0, 1e-3, (7, 478, 3)).astype(np.float32)
+    save_motion(dataclasses.replace(made_track(), dynamic=offsets), tmp_path / "a.motion.safetensors")
+    back = load_motion(tmp_path / "a.motion.safetensors").dynamic
+    assert back is not None and back.dtype == np.float32
+    np.testing.assert_allclose(back, offsets, atol=3e-6)
+    save_motion(dataclasses.replace(made_track(), dynamic=offsets[:, :5]), tmp_path / "b.motion.safetensors")
+    with pytest.raises(InputError, match="dynamic of shape"):
+        load_motion(tmp_path / "b.motion.safetensors")
+
+
 def test_select_keeps_the_frames_and_their_numbers() -> None:
     track = made_track()
     kept = track.select(track.seen)

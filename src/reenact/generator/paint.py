@@ -26,6 +26,8 @@ from .windows import blended_windows
 from .worked import head_pictures, worked_square
 
 _EDGE = 0.06  # of the square, over which it fades into what the warp shows around it
+_ROUNDED = 1 / 127.5  # a grey level; colours go from -1 to 1
+_AGREED = 0.02  # difference of colours, beyond rounding, at which the painted is something else than the warped
 _OF_THE_PHOTO = (*region_ids(*EYEBALL), EMPTY)
 """What the warp shows sharply though the head in the photo does not: eyes, which it turns, and all but the head."""
 
@@ -107,7 +109,8 @@ def composed(warped: Image, square: SquareCrop, clean: Tensor, way: Tensor, head
     """The warped picture [P, P, 3], its square painted.
 
     clean: [3, S, S] from -1 to 1. way: [2, S, S] px, see Paint. What is finer than S x S pixels comes from the warped
-    picture, displaced, where it is the photo's: not where the photo does not show the head.
+    picture, displaced, where it is the photo's, or where the painted is the same at this size: not where the photo does
+    not show the head and something else has been painted.
     """
     x0, y0, side, size = int(square.x0), int(square.y0), int(square.size), square.output_px
     part = warped[y0 : y0 + side, x0 : x0 + side]
@@ -118,10 +121,12 @@ def composed(warped: Image, square: SquareCrop, clean: Tensor, way: Tensor, head
         moved = displaced(own[None], small[None])[0]
         real = np.where(np.isin(head.regions, _OF_THE_PHOTO), 255, head.visibility)
         real = torch.from_numpy(real).float()[None, None] / 255.0
-        coarse = signed(
-            SquareCrop(0, 0, side, size).extract(_bytes(moved[0]))
-        )  # resampled as the network's pictures are
-        painted = painted + _resized(real, side).clamp(0, 1) * (moved - _resized(coarse[None], side))
+        # resampled as the network's pictures are
+        coarse = signed(SquareCrop(0, 0, side, size).extract(_bytes(moved[0])))
+        apart = F.avg_pool2d((clean - coarse).abs().mean(0)[None, None], 5, 1, 2, count_include_pad=False)
+        agreed = torch.exp(-(apart - _ROUNDED).clamp(min=0.0) / _AGREED)
+        detail = _resized(torch.maximum(real, agreed), side).clamp(0, 1)
+        painted = painted + detail * (moved - _resized(coarse[None], side))
     share = (
         _fading(side, x0 > 0, x0 + side < warped.shape[1]) * _fading(side, y0 > 0, y0 + side < warped.shape[0])[:, None]
     )

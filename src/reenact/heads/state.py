@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .dynamic import carried
 from .gaze import with_gaze
 from .lids import meet_lids
 from .lips import meet_lips
@@ -26,9 +27,12 @@ class HeadState:
     gaze: Float  # [2, 2] (yaw, pitch) radians, subject's left eye first; see heads/gaze.py
     R_cam_head: Float  # [3, 3]
     t_cam_head: Float  # [3] metres
+    dynamic: Float | None = None  # [478, 3] metres, head space: what landmarks do beyond the actions; None: nothing
 
     def __post_init__(self) -> None:
         wanted = {"expression": (52,), "gaze": (2, 2), "R_cam_head": (3, 3), "t_cam_head": (3,)}
+        if self.dynamic is not None:
+            wanted["dynamic"] = (478, 3)
         for name, shape in wanted.items():
             if np.shape(getattr(self, name)) != shape:
                 raise ValueError(f"{name} has shape {np.shape(getattr(self, name))}, wanted {shape}")
@@ -53,6 +57,9 @@ def codes_of(rig: Rig, states: Sequence[HeadState]) -> Float:
 def deformed(rig: Rig, states: Sequence[HeadState]) -> Float:
     """[F, V, 3] vertices in canonical head space, metres, before any pose. Shut lids and lips meet, see `met`."""
     shapes = rig.deform(np.stack([s.expression for s in states]), np.stack([s.gaze for s in states]))
+    given = [i for i, state in enumerate(states) if state.dynamic is not None]
+    if given:
+        shapes[given] += carried(rig, np.stack([d for d in (s.dynamic for s in states) if d is not None]))
     return met(rig, shapes, states)
 
 

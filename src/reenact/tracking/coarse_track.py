@@ -59,13 +59,17 @@ class CoarseTrack:
     face_size_m: Float  # [S]
     placement: Float  # [S, 478, 3] metres, see placement.py
     source: str  # where it was tracked from, for the reader
+    dynamic: Float | None = None
+    """[F, 478, 3] metres in head space: how far each landmark is from where the actions put it, apart from what is the
+    same in all frames (the paper's dynamic offsets, sparse); see tracking/dynamic.py. None: nobody looked."""
 
     def __len__(self) -> int:
         return len(self.expression)
 
     def select(self, rows: NDArray[np.bool_]) -> CoarseTrack:
         """Only the frames marked in [F]; `frame` remembers which they were."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_FRAME})
+        dynamic = None if self.dynamic is None else self.dynamic[rows]
+        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_FRAME}, dynamic=dynamic)
 
 
 _BY_FRAME = ("expression", "gaze", "R_cam_head", "t_cam_head", "residual_px", "seen", "shot", "frame")
@@ -87,6 +91,8 @@ def save_motion(track: CoarseTrack, path: Path) -> None:
     tensors: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(getattr(track, name), np.float32) for name in _TENSORS
     }
+    if track.dynamic is not None:
+        tensors["dynamic"] = track.dynamic.astype(np.float16)
     tensors["seen"] = track.seen.astype(np.uint8)
     tensors["shot"] = track.shot.astype(np.int32)
     tensors["frame"] = track.frame.astype(np.int32)
@@ -130,6 +136,7 @@ def load_motion(path: Path) -> CoarseTrack:
         shot=tensors["shot"],
         frame=tensors["frame"],
         source=about["source"],
+        dynamic=tensors["dynamic"].astype(np.float32) if "dynamic" in tensors else None,
     )
 
 
@@ -144,12 +151,14 @@ def _check(path: Path, tensors: dict[str, NDArray], about: dict[str, str]) -> No
         "t_cam_head": (frames, 3), "residual_px": (frames,), "seen": (frames,), "shot": (frames,), "frame": (frames,),
         "focal_px": (shots,), "face_size_m": (shots,), "placement": (shots, COUNT, 3),
     }  # fmt: skip
+    if "dynamic" in tensors:
+        wanted["dynamic"] = (frames, COUNT, 3)
     for name, shape in wanted.items():
         if tensors[name].shape != shape:
             raise InputError(f"{path} has {name} of shape {tensors[name].shape}; want {shape}")
     shot = tensors["shot"]
     if not frames or shot.min() < 0 or shot.max() >= shots or (np.diff(shot) < 0).any():
         raise InputError(f"{path} has {frames} frames in {shots} shots that do not fit together; want at least one")
-    for name in ("expression", "gaze", "R_cam_head", "t_cam_head"):
-        if not np.isfinite(tensors[name]).all():
+    for name in ("expression", "gaze", "R_cam_head", "t_cam_head", "dynamic"):
+        if name in tensors and not np.isfinite(tensors[name]).all():
             raise InputError(f"{path} has numbers in {name} that are not finite; write it again with `reenact track`")

@@ -51,6 +51,7 @@ class Performance:
     R_cam_head: NDArray[np.float32]  # [F, 3, 3]
     t_cam_head: NDArray[np.float32]  # [F, 3] metres
     residual_px: NDArray[np.float32]  # [F] median distance of the landmarks
+    dynamic: NDArray[np.float32] | None = None  # [F, 478, 3] metres, see CoarseTrack; None: nobody looked
 
 
 def fit_person(model: HeadModel, points_px: Points, width: int, height: int) -> Person:

@@ -113,13 +113,13 @@ class Anchor:
         self._seen = seen[0]  # [V]
         self._px = px[0, :, :2]  # [V, 2]
 
-    def corrected(self, row: int, image: NDArray[np.uint8]) -> Points:
-        """Landmarks [478, 2] px of frame `row`, which is `image` [H, W, 3] RGB."""
+    def corrected(self, row: int, image: NDArray[np.uint8]) -> tuple[Points, Float]:
+        """Landmarks [478, 2] px of frame `row`, which is `image` [H, W, 3] RGB; how far each follows the flow [478]."""
         shot = self._shot
         with _one_opencv_thread():
             found, share = self._flow_at_landmarks(row, image)
         shift = found + shot.predicted[row] + shot.offset * shot.size_px[row] - shot.points[row]
-        return shot.points[row] + _where_skin_is_seen(share[:, None] * shift)
+        return shot.points[row] + _where_skin_is_seen(share[:, None] * shift), share
 
     def _flow_at_landmarks(self, row: int, image: NDArray[np.uint8]) -> tuple[Float, Float]:
         """[478, 2] px from where the fit has the landmarks of a frame to its pixels, and trust [478] in that."""

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from reenact.media import VideoInfo, read_frames
 
+from .dynamic import dynamic_offsets
 from .fit import Performance, Points, fit_frames
 from .flow import Anchor, Shot
 from .jumps import find_jumps
 
+Float = NDArray[np.float32]
 _FEWEST: Final = 2  # frames: one has nothing to be compared with
 
 
@@ -36,29 +38,39 @@ def refined(
     progress: called with frames done and their number.
     """
     work = [shot for shot in shots if len(shot.frames) >= _FEWEST]
-    corrected = _corrected(info, work, progress)
     done = {
-        id(shot): fit_frames(shot.person, points, joined_frames(shot.frames, shot.points))
-        for shot, points in zip(work, corrected, strict=True)
+        id(shot): _fitted_again(shot, points, trust)
+        for shot, (points, trust) in zip(work, _corrected(info, work, progress), strict=True)
     }
-    return [_with_residual(shot, done[id(shot)]) if id(shot) in done else shot.fitted for shot in shots]
+    return [done.get(id(shot), shot.fitted) for shot in shots]
 
 
-def _corrected(info: VideoInfo, shots: Sequence[Shot], progress: Callable[[int, int], None]) -> list[Points]:
-    """Landmarks [N, 478, 2] px of every shot."""
+def _fitted_again(shot: Shot, points: Points, trust: Float) -> Performance:
+    fitted = fit_frames(shot.person, points, joined_frames(shot.frames, shot.points))
+    again = replace(shot, fitted=fitted)
+    away = np.linalg.norm(again.predicted - shot.points, axis=-1)
+    residual = np.median(away, axis=1).astype(np.float32)
+    return replace(fitted, residual_px=residual, dynamic=dynamic_offsets(again, points, trust))
+
+
+def _corrected(
+    info: VideoInfo, shots: Sequence[Shot], progress: Callable[[int, int], None]
+) -> list[tuple[Points, Float]]:
+    """Landmarks [N, 478, 2] px of every shot, and how far each follows the flow [N, 478]."""
     place = {int(frame): (s, row) for s, shot in enumerate(shots) for row, frame in enumerate(shot.frames)}
     anchors = _anchors(info, shots)
     points = [shot.points.copy() for shot in shots]
+    trust = [np.zeros(p.shape[:2], np.float32) for p in points]
     done = 0
     for frame in read_frames(info):
         if frame.index in place:
             s, row = place[frame.index]
-            points[s][row] = anchors[s].corrected(row, frame.image)
+            points[s][row], trust[s][row] = anchors[s].corrected(row, frame.image)
             done += 1
             progress(done, len(place))
         if done == len(place):
             break
-    return points
+    return list(zip(points, trust, strict=True))
 
 
 def _anchors(info: VideoInfo, shots: Sequence[Shot]) -> list[Anchor]:
@@ -71,8 +83,3 @@ def _anchors(info: VideoInfo, shots: Sequence[Shot]) -> list[Anchor]:
             s = wanted[frame.index]
             found[s] = Anchor(shots[s], frame.image)
     return [found[s] for s in range(len(shots))]
-
-
-def _with_residual(shot: Shot, fitted: Performance) -> Performance:
-    away = np.linalg.norm(replace(shot, fitted=fitted).predicted - shot.points, axis=-1)
-    return replace(fitted, residual_px=np.median(away, axis=1).astype(np.float32))

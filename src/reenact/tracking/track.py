@@ -157,6 +157,7 @@ def _fill(part: Performance, seen: NDArray[np.bool_]) -> Performance:
         turned.as_matrix().astype(np.float32),
         linear(part.t_cam_head),
         residual,
+        None if part.dynamic is None else linear(part.dynamic),
     )
 
 
@@ -172,6 +173,13 @@ def _join(
     def both(name: str) -> NDArray[np.float32]:
         return np.concatenate([getattr(p, name) for p in parts])
 
+    some = next((p.dynamic for p in parts if p.dynamic is not None), None)
+    dynamic = None
+    if some is not None:  # a shot of one frame has nothing to be compared with
+        none = np.zeros(some.shape[1:], np.float32)
+        dynamic = np.concatenate(
+            [np.repeat(none[None], len(p.expression), axis=0) if p.dynamic is None else p.dynamic for p in parts]
+        )
     return CoarseTrack(
         fps=info.fps,
         width=info.width,
@@ -190,4 +198,5 @@ def _join(
         face_size_m=np.asarray([landmark_model(p.rig).size for p in persons], np.float32),
         placement=np.stack([p.placement for p in persons]),
         source=path.name,
+        dynamic=dynamic,
     )

@@ -3,7 +3,8 @@
 
 Curves are scaled, shifted and limited here, sides are swapped and pieces cut out; smoothing.py, timing.py and mixing.py
 hold what looks across frames or at a second track. Who performed (identity, camera, placement) is kept by all of them.
-Parts are named as selection.py says. Everything that is counted from a rest is so shot by shot, as `animate` does.
+What was seen beyond the actions (`dynamic`) belongs to them, and goes when they are edited or mirrored. Parts are named
+as selection.py says. Everything that is counted from a rest is so shot by shot, as `animate` does.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ def mirror(track: CoarseTrack) -> CoarseTrack:
         gaze=gaze,
         R_cam_head=(_ACROSS @ track.R_cam_head @ _ACROSS).astype(np.float32),
         t_cam_head=(track.t_cam_head @ _ACROSS).astype(np.float32),
+        dynamic=None,
     )
 
 
@@ -158,4 +160,5 @@ def _with_codes(track: CoarseTrack, mask: NDArray[np.bool_], codes: Float) -> Co
         gaze=track.gaze.copy(),
         R_cam_head=track.R_cam_head.copy(),
         t_cam_head=track.t_cam_head.copy(),
+        dynamic=None if mask.any() else track.dynamic,
     )

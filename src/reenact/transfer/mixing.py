@@ -43,6 +43,7 @@ def mix(a: CoarseTrack, b: CoarseTrack, regions: Sequence[str]) -> CoarseTrack:
         expression=np.where(taken, other.expression, a.expression),
         gaze=other.gaze if "gaze" in regions else a.gaze,
         seen=a.seen & other.seen,
+        dynamic=None if taken.any() else a.dynamic,
     )
     return _with_head(out, b, other) if "head" in regions else out
 

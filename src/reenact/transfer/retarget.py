@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reenact.heads.arkit import ACTIONS
 from reenact.heads.gaze import with_gaze
@@ -117,8 +118,26 @@ def retarget(
             scale=translation_scale(float(track.face_size_m[shot]), receiver.size_m),
             strength=strengths.head,
         )
+        scale = receiver.size_m / float(track.face_size_m[shot])
+        dynamic = _dynamic(track, rows, known, neutral, scale * min(1.0, float(strengths.actions.min())))
         states += [
-            HeadState(e.astype(np.float32), g.astype(np.float32), r.astype(np.float32), t.astype(np.float32))
-            for e, g, r, t in zip(expression, gaze, pose.R_cam_head, pose.t_cam_head, strict=True)
+            HeadState(e.astype(np.float32), g.astype(np.float32), r.astype(np.float32), t.astype(np.float32), d)
+            for e, g, r, t, d in zip(expression, gaze, pose.R_cam_head, pose.t_cam_head, dynamic, strict=True)
         ]
     return states
+
+
+def _dynamic(
+    track: CoarseTrack, rows: NDArray[np.intp], known: NDArray[np.intp], neutral: int | Rest | None, factor: float
+) -> Sequence[Float | None]:
+    """What frames `rows` do beyond the actions, [478, 3] metres each, counted from the neutral frame or the usual.
+
+    There is no telling which action an offset belongs to: where any is held back, all offsets are.
+    """
+    if track.dynamic is None or factor == 0:
+        return [None] * len(rows)
+    if isinstance(neutral, int) and neutral in rows:
+        calm = track.dynamic[neutral]
+    else:
+        calm = np.median(track.dynamic[known], axis=0)
+    return list((factor * (track.dynamic[rows] - calm)).astype(np.float32))

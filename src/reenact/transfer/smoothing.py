@@ -74,10 +74,13 @@ def _check(seconds: float) -> None:
 
 
 def _copy(track: CoarseTrack) -> CoarseTrack:
-    names = ("expression", "gaze", "t_cam_head", "R_cam_head")
+    names = ("expression", "gaze", "t_cam_head", "R_cam_head", *(["dynamic"] if track.dynamic is not None else []))
     return replace(track, **{name: getattr(track, name).copy() for name in names})
 
 
 def _streams(new: CoarseTrack, old: CoarseTrack) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """What is averaged number by number, to write to and to read from."""
-    return [(new.expression, old.expression), (new.gaze, old.gaze), (new.t_cam_head, old.t_cam_head)]
+    streams = [(new.expression, old.expression), (new.gaze, old.gaze), (new.t_cam_head, old.t_cam_head)]
+    if new.dynamic is not None and old.dynamic is not None:
+        streams.append((new.dynamic, old.dynamic))
+    return streams

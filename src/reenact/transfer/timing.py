@@ -22,9 +22,10 @@ MAX_FRAMES = 1_000_000
 def sampled(track: CoarseTrack, at: ArrayLike) -> CoarseTrack:
     """The track read at fractional rows `at` [P], ascending, in 0..F-1; at whole rows exactly as it is.
 
-    Codes [P, 52], gaze [P, 2, 2] and places [P, 3] are interpolated linearly, rotations along the geodesic, and never
-    across a cut: between the last row of a shot and the first of the next the last is held. `seen` and `residual_px`
-    are those of the nearer row. `frame` is counted anew from 0, for the rows are no longer those of the source.
+    Codes [P, 52], gaze [P, 2, 2], places [P, 3] and dynamic offsets are interpolated linearly, rotations along the
+    geodesic, and never across a cut: between the last row of a shot and the first of the next the last is held. `seen`
+    and `residual_px` are those of the nearer row. `frame` is counted anew from 0, for the rows are no longer those of
+    the source.
     """
     place = np.asarray(at, np.float64)
     low = np.floor(place).astype(np.int64)
@@ -48,6 +49,7 @@ def sampled(track: CoarseTrack, at: ArrayLike) -> CoarseTrack:
         t_cam_head=linear(track.t_cam_head),
         R_cam_head=rotation,
         residual_px=track.residual_px[near],
+        dynamic=None if track.dynamic is None else linear(track.dynamic),
         seen=track.seen[near],
         shot=track.shot[low],
         frame=np.arange(len(place), dtype=np.int32),

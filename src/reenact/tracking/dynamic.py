@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a face does beyond its 52 actions, frame by frame, as flow saw it: the paper's dynamic offsets, at landmarks.
+
+Fitted to landmarks that the video's pixels have corrected (flow.py), a head still leaves something over: no sum of
+actions makes this very cheek, and a pose is off by what the shape is off. How far the pixels are from the fit is kept,
+within the picture plane, where they say anything; the rest of a performance stays what it was.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from .fit import Points
+from .flow import Shot
+from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
+
+_MOST_M: Final = 0.005  # longer ones are shortened to come near it: no skin slips so far, a wrong match does
+_STEADY: Final = 0.7  # frames, standard deviation
+
+Float = NDArray[np.float32]
+
+
+def dynamic_offsets(shot: Shot, points: Points, trust: Float) -> Float:
+    """[N, 478, 3] metres in head space, apart from their median over the shot.
+
+    shot: fitted to `points`. points: [N, 478, 2] px corrected by flow. trust: [N, 478] 0 to 1, how far each follows the
+    flow; where it does not, nothing is offset. Eyes and the inner lips open and close by their actions alone: they are
+    carried along by the skin around them.
+    """
+    fitted, model = shot.fitted, shot.person.rig.topology
+    away = points - shot.predicted
+    away = trust[..., None] * (away - np.median(away, axis=0))
+    places = model.landmarks(shot.person.rig.neutral) @ np.swapaxes(fitted.R_cam_head, 1, 2)
+    depth = places[..., 2] + fitted.t_cam_head[:, None, 2]
+    in_camera = np.zeros((*away.shape[:2], 3))
+    in_camera[..., :2] = away * depth[..., None] / shot.person.camera.focal_px
+    offsets = in_camera @ fitted.R_cam_head  # R^T v, row by row
+    for lids, iris in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, strict=True):
+        offsets[:, [*lids, *iris]] = offsets[:, list(lids)].mean(axis=1, keepdims=True)
+    offsets[:, list(INNER_LIPS)] = offsets[:, list(OUTER_LIPS)].mean(axis=1, keepdims=True)
+    length = np.linalg.norm(offsets, axis=-1, keepdims=True)
+    offsets /= np.sqrt(1.0 + (length / _MOST_M) ** 2)
+    return gaussian_filter1d(offsets, _STEADY, axis=0, mode="nearest").astype(np.float32)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dynamic offsets: found where the pixels are, carried by a head, counted from the neutral frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from reenact.heads.dynamic import carried
+from reenact.heads.open import open_head
+from reenact.heads.personal import personal_rig
+from reenact.heads.regions import EYEBALL, region_ids
+from reenact.heads.state import HeadState, deformed
+from reenact.rendering import Camera
+from reenact.tracking import CoarseTrack, Performance, Person
+from reenact.tracking.dynamic import dynamic_offsets
+from reenact.tracking.flow import Shot
+from reenact.tracking.scheme import LEFT_LIDS
+from reenact.transfer.edit import cut, mirror, scale
+from reenact.transfer.mixing import mix
+from reenact.transfer.retarget import Receiver, retarget
+from reenact.transfer.smoothing import smooth
+from reenact.transfer.timing import sampled
+
+HEAD = open_head()
+RIG = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
+AHEAD = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+FRAMES, CHIN = 9, 152
+CAMERA = Camera(1000.0, 320.0, 240.0, 640, 480)
+
+
+def turned(radians: float) -> np.ndarray:
+    c, s = np.cos(radians), np.sin(radians)
+    return (AHEAD @ np.asarray([[c, 0, s], [0, 1, 0], [-s, 0, c]])).astype(np.float32)
+
+
+def shot() -> Shot:
+    """A head that turns, exactly fitted."""
+    rotation = np.stack([turned(0.05 * i) for i in range(FRAMES)])
+    place = np.repeat(np.asarray([[0.0, 0.0, 0.8]], np.float32), FRAMES, axis=0)
+    still = np.zeros((FRAMES, 52), np.float32), np.zeros((FRAMES, 2, 2), np.float32)
+    fitted = Performance(*still, rotation, place, np.zeros(FRAMES, np.float32))
+    person = Person(np.zeros(HEAD.identity_size, np.float32), RIG, CAMERA)
+    made = Shot(person, np.zeros((FRAMES, 478, 2), np.float32), fitted, np.arange(FRAMES))
+    return replace(made, points=made.predicted)
+
+
+def track(dynamic: np.ndarray | None) -> CoarseTrack:
+    fit = shot().fitted
+    return CoarseTrack(
+        fps=Fraction(25),
+        width=640,
+        height=480,
+        head=HEAD.name,
+        expression=fit.expression,
+        gaze=fit.gaze,
+        R_cam_head=fit.R_cam_head,
+        t_cam_head=fit.t_cam_head,
+        residual_px=fit.residual_px,
+        seen=np.ones(FRAMES, bool),
+        shot=np.zeros(FRAMES, np.int32),
+        frame=np.arange(FRAMES, dtype=np.int32),
+        identity=np.zeros((1, HEAD.identity_size), np.float32),
+        focal_px=np.asarray([1000], np.float32),
+        face_size_m=np.asarray([0.04], np.float32),
+        placement=np.zeros((1, 478, 3), np.float32),
+        source="made",
+        dynamic=dynamic,
+    )
+
+
+def given(offsets: np.ndarray | None) -> np.ndarray:
+    assert offsets is not None
+    return offsets
+
+
+def drawn() -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 1e-3, (FRAMES, 478, 3)).astype(np.float32)
+
+
+def test_what_pixels_say_beyond_the_fit_comes_back_in_space() -> None:
+    """A chin that slips by 2 mm to the side of a head that turns away from the camera."""
+    made = shot()
+    slip = np.zeros((FRAMES, 478, 3))
+    slip[5:, CHIN, 0] = 0.002
+    places = made.person.rig.topology.landmarks(RIG.neutral) + slip
+    in_camera = places @ np.swapaxes(made.fitted.R_cam_head, 1, 2) + made.fitted.t_cam_head[:, None]
+    moved = 1000.0 * in_camera[..., :2] / in_camera[..., 2:] + (320.0, 240.0)
+    still = RIG.topology.landmarks(RIG.neutral) @ np.swapaxes(made.fitted.R_cam_head, 1, 2)
+    still = still + made.fitted.t_cam_head[:, None]
+    seen = made.points + (moved - (1000.0 * still[..., :2] / still[..., 2:] + (320.0, 240.0))).astype(np.float32)
+    found = dynamic_offsets(made, seen, np.ones((FRAMES, 478), np.float32))
+    # Nobody sees depth: what lies across the line of sight comes back, a little shortened.
+    across = 0.002 * np.cos(0.4)
+    assert found[-1, CHIN, 0] == pytest.approx(across * np.cos(0.4) / np.hypot(1.0, across / 0.005), rel=0.02)
+    others = np.setdiff1d(np.arange(478), [CHIN])
+    assert np.abs(found[:3]).max() < 2e-5 and np.abs(found[:, others]).max() < 1e-6
+    assert np.abs(dynamic_offsets(made, seen, np.zeros((FRAMES, 478), np.float32))).max() == 0
+
+
+def test_a_wrong_match_is_no_long_way() -> None:
+    made = shot()
+    seen = made.points.copy()
+    seen[-1] += 300.0
+    assert np.linalg.norm(dynamic_offsets(made, seen, np.ones((FRAMES, 478), np.float32)), axis=-1).max() < 0.005
+
+
+def test_lids_are_carried_but_not_opened() -> None:
+    made = shot()
+    seen = made.points.copy()
+    seen[5:, LEFT_LIDS[0], 1] += 4.0
+    found = dynamic_offsets(made, seen, np.ones((FRAMES, 478), np.float32))[-1, list(LEFT_LIDS)]
+    assert np.abs(found).max() > 1e-5 and np.ptp(found, axis=0).max() < 1e-8
+
+
+def test_skin_follows_its_landmarks_and_eyeballs_keep_their_shape() -> None:
+    moved = carried(RIG, np.broadcast_to(np.asarray([1e-3, 0, 0], np.float32), (1, 478, 3)))[0]
+    face = RIG.topology.landmark_vertices[:468].ravel()
+    np.testing.assert_allclose(moved[face, 0], 1e-3, rtol=0.02)
+    back = np.argsort(RIG.neutral[:, 2])[:100]
+    assert np.abs(moved[back]).max() < 2e-4
+    one = np.zeros((1, 478, 3), np.float32)
+    one[0, CHIN] = (0, -0.002, 0)
+    moved = carried(RIG, one)[0]
+    nearest = np.argmin(np.linalg.norm(RIG.neutral - RIG.topology.landmarks(RIG.neutral)[CHIN], axis=1))
+    assert moved[nearest, 1] < -5e-4
+    balls = RIG.topology.region_vertices(*region_ids(*EYEBALL))
+    left = balls[RIG.neutral[balls, 0] > 0]
+    moved = carried(RIG, drawn()[:1])[0, left]
+    assert np.abs(moved).max() > 1e-5 and np.ptp(moved, axis=0).max() == 0
+
+
+def test_a_state_with_offsets_is_that_much_elsewhere() -> None:
+    plain = HeadState(
+        np.zeros(52, np.float32), np.zeros((2, 2), np.float32), AHEAD, np.asarray([0, 0, 0.8], np.float32)
+    )
+    moved = replace(plain, dynamic=drawn()[0])
+    one, two, three = deformed(RIG, [plain, moved, plain])
+    np.testing.assert_array_equal(one, three)
+    skin = RIG.topology.landmark_vertices[CHIN]
+    np.testing.assert_allclose((two - one)[skin], carried(RIG, drawn()[:1])[0, skin], atol=1e-6)
+    with pytest.raises(ValueError, match="dynamic has shape"):
+        replace(plain, dynamic=np.zeros((3, 3), np.float32))
+
+
+def test_offsets_count_from_the_neutral_frame_in_sizes_of_the_face() -> None:
+    dynamic = drawn()
+    photo = HeadState(
+        np.zeros(52, np.float32), np.zeros((2, 2), np.float32), AHEAD, np.asarray([0, 0, 0.7], np.float32)
+    )
+    states = retarget(HEAD, track(dynamic), Receiver(RIG, photo, 0.02), "relative", {}, neutral=2)
+    assert np.abs(given(states[2].dynamic)).max() == 0
+    np.testing.assert_allclose(given(states[4].dynamic), 0.5 * (dynamic[4] - dynamic[2]), atol=1e-8)
+    usual = retarget(HEAD, track(dynamic), Receiver(RIG, photo, 0.04), "absolute", {})
+    np.testing.assert_allclose(given(usual[4].dynamic), dynamic[4] - np.median(dynamic, axis=0), atol=1e-8)
+    less = retarget(HEAD, track(dynamic), Receiver(RIG, photo, 0.02), "relative", {"mouth": 0.5}, neutral=2)
+    np.testing.assert_allclose(given(less[4].dynamic), 0.25 * (dynamic[4] - dynamic[2]), atol=1e-8)
+    for source, strength in ((track(None), {}), (track(dynamic), {"all": 0.0})):
+        none = retarget(HEAD, source, Receiver(RIG, photo, 0.02), "relative", strength)
+        assert all(s.dynamic is None for s in none)
+
+
+def test_edits_keep_offsets_only_while_the_actions_are_theirs() -> None:
+    offsets = drawn()
+    made = track(offsets)
+    np.testing.assert_array_equal(given(cut(made, 2, 5).dynamic), offsets[2:5])
+    np.testing.assert_allclose(given(sampled(made, [1.5]).dynamic), offsets[1:3].mean(axis=0, keepdims=True), atol=1e-9)
+    assert given(smooth(made, 0.2).dynamic).std() < 0.7 * offsets.std()
+    assert scale(made, "head", 0.5).dynamic is not None and mix(made, made, ["head"]).dynamic is not None
+    for edited in (scale(made, "mouth", 0.5), mirror(made), mix(made, made, ["mouth"])):
+        assert edited.dynamic is None

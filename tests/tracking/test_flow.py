@@ -169,3 +169,15 @@ def test_lids_open_and_close_as_the_detector_sees_it() -> None:
     assert np.ptp(moved[list(INNER_LIPS)], axis=0).max() == 0
     nose = 1
     assert (moved[nose] == shift[nose]).all()
+
+
+def test_a_track_keeps_offsets_of_every_frame_if_it_was_refined(tmp_path: Path) -> None:
+    photo = read_image(PHOTO)
+    path = tmp_path / "moved.mp4"
+    with VideoWriter(path, Fraction(25), photo.shape[1], photo.shape[0], crf=8) as writer:
+        for shift in (0, 2, 4):
+            writer.write(np.roll(photo, shift, axis=1))
+    dynamic = track_video(open_head(), path).dynamic
+    assert dynamic is not None and dynamic.shape == (3, 478, 3)
+    assert 0 < np.abs(dynamic).max() < 2e-3  # a head that shifts as one does hardly anything else
+    assert track_video(open_head(), path, refine="none").dynamic is None

@@ -11,6 +11,9 @@ import pytest
 from reenact.generator.compact.network import CompactConfig, CompactNet
 from reenact.generator.compact.weights import save_compact
 from reenact.media import probe, read_frames
+from reenact.pipeline import bundled_performance
+from reenact.tracking import load_motion, save_motion
+from reenact.transfer.edit import cut
 from tests.command_line import run_reenact
 
 PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
@@ -28,10 +31,15 @@ def test_compact_paints_with_given_weights(tmp_path: Path) -> None:
     assert bias is not None
     bias.data[:48] = 0.3  # of colours: this one brightens
     save_compact(net.state_dict(), config, tmp_path / "bright.safetensors")
+    talking = bundled_performance("talking")
+    assert talking is not None
+    # What does not move is not painted: absolute motion turns the head as the performer's.
+    save_motion(cut(load_motion(talking), 40, 41), tmp_path / "moved.motion.safetensors")
     made = []
     for name in ("untrained", "bright"):
         how = f"-o {name}.mp4 --crop --size 128 --generator compact --weights {name}.safetensors --steps 1 --device cpu"
-        done = run_reenact("animate", str(PHOTO), str(PHOTO), *how.split(), folder=tmp_path)
+        how += " --mode absolute"
+        done = run_reenact("animate", str(PHOTO), "moved.motion.safetensors", *how.split(), folder=tmp_path)
         assert done.returncode == 0, done.stderr
         made.append(frame_of(tmp_path / f"{name}.mp4"))
     middle = (made[1] - made[0])[32:96, 32:96]

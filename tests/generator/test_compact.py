@@ -146,6 +146,25 @@ def test_displacing_by_whole_pixels_moves_the_picture() -> None:
     torch.testing.assert_close(displaced(large, way)[..., :-6], large[..., 6:], atol=1e-4, rtol=0)
 
 
+def test_displacing_by_half_a_pixel_hardly_blurs() -> None:
+    """Stripes of four pixels: bilinear sampling would leave 0.71 of their contrast."""
+    x = torch.arange(64) + 0.5
+    stripes = torch.sin(torch.pi / 2 * x).expand(1, 1, 3, 64, 64)
+    moved = displaced(stripes, torch.stack([torch.full((1, 1, 16, 16), v) for v in (0.5, 0.0)], 2))
+    inner = (..., slice(8, -8), slice(8, -8))
+    assert moved[inner].square().mean() > 0.9**2 * stripes[inner].square().mean()
+
+
+def test_the_pose_encoder_is_told_what_differs_from_the_photo(net: CompactNet) -> None:
+    controls = made_controls(0)
+    other = replace(controls, photo=made_controls(1).photo)
+    every = frozenset(INPUTS)
+    fine, changed = net.pose(controls, every)[0], net.pose(other, every)[0]
+    assert (fine - changed).abs().max() > 1e-3
+    for kept in ("photo", "warped"):
+        torch.testing.assert_close(net.pose(controls, every - {kept})[0], net.pose(other, every - {kept})[0])
+
+
 def test_noise_is_added_where_the_photo_does_not_show_the_head() -> None:
     controls = made_controls(batch=1)
     regions = torch.full_like(controls.regions, 255)

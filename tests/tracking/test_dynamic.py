@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from reenact.transfer.mixing import mix
 from reenact.transfer.retarget import Receiver, retarget
 from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import sampled
+from tests.transfer.made_performances import made_performance
 
 HEAD = open_head()
 RIG = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
@@ -49,27 +49,8 @@ def shot() -> Shot:
 
 
 def track(dynamic: np.ndarray | None) -> CoarseTrack:
-    fit = shot().fitted
-    return CoarseTrack(
-        fps=Fraction(25),
-        width=640,
-        height=480,
-        head=HEAD.name,
-        expression=fit.expression,
-        gaze=fit.gaze,
-        R_cam_head=fit.R_cam_head,
-        t_cam_head=fit.t_cam_head,
-        residual_px=fit.residual_px,
-        seen=np.ones(FRAMES, bool),
-        shot=np.zeros(FRAMES, np.int32),
-        frame=np.arange(FRAMES, dtype=np.int32),
-        identity=np.zeros((1, HEAD.identity_size), np.float32),
-        focal_px=np.asarray([1000], np.float32),
-        face_size_m=np.asarray([0.04], np.float32),
-        placement=np.zeros((1, 478, 3), np.float32),
-        source="made",
-        dynamic=dynamic,
-    )
+    """A face of 4 cm."""
+    return replace(made_performance(FRAMES, shots=1), dynamic=dynamic)
 
 
 def given(offsets: np.ndarray | None) -> np.ndarray:

@@ -20,6 +20,7 @@ from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 
 _MOST_M: Final = 0.005  # longer ones are shortened to come near it: no skin slips so far, a wrong match does
 _STEADY: Final = 0.7  # frames, standard deviation
+_ROWS: Final = 64  # frames at a time
 
 Float = NDArray[np.float32]
 
@@ -31,17 +32,24 @@ def dynamic_offsets(shot: Shot, points: Points, trust: Float) -> Float:
     flow; where it does not, nothing is offset. Eyes and the inner lips open and close by their actions alone: they are
     carried along by the skin around them.
     """
-    fitted, model = shot.fitted, shot.person.rig.topology
     away = points - shot.predicted
-    away = trust[..., None] * (away - np.median(away, axis=0))
-    places = model.landmarks(shot.person.rig.neutral) @ np.swapaxes(fitted.R_cam_head, 1, 2)
-    depth = places[..., 2] + fitted.t_cam_head[:, None, 2]
-    in_camera = np.zeros((*away.shape[:2], 3))
-    in_camera[..., :2] = away * depth[..., None] / shot.person.camera.focal_px
-    offsets = in_camera @ fitted.R_cam_head  # R^T v, row by row
+    away -= np.median(away, axis=0)
+    away *= trust[..., None]
+    parts = [slice(start, start + _ROWS) for start in range(0, len(away), _ROWS)]  # wide numbers only of a few frames
+    offsets = np.concatenate([_in_head(shot, away[rows], rows) for rows in parts])
+    gaussian_filter1d(offsets, _STEADY, axis=0, mode="nearest", output=offsets)
+    return offsets
+
+
+def _in_head(shot: Shot, away: Float, rows: slice) -> Float:
+    """Ways [R, 478, 2] px in the pictures of some frames as [R, 478, 3] metres in head space."""
+    rotation, translation = shot.fitted.R_cam_head[rows], shot.fitted.t_cam_head[rows]
+    rig = shot.person.rig
+    depth = (rig.topology.landmarks(rig.neutral) @ np.swapaxes(rotation, 1, 2) + translation[:, None])[..., 2:]
+    in_camera = np.concatenate([away * depth / shot.person.camera.focal_px, np.zeros_like(depth)], axis=2)
+    offsets = in_camera @ rotation  # R^T v, row by row
     for lids, iris in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, strict=True):
         offsets[:, [*lids, *iris]] = offsets[:, list(lids)].mean(axis=1, keepdims=True)
     offsets[:, list(INNER_LIPS)] = offsets[:, list(OUTER_LIPS)].mean(axis=1, keepdims=True)
     length = np.linalg.norm(offsets, axis=-1, keepdims=True)
-    offsets /= np.sqrt(1.0 + (length / _MOST_M) ** 2)
-    return gaussian_filter1d(offsets, _STEADY, axis=0, mode="nearest").astype(np.float32)
+    return (offsets / np.sqrt(1.0 + (length / _MOST_M) ** 2)).astype(np.float32)

@@ -80,6 +80,8 @@ def test_what_pixels_say_beyond_the_fit_comes_back_in_space() -> None:
     others = np.setdiff1d(np.arange(478), [CHIN])
     assert np.abs(found[:3]).max() < 2e-5 and np.abs(found[:, others]).max() < 1e-6
     assert np.abs(dynamic_offsets(made, seen, np.zeros((FRAMES, 478), np.float32))).max() == 0
+    half = dynamic_offsets(made, seen, np.full((FRAMES, 478), 0.5, np.float32))[-1, CHIN, 0]
+    assert half == pytest.approx(across / 2 * np.cos(0.4) / np.hypot(1.0, across / 2 / 0.005), rel=0.02)
 
 
 def test_a_wrong_match_is_no_long_way() -> None:

@@ -16,7 +16,7 @@ from reenact.heads.open import open_head
 from reenact.heads.state import HeadState
 from reenact.media import VideoInfo, VideoWriter, probe, read_image
 from reenact.tracking import Performance, Person, fit_frames, track_video
-from reenact.tracking.flow import Anchor, Shot, _where_skin_is_seen
+from reenact.tracking.flow import Anchor, Shot, followed
 from reenact.tracking.refine import joined_frames, refined
 from reenact.tracking.scheme import INNER_LIPS, IRIS, LEFT_LIDS, RIGHT_LIDS
 
@@ -89,12 +89,9 @@ def test_pixels_correct_what_a_detector_gets_wrong(clip: Clip) -> None:
     assert after.expression.min() >= 0.0
 
 
-def across_px(shot: Shot, fitted: Performance) -> np.ndarray:
-    """[F, 478, 2] px by which dynamic offsets move the landmarks."""
-    assert fitted.dynamic is not None
-    turned = np.swapaxes(fitted.R_cam_head, 1, 2)
-    depth = (shot.person.rig.topology.landmarks(shot.person.rig.neutral) @ turned + fitted.t_cam_head[:, None])[..., 2:]
-    return shot.person.camera.focal_px * (fitted.dynamic @ turned)[..., :2] / depth
+def plain(fitted: Performance) -> Performance:
+    """Without its offsets."""
+    return replace(fitted, dynamic=None)
 
 
 def test_offsets_find_a_cheek_that_slips(clip: Clip, tmp_path: Path) -> None:
@@ -108,37 +105,30 @@ def test_offsets_find_a_cheek_that_slips(clip: Clip, tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "slips.mp4", Fraction(25), SIDE, SIDE, crf=8) as writer:
         for image in images:
             writer.write(image)
-    slipped = refined(probe(tmp_path / "slips.mp4"), [clip.shot])[0]
-    plain = refined(clip.info, [clip.shot])[0]
-    beyond = (across_px(clip.shot, slipped) - across_px(clip.shot, plain))[:, CHEEK]
-    fits = [replace(clip.shot, fitted=fitted).predicted[:, CHEEK] for fitted in (slipped, plain)]
+    fits = [refined(info, [clip.shot])[0] for info in (probe(tmp_path / "slips.mp4"), clip.info)]
 
-    def later(px: np.ndarray) -> float:
+    def later(fits: list[Performance]) -> float:
+        slipped, still = (replace(clip.shot, fitted=fitted).predicted[:, CHEEK] for fitted in fits)
+        px = slipped - still
         return float(px[half + 1 :, 0].mean() - px[: half - 1, 0].mean())
 
-    # Skin without marks is followed with caution: the actions take a part, offsets more than that again.
-    assert later(beyond) > max(0.4, later(fits[0] - fits[1]))
-    assert 0.8 < later(beyond + fits[0] - fits[1]) < 2.6
-    assert np.abs(beyond[:, 1]).max() < 0.5
+    by_actions, whole = later([plain(f) for f in fits]), later(fits)
+    assert whole - by_actions > max(0.8, by_actions)  # the actions take a part, offsets more than that again
+    assert 1.9 < whole < 2.6, whole
 
 
 def test_offsets_add_little_where_actions_say_it_all(clip: Clip) -> None:
-    """This head can do all that was drawn: whatever is found beyond is the flow's error."""
+    """This head can do all that was drawn: whatever is found beyond is the flow's error (0.36 px become 0.46)."""
     after = refined(clip.info, [clip.shot])[0]
-    fit = replace(clip.shot, fitted=after).predicted
-    skin = np.setdiff1d(np.arange(468), [*LEFT_LIDS, *RIGHT_LIDS, *INNER_LIPS, *IRIS[0], *IRIS[1]])
-
-    def error(points: np.ndarray) -> float:
-        away = points - clip.truth
-        return float(np.sqrt(((away - np.median(away, axis=0))[:, skin] ** 2).sum(axis=-1).mean()))
-
-    assert error(fit + across_px(clip.shot, after)) < 1.2 * error(fit)
+    errors = [landmark_error_px(clip.shot, fitted, clip.truth) for fitted in (after, plain(after))]
+    assert errors[0] < 1.4 * errors[1]
 
 
 def test_the_anchor_agrees_with_itself(clip: Clip) -> None:
     """Its own pixels, carried nowhere, give no flow: only what the detector usually says of each landmark is left."""
     row = clip.shot.anchor_row
-    corrected, _ = Anchor(clip.shot, clip.images[row]).corrected(row, clip.images[row])
+    found, trust = Anchor(clip.shot, clip.images[row]).found(row, clip.images[row])
+    corrected = followed(clip.shot.points[row][None], found[None], trust[None])[0]
     usual = clip.shot.predicted[row] + clip.shot.offset * clip.shot.size_px[row]
     moved = np.linalg.norm(corrected - clip.shot.points[row], axis=1) > 1e-3
     skin = np.setdiff1d(np.flatnonzero(moved), [*LEFT_LIDS, *RIGHT_LIDS, *INNER_LIPS, *IRIS[0], *IRIS[1]])
@@ -149,7 +139,8 @@ def test_the_anchor_agrees_with_itself(clip: Clip) -> None:
 def test_a_picture_of_something_else_is_hardly_followed(clip: Clip) -> None:
     anchor = Anchor(clip.shot, clip.images[clip.shot.anchor_row])
     noise = np.random.default_rng(1).integers(0, 256, clip.images[0].shape, np.uint8)
-    step = np.linalg.norm(anchor.corrected(0, noise)[0] - clip.shot.points[0], axis=1)
+    found, trust = anchor.found(0, noise)
+    step = np.linalg.norm(trust[:, None] * (found - clip.shot.points[0]), axis=1)
     assert np.isfinite(step).all() and np.median(step) < 1.0
 
 
@@ -163,7 +154,7 @@ def test_frames_without_a_face_and_shots_of_one_frame(clip: Clip) -> None:
     assert landmark_error_px(first, found[0], clip.truth[rows]) < landmark_error_px(
         first, first.fitted, clip.truth[rows]
     )
-    assert calls == [(done, 6) for done in range(1, 7)]
+    assert calls == [(done, 12) for done in range(1, 13)]  # two rounds
 
 
 def test_shots_have_anchors_of_their_own(clip: Clip) -> None:
@@ -200,7 +191,8 @@ def test_a_clip_of_one_frame_is_tracked_as_without(tmp_path: Path) -> None:
 def test_lids_open_and_close_as_the_detector_sees_it() -> None:
     """Flow cannot follow what is hidden and bared; it may move an eye as a whole. Blinks used to shrink by a sixth."""
     shift = np.random.default_rng(0).normal(size=(478, 2)).astype(np.float32)
-    moved = _where_skin_is_seen(shift)
+    none = np.zeros((1, 478, 2), np.float32)
+    moved = followed(none, shift[None], np.ones((1, 478), np.float32))[0]
     for lids, iris in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, strict=True):
         eye = moved[[*lids, *iris]]
         assert np.ptp(eye, axis=0).max() == 0

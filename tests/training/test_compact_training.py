@@ -168,3 +168,26 @@ def test_mouth_and_eyes_weigh_more() -> None:
     elsewhere[..., 0, 0] = 0.5
     inside = generator_losses(off, blank, importance(controls))["loss"]
     assert inside > 5 * generator_losses(elsewhere, blank, importance(controls))["loss"] > 0
+
+
+def test_blurred_paint_costs_more_than_its_colours_say() -> None:
+    """Stripes a pixel off are as wrong in colour as none at all are; but they are stripes."""
+    stripes = torch.zeros(1, 2, 3, 32, 32)
+    stripes[..., ::4] = stripes[..., 1::4] = 0.5
+    weight = torch.ones(1, 2, 1, 32, 32)
+    off, none, own = (
+        {name: float(value) for name, value in generator_losses(painted, stripes, weight).items()}
+        for painted in (stripes.roll(1, -1), torch.full_like(stripes, 0.25), stripes)
+    )
+    assert off["colour"] == pytest.approx(none["colour"], rel=0.05)
+    assert none["sharpness"] > 20 * off["sharpness"]
+    assert own["loss"] == pytest.approx(0.0, abs=1e-6)
+    assert none["loss"] == pytest.approx(none["colour"] + 0.5 * none["edges"] + none["sharpness"])  # nothing moves
+
+
+def test_sharpness_is_scored(scenes: list[Path], tmp_path: Path) -> None:
+    """What the flow starts from is as steep at a disc's edge as the truth, less the redness that it lacks."""
+    trained(scenes, tmp_path, steps=1)
+    row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert 0.5 < row["face_sharpness_start"] < 0.99
+    assert row["face_sharpness"] > row["face_sharpness_start"]  # one long step leaves grain

@@ -19,20 +19,20 @@ from .flow import Shot
 from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 
 _MOST_M: Final = 0.005  # longer ones are shortened to come near it: no skin slips so far, a wrong match does
-_STEADY: Final = 0.7  # frames, standard deviation
+_STEADY: Final = 0.4  # frames, standard deviation
 _ROWS: Final = 64  # frames at a time
 
 Float = NDArray[np.float32]
 
 
-def dynamic_offsets(shot: Shot, points: Points, trust: Float) -> Float:
+def dynamic_offsets(shot: Shot, found: Points, trust: Float) -> Float:
     """[N, 478, 3] metres in head space, apart from their median over the shot.
 
-    shot: fitted to `points`. points: [N, 478, 2] px corrected by flow. trust: [N, 478] 0 to 1, how far each follows the
-    flow; where it does not, nothing is offset. Eyes and the inner lips open and close by their actions alone: they are
+    shot: as fitted, without offsets. found: [N, 478, 2] px where flow has the landmarks. trust: [N, 478] 0 to 1; where
+    it is 0, nothing is offset. Eyes and the inner lips open and close by their actions alone: they are
     carried along by the skin around them.
     """
-    away = points - shot.predicted
+    away = found - shot.predicted
     away -= np.median(away, axis=0)
     away *= trust[..., None]
     parts = [slice(start, start + _ROWS) for start in range(0, len(away), _ROWS)]  # wide numbers only of a few frames
@@ -43,11 +43,9 @@ def dynamic_offsets(shot: Shot, points: Points, trust: Float) -> Float:
 
 def _in_head(shot: Shot, away: Float, rows: slice) -> Float:
     """Ways [R, 478, 2] px in the pictures of some frames as [R, 478, 3] metres in head space."""
-    rotation, translation = shot.fitted.R_cam_head[rows], shot.fitted.t_cam_head[rows]
-    rig = shot.person.rig
-    depth = (rig.topology.landmarks(rig.neutral) @ np.swapaxes(rotation, 1, 2) + translation[:, None])[..., 2:]
+    depth = shot.depth(rows)[..., None]
     in_camera = np.concatenate([away * depth / shot.person.camera.focal_px, np.zeros_like(depth)], axis=2)
-    offsets = in_camera @ rotation  # R^T v, row by row
+    offsets = in_camera @ shot.fitted.R_cam_head[rows]  # R^T v, row by row
     for lids, iris in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, strict=True):
         offsets[:, [*lids, *iris]] = offsets[:, list(lids)].mean(axis=1, keepdims=True)
     offsets[:, list(INNER_LIPS)] = offsets[:, list(OUTER_LIPS)].mean(axis=1, keepdims=True)

@@ -60,12 +60,26 @@ class Shot:
 
     @cached_property
     def predicted(self) -> Points:
-        """[N, 478, 2] px: where the fit has the landmarks."""
+        """[N, 478, 2] px: where the fit has the landmarks, offsets and all."""
         camera, fit = self.person.camera, self.fitted
         arrays = (fit.R_cam_head, fit.t_cam_head, fit.expression, fit.gaze)
         frames = FrameParameters(*(torch.from_numpy(a) for a in arrays))
         px = project(landmark_model(self.person.rig, self.person.placement), frames, camera.focal_px).numpy()
-        return px + np.asarray([camera.cx, camera.cy], np.float32)
+        px += np.asarray([camera.cx, camera.cy], np.float32)
+        if fit.dynamic is not None:
+            px += self.in_picture(fit.dynamic)
+        return px
+
+    def in_picture(self, ways: Float) -> Points:
+        """[N, 478, 2] px that landmarks move in the picture by ways [N, 478, 3] metres in head space."""
+        turned = ways @ np.swapaxes(self.fitted.R_cam_head, 1, 2)
+        return turned[..., :2] * self.person.camera.focal_px / self.depth()[..., None]
+
+    def depth(self, rows: slice = slice(None)) -> Float:
+        """[R, 478] metres of the landmarks of a head at rest, at the pose of each frame."""
+        rotation, translation = self.fitted.R_cam_head[rows], self.fitted.t_cam_head[rows]
+        rig = self.person.rig
+        return (rig.topology.landmarks(rig.neutral) @ rotation[:, 2].T).T + translation[:, 2:]
 
     @cached_property
     def size_px(self) -> Float:
@@ -86,7 +100,8 @@ class Shot:
 
     def state(self, row: int) -> HeadState:
         fit = self.fitted
-        return HeadState(fit.expression[row], fit.gaze[row], fit.R_cam_head[row], fit.t_cam_head[row])
+        dynamic = None if fit.dynamic is None else fit.dynamic[row]
+        return HeadState(fit.expression[row], fit.gaze[row], fit.R_cam_head[row], fit.t_cam_head[row], dynamic)
 
     def crop(self, row: int) -> SquareCrop:
         """The square around the face that is compared."""
@@ -113,13 +128,15 @@ class Anchor:
         self._seen = seen[0]  # [V]
         self._px = px[0, :, :2]  # [V, 2]
 
-    def corrected(self, row: int, image: NDArray[np.uint8]) -> tuple[Points, Float]:
-        """Landmarks [478, 2] px of frame `row`, which is `image` [H, W, 3] RGB; how far each follows the flow [478]."""
+    def found(self, row: int, image: NDArray[np.uint8]) -> tuple[Points, Float]:
+        """Where the flow has the landmarks of frame `row`, [478, 2] px, and how far to trust that, [478] 0 to 1.
+
+        image: [H, W, 3] RGB, that frame.
+        """
         shot = self._shot
         with _one_opencv_thread():
-            found, share = self._flow_at_landmarks(row, image)
-        shift = found + shot.predicted[row] + shot.offset * shot.size_px[row] - shot.points[row]
-        return shot.points[row] + _where_skin_is_seen(share[:, None] * shift), share
+            away, trust = self._flow_at_landmarks(row, image)
+        return away + shot.predicted[row] + shot.offset * shot.size_px[row], trust
 
     def _flow_at_landmarks(self, row: int, image: NDArray[np.uint8]) -> tuple[Float, Float]:
         """[478, 2] px from where the fit has the landmarks of a frame to its pixels, and trust [478] in that."""
@@ -158,12 +175,18 @@ class Anchor:
         return ((cosine - low) / (high - low)).clamp(0.0, 1.0)
 
 
-def _where_skin_is_seen(shift: Float) -> Float:
-    """Shifts [478, 2] with those of lids and lips, which open and close, replaced by how eye and mouth move."""
-    out = shift.copy()
+def followed(points: Points, found: Points, trust: Float) -> Points:
+    """Detected landmarks [N, 478, 2] px, moved as far as is trusted [N, 478] to where the flow has them.
+
+    Lids and lips, which open and close, go along with eye and mouth.
+    """
+    shift = trust[..., None] * (found - points)
+    out = points + shift
     for lids, iris in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, strict=True):
-        out[[*lids, *iris]] = shift[list(lids)].mean(axis=0)
-    out[list(INNER_LIPS)] = shift[list(OUTER_LIPS)].mean(axis=0)
+        moving = [*lids, *iris]
+        out[:, moving] = points[:, moving] + shift[:, list(lids)].mean(axis=1, keepdims=True)
+    inner = list(INNER_LIPS)
+    out[:, inner] = points[:, inner] + shift[:, list(OUTER_LIPS)].mean(axis=1, keepdims=True)
     return out
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fitted shots, fitted once more to landmarks that the video's own pixels have corrected (flow.py).
 
-The pictures are decoded again, as streams: up to the last anchor, then all of them. None but the current is held.
+Twice: what is left of the movement once the head has been fitted and offset is smaller, and so better found. The
+pictures are decoded again for each round, as streams: up to the last anchor, then all of them. None but the current is
+held.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from reenact.media import VideoInfo, read_frames
 
 from .dynamic import dynamic_offsets
 from .fit import Performance, Points, fit_frames
-from .flow import Anchor, Shot
+from .flow import Anchor, Shot, followed
 from .jumps import find_jumps
 
 Float = NDArray[np.float32]
+_ROUNDS: Final = 2  # the first corrects the fit and finds offsets, the second finds them again
 _FEWEST: Final = 2  # frames: one has nothing to be compared with
 
 
@@ -38,39 +41,50 @@ def refined(
     progress: called with frames done and their number.
     """
     work = [shot for shot in shots if len(shot.frames) >= _FEWEST]
-    done = {
-        id(shot): _fitted_again(shot, points, trust)
-        for shot, (points, trust) in zip(work, _corrected(info, work, progress), strict=True)
-    }
+    now = work
+    for turn in range(_ROUNDS):
+
+        def told(done: int, total: int, before: int = turn) -> None:
+            progress(before * total + done, _ROUNDS * total)
+
+        looked = _looked(info, now, told)
+        if not turn:
+            now = [_fitted_again(shot, *seen) for shot, seen in zip(now, looked, strict=True)]
+        now = [_offset(shot, *seen) for shot, seen in zip(now, looked, strict=True)]
+    done = {id(shot): new.fitted for shot, new in zip(work, now, strict=True)}
     return [done.get(id(shot), shot.fitted) for shot in shots]
 
 
-def _fitted_again(shot: Shot, points: Points, trust: Float) -> Performance:
-    fitted = fit_frames(shot.person, points, joined_frames(shot.frames, shot.points))
+def _fitted_again(shot: Shot, found: Points, trust: Float) -> Shot:
+    """Fitted to the landmarks as flow corrects them."""
+    fitted = fit_frames(shot.person, followed(shot.points, found, trust), joined_frames(shot.frames, shot.points))
     again = replace(shot, fitted=fitted)
     away = np.linalg.norm(again.predicted - shot.points, axis=-1)
-    residual = np.median(away, axis=1).astype(np.float32)
-    return replace(fitted, residual_px=residual, dynamic=dynamic_offsets(again, points, trust))
+    return replace(shot, fitted=replace(fitted, residual_px=np.median(away, axis=1).astype(np.float32)))
 
 
-def _corrected(
-    info: VideoInfo, shots: Sequence[Shot], progress: Callable[[int, int], None]
-) -> list[tuple[Points, Float]]:
-    """Landmarks [N, 478, 2] px of every shot, and how far each follows the flow [N, 478]."""
+def _offset(shot: Shot, found: Points, trust: Float) -> Shot:
+    """With the offsets that the flow asks for, in place of those it had."""
+    plain = replace(shot.fitted, dynamic=None)
+    return replace(shot, fitted=replace(plain, dynamic=dynamic_offsets(replace(shot, fitted=plain), found, trust)))
+
+
+def _looked(info: VideoInfo, shots: Sequence[Shot], progress: Callable[[int, int], None]) -> list[tuple[Points, Float]]:
+    """Where flow has the landmarks of every shot [N, 478, 2] px, and how far to trust that [N, 478]."""
     place = {int(frame): (s, row) for s, shot in enumerate(shots) for row, frame in enumerate(shot.frames)}
     anchors = _anchors(info, shots)
-    points = [shot.points.copy() for shot in shots]
-    trust = [np.zeros(p.shape[:2], np.float32) for p in points]
+    found = [shot.points.copy() for shot in shots]
+    trust = [np.zeros(p.shape[:2], np.float32) for p in found]
     done = 0
     for frame in read_frames(info):
         if frame.index in place:
             s, row = place[frame.index]
-            points[s][row], trust[s][row] = anchors[s].corrected(row, frame.image)
+            found[s][row], trust[s][row] = anchors[s].found(row, frame.image)
             done += 1
             progress(done, len(place))
         if done == len(place):
             break
-    return list(zip(points, trust, strict=True))
+    return list(zip(found, trust, strict=True))
 
 
 def _anchors(info: VideoInfo, shots: Sequence[Shot]) -> list[Anchor]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from reenact.generator.compact.flow import Sampling, begin, on_the_way, sample
 from reenact.generator.compact.network import CompactConfig, CompactNet
 
 from .generator_batches import Cut, batch
-from .generator_loss import generator_losses, importance
+from .generator_loss import generator_losses, importance, slope
 from .loop import Losses, Run, Schedule
 
 _UNTOLD = 0.1  # of the windows: nothing is told but what the flow begins with, for guidance
@@ -80,12 +81,13 @@ def train_compact(
 def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: torch.device) -> dict[str, float]:
     """Of the averaged weights on whole pictures of people never learnt from: dB gained over what the flow starts from.
 
+    sharpness: mean slope of the painted, of the true frames'; *_start: that of what the flow starts from.
     Writes FOLDER/samples/STEP.png: photo, warped photo, painted, true frame.
     face: where the head is drawn; mouth and eyes: where `importance` is largest.
     """
     model = CompactNet(settings.config).to(device).eval()
     model.load_state_dict(run.average)
-    gains: dict[str, list[float]] = {"frame": [], "face": [], "inner": []}
+    gains: defaultdict[str, list[float]] = defaultdict(list)
     rows: list[Tensor] = []
     for number in range(_CHECKED):
         scene = unseen[number % len(unseen)]
@@ -96,15 +98,18 @@ def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: 
         painted = sample(model, controls, Sampling()).clean.clamp(-1, 1)
         weight = importance(controls)
         where = {"frame": torch.ones_like(weight) > 0, "face": controls.regions[:, :, None] != 255, "inner": weight > 2}
-        before = model.start(controls) - frames
+        started = model.start(controls)
         for name, mask in where.items():
-            errors = [(mask * e.square()).sum() / mask.sum() for e in (before, painted - frames)]
-            gains[name].append(10.0 * float(torch.log10(errors[0] / errors[1])))
+            errors = [(mask * e.square()).sum() / mask.sum() for e in (started - frames, painted - frames)]
+            gains[f"{name}_db_gained"].append(10.0 * float(torch.log10(errors[0] / errors[1])))
+            slopes = [(mask * slope(x)).sum() for x in (started, painted, frames)]
+            gains[f"{name}_sharpness_start"].append(float(slopes[0] / slopes[2]))
+            gains[f"{name}_sharpness"].append(float(slopes[1] / slopes[2]))
         if number < _SHOWN:
             shown = (controls.photo[0], controls.warped[0, -1], painted[0, -1], frames[0, -1])
             rows.append(torch.cat(shown, dim=-1).cpu())
     _save_picture(torch.cat(rows, dim=-2), run.folder / "samples" / f"{run.step:07}.png")
-    return {f"{name}_db_gained": float(np.mean(values)) for name, values in gains.items()}
+    return {name: float(np.mean(values)) for name, values in gains.items()}
 
 
 def _save_picture(picture: Tensor, path: Path) -> None:

@@ -14,6 +14,8 @@ from .loop import Losses
 
 _SKIN, _MOUTH, _EYES, _ELSEWHERE = 1.0, 4.0, 3.0, 0.4
 _AROUND = 7  # px a side by which mouth and eyes are widened: lips and lids belong to them
+_GRAIN = 8  # px a side of the neighbourhoods in which the mean slope is compared
+_FLAT = 1e-5  # squared, below which a slope counts as its square
 _SOFT = 0.02  # errors below count as their square
 
 
@@ -29,7 +31,9 @@ def importance(controls: Controls) -> Tensor:
 
 
 def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor) -> Losses:
-    """colour: of pixels; edges: of their differences in x and y, at two sizes; motion: of their differences in time.
+    """colour: of pixels; edges: of their differences in x and y, at two sizes; motion: of their differences in time;
+    sharpness: of how steep colours are around a pixel, wherever exactly that is. All others are least where what is not
+    sure is blurred; this is not.
 
     clean, frames: [B, F, 3, S, S] from -1 to 1. weight: see `importance`.
     """
@@ -43,7 +47,17 @@ def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor) -> Losses:
         edges = edges + (weights[..., 1:, :] * _soft(small.diff(dim=-2))).mean() / mean
         small, weights = F.avg_pool2d(small, 2), F.avg_pool2d(weights, 2)
     motion = (weight[:, 1:] * _soft(error.diff(dim=1))).mean() / mean if error.shape[1] > 1 else error.new_zeros(())
-    return {"loss": colour + 0.5 * edges + 0.5 * motion, "colour": colour, "edges": edges, "motion": motion}
+    painted, true = (F.avg_pool2d(slope(x).flatten(0, 1), _GRAIN, _GRAIN // 2) for x in (clean, frames))
+    around = F.avg_pool2d(weight.flatten(0, 1), _GRAIN, _GRAIN // 2)
+    sharpness = (around * (painted - true).abs()).mean() / mean
+    loss = colour + 0.5 * edges + 0.5 * motion + sharpness
+    return {"loss": loss, "colour": colour, "edges": edges, "motion": motion, "sharpness": sharpness}
+
+
+def slope(pictures: Tensor) -> Tensor:
+    """[..., 1, S, S] how steep pictures [..., 3, S, S] are, all colours together; 0 at the last row and column."""
+    x, y = pictures.diff(dim=-1)[..., :-1, :], pictures.diff(dim=-2)[..., :-1]
+    return F.pad(((x.square() + y.square()).sum(-3, keepdim=True) + _FLAT).sqrt() - _FLAT**0.5, (0, 1, 0, 1))
 
 
 def _soft(error: Tensor) -> Tensor:

@@ -84,6 +84,18 @@ def test_what_pixels_say_beyond_the_fit_comes_back_in_space() -> None:
     assert half == pytest.approx(across / 2 * np.cos(0.4) / np.hypot(1.0, across / 2 / 0.005), rel=0.02)
 
 
+def test_frames_may_be_worked_on_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = shot()
+    moved = replace(made, fitted=replace(made.fitted, dynamic=drawn()))
+    seen, trust = moved.predicted, np.ones((FRAMES, 478), np.float32)
+    whole = dynamic_offsets(made, seen, trust)
+    monkeypatch.setattr("reenact.tracking.flow._ROWS", 4)
+    again = replace(moved, frames=moved.frames)
+    assert [len(range(FRAMES)[rows]) for rows in again.parts()] == [4, 4, 1]
+    np.testing.assert_allclose(again.predicted, seen, atol=1e-4)
+    np.testing.assert_allclose(dynamic_offsets(replace(again, fitted=made.fitted), seen, trust), whole, atol=1e-7)
+
+
 def test_a_wrong_match_is_no_long_way() -> None:
     made = shot()
     seen = made.points.copy()

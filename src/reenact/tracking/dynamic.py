@@ -20,7 +20,6 @@ from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 
 _MOST_M: Final = 0.005  # longer ones are shortened to come near it: no skin slips so far, a wrong match does
 _STEADY: Final = 0.4  # frames, standard deviation
-_ROWS: Final = 64  # frames at a time
 
 Float = NDArray[np.float32]
 
@@ -35,8 +34,7 @@ def dynamic_offsets(shot: Shot, found: Points, trust: Float) -> Float:
     away = found - shot.predicted
     away -= np.median(away, axis=0)
     away *= trust[..., None]
-    parts = [slice(start, start + _ROWS) for start in range(0, len(away), _ROWS)]  # wide numbers only of a few frames
-    offsets = np.concatenate([_in_head(shot, away[rows], rows) for rows in parts])
+    offsets = np.concatenate([_in_head(shot, away[rows], rows) for rows in shot.parts()])
     gaussian_filter1d(offsets, _STEADY, axis=0, mode="nearest", output=offsets)
     return offsets
 

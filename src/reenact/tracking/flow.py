@@ -30,11 +30,12 @@ from reenact.media import SquareCrop
 from reenact.rendering import interpolate, rasterise, vertex_normals, visible_vertices
 from reenact.rendering.camera import Camera
 
-from .face_model import landmark_model
+from .face_model import LandmarkModel, landmark_model
 from .fit import Performance, Person, Points
 from .normal_equations import FrameParameters, project
 from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 
+_ROWS: Final = 64  # frames at a time
 _SIDE: Final = 256  # px of the compared squares
 _AROUND: Final = 1.35  # their side, in sides of the landmarks' box
 _SKIN: Final = ("skin", "ears", "eyelids", "lips")
@@ -61,21 +62,24 @@ class Shot:
     @cached_property
     def predicted(self) -> Points:
         """[N, 478, 2] px: where the fit has the landmarks, offsets and all."""
+        model = landmark_model(self.person.rig, self.person.placement)
+        return np.concatenate([self._predicted(model, rows) for rows in self.parts()])
+
+    def parts(self) -> list[slice]:
+        """Rows, some at a time: what is wide for a landmark is not held for all frames at once."""
+        return [slice(start, start + _ROWS) for start in range(0, len(self.frames), _ROWS)]
+
+    def _predicted(self, model: LandmarkModel, rows: slice) -> Points:
         camera, fit = self.person.camera, self.fitted
         arrays = (fit.R_cam_head, fit.t_cam_head, fit.expression, fit.gaze)
-        frames = FrameParameters(*(torch.from_numpy(a) for a in arrays))
-        px = project(landmark_model(self.person.rig, self.person.placement), frames, camera.focal_px).numpy()
-        px += np.asarray([camera.cx, camera.cy], np.float32)
+        frames = FrameParameters(*(torch.from_numpy(a[rows]) for a in arrays))
+        px = project(model, frames, camera.focal_px).numpy() + np.asarray([camera.cx, camera.cy], np.float32)
         if fit.dynamic is not None:
-            px += self.in_picture(fit.dynamic)
+            turned = fit.dynamic[rows] @ np.swapaxes(fit.R_cam_head[rows], 1, 2)
+            px += turned[..., :2] * camera.focal_px / self.depth(rows)[..., None]
         return px
 
-    def in_picture(self, ways: Float) -> Points:
-        """[N, 478, 2] px that landmarks move in the picture by ways [N, 478, 3] metres in head space."""
-        turned = ways @ np.swapaxes(self.fitted.R_cam_head, 1, 2)
-        return turned[..., :2] * self.person.camera.focal_px / self.depth()[..., None]
-
-    def depth(self, rows: slice = slice(None)) -> Float:
+    def depth(self, rows: slice) -> Float:
         """[R, 478] metres of the landmarks of a head at rest, at the pose of each frame."""
         rotation, translation = self.fitted.R_cam_head[rows], self.fitted.t_cam_head[rows]
         rig = self.person.rig

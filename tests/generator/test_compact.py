@@ -20,6 +20,7 @@ from reenact.generator.compact.weights import load_compact, save_compact
 from reenact.generator.controls import Controls, HeadPictures, signed
 from reenact.generator.paint import composed
 from reenact.generator.windows import blended_windows
+from reenact.heads.regions import region_ids
 from reenact.media import InputError, SquareCrop
 
 SMALL = CompactConfig(widths=(8, 16, 64), depth=2)
@@ -312,3 +313,12 @@ class TestComposed:
         assert (out[outside] == 40).all()
         assert np.abs(np.diff(out[110, :, 0])).max() < 40
         assert out[110, 100, 0] == 255
+
+    def test_eyes_stay_as_the_warp_draws_them(self) -> None:
+        picture = np.full((self.WHOLE, self.WHOLE, 3), 40, np.uint8)
+        head = self.head(255)
+        head.regions[20:30, 20:30] = region_ids("iris")[0]
+        white, still = torch.ones(3, self.SIZE, self.SIZE), torch.zeros(2, self.SIZE, self.SIZE)
+        out = composed(picture, self.SQUARE, white, still, head).astype(int)
+        assert (out[82:103, 72:93] == 40).all()  # 2.5 px of the picture are one of the paint's
+        assert (out[115:140, 105:130] == 255).all()

@@ -30,6 +30,9 @@ _ROUNDED = 1 / 127.5  # a grey level; colours go from -1 to 1
 _AGREED = 0.02  # difference of colours, beyond rounding, at which the painted is something else than the warped
 _OF_THE_PHOTO = (*region_ids(*EYEBALL), EMPTY)
 """What the warp shows sharply though the head in the photo does not: eyes, which it turns, and all but the head."""
+_LEFT_ALONE = region_ids(*EYEBALL, "eyelids", "eyelashes")
+"""What the warp draws by itself, for each gaze and lid: paint makes it softer and no truer (docs/generator.md)."""
+_RIM = 3  # px of the square by which that is widened, and softened
 
 Image = NDArray[np.uint8]
 
@@ -110,7 +113,7 @@ def composed(warped: Image, square: SquareCrop, clean: Tensor, way: Tensor, head
 
     clean: [3, S, S] from -1 to 1. way: [2, S, S] px, see Paint. What is finer than S x S pixels comes from the warped
     picture, displaced, where it is the photo's, or where the painted is the same at this size: not where the photo does
-    not show the head and something else has been painted.
+    not show the head and something else has been painted. Eyes stay as they are.
     """
     x0, y0, side, size = int(square.x0), int(square.y0), int(square.size), square.output_px
     part = warped[y0 : y0 + side, x0 : x0 + side]
@@ -130,10 +133,17 @@ def composed(warped: Image, square: SquareCrop, clean: Tensor, way: Tensor, head
     share = (
         _fading(side, x0 > 0, x0 + side < warped.shape[1]) * _fading(side, y0 > 0, y0 + side < warped.shape[0])[:, None]
     )
+    share = share * (1.0 - _resized(_around(np.isin(head.regions, _LEFT_ALONE)), side)[0, 0].clamp(0, 1))
     mixed = torch.lerp(own, painted.clamp(-1.0, 1.0), share)[0]
     out = warped.copy()
     out[y0 : y0 + side, x0 : x0 + side] = _bytes(mixed)
     return out
+
+
+def _around(mask: NDArray[np.bool_]) -> Tensor:
+    """[1, 1, S, S] 1 in a mask [S, S], falling to 0 around it."""
+    wide = F.max_pool2d(torch.from_numpy(mask).float()[None, None], _RIM, 1, _RIM // 2)
+    return F.avg_pool2d(wide, _RIM, 1, _RIM // 2)
 
 
 def _bytes(picture: Tensor) -> Image:

@@ -50,7 +50,7 @@ def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor) -> Losses:
     painted, true = (F.avg_pool2d(slope(x).flatten(0, 1), _GRAIN, _GRAIN // 2) for x in (clean, frames))
     around = F.avg_pool2d(weight.flatten(0, 1), _GRAIN, _GRAIN // 2)
     sharpness = (around * (painted - true).abs()).mean() / mean
-    loss = colour + 0.5 * edges + 0.5 * motion + sharpness
+    loss = colour + 0.5 * edges + 0.5 * motion + 2.0 * sharpness
     return {"loss": loss, "colour": colour, "edges": edges, "motion": motion, "sharpness": sharpness}
 
 

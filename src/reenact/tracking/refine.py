@@ -38,7 +38,7 @@ def refined(
     """The shots' performances, more precise. Their `residual_px` is still the distance from the detected landmarks.
 
     shots: of one video, none sharing a frame; those of a single frame are returned as they are.
-    progress: called with frames done and their number.
+    progress: called with frames done and their number, those of all rounds.
     """
     work = [shot for shot in shots if len(shot.frames) >= _FEWEST]
     now = work

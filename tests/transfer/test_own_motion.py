@@ -12,6 +12,7 @@ from reenact.data.transfer_shards import HELD_OUT_SEED, performance, still
 from reenact.heads.arkit import index
 from reenact.heads.open import open_head
 from reenact.heads.personal import personal_rig
+from reenact.heads.regions import region_ids
 from reenact.heads.state import HeadState, deformed
 from reenact.representation.detailed import open_levels
 from reenact.transfer.own_motion import ASSET, OwnMotion
@@ -55,6 +56,17 @@ def test_a_rig_with_detail_moves_by_it_and_frames_do_not_see_each_other() -> Non
     added = np.linalg.norm(alone - deformed(rig, [smile()])[0], axis=1)
     assert 0.0001 < added.max() < 0.005
     assert added[open_levels()[0].face == 0].max() < 2e-5  # subdivision softens the face's border
+
+
+def test_lids_meet_as_the_actions_say() -> None:
+    rig = personal_rig(open_head(), np.zeros(open_head().identity_size, np.float32))
+    state = smile()
+    state.expression[[index("eyeBlinkLeft"), index("eyeSquintLeft"), index("cheekSquintLeft")]] = 1.0
+    added = np.linalg.norm(deformed(OwnRig.of(rig), [state])[0] - deformed(rig, [state])[0], axis=1)
+    lids = rig.topology.region_vertices(*region_ids("eyelids", "eyelashes"))
+    near = np.linalg.norm(rig.neutral[:, None] - rig.neutral[lids][None], axis=-1).min(1)
+    assert added[lids].max() < 1e-6
+    assert added[(near > 0.004) & (near < 0.02)].max() > 0.0001  # but the skin around them is its own
 
 
 def test_copied_detail_is_the_other_faces_in_ones_own_size() -> None:

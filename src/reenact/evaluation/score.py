@@ -42,7 +42,7 @@ class Extras:
     identity: tuple[IdentityNetwork, ...] = ()
     coefficients: tuple[CoefficientEstimator, ...] = ()
     clip_features: ClipFeatures | None = None
-    flip_every: int = 16
+    flip_every: int = 4
     identity_every: int = 4
     lpips_every: int = 2
 

@@ -7,15 +7,21 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+from scipy.spatial import KDTree
 
 from reenact.heads.gaze import with_gaze
 from reenact.heads.model import Float
+from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 
 from .habits import size_of
 from .network import TransferNet, frames_of
 from .own_motion import OwnMotion
 from .receiver import face_rows
+
+_LIDS_M = 0.004
+"""Metres around lids over which what is added to the actions fades: lids have to meet each other and the eyeball, and
+a renderer of photos shows them 0.25 dB truer without (docs/transfer.md)."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,9 @@ class OwnRig(Rig):
         """
         motion = OwnMotion.of(like or rig, net=net)
         ratio = 1.0 if like is None else size_of(rig.neutral) / size_of(like.neutral)
-        rows = torch.from_numpy(face_rows() < len(rig.neutral))  # the fit mesh begins with the head's own vertices
-        kept = replace(motion, answers=ratio * motion.answers[rows])
+        rows = face_rows() < len(rig.neutral)  # the fit mesh begins with the head's own vertices
+        share = torch.from_numpy(_beside_lids(rig)[face_rows()[rows]])[:, None, None]
+        kept = replace(motion, answers=ratio * share * motion.answers[torch.from_numpy(rows)])
         return OwnRig(**{f.name: getattr(rig, f.name) for f in fields(Rig)}, motion=kept)
 
     def deform(self, expression: Float, gaze: Float) -> Float:
@@ -47,3 +54,10 @@ class OwnRig(Rig):
         rows = face_rows()
         vertices[:, rows[rows < len(self.neutral)]] += moved.numpy()
         return vertices
+
+
+def _beside_lids(rig: Rig) -> Float:
+    """[V] 0 on the lids, 1 wherever they are further than _LIDS_M away."""
+    lids = rig.neutral[rig.topology.region_vertices(*region_ids("eyelids", "eyelashes"))]
+    away = np.clip(KDTree(lids).query(rig.neutral)[0] / _LIDS_M, 0.0, 1.0)
+    return (away**2 * (3.0 - 2.0 * away)).astype(np.float32)

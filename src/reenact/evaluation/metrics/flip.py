@@ -23,7 +23,7 @@ class Flip:
     Raises InputError if flip-evaluator is not installed.
     """
 
-    def __init__(self, every: int = 16) -> None:
+    def __init__(self, every: int = 4) -> None:
         required("flip_evaluator")
         self._every = every
         self._rows: dict[str, list[float]] = {name: [] for name in NAMES}

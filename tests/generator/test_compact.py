@@ -20,7 +20,7 @@ from reenact.generator.compact.weights import load_compact, save_compact
 from reenact.generator.controls import Controls, HeadPictures, signed
 from reenact.generator.paint import composed
 from reenact.generator.windows import blended_windows
-from reenact.heads.regions import region_ids
+from reenact.heads.regions import REGIONS, region_ids
 from reenact.media import InputError, SquareCrop
 
 SMALL = CompactConfig(widths=(8, 16, 64), depth=2)
@@ -86,6 +86,17 @@ def test_what_has_not_moved_is_left_as_it_is(net: CompactNet) -> None:
     assert change[:, 1, :, :20, :20].mean() > 0.01
     assert change[:, 1, :, 60:, 60:].max() < 1e-5
     assert change[:, [0, 2]].max() < 1e-5
+
+
+def test_beyond_the_head_nothing_is_added_but_what_is_there_moves(net: CompactNet) -> None:
+    controls = made_controls(side=96)
+    regions = torch.full_like(controls.regions, 255)
+    regions[..., :32, :] = REGIONS.index("skin")
+    painted = sample(net, replace(controls, regions=regions), Sampling())
+    assert painted.addition[..., :32, :].abs().mean() > 0.01
+    assert painted.addition[..., 44:, :].abs().max() == 0
+    assert painted.displacement[..., 12:, :].abs().mean() > 0.01
+    assert (painted.clean - controls.warped)[..., 44:, :].abs().mean() > 0.01
 
 
 @pytest.mark.parametrize("name", INPUTS)

@@ -16,7 +16,7 @@ from reenact.generator.controls import Controls
 from reenact.heads.regions import REGIONS
 from reenact.training.compact import CompactTraining, train_compact
 from reenact.training.generator_batches import Cut, batch, landmark_picture, window
-from reenact.training.generator_loss import generator_losses, importance
+from reenact.training.generator_loss import generator_losses, importance, mouths, palette_distance
 from reenact.training.loop import Run, Schedule
 
 SIDE, RUN = 64, 4
@@ -148,13 +148,41 @@ def test_a_mirrored_normal_points_to_the_other_side() -> None:
     assert mapped[0, :, :3].abs().max() < 0.01
 
 
+def test_a_lamp_lights_what_faces_it_and_the_light_behind_is_another() -> None:
+    from reenact.training.generator_batches import _Light
+
+    light = _Light(torch.tensor([0.5, 0.0, 0.0]), torch.tensor([0.5, 1.0, 1.0]))
+    pictures, normals = torch.full((1, 3, 32, 32), -0.5), torch.zeros(1, 3, 32, 32)
+    normals[:, 0, :, :16], normals[:, 0, :, 16:] = -1.0, 1.0
+    regions = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    regions[:, 16:] = 255
+    lit = (light.on(pictures, normals, regions)[0] + 1.0) / 0.5
+    assert lit[:, :12, :16] == pytest.approx(np.exp(-0.5), abs=1e-5)
+    assert lit[:, :12, 16:] == pytest.approx(np.exp(0.5), abs=1e-5)
+    assert lit[0, 20:] == pytest.approx(0.5, abs=1e-5) and lit[1, 20:] == pytest.approx(1.0, abs=1e-5)
+    edge = lit[0, 12:20, 0]
+    assert (edge.diff() < 0).sum() >= 5  # no seam
+
+
+def test_warped_photo_and_frames_are_lit_alike(scenes: list[Path]) -> None:
+    """All that a disc and its warp differ in is the redness that the warp lacks."""
+    scene = Scene(scenes[0])
+    for seed in range(6):
+        controls, frames = window(scene, np.random.default_rng(seed), Cut(SIDE, 2))
+        disc = (controls.regions == REGIONS.index("skin"))[:, None].float()
+        inner = 1.0 - torch.nn.functional.max_pool2d(1.0 - disc, 9, 1, 4) > 0
+        for colour in (1, 2):  # green and blue are as the warp has them
+            away = (controls.warped - frames)[:, colour : colour + 1][inner]
+            assert away.abs().mean() < 0.02  # but for what JPEG leaves
+
+
 def test_landmarks_are_dots_where_they_are() -> None:
     picture = landmark_picture(np.asarray([[10.5, 20.5]]), 32)
     assert picture[20, 10].min() == 255
     assert (picture != 128).any(axis=2).sum() <= 9
 
 
-def test_mouth_and_eyes_weigh_more() -> None:
+def test_mouths_weigh_more() -> None:
     regions = torch.full((1, 1, 32, 32), 255, dtype=torch.uint8)
     regions[..., 4:28, 4:28] = REGIONS.index("skin")
     regions[..., 20:24, 12:20] = REGIONS.index("tongue")
@@ -166,8 +194,8 @@ def test_mouth_and_eyes_weigh_more() -> None:
     off[..., 22, 16] = 0.5
     elsewhere = blank.clone()
     elsewhere[..., 0, 0] = 0.5
-    inside = generator_losses(off, blank, importance(controls))["loss"]
-    assert inside > 5 * generator_losses(elsewhere, blank, importance(controls))["loss"] > 0
+    inside = generator_losses(off, blank, importance(controls), mouths(controls))["loss"]
+    assert inside > 5 * generator_losses(elsewhere, blank, importance(controls), mouths(controls))["loss"] > 0
 
 
 def test_blurred_paint_costs_more_than_its_colours_say() -> None:
@@ -176,7 +204,7 @@ def test_blurred_paint_costs_more_than_its_colours_say() -> None:
     stripes[..., ::4] = stripes[..., 1::4] = 0.5
     weight = torch.ones(1, 2, 1, 32, 32)
     off, none, own = (
-        {name: float(value) for name, value in generator_losses(painted, stripes, weight).items()}
+        {name: float(value) for name, value in generator_losses(painted, stripes, weight, weight < 0).items()}
         for painted in (stripes.roll(1, -1), torch.full_like(stripes, 0.25), stripes)
     )
     assert off["colour"] == pytest.approx(none["colour"], rel=0.05)
@@ -185,9 +213,36 @@ def test_blurred_paint_costs_more_than_its_colours_say() -> None:
     assert none["loss"] == pytest.approx(none["colour"] + 0.5 * none["edges"] + 2 * none["sharpness"])  # nothing moves
 
 
+def test_grey_teeth_cost_more_than_teeth_that_are_elsewhere() -> None:
+    """A mouth of bright and dark stripes, and the same stripes exchanged; pixel by pixel grey is the better guess."""
+    regions = torch.full((1, 2, 32, 32), REGIONS.index("skin"), dtype=torch.uint8)
+    regions[..., 12:20, 8:24] = REGIONS.index("mouth_cavity")
+    blank = torch.zeros(1, 2, 3, 32, 32)
+    controls = Controls(blank[:, 0], blank[:, 0], regions[:, 0], blank, blank, regions, blank[:, :, :1])
+    inside = mouths(controls)
+    assert int(inside[0, 0].sum()) == 12 * 20
+    true, grey = torch.zeros_like(blank), torch.zeros_like(blank)
+    true[..., 12:20, 8:24] = torch.tensor([0.8, -0.8]).repeat_interleave(2).repeat(4)
+    elsewhere = true.clone()
+    elsewhere[..., 12:20, 8:24] = -true[..., 12:20, 8:24]
+    spoilt = true.clone()
+    spoilt[..., :8, :] = 1.0  # far from the mouth
+    found = {n: float(palette_distance(x, true, inside)) for n, x in (("e", elsewhere), ("g", grey), ("s", spoilt))}
+    assert found["s"] == 0.0
+    assert found["g"] > 3 * found["e"]
+    assert (elsewhere - true).abs().sum() == pytest.approx(2 * float((grey - true).abs().sum()))
+    none = torch.zeros_like(inside)
+    assert float(palette_distance(grey, true, none)) == 0.0
+    weight = importance(controls)
+    costs = [float(generator_losses(grey, true, weight, where)["loss"]) for where in (none, inside)]
+    assert costs[1] > 1.2 * costs[0]
+
+
 def test_sharpness_is_scored(scenes: list[Path], tmp_path: Path) -> None:
     """What the flow starts from is as steep at a disc's edge as the truth, less the redness that it lacks."""
     trained(scenes, tmp_path, steps=1)
     row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     assert 0.5 < row["face_sharpness_start"] < 0.99
     assert row["face_sharpness"] > row["face_sharpness_start"]  # one long step leaves grain
+    assert 0.0 < row["mouth_palette_start"] < 0.5
+    assert row["mouth_palette"] != row["mouth_palette_start"]

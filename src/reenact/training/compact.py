@@ -18,7 +18,7 @@ from reenact.generator.compact.flow import Sampling, begin, on_the_way, sample
 from reenact.generator.compact.network import CompactConfig, CompactNet
 
 from .generator_batches import Cut, batch
-from .generator_loss import generator_losses, importance, slope
+from .generator_loss import generator_losses, importance, mouths, palette_distance, slope
 from .loop import Losses, Run, Schedule
 
 _UNTOLD = 0.1  # of the windows: nothing is told but what the flow begins with, for guidance
@@ -68,7 +68,7 @@ def train_compact(
             told = model.conditions(controls, frozenset() if draw.random() < _UNTOLD else None)
             begun = begin(told.start, controls, noise)
             clean = model(on_the_way(begun, frames, time), time, told).clean
-        return generator_losses(clean.float(), frames, importance(controls))
+        return generator_losses(clean.float(), frames, importance(controls), mouths(controls))
 
     def check(run: Run) -> dict[str, float]:
         return score(run, settings, unseen, device)
@@ -81,9 +81,10 @@ def train_compact(
 def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: torch.device) -> dict[str, float]:
     """Of the averaged weights on whole pictures of people never learnt from: dB gained over what the flow starts from.
 
-    sharpness: mean slope of the painted, of the true frames'; *_start: that of what the flow starts from.
+    sharpness: mean slope of the painted, of the true frames'; mouth_palette: how far the colours of mouths are from
+    the true ones', wherever they are (`palette_distance`); *_start: that of what the flow starts from.
     Writes FOLDER/samples/STEP.png: photo, warped photo, painted, true frame.
-    face: where the head is drawn; mouth and eyes: where `importance` is largest.
+    face: where the head is drawn; inner: lips and mouth; mouth: its inside.
     """
     model = CompactNet(settings.config).to(device).eval()
     model.load_state_dict(run.average)
@@ -97,9 +98,20 @@ def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: 
         controls, frames = controls.to(device), frames.to(device)
         painted = sample(model, controls, Sampling()).clean.clamp(-1, 1)
         weight = importance(controls)
-        where = {"frame": torch.ones_like(weight) > 0, "face": controls.regions[:, :, None] != 255, "inner": weight > 2}
+        inside = mouths(controls)
+        where = {
+            "frame": torch.ones_like(weight) > 0,
+            "face": controls.regions[:, :, None] != 255,
+            "inner": weight > 2,
+            "mouth": inside,
+        }
         started = model.start(controls)
+        if inside.any():
+            for name, picture in (("mouth_palette_start", started), ("mouth_palette", painted)):
+                gains[name].append(float(palette_distance(picture, frames, inside) / inside.sum()))
         for name, mask in where.items():
+            if not mask.any():
+                continue
             errors = [(mask * e.square()).sum() / mask.sum() for e in (started - frames, painted - frames)]
             gains[f"{name}_db_gained"].append(10.0 * float(torch.log10(errors[0] / errors[1])))
             slopes = [(mask * slope(x)).sum() for x in (started, painted, frames)]

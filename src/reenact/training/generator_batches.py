@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches for the generator: windows of scenes (data/scenes.py), cut out and augmented, all pictures of one alike.
 
-Augmented are colour and light, scale, mirroring, and who is seen: a face stretched or slanted is another face. The
-same map is applied to photo, frames, warped photo and the head's pictures, so that they still fit each other.
+Augmented are colours, the light on the head and that behind it, scale, mirroring, and who is seen: a face stretched or
+slanted is another face. The same is done to photo, frames, warped photo and the head's pictures, so that they still fit
+each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,6 +25,11 @@ from reenact.heads.regions import EMPTY
 Bytes = NDArray[np.uint8]
 _SCALE, _STRETCH, _SLANT, _TURN = 0.12, 0.12, 0.08, 0.12  # standard deviations; logarithms, ratio, radians
 _GAIN, _TINT, _GAMMA = 0.12, 0.05, 0.15  # standard deviations of logarithms; a tint is of each channel on its own
+_LAMP, _BEHIND = (
+    0.15,
+    0.15,
+)  # standard deviations of logarithms, of a surface that faces the lamp and of all but the head
+_RIM = 7  # px over which the one gives way to the other
 _IN_FACE, _BESIDE = 0.75, 0.08  # share of cuts around a landmark, and how far from it, in sides of the picture
 
 
@@ -76,7 +82,16 @@ def window(scene: Scene, draw: np.random.Generator, cut: Cut) -> tuple[Controls,
         change.labels(many("regions")),
         change.share(many("visibility")),
     )
-    return controls, change.colours(many("frames"))
+    frames = change.colours(many("frames"))
+    if not cut.augment:
+        return controls, frames
+    light, still, moved = _Light.drawn(draw), scene.picture("photo_normals"), change.normals(many("normals"))
+    lit = replace(
+        controls,
+        photo=light.on(controls.photo[None], change.normals([still]), controls.photo_regions[None])[0],
+        warped=light.on(controls.warped, moved, controls.regions),
+    )
+    return lit, light.on(frames, moved, controls.regions)
 
 
 def landmark_picture(points: NDArray[np.floating], side: int) -> Bytes:
@@ -86,6 +101,26 @@ def landmark_picture(points: NDArray[np.floating], side: int) -> Bytes:
     for x, y in points.tolist():
         pen.ellipse((x - 1.0, y - 1.0, x + 0.5, y + 0.5), fill=EMPTY)
     return np.repeat(np.asarray(canvas)[..., None], 3, axis=2)
+
+
+@dataclass(frozen=True)
+class _Light:
+    """A lamp on the head, which turns with it, and other light on all else."""
+
+    lamp: Tensor  # [3] logarithm of what it does to a surface, for a unit normal
+    behind: Tensor  # [3] gain of colours
+
+    @staticmethod
+    def drawn(draw: np.random.Generator) -> _Light:
+        lamp, behind = draw.normal(0, _LAMP, 3), np.exp(draw.normal(0, _BEHIND) + draw.normal(0, _TINT, 3))
+        return _Light(torch.from_numpy(lamp).float(), torch.from_numpy(behind).float())
+
+    def on(self, pictures: Tensor, normals: Tensor, regions: Tensor) -> Tensor:
+        """Pictures [n, 3, s, s] from -1 to 1 of heads with these normals [n, 3, s, s] and labels [n, s, s]."""
+        head = F.avg_pool2d((regions != EMPTY).float()[:, None], _RIM, 1, _RIM // 2, count_include_pad=False)
+        lamp = torch.exp((self.lamp[:, None, None] * normals).sum(1, keepdim=True))
+        gain = torch.lerp(self.behind[:, None, None].expand_as(pictures), lamp.expand_as(pictures), head)
+        return (gain * (pictures + 1.0)).clamp(0.0, 2.0) - 1.0
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reenact.heads.regions import EMPTY
+
 from ..controls import Controls
 from .blocks import HEAD, Block, grid_rotary, rotary
 from .encoders import FOLD, INPUTS, PoseEncoder, ReferenceEncoder, folded
@@ -23,6 +25,7 @@ from .encoders import FOLD, INPUTS, PoseEncoder, ReferenceEncoder, folded
 PATCH = 16  # px a side
 _STEP_PX = 4.0  # displacement that the network's 1 stands for
 _AROUND, _CHANGE = 36, 0.01  # px, and the mean change of colours (-1 to 1) in them that counts as movement
+_RIM = 9  # px by which the head is widened and softened
 _WAVES = 128  # channels that tell the time of the flow
 
 
@@ -50,6 +53,9 @@ class Conditions:
     pose: tuple[Tensor, Tensor, Tensor]  # [B F, C, h, w] each
     start: Tensor  # [B, F, 3, S, S] what is displaced
     moved: Tensor  # [B, F, 1, S / 4, S / 4] 0 to 1, how much is painted: nothing where the photo is shown as it is
+    head: (
+        Tensor  # [B, F, 1, S, S] 0 to 1, where colours may be added: in and around the head; what is beyond only moves
+    )
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,10 @@ class CompactNet(nn.Module):
         """use: what of the controls is told; None: all that this network knows."""
         told = set(self.config.inputs) & (set(INPUTS) if use is None else use)
         start = self.start(controls)
-        moved = _moved(start, controls.photo) if "warped" in self.config.inputs else start.new_ones(())
-        return Conditions(self.reference(controls, told), self.pose(controls, told), start, moved)
+        moved = head = start.new_ones(())
+        if "warped" in self.config.inputs:
+            moved, head = _moved(start, controls.photo), _head(controls.regions)
+        return Conditions(self.reference(controls, told), self.pose(controls, told), start, moved, head)
 
     def start(self, controls: Controls) -> Tensor:
         """[B, F, 3, S, S] what the flow begins with: the warped photo, or the photo for who is not told the former."""
@@ -118,7 +126,7 @@ class CompactNet(nn.Module):
         x = self.out_of[1](F.pixel_shuffle(self.up[1](x), 2) + fine, by_frame)
         last = self.last(F.silu(x))
         last = conditions.moved.expand(b, f, 1, *last.shape[-2:]).flatten(0, 1) * last
-        addition = F.pixel_shuffle(last[:, :-2], FOLD).unflatten(0, (b, f))
+        addition = conditions.head * F.pixel_shuffle(last[:, :-2], FOLD).unflatten(0, (b, f))
         way = (_STEP_PX * last[:, -2:]).unflatten(0, (b, f))
         return Painted(displaced(conditions.start, way) + addition, way, addition)
 
@@ -146,6 +154,12 @@ def _moved(start: Tensor, photo: Tensor) -> Tensor:
     change = (start - photo[:, None]).abs().mean(2).flatten(0, 1)[:, None]
     around = F.avg_pool2d(change, _AROUND, FOLD, (_AROUND - FOLD) // 2, count_include_pad=False)
     return (1.0 - torch.exp(-around / _CHANGE)).unflatten(0, start.shape[:2])
+
+
+def _head(regions: Tensor) -> Tensor:
+    """Conditions.head, of labels [B, F, S, S]. Colours added beyond it were but a pale mean of what might be there."""
+    wide = F.max_pool2d((regions != EMPTY).float(), _RIM, 1, _RIM // 2)
+    return F.avg_pool2d(wide, _RIM, 1, _RIM // 2)[:, :, None]
 
 
 class _Residual(nn.Module):

@@ -6,7 +6,7 @@
 Equal small networks, equal steps: told of the driven head (a) 2D landmarks, (b) normals of the coarse head, (c) normals
 of the personal head, (d) those, regions, the warped photo and what of it to believe. (a) to (c) begin with the photo,
 (d) with the warped photo. SCENES has `train` and `held-out`, as `reenact train generator` makes them. Scores are of
-people never learnt from: dB of face, mouth and eyes, whole pictures, two steps; the sheet shows the same frames.
+people never learnt from: dB of face, lips and mouth, whole pictures, two steps; the sheet shows the same frames.
 """
 
 from __future__ import annotations
@@ -100,14 +100,14 @@ def scored(
     net: CompactNet, unseen: list[Path], control: str, device: torch.device
 ) -> tuple[dict[str, float], list[torch.Tensor]]:
     """PSNR by where it is looked at, mean over scenes; and the last frame of each."""
-    found: dict[str, list[float]] = {"frame": [], "face": [], "mouth and eyes": []}
+    found: dict[str, list[float]] = {"frame": [], "face": [], "lips and mouth": []}
     shown = []
     for number, path in enumerate(unseen):
         controls, frames = moment(Scene(path), number, control)
         painted = sample(net, controls.to(device), Sampling()).clean.clamp(-1, 1).cpu()
         weight = importance(controls)
         drawn = controls.regions[:, :, None] != 255
-        for name, mask in (("frame", torch.ones_like(drawn)), ("face", drawn), ("mouth and eyes", weight > 2)):
+        for name, mask in (("frame", torch.ones_like(drawn)), ("face", drawn), ("lips and mouth", weight > 2)):
             error = (mask * (painted - frames).square()).sum() / (3 * mask.sum())
             found[name].append(10.0 * float(torch.log10(4.0 / error)))
         shown.append(painted[0, -1])

@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from reenact.data.scenes import MOVING, PHOTO, Scene, SceneRecord, save_scene
+from reenact.generator.compact.flow import begin
 from reenact.generator.compact.network import CompactConfig
 from reenact.generator.controls import Controls
 from reenact.heads.regions import REGIONS
+from reenact.training import compact
 from reenact.training.compact import CompactTraining, train_compact
 from reenact.training.generator_batches import Cut, batch, landmark_picture, window
 from reenact.training.generator_loss import generator_losses, importance, mouths, palette_distance
@@ -92,6 +94,21 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(scenes: list[Path], tmp
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, cut.model.state_dict()[name]), name
     assert (tmp_path / "cut" / "samples" / "0000004.png").exists()
+
+
+def test_some_steps_begin_with_noise_and_some_without(
+    scenes: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sampling does when asked to, and as it does by itself."""
+    noisy: list[bool] = []
+
+    def spied(start: torch.Tensor, controls: Controls, noise: torch.Tensor) -> torch.Tensor:
+        noisy.append(bool(noise.abs().max() > 0))
+        return begin(start, controls, noise)
+
+    monkeypatch.setattr(compact, "begin", spied)
+    trained(scenes, tmp_path, steps=12)
+    assert 2 < sum(noisy) < 10
 
 
 def test_what_can_be_learnt_is_learnt(scenes: list[Path], tmp_path: Path) -> None:

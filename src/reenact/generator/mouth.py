@@ -19,21 +19,26 @@ from .window import Box, Drawing
 
 INTERIOR_IDS = region_ids(*MOUTH_INTERIOR)
 _CAVITY, _UPPER, _LOWER, _TONGUE = INTERIOR_IDS
-_ENAMEL = np.asarray([0.96, 0.92, 0.84], np.float32)
-_FLESH = np.asarray([0.62, 0.33, 0.32], np.float32)
+# Of a white surface in the same light. Enamel, flesh and how dark a mouth is are what 28 performers' open mouths are
+# made of (benchmarks/mouth_tones.py): tongues pink and nearly as bright as skin, no throat black, no teeth white.
+_ENAMEL = np.asarray([0.89, 0.78, 0.68], np.float32)
+_FLESH = np.asarray([0.87, 0.48, 0.46], np.float32)
+_LIP_LINING = np.asarray([0.62, 0.33, 0.32], np.float32)
 _WARMTH = np.asarray([0.78, 1.08, 1.12], np.float32)
-_GLOSS = 0.16
+_GLOSS = 0.2
 _PINK = 0.11
 _LIP_SPREAD = 0.6  # of the channels of ordinary lips, see light.spread
+_BRIGHT = 0.415  # of white: what is darker in a photo's mouth is no tooth
 _ENOUGH = 12  # pixels of teeth to judge their colour by
-_FRONT_M = 0.012  # what is no deeper behind the lips is lit as they are
-_THROAT = 0.08  # light that gets everywhere: no throat is black
-_LOWER_LIT = 0.75  # brightness of the lower teeth, which lips and upper teeth shade from above
-_LINING = 0.75  # brightness of cheeks and palate against the tongue's
+_FRONT_M = 0.016  # what is no deeper behind the lips is lit as they are
+_THROAT = 0.32  # light that gets everywhere
+_LOWER_LIT = 0.65  # brightness of the lower teeth, which lips and upper teeth shade from above
+_LINING = 0.68  # brightness of cheeks and palate against the tongue's
+_SLIT = 0.57  # light that gets through a slit
 _SHADE_M, _DEEP_SHADE_M = 0.0028, 0.006  # reach of the lips' shade, on what is near them and what is deep behind:
 _DEEP_M = (0.004, 0.025)
 _HOLE_M = 0.003  # over which colours are continued where the drawing shows none
-_DEEPEST = 0.75  # share of the light that it takes there at most
+_DEEPEST = 0.42  # share of the light that it takes there at most
 _SOFT_M, _SOFT_PX = 0.0002, 0.45  # edges in there are wet, and never harder than the picture's own
 _FLESH_SOFT_M = 0.0016
 _GUM = np.asarray([0.76, 0.46, 0.45], np.float32)
@@ -82,21 +87,22 @@ class Mouth:
         return colour
 
     @property
-    def flesh(self) -> Float:
-        """[3] the lining of the mouth in the photo's light, 0 to 255."""
-        return tinted(_FLESH, self.colourful) * self.white
+    def lip_lining(self) -> Float:
+        """[3] the inner side of the lips in the photo's light, 0 to 255."""
+        return tinted(_LIP_LINING, self.colourful) * self.white
 
     def _unshaded(self, drawing: Drawing, surface: Float, px_per_m: float, gap_m: float) -> Float:
         colour = np.empty((*drawing.box.shape, 3), np.float32)
-        colour[:] = _LINING * self.flesh
-        colour[drawing.mask(_TONGUE)] = self.flesh
+        flesh = tinted(_FLESH, self.colourful) * self.white
+        colour[:] = _LINING * flesh
+        colour[drawing.mask(_TONGUE)] = flesh
         for region, widths, own, past in (
             (_UPPER, UPPER_WIDTHS_M, 1.0, 0.45),
             (_LOWER, LOWER_WIDTHS_M, _LOWER_LIT, 0.9),
         ):
             rows = drawing.mask(region)
             if rows.any():
-                gum, dark = tinted(_GUM, self.colourful) * self.white, past * self.flesh
+                gum, dark = tinted(_GUM, self.colourful) * self.white, past * flesh
                 colour[rows] = paint_teeth(surface[rows][:, 4:], widths, own * self.enamel, gum, dark, px_per_m)
         wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
         deep = _deep_shade(drawing.coverage(*INTERIOR_IDS), surface[..., 3], px_per_m)
@@ -160,7 +166,7 @@ def lip_shade(opening: Float, px_per_m: float) -> Float:
     """[h, w] light that the lips let in: little through a slit, least under the upper lip."""
     sigma = max(_SHADE_M * px_per_m, 0.6)
     soft = lowered(blurred(opening, sigma), 0.2 * sigma)
-    return 0.6 + 0.4 * smoothstep(0.1, 0.85, soft)
+    return _SLIT + (1.0 - _SLIT) * smoothstep(0.1, 0.85, soft)
 
 
 def _warm(shade: Float, colourful: float) -> Float:
@@ -205,7 +211,7 @@ def _tooth_like(shown: Float, inside: NDArray[np.bool_], white: Float) -> Float:
     # Teeth yellow and light warms, but only flesh is so much redder than green.
     redness, of_white = ((c[..., 0] - c[..., 1]) / np.maximum(c[..., 0], 1.0) for c in (shown, white))
     pale &= redness < of_white + _PINK
-    teeth = inside & pale & (brightness > 0.45 * luma(_ENAMEL * white))
+    teeth = inside & pale & (brightness > _BRIGHT * luma(white))
     if teeth.sum() < 0.15 * inside.sum():
         teeth[:] = False
     return teeth.astype(np.float32)

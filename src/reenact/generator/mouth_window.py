@@ -71,7 +71,7 @@ class MouthWindow:
         self._mouth: Mouth = look_inside(
             photo, drawing, surface, top, at, skin.light, white_of_eyes, lips, px_per_m, gap
         )
-        self._inner = InnerLips(rig, skin, self._mouth.flesh)
+        self._inner = InnerLips(rig, skin, self._mouth.lip_lining)
         if self._apart > 0.0:
             edge = drawing.carry(distance_to(rig, self._contacts)[:, None])[..., 0] < _TOOTH_M
             self._photo = without_teeth(photo, drawing, edge, self._inner.fill(at), lips)

@@ -14,9 +14,9 @@ from portraits import Portrait
 
 from reenact.generator.bite import seated, with_bite
 from reenact.generator.finer import Surface, finer
-from reenact.generator.light import luma
+from reenact.generator.light import Light, luma
 from reenact.generator.moment import Moment, moment
-from reenact.generator.mouth import _front, _rows
+from reenact.generator.mouth import _enamel, _front, _lit, _rows
 from reenact.generator.tuck import lip_lines, tuck
 from reenact.generator.window import Box, Drawing, draw
 from reenact.heads.model import Float, Int
@@ -207,6 +207,37 @@ def test_the_tongue_of_an_open_mouth_is_lit_and_its_throat_dark(portrait: Portra
     back = picture[rows[2] : rows[7], middle - 3 : middle + 4].mean()
     assert front > 1.5 * back
     assert front > 0.3 * float(np.median(luma(portrait.photo.astype(np.float32))[140:200, 140:240]))
+
+
+def test_a_wide_mouth_is_as_light_and_as_red_as_real_ones(portrait: Portrait) -> None:
+    """As a share of the skin, true tongues have 0.87 to 1.21 of red, cavities 0.67 to 0.98; the latter were at 0.3."""
+    picture = portrait.generator.render(portrait.doing(JAW)).astype(np.float32)
+    regions = np.kron(portrait.generator.maps(portrait.doing(JAW)).regions[0].numpy(), np.ones((3, 3)))[::2, ::2]
+    inside = cv2.erode(np.isin(regions, region_ids(*MOUTH_INTERIOR)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    skin = picture[np.isin(regions, region_ids("skin"))].mean()
+    tongue = np.median(picture[inside & np.isin(regions, region_ids("tongue"))], axis=0) / skin
+    cavity = np.median(picture[inside & np.isin(regions, region_ids("mouth_cavity"))], axis=0) / skin
+    assert 0.8 < tongue[0] < 1.3 and 0.45 < tongue[1] / tongue[0] < 0.75
+    assert 0.4 < cavity[0] < tongue[0]
+
+
+def test_teeth_are_in_the_light_that_is_on_the_skin() -> None:
+    """Orange light makes them cream, not blue; a photo in black and white has grey ones, as bright as others."""
+    warm, cool, grey = (
+        _enamel(np.asarray(skin, np.float32), colourful)
+        for skin, colourful in (((200, 130, 70), 1.0), ((170, 130, 120), 1.0), ((150, 150, 150), 0.0))
+    )
+    assert warm[0] > warm[1] > warm[2] and warm[2] / warm[0] < 0.65 < 0.8 < cool[2] / cool[0] < 1.0
+    assert np.ptp(grey) < 1e-6
+    assert luma(np.stack([warm, cool, grey])) == pytest.approx(luma(grey), rel=1e-5)
+
+
+def test_a_slit_between_lips_is_darker_than_a_wide_mouth() -> None:
+    light = Light(1.0, np.zeros(3, np.float32), np.full(3, 150.0, np.float32))
+    deep = np.zeros((4, 4, 6), np.float32)
+    deep[..., 3] = 0.05  # metres behind the lips
+    slit, wide = (float(_lit(light, deep, gap).mean()) for gap in (0.002, 0.02))
+    assert slit < 0.15 < 0.3 < wide
 
 
 def test_lower_teeth_of_the_photo_go_with_the_lower_jaw(portrait: Portrait) -> None:

@@ -12,16 +12,17 @@ from reenact.heads.model import Float, Int, Topology
 from reenact.heads.regions import MOUTH_INTERIOR, region_ids
 from reenact.heads.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth
 
-from .filters import blurred, lowered, remap, remap_mask, smoothstep
+from .filters import blurred, lowered, ramp, remap, remap_mask, smoothstep
 from .light import Light, luma, spread, tinted
 from .moment import Moment
 from .window import Box, Drawing
 
 INTERIOR_IDS = region_ids(*MOUTH_INTERIOR)
 _CAVITY, _UPPER, _LOWER, _TONGUE = INTERIOR_IDS
-# Of a white surface in the same light. Enamel, flesh and how dark a mouth is are what 28 performers' open mouths are
-# made of (benchmarks/mouth_tones.py): tongues pink and nearly as bright as skin, no throat black, no teeth white.
-_ENAMEL = np.asarray([0.89, 0.78, 0.68], np.float32)
+# Teeth, flesh and how dark a mouth is are what 28 performers show (benchmarks/mouth_tones.py): tongues pink and nearly
+# as bright as skin, no throat of a wide mouth black, teeth in the light that is on the skin.
+_ENAMEL = 0.88  # brightness, of a white surface in the same light
+_HUE, _BY_SKIN = np.asarray([1.0, 1.116, 1.05], np.float32), np.asarray([0.0, 0.91, 0.63], np.float32)
 _FLESH = np.asarray([0.87, 0.48, 0.46], np.float32)
 _LIP_LINING = np.asarray([0.62, 0.33, 0.32], np.float32)
 _WARMTH = np.asarray([0.78, 1.08, 1.12], np.float32)
@@ -31,14 +32,14 @@ _LIP_SPREAD = 0.6  # of the channels of ordinary lips, see light.spread
 _BRIGHT = 0.415  # of white: what is darker in a photo's mouth is no tooth
 _ENOUGH = 12  # pixels of teeth to judge their colour by
 _FRONT_M = 0.016  # what is no deeper behind the lips is lit as they are
-_THROAT = 0.32  # light that gets everywhere
+_THROAT, _WIDE_M = (0.08, 0.32), (0.003, 0.010)  # light that gets everywhere, by how far the lips are apart
 _LOWER_LIT = 0.65  # brightness of the lower teeth, which lips and upper teeth shade from above
 _LINING = 0.68  # brightness of cheeks and palate against the tongue's
 _SLIT = 0.57  # light that gets through a slit
 _SHADE_M, _DEEP_SHADE_M = 0.0028, 0.006  # reach of the lips' shade, on what is near them and what is deep behind:
 _DEEP_M = (0.004, 0.025)
 _HOLE_M = 0.003  # over which colours are continued where the drawing shows none
-_DEEPEST = 0.42  # share of the light that it takes there at most
+_DEEPEST = (0.75, 0.42)  # by that too: share of the light that it takes there at most
 _SOFT_M, _SOFT_PX = 0.0002, 0.45  # edges in there are wet, and never harder than the picture's own
 _FLESH_SOFT_M = 0.0016
 _GUM = np.asarray([0.76, 0.46, 0.45], np.float32)
@@ -105,7 +106,7 @@ class Mouth:
                 gum, dark = tinted(_GUM, self.colourful) * self.white, past * flesh
                 colour[rows] = paint_teeth(surface[rows][:, 4:], widths, own * self.enamel, gum, dark, px_per_m)
         wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
-        deep = _deep_shade(drawing.coverage(*INTERIOR_IDS), surface[..., 3], px_per_m)
+        deep = _deep_shade(drawing.coverage(*INTERIOR_IDS), surface[..., 3], px_per_m, gap_m)
         lit = (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface, gap_m) * deep, self.colourful)
         inside, flesh = drawing.mask(*INTERIOR_IDS), drawing.mask(_TONGUE, _CAVITY)
         # Tongue and lining are one wet lining: where one ends before the other is no edge as hard as a tooth's.
@@ -135,7 +136,7 @@ def look_inside(
     white = _white(light, white_of_eyes)
     inside = drawing.mask(*INTERIOR_IDS) & (opening > 0.8)
     teeth = _tooth_like(shown, inside, white)
-    enamel = tinted(_ENAMEL, colourful) * white
+    enamel = _enamel(light.skin, colourful) * float(luma(white))
     on_mesh = (teeth > 0.5) & drawing.mask(_UPPER)
     if on_mesh.sum() >= _ENOUGH:
         unlit = shown[on_mesh] / _warm(_lit(light, surface, gap_m)[on_mesh], colourful)
@@ -178,13 +179,20 @@ def _lit(light: Light, surface: Float, gap_m: float) -> Float:
     """[h, w] light on the inside of a mouth whose lips are gap_m apart: what comes through a round hole that wide."""
     radius = max(0.5 * gap_m, 0.003)
     through = 1.0 / (1.0 + (np.maximum(surface[..., 3] - _FRONT_M, 0.0) / radius) ** 2)
-    return light.shade(surface[..., :3]) * (_THROAT + (1.0 - _THROAT) * through)
+    throat = _by_gap(_THROAT, gap_m)
+    return light.shade(surface[..., :3]) * (throat + (1.0 - throat) * through)
 
 
-def _deep_shade(opening: Float, depth_m: Float, px_per_m: float) -> Float:
+def _by_gap(values: tuple[float, float], gap_m: float) -> float:
+    """From what holds for a slit to what holds for a wide mouth: real slits are dark lines."""
+    return values[0] + (values[1] - values[0]) * ramp(*_WIDE_M, gap_m)
+
+
+def _deep_shade(opening: Float, depth_m: Float, px_per_m: float, gap_m: float) -> Float:
     """[h, w] more of the lips' shade: the deeper a place is, the farther from their edge it begins."""
     deep = smoothstep(*_DEEP_M, depth_m)
-    return 1.0 - _DEEPEST * deep * (1.0 - smoothstep(0.2, 1.0, blurred(opening, max(_DEEP_SHADE_M * px_per_m, 0.6))))
+    hidden = 1.0 - smoothstep(0.2, 1.0, blurred(opening, max(_DEEP_SHADE_M * px_per_m, 0.6)))
+    return 1.0 - _by_gap(_DEEPEST, gap_m) * deep * hidden
 
 
 def _smooth(colour: Float, inside: NDArray[np.bool_], sigma_px: float) -> Float:
@@ -192,6 +200,12 @@ def _smooth(colour: Float, inside: NDArray[np.bool_], sigma_px: float) -> Float:
     parts = np.dstack([colour, np.ones(inside.shape, np.float32)]) * inside[..., None]
     parts = blurred(parts, sigma_px)
     return parts[..., :3] / np.maximum(parts[..., 3:], 1e-4)
+
+
+def _enamel(skin: Float, colourful: float) -> Float:
+    """[3] a tooth in the light of that skin [3], of the brightness of a white surface: red light makes both red."""
+    hue = _HUE * (skin / max(float(skin[0]), 1.0)) ** _BY_SKIN
+    return _ENAMEL * tinted(hue / luma(hue), colourful)
 
 
 def _white(light: Light, white_of_eyes: Float) -> Float:

@@ -25,7 +25,7 @@ from reenact.generator.compact.network import CompactConfig, CompactNet
 from reenact.generator.compact.painter import CompactPainter
 from reenact.generator.compact.weights import load_compact, shipped_weights
 from reenact.generator.controls import Controls
-from reenact.training.generator_loss import generator_losses, importance
+from reenact.training.generator_loss import generator_losses, importance, mouths
 
 PHOTO = REPOSITORY / "src/reenact/assets/demo/astronaut.jpg"
 
@@ -122,7 +122,7 @@ def training(net: CompactNet, device: torch.device, repeat: int) -> dict[str, fl
             told = net.conditions(controls)
             time_ = torch.zeros(len(truth), device=device)
             clean = net(begin(told.start, controls, noise_like(controls, 0)), time_, told).clean
-            generator_losses(clean, truth, importance(controls))["loss"].backward()
+            generator_losses(clean, truth, importance(controls), mouths(controls))["loss"].backward()
 
         rows[f"training, frames/s at {side} px"] = frames * clips / seconds(step, repeat, device)
         net.zero_grad()

@@ -15,7 +15,13 @@ from torch import Tensor
 from reenact.generator.compact.blocks import HEAD, grid_rotary, turned
 from reenact.generator.compact.encoders import INPUTS
 from reenact.generator.compact.flow import Sampling, begin, noise_like, on_the_way, sample
-from reenact.generator.compact.network import CompactConfig, CompactNet, Conditions, Painted, displaced
+from reenact.generator.compact.network import (
+    CompactConfig,
+    CompactNet,
+    Conditions,
+    Painted,
+    displaced,
+)
 from reenact.generator.compact.weights import load_compact, save_compact
 from reenact.generator.controls import Controls, HeadPictures, signed
 from reenact.generator.paint import composed

@@ -64,7 +64,7 @@ def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor, mouth: Tenso
         small, weights = F.avg_pool2d(small, 2), F.avg_pool2d(weights, 2)
     motion = (firm[:, 1:] * _soft(error.diff(dim=1))).mean() / mean if error.shape[1] > 1 else error.new_zeros(())
     painted, true = (F.avg_pool2d(slope(x).flatten(0, 1), _GRAIN, _GRAIN // 2) for x in (clean, frames))
-    around = F.avg_pool2d(weight.flatten(0, 1), _GRAIN, _GRAIN // 2)
+    around = F.avg_pool2d(firm.flatten(0, 1), _GRAIN, _GRAIN // 2)  # in mouths the network would weave a grid for it
     sharpness = (around * (painted - true).abs()).mean() / mean
     palette = (
         _MOUTH * palette_distance(clean, frames, mouth) / (mean * len(small) * weight.shape[-1] * weight.shape[-2])
@@ -83,25 +83,19 @@ def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor, mouth: Tenso
 def palette_distance(clean: Tensor, frames: Tensor, where: Tensor) -> Tensor:
     """How far the colours of two pictures are from each other as sets, frame by frame; summed over pixels.
 
-    The sliced Wasserstein distance (Bonneel et al. 2015; of textures: Heitz et al., arXiv 2006.07229) of colours and of
-    how they differ from the pixels right of and below them. clean, frames: [B, F, 3, S, S]; where: as
+    The sliced Wasserstein distance (Bonneel et al. 2015; of textures: Heitz et al., arXiv 2006.07229). Not of steps
+    from pixel to pixel as well: a woven grid has as many as teeth have. clean, frames: [B, F, 3, S, S]; where: as
     `mouths`.
     """
-    steps = torch.Generator().manual_seed(0)
-    slices = F.normalize(torch.randn(9, _SLICES, generator=steps), dim=0).to(clean)
+    draw = torch.Generator().manual_seed(0)
+    slices = F.normalize(torch.randn(3, _SLICES, generator=draw), dim=0).to(clean)
     total = clean.new_zeros(())
     for painted, true, mask in zip(clean.flatten(0, 1), frames.flatten(0, 1), where.flatten(0, 1)[:, 0], strict=True):
         if not mask.any():
             continue
-        sets = [(_with_steps(x)[:, mask].T @ slices).sort(dim=0).values for x in (painted, true)]
+        sets = [(x[:, mask].T @ slices).sort(dim=0).values for x in (painted, true)]
         total = total + _soft(sets[0] - sets[1]).mean(1).sum()
     return total
-
-
-def _with_steps(picture: Tensor) -> Tensor:
-    """[9, S, S] colours [3, S, S], and their differences to the right and downwards."""
-    x, y = picture.roll(-1, -1) - picture, picture.roll(-1, -2) - picture
-    return torch.cat([picture, x, y])
 
 
 def slope(pictures: Tensor) -> Tensor:

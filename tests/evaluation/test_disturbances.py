@@ -208,9 +208,12 @@ def test_a_frozen_photo_has_the_best_identity_and_no_motion(scene: Scene, perfec
     still = measured(scene, watched(partial(frozen, count=len(scene.seen))(scene.frames)))
     assert still["csim_dlib"].mean > perfect["csim_dlib"].mean
     assert still["jitter"].mean < 0.4 * perfect["jitter"].mean
+    count = len(scene.frames)
+    others = [measured(scene, watched([scene.frames[k]] * count)) for k in (count // 3, 2 * count // 3)]
     for part in ("mouth", "eye_left", "eye_right", "brow"):
-        # What 18 frames of the landmark network's jitter correlate to is chance, least where there is movement: brows.
-        assert part == "brow" or abs(still[f"motion_{part}_correlation"].mean) < 0.4, part
+        # What 18 frames of the landmark network's jitter correlate to is chance, which three photos even out.
+        found = [held[f"motion_{part}_correlation"].mean for held in (still, *others)]
+        assert abs(np.mean(found)) < 0.4, (part, found)
         assert still[f"motion_{part}_amplitude"].mean < 0.15, part
     assert still["blink_f1"].mean == 0
     assert still["movement"].mean < 0.03

@@ -172,10 +172,11 @@ def test_shots_have_anchors_of_their_own(clip: Clip) -> None:
 
 def test_the_result_does_not_depend_on_the_number_of_threads(clip: Clip, after: Performance) -> None:
     threads = cv2.getNumThreads()
+    count = 3 if threads == 1 else 1
     try:
-        cv2.setNumThreads(threads + 2)
+        cv2.setNumThreads(count)
         other = refined(clip.info, [clip.shot])[0]
-        assert cv2.getNumThreads() == threads + 2
+        assert cv2.getNumThreads() == count
     finally:
         cv2.setNumThreads(threads)
     for name in PERFORMANCE:

@@ -25,10 +25,7 @@ from reenact.heads.regions import EMPTY
 Bytes = NDArray[np.uint8]
 _SCALE, _STRETCH, _SLANT, _TURN = 0.12, 0.12, 0.08, 0.12  # standard deviations; logarithms, ratio, radians
 _GAIN, _TINT, _GAMMA = 0.12, 0.05, 0.15  # standard deviations of logarithms; a tint is of each channel on its own
-_LAMP, _BEHIND = (
-    0.15,
-    0.15,
-)  # standard deviations of logarithms, of a surface that faces the lamp and of all but the head
+_LAMP, _BEHIND = 0.15, 0.15  # standard deviations of logarithms: of what faces the lamp, of all but the head
 _RIM = 7  # px over which the one gives way to the other
 _IN_FACE, _BESIDE = 0.75, 0.08  # share of cuts around a landmark, and how far from it, in sides of the picture
 

@@ -53,9 +53,7 @@ class Conditions:
     pose: tuple[Tensor, Tensor, Tensor]  # [B F, C, h, w] each
     start: Tensor  # [B, F, 3, S, S] what is displaced
     moved: Tensor  # [B, F, 1, S / 4, S / 4] 0 to 1, how much is painted: nothing where the photo is shown as it is
-    head: (
-        Tensor  # [B, F, 1, S, S] 0 to 1, where colours may be added: in and around the head; what is beyond only moves
-    )
+    head: Tensor  # [B, F, 1, S, S] 0 to 1, where colours may be added; what is beyond the head is only displaced
 
 
 @dataclass(frozen=True)

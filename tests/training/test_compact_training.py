@@ -259,6 +259,9 @@ def test_grey_teeth_cost_more_than_teeth_that_are_elsewhere() -> None:
         for where in (none, inside)
     ]
     assert costs[1] > 1.5 * costs[0], costs
+    parts = generator_losses(grey, true, weight, inside)
+    rest = parts["colour"] + 0.5 * parts["edges"] + 2 * parts["sharpness"]  # nothing moves
+    assert float(parts["loss"]) > 1.5 * float(rest)  # most of what it costs is its palette
 
 
 def test_sharpness_is_scored(scenes: list[Path], tmp_path: Path) -> None:

@@ -26,11 +26,12 @@ from reenact.generator.compact.weights import load_compact, save_compact
 from reenact.generator.controls import Controls, HeadPictures, signed
 from reenact.generator.paint import composed
 from reenact.generator.windows import blended_windows
-from reenact.heads.regions import REGIONS, region_ids
+from reenact.heads.regions import MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.media import InputError, SquareCrop
 
 SMALL = CompactConfig(widths=(8, 16, 64), depth=2)
 SIDE, FRAMES = 48, 3
+OUTSIDE = [n for n in range(13) if n not in region_ids(*MOUTH_INTERIOR)]
 
 
 def made_controls(seed: int = 0, batch: int = 2, frames: int = FRAMES, side: int = SIDE) -> Controls:
@@ -105,6 +106,23 @@ def test_beyond_the_head_nothing_is_added_but_what_is_there_moves(net: CompactNe
     assert (painted.clean - controls.warped)[..., 44:, :].abs().mean() > 0.01
 
 
+def test_no_grid_is_woven_into_mouths(net: CompactNet) -> None:
+    """Pixels that are unfolded from one place know nothing of each other: left alone they repeat every 4 px."""
+    controls = made_controls(side=96)
+    regions = torch.full_like(controls.regions, REGIONS.index("skin"))
+    regions[..., 32:80, 32:80] = REGIONS.index("tongue")
+    with torch.no_grad():
+        net.last.weight.zero_()
+        net.last.bias.normal_(generator=torch.Generator().manual_seed(0))  # nothing but a grid
+    added = sample(net, replace(controls, regions=regions), Sampling()).addition
+    assert torch.diff(added[..., 36:76, 36:76], dim=-1).abs().max() < 1e-2  # but for how far the photo has moved
+    assert torch.diff(added[..., :28, :28], dim=-1).abs().mean() > 0.1
+    unknown = CompactNet(replace(SMALL, inputs=("photo", "normals", "warped"))).eval()
+    unknown.load_state_dict(net.state_dict())
+    other = sample(unknown, replace(controls, regions=regions), Sampling()).addition
+    assert torch.diff(other[..., 36:76, 36:76], dim=-1).abs().mean() > 0.1  # who is told no regions sees no mouth
+
+
 @pytest.mark.parametrize("name", INPUTS)
 def test_an_input_counts_unless_it_is_switched_off(net: CompactNet, name: str) -> None:
     controls, other = made_controls(0), made_controls(1)
@@ -117,6 +135,9 @@ def test_an_input_counts_unless_it_is_switched_off(net: CompactNet, name: str) -
         "visibility": ("visibility",),
     }[name]
     changed = replace(controls, **{field: getattr(other, field) for field in fields})
+    if name == "regions":  # where paint may go, and where smoothly, is not told but built in
+        outer = torch.isin(controls.regions, torch.tensor(OUTSIDE, dtype=torch.uint8))
+        changed = replace(changed, regions=torch.where(outer, OUTSIDE[0], controls.regions))
 
     def addition(told: Controls, use: frozenset[str]) -> Tensor:
         return net(frames, time, net.conditions(told, use)).addition

@@ -45,7 +45,8 @@ def made_scene(path: Path, seed: int) -> Path:
         pictures[name].append(pictures[source][0])
     points = draw.uniform(20, 44, (2 * RUN, 478, 2))
     about = {"person": f"p{seed}", "source": "made", "licence": "none"}
-    save_scene(SceneRecord(dict(pictures), points, points[0], [RUN, RUN], about), path)
+    crosswise = np.asfortranarray(points)  # as numpy's einsum leaves them
+    save_scene(SceneRecord(dict(pictures), crosswise, points[0], [RUN, RUN], about), path)
     return path
 
 
@@ -77,6 +78,8 @@ def test_a_scene_is_read_as_it_was_written(scenes: list[Path]) -> None:
     scene = Scene(scenes[0])
     assert len(scene) == 2 * RUN
     assert scene.person == "p0"
+    np.testing.assert_array_equal(scene.landmarks[0], scene.landmarks_photo)
+    assert np.abs(scene.landmarks[1] - scene.landmarks_photo).mean() > 1
     regions = scene.picture("regions", 5)
     assert set(np.unique(regions)) == {REGIONS.index("skin"), REGIONS.index("teeth_upper"), 255}
     assert scene.picture("visibility", 5)[30, 37] == 255
@@ -191,6 +194,36 @@ def test_warped_photo_and_frames_are_lit_alike(scenes: list[Path]) -> None:
         for colour in (1, 2):  # green and blue are as the warp has them
             away = (controls.warped - frames)[:, colour : colour + 1][inner]
             assert away.abs().mean() < 0.02  # but for what JPEG leaves
+
+
+def test_a_photo_is_aligned_by_an_affine_map_of_the_landmarks(tmp_path: Path) -> None:
+    """Frames are the photo turned and shifted, and landmarks say so: aligned it shows the frame, augmented or not."""
+    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
+    linear, shift = np.asarray([[0.9, -0.2], [0.3, 1.1]]), np.asarray([9.0, 5.0])
+
+    def shown(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        waves = [128 + 100 * np.sin(u / 7), 128 + 100 * np.cos(v / 9), 128 + 50 * np.sin((u + v) / 11)]
+        return np.stack(waves, -1).astype(np.uint8)
+
+    u, v = (linear[i, 0] * x + linear[i, 1] * y + shift[i] for i in range(2))  # of the photo
+    flat = np.full((SIDE, SIDE), REGIONS.index("skin"), np.uint8)
+    normals = np.full((SIDE, SIDE, 3), 128, np.uint8)
+    pictures = {name: [shown(u, v)] * RUN for name in ("frames", "warped")}
+    pictures |= {name: [normals] * RUN for name in ("normals", "coarse_normals")}
+    pictures |= {name: [flat] * RUN for name in ("regions", "visibility")}
+    pictures |= {"photo": [shown(x, y)], "photo_normals": [normals], "photo_regions": [flat]}
+    points = np.random.default_rng(0).uniform(8, 56, (478, 2))
+    driven = np.repeat(points[None], RUN, 0)
+    about = {"person": "p", "source": "made", "licence": "none"}
+    record = SceneRecord(pictures, driven, points @ linear.T + shift, [RUN], about)
+    save_scene(record, tmp_path / "turned.safetensors")
+    scene = Scene(tmp_path / "turned.safetensors")
+    for cut in (Cut(SIDE, 2, augment=False, start="aligned"), Cut(32, 2, start="aligned")):
+        controls, frames = window(scene, np.random.default_rng(0), cut)
+        middle = slice(cut.size // 4, 3 * cut.size // 4)
+        away = (controls.warped - frames)[..., middle, middle].abs().mean()
+        assert away < 0.04 < 0.2 < (controls.photo - frames)[..., middle, middle].abs().mean()
+        assert controls.visibility.min() == 1.0  # not that of the warp
 
 
 def test_landmarks_are_dots_where_they_are() -> None:

@@ -38,9 +38,7 @@ class TrainHabits:
             raise BadArgument(f"{len(self.heads)} head(s) are too few; want at least 2, of different people")
         if not self.output.absolute().parent.is_dir():
             raise BadArgument(f"the folder of output {self.output} does not exist")
-        from safetensors.numpy import save_file
-
-        from reenact.media.files import written_beside
+        from reenact.media.arrays import write_arrays
         from reenact.representation.store import load_head
         from reenact.training.habits import learn_habits, left_over, performed
 
@@ -51,7 +49,6 @@ class TrainHabits:
         habits = learn_habits(people)
         for path, one in zip(self.held_out, unseen, strict=True):
             print(f"{path.name}: held out, {left_over(habits, one):.3f} left")
-        with written_beside(self.output) as partial:
-            save_file({"vertices": habits.vertices, "answers": habits.answers.astype("float16")}, partial)
+        write_arrays(self.output, {"vertices": habits.vertices, "answers": habits.answers.astype("float16")})
         print(f"{self.output.absolute()}: {len(people)} people")
         return 0

@@ -18,12 +18,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 from scipy.spatial.transform import Rotation
 
 from reenact.dense.classes import CLASSES
 from reenact.heads.state import HeadState
-from reenact.media.files import written_beside
+from reenact.media.arrays import write_arrays
 
 from .synthetic import LABELS, Scene, SyntheticFrames, SyntheticPerson, made_up, random_scene, synthetic_person
 from .synthetic.noise import rng
@@ -80,8 +79,7 @@ def _draw(shard: _Shard) -> None:
         scenes = [random_scene(seed * 100 + i) for i in range(shard.each)]
         states = poses(person, scenes)
         parts.append(_pack(render_portraits([person], states, scenes, shard.size), scenes, person, seed))
-    with written_beside(shard.path) as partial:
-        save_file({k: np.concatenate([p[k] for p in parts]) for k in parts[0]}, partial)
+    write_arrays(shard.path, {k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
 
 
 def poses(person: SyntheticPerson, scenes: list[Scene]) -> list[HeadState]:

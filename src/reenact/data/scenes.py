@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors import safe_open
-from safetensors.numpy import save_file
 
-from reenact.media.files import written_beside
+from reenact.media.arrays import write_arrays
 
 Bytes = NDArray[np.uint8]
 PHOTO = ("photo", "photo_normals", "photo_regions")
@@ -57,8 +56,7 @@ def save_scene(record: SceneRecord, path: Path) -> None:
         packed = [_packed(picture, labels=name in _LABELS) for picture in record.pictures[name]]
         arrays[name] = np.frombuffer(b"".join(packed), np.uint8)
         arrays[f"{name}.ends"] = np.cumsum([len(p) for p in packed]).astype(np.int64)
-    with written_beside(path) as partial:
-        save_file(arrays, partial, metadata=record.about)
+    write_arrays(path, arrays, record.about)
 
 
 class Scene:

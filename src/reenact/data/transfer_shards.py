@@ -17,11 +17,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
 from reenact.heads.arkit import ACTIONS
 from reenact.heads.state import HeadState, codes_of
-from reenact.media.files import written_beside
+from reenact.media.arrays import write_arrays
 from reenact.transfer.receiver import face_rows
 
 from .receivers import OwnDeformation, linear
@@ -65,8 +64,7 @@ def prepare_receivers(
 
 def _draw(shard: _Shard) -> None:
     parts = [_person(seed) for seed in range(shard.first, shard.first + shard.people)]
-    with written_beside(shard.path) as partial_file:
-        save_file({k: np.stack([p[k] for p in parts]) for k in parts[0]}, partial_file)
+    write_arrays(shard.path, {k: np.stack([p[k] for p in parts]) for k in parts[0]})
 
 
 def _person(seed: int) -> dict[str, NDArray[np.generic]]:

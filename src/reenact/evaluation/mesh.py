@@ -15,12 +15,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from reenact.heads.open import open_head
 from reenact.heads.regions import region_ids
 from reenact.media import InputError
-from reenact.media.files import existing_file, written_beside
+from reenact.media.arrays import write_arrays
+from reenact.media.files import existing_file
 from reenact.tracking.scheme import LEFT_BROW, LEFT_LIDS, LIPS, RIGHT_BROW, RIGHT_LIDS
 
 from .about import About, Value
@@ -52,11 +52,8 @@ class Heads:
 
 def save_heads(heads: Heads, path: Path) -> None:
     """Write a mesh file."""
-    tensors = {
-        name: np.ascontiguousarray(getattr(heads, name), np.float32) for name in ("shapes", "photo", "R_cam_head")
-    }
-    with written_beside(path) as partial:
-        partial.write_bytes(save(tensors, metadata={"format": FORMAT, "version": "1", "head": open_head().name}))
+    tensors = {name: np.asarray(getattr(heads, name), np.float32) for name in ("shapes", "photo", "R_cam_head")}
+    write_arrays(path, tensors, {"format": FORMAT, "version": "1", "head": open_head().name})
 
 
 def load_heads(path: Path) -> Heads:

@@ -33,6 +33,7 @@ _BRIGHT = 0.415  # of white: what is darker in a photo's mouth is no tooth
 _ENOUGH = 12  # pixels of teeth to judge their colour by
 _FRONT_M = 0.016  # what is no deeper behind the lips is lit as they are
 _THROAT, _WIDE_M = (0.08, 0.32), (0.003, 0.010)  # light that gets everywhere, by how far the lips are apart
+_TEETH_LIT, _TEETH_M = 0.84, (0.005, 0.014)  # light on teeth through a slit, and up to where lips that far apart dim it
 _LOWER_LIT = 0.65  # brightness of the lower teeth, which lips and upper teeth shade from above
 _LINING = 0.68  # brightness of cheeks and palate against the tongue's
 _SLIT = 0.57  # light that gets through a slit
@@ -50,7 +51,7 @@ class Mouth:
     """The photo's mouth. Pictures cover `box` of the photo."""
 
     box: Box
-    shown: Float  # [h, w, 3] the photo without the lips' shade
+    shown: Float  # [h, w, 3] the photo without the lips' shade, as bright as teeth of a wide mouth are
     teeth: tuple[Float, Float]  # [h, w] 1 where the photo shows teeth, upper and lower
     carriers: tuple[Int, Int]  # vertices of the upper and lower front teeth, which carry those of the photo
     white: Float  # [3] a white surface in the photo's light, 0 to 255
@@ -83,7 +84,7 @@ class Mouth:
             if teeth.any():
                 there = _affine(px[rows, :2] - 0.5, photo_px[rows, :2] - 0.5, grid) - self.box.corner
                 own = remap_mask(teeth, there) * ~drawing.mask(others)
-                colour += own[..., None] * (remap(self.shown, there) - colour)
+                colour += own[..., None] * (_on_teeth(gap_m) * remap(self.shown, there) - colour)
         colour *= _warm(lip_shade(drawing.coverage(*INTERIOR_IDS), px_per_m), self.colourful)
         return colour
 
@@ -104,7 +105,8 @@ class Mouth:
             rows = drawing.mask(region)
             if rows.any():
                 gum, dark = tinted(_GUM, self.colourful) * self.white, past * flesh
-                colour[rows] = paint_teeth(surface[rows][:, 4:], widths, own * self.enamel, gum, dark, px_per_m)
+                enamel = own * _on_teeth(gap_m) * self.enamel
+                colour[rows] = paint_teeth(surface[rows][:, 4:], widths, enamel, gum, dark, px_per_m)
         wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
         deep = _deep_shade(drawing.coverage(*INTERIOR_IDS), surface[..., 3], px_per_m, gap_m)
         lit = (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface, gap_m) * deep, self.colourful)
@@ -136,6 +138,7 @@ def look_inside(
     white = _white(light, white_of_eyes)
     inside = drawing.mask(*INTERIOR_IDS) & (opening > 0.8)
     teeth = _tooth_like(shown, inside, white)
+    shown = shown / _on_teeth(gap_m)
     enamel = _enamel(light.skin, colourful) * float(luma(white))
     on_mesh = (teeth > 0.5) & drawing.mask(_UPPER)
     if on_mesh.sum() >= _ENOUGH:
@@ -181,6 +184,11 @@ def _lit(light: Light, surface: Float, gap_m: float) -> Float:
     through = 1.0 / (1.0 + (np.maximum(surface[..., 3] - _FRONT_M, 0.0) / radius) ** 2)
     throat = _by_gap(_THROAT, gap_m)
     return light.shade(surface[..., :3]) * (throat + (1.0 - throat) * through)
+
+
+def _on_teeth(gap_m: float) -> float:
+    """Share of the light that reaches teeth between lips gap_m apart: half hidden they are never as white as bared."""
+    return _TEETH_LIT + (1.0 - _TEETH_LIT) * ramp(*_TEETH_M, gap_m)
 
 
 def _by_gap(values: tuple[float, float], gap_m: float) -> float:

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from reenact.heads.model import HeadModel
 from reenact.heads.open import open_head
 from reenact.media import InputError
-from reenact.media.files import existing_file, written_beside
+from reenact.media.arrays import write_arrays
+from reenact.media.files import existing_file
 from reenact.tracking import load_motion, save_motion
 
 from .detailed import detailed_levels, open_levels
@@ -59,8 +59,7 @@ def save_head(head: PersonalHead, path: Path, provenance: dict[str, Any]) -> Non
         "units": json.dumps(UNITS),
         "provenance": json.dumps(provenance),
     }
-    with written_beside(path) as partial:
-        partial.write_bytes(save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=about))
+    write_arrays(path, tensors, about)
 
 
 def packed_texture(texture: NDArray[np.uint8]) -> bytes:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from reenact.heads.arkit import ACTIONS
 from reenact.media import InputError
-from reenact.media.files import existing_file, written_beside
+from reenact.media.arrays import write_arrays
+from reenact.media.files import existing_file
 
 from .scheme import COUNT
 
@@ -88,9 +88,7 @@ _TENSORS = (
 
 def save_motion(track: CoarseTrack, path: Path) -> None:
     """Write a track; beside the target first, renamed when complete."""
-    tensors: dict[str, NDArray[Any]] = {
-        name: np.ascontiguousarray(getattr(track, name), np.float32) for name in _TENSORS
-    }
+    tensors: dict[str, NDArray[Any]] = {name: np.asarray(getattr(track, name), np.float32) for name in _TENSORS}
     if track.dynamic is not None:
         tensors["dynamic"] = track.dynamic.astype(np.float16)
     tensors["seen"] = track.seen.astype(np.uint8)
@@ -107,8 +105,7 @@ def save_motion(track: CoarseTrack, path: Path) -> None:
         "actions": json.dumps(ACTIONS),
         "units": json.dumps(UNITS),
     }
-    with written_beside(path) as partial:
-        partial.write_bytes(save(tensors, metadata=about))
+    write_arrays(path, tensors, about)
 
 
 def load_motion(path: Path) -> CoarseTrack:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,7 @@ def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: 
     for number in range(_CHECKED):
         scene = unseen[number % len(unseen)]
         side = scene.picture("photo").shape[0]
-        cut = Cut(side, settings.cut.frames, augment=False, control=settings.cut.control)
+        cut = replace(settings.cut, size=side, augment=False)
         controls, frames = batch([scene], np.random.default_rng(number), cut, 1)
         controls, frames = controls.to(device), frames.to(device)
         painted = sample(model, controls, Sampling()).clean.clamp(-1, 1)

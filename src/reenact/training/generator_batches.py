@@ -40,6 +40,8 @@ class Cut:
     augment: bool = True
     control: str = "normals"
     """Which pictures stand for the driven head: normals, coarse_normals, or landmarks."""
+    start: str = "warped"
+    """What the flow begins with: the warped photo, or the photo `aligned`: all that the head's landmarks move alike."""
 
 
 def batch(scenes: Sequence[Scene], draw: np.random.Generator, cut: Cut, clips: int) -> tuple[Controls, Tensor]:
@@ -70,14 +72,20 @@ def window(scene: Scene, draw: np.random.Generator, cut: Cut) -> tuple[Controls,
         still, driven = landmark_picture(scene.landmarks_photo, side), dots
     else:
         still, driven = scene.picture("photo_normals"), many(cut.control)
+    photo = scene.picture("photo")
+    if cut.start == "aligned":
+        begun = torch.cat([change.after(alignment(scene, n)).colours([photo]) for n in numbers])
+        believed = torch.ones_like(begun[:, :1])
+    else:
+        begun, believed = change.colours(many("warped")), change.share(many("visibility"))
     controls = Controls(
-        change.colours([scene.picture("photo")])[0],
+        change.colours([photo])[0],
         change.normals([still])[0],
         change.labels([scene.picture("photo_regions")])[0],
-        change.colours(many("warped")),
+        begun,
         change.normals(driven),
         change.labels(many("regions")),
-        change.share(many("visibility")),
+        believed,
     )
     frames = change.colours(many("frames"))
     if not cut.augment:
@@ -89,6 +97,12 @@ def window(scene: Scene, draw: np.random.Generator, cut: Cut) -> tuple[Controls,
         warped=light.on(controls.warped, moved, controls.regions),
     )
     return lit, light.on(frames, moved, controls.regions)
+
+
+def alignment(scene: Scene, number: int) -> NDArray[np.float64]:
+    """[2, 3] the affine map from a frame's px to the photo's, by the head's landmarks: turned, leant, nearer or not."""
+    driven = np.column_stack([scene.landmarks[number], np.ones(len(scene.landmarks_photo))])
+    return np.linalg.lstsq(driven.astype(float), scene.landmarks_photo.astype(float), rcond=None)[0].T
 
 
 def landmark_picture(points: NDArray[np.floating], side: int) -> Bytes:
@@ -164,6 +178,11 @@ class _Change:
             float(np.exp(draw.normal(0, _GAMMA))),
             torch.from_numpy(across).float(),
         )
+
+    def after(self, back: NDArray[np.float64]) -> _Change:
+        """For pictures that a map [2, 3] of px has moved from there to here."""
+        linear, shift = torch.from_numpy(back).float().split((2, 1), dim=1)
+        return replace(self, back=linear @ self.back + F.pad(shift, (2, 0)))
 
     def colours(self, pictures: Sequence[Bytes]) -> Tensor:
         """[n, 3, s, s] from -1 to 1; beyond the picture it is mirrored."""

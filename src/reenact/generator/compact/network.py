@@ -9,14 +9,14 @@ what it starts from.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reenact.heads.regions import EMPTY
+from reenact.heads.regions import EMPTY, MOUTH_INTERIOR, region_ids
 
 from ..controls import Controls
 from .blocks import HEAD, Block, grid_rotary, rotary
@@ -26,6 +26,8 @@ PATCH = 16  # px a side
 _STEP_PX = 4.0  # displacement that the network's 1 stands for
 _AROUND, _CHANGE = 36, 0.01  # px, and the mean change of colours (-1 to 1) in them that counts as movement
 _RIM = 9  # px by which the head is widened and softened
+_MOUTH_RIM = 5  # px by which the inside of the mouth is widened and softened
+_SMOOTH = (1.0, 2.0, 2.0, 2.0, 1.0)  # takes out all that repeats every 2 or 4 px, as what is unfolded may
 _WAVES = 128  # channels that tell the time of the flow
 
 
@@ -54,6 +56,7 @@ class Conditions:
     start: Tensor  # [B, F, 3, S, S] what is displaced
     moved: Tensor  # [B, F, 1, S / 4, S / 4] 0 to 1, how much is painted: nothing where the photo is shown as it is
     head: Tensor  # [B, F, 1, S, S] 0 to 1, where colours may be added; what is beyond the head is only displaced
+    mouth: Tensor  # [B, F, 1, S, S] 0 to 1, where colours are added smoothly
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,15 @@ class CompactNet(nn.Module):
         told = set(self.config.inputs) & (set(INPUTS) if use is None else use)
         start = self.start(controls)
         moved = head = start.new_ones(())
-        if "warped" in self.config.inputs:
-            moved, head = _moved(start, controls.photo), _head(controls.regions)
-        return Conditions(self.reference(controls, told), self.pose(controls, told), start, moved, head)
+        mouth = start.new_zeros(())
+        known = set(self.config.inputs)
+        if "warped" in known:
+            moved = _moved(start, controls.photo)
+        if {"warped", "regions"} <= known:
+            head = _softened(controls.regions != EMPTY, _RIM)
+        if "regions" in known:
+            mouth = _softened(_shown(controls.regions, MOUTH_INTERIOR), _MOUTH_RIM)
+        return Conditions(self.reference(controls, told), self.pose(controls, told), start, moved, head, mouth)
 
     def start(self, controls: Controls) -> Tensor:
         """[B, F, 3, S, S] what the flow begins with: the warped photo, or the photo for who is not told the former."""
@@ -124,7 +133,8 @@ class CompactNet(nn.Module):
         x = self.out_of[1](F.pixel_shuffle(self.up[1](x), 2) + fine, by_frame)
         last = self.last(F.silu(x))
         last = conditions.moved.expand(b, f, 1, *last.shape[-2:]).flatten(0, 1) * last
-        addition = conditions.head * F.pixel_shuffle(last[:, :-2], FOLD).unflatten(0, (b, f))
+        addition = F.pixel_shuffle(last[:, :-2], FOLD).unflatten(0, (b, f))
+        addition = conditions.head * torch.lerp(addition, _smoothed(addition), conditions.mouth)
         way = (_STEP_PX * last[:, -2:]).unflatten(0, (b, f))
         return Painted(displaced(conditions.start, way) + addition, way, addition)
 
@@ -154,10 +164,22 @@ def _moved(start: Tensor, photo: Tensor) -> Tensor:
     return (1.0 - torch.exp(-around / _CHANGE)).unflatten(0, start.shape[:2])
 
 
-def _head(regions: Tensor) -> Tensor:
-    """Conditions.head, of labels [B, F, S, S]. Colours added beyond it were but a pale mean of what might be there."""
-    wide = F.max_pool2d((regions != EMPTY).float(), _RIM, 1, _RIM // 2)
-    return F.avg_pool2d(wide, _RIM, 1, _RIM // 2)[:, :, None]
+def _shown(regions: Tensor, names: Sequence[str]) -> Tensor:
+    return torch.isin(regions, torch.tensor(region_ids(*names), device=regions.device, dtype=regions.dtype))
+
+
+def _softened(mask: Tensor, rim: int) -> Tensor:
+    """A mask [B, F, S, S] -> [B, F, 1, S, S] 1 in it, falling to 0 around it."""
+    wide = F.max_pool2d(mask.float(), rim, 1, rim // 2)
+    return F.avg_pool2d(wide, rim, 1, rim // 2)[:, :, None]
+
+
+def _smoothed(pictures: Tensor) -> Tensor:
+    """[B, F, 3, S, S] without what is finer than 4 px, above all without grids of 4 px."""
+    flat = pictures.flatten(0, 2)[:, None]
+    kernel = flat.new_tensor(_SMOOTH) / sum(_SMOOTH)
+    flat = F.pad(flat, (2, 2, 2, 2), mode="replicate")
+    return F.conv2d(F.conv2d(flat, kernel[None, None, None]), kernel[None, None, :, None]).view(pictures.shape)
 
 
 class _Residual(nn.Module):

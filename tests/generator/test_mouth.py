@@ -12,12 +12,14 @@ import pytest
 import torch
 from portraits import Portrait
 
+from reenact.generator import mouth
 from reenact.generator.bite import seated, with_bite
 from reenact.generator.finer import Surface, finer
 from reenact.generator.light import Light, luma
 from reenact.generator.moment import Moment, moment
 from reenact.generator.mouth import _enamel, _front, _lit, _on_teeth, _rows
 from reenact.generator.tuck import lip_lines, tuck
+from reenact.generator.warp import WarpGenerator
 from reenact.generator.window import Box, Drawing, draw
 from reenact.heads.arkit import ACTIONS
 from reenact.heads.model import Float, Int
@@ -241,22 +243,33 @@ def test_a_slit_between_lips_is_darker_than_a_wide_mouth() -> None:
     assert slit < 0.15 < 0.3 < wide
 
 
-def test_teeth_between_narrow_lips_are_never_as_white_as_bared_ones(portrait: Portrait) -> None:
+def test_teeth_between_narrow_lips_are_never_as_white_as_bared_ones(
+    portrait: Portrait, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shares = [_on_teeth(gap) for gap in (0.001, 0.005, 0.009, 0.014, 0.03)]
     assert shares[0] == shares[1] < 0.9 < shares[2] < shares[3] == shares[4] == 1.0
 
-    def whiteness(actions: dict[str, float]) -> float:
+    def whiteness(generator: WarpGenerator, actions: dict[str, float]) -> float:
         """Of the upper teeth: what a fifth of their pixels reach."""
-        picture = luma(portrait.generator.render(portrait.doing(actions)).astype(np.float32))
-        regions = np.kron(portrait.generator.maps(portrait.doing(actions)).regions[0].numpy(), np.ones((3, 3)))
-        teeth = np.isin(regions[::2, ::2], region_ids("teeth_upper")).astype(np.uint8)
+        state = portrait.doing(actions)
+        picture, regions = luma(generator.render(state).astype(np.float32)), generator.maps(state).regions[0].numpy()
+        teeth = np.isin(np.kron(regions, np.ones((3, 3)))[::2, ::2], region_ids("teeth_upper")).astype(np.uint8)
         return float(np.quantile(picture[cv2.erode(teeth, np.ones((3, 3), np.uint8)) > 0], 0.8))
 
     own = dict(zip(ACTIONS, portrait.state.expression.tolist(), strict=True))
-    # Those of the photo stay as they are while its lips do: they are dim already if the lips hide half of them.
-    near = {"jawOpen": own["jawOpen"] + 0.04, **both("mouthUpperUp", own["mouthUpperUpLeft"] + 0.05)}
-    assert whiteness(near) == pytest.approx(whiteness({}), rel=0.06)
-    assert whiteness(LAUGH) > whiteness(near)
+    near = {"jawOpen": own["jawOpen"] + 0.03, **both("mouthUpperUp", own["mouthUpperUpLeft"] + 0.03)}
+    narrow = {"jawOpen": 0.06, **both("mouthUpperUp", own["mouthUpperUpLeft"] - 0.3)}
+    plain = [whiteness(portrait.generator, actions) for actions in (near, LAUGH, narrow)]
+    assert max(plain) < 1.03 * whiteness(portrait.generator, {})
+    monkeypatch.setattr(mouth, "_TEETH_LIT", 0.3)
+
+    def dimmed() -> WarpGenerator:
+        return WarpGenerator(portrait.photo, portrait.rig, portrait.state, portrait.camera, size=256)
+
+    # Those of the photo, half hidden already, stay as they are while its lips do, and get no whiter as these open.
+    assert [whiteness(dimmed(), actions) for actions in (near, LAUGH)] == pytest.approx(plain[:2], rel=0.02)
+    monkeypatch.setattr(mouth, "_TEETH_M", (0.0025, 0.0055))  # so that they are bared
+    assert whiteness(dimmed(), narrow) < 0.85 * plain[2]
 
 
 def test_lower_teeth_of_the_photo_go_with_the_lower_jaw(portrait: Portrait) -> None:

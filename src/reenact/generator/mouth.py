@@ -51,12 +51,13 @@ class Mouth:
     """The photo's mouth. Pictures cover `box` of the photo."""
 
     box: Box
-    shown: Float  # [h, w, 3] the photo without the lips' shade, as bright as teeth of a wide mouth are
+    shown: Float  # [h, w, 3] the photo without the lips' shade
     teeth: tuple[Float, Float]  # [h, w] 1 where the photo shows teeth, upper and lower
     carriers: tuple[Int, Int]  # vertices of the upper and lower front teeth, which carry those of the photo
     white: Float  # [3] a white surface in the photo's light, 0 to 255
     enamel: Float  # [3] a tooth in the photo's light, 0 to 255
     light: Light
+    seen: float  # share of the light that was on the photo's teeth, see _on_teeth; 1 where it shows none
     colourful: float  # 0 for a photo in black and white, 1 for one in full colour
 
     def paint(
@@ -80,11 +81,12 @@ class Mouth:
         colour = self._unshaded(drawing, surface, px_per_m, gap_m)
         if hole.any():
             colour[hole] = _smooth(colour, drawing.mask(*INTERIOR_IDS), _HOLE_M * px_per_m)[hole]
+        on_teeth = self._dimmed(gap_m)
         for teeth, rows, others in zip(self.teeth, self.carriers, (_LOWER, _UPPER), strict=True):
             if teeth.any():
                 there = _affine(px[rows, :2] - 0.5, photo_px[rows, :2] - 0.5, grid) - self.box.corner
                 own = remap_mask(teeth, there) * ~drawing.mask(others)
-                colour += own[..., None] * (_on_teeth(gap_m) * remap(self.shown, there) - colour)
+                colour += own[..., None] * (on_teeth * remap(self.shown, there) - colour)
         colour *= _warm(lip_shade(drawing.coverage(*INTERIOR_IDS), px_per_m), self.colourful)
         return colour
 
@@ -92,6 +94,10 @@ class Mouth:
     def lip_lining(self) -> Float:
         """[3] the inner side of the lips in the photo's light, 0 to 255."""
         return tinted(_LIP_LINING, self.colourful) * self.white
+
+    def _dimmed(self, gap_m: float) -> float:
+        """Light on teeth against that in the photo: narrower lips dim those that it shows, wider ones leave them."""
+        return min(_on_teeth(gap_m) / self.seen, 1.0)
 
     def _unshaded(self, drawing: Drawing, surface: Float, px_per_m: float, gap_m: float) -> Float:
         colour = np.empty((*drawing.box.shape, 3), np.float32)
@@ -105,7 +111,7 @@ class Mouth:
             rows = drawing.mask(region)
             if rows.any():
                 gum, dark = tinted(_GUM, self.colourful) * self.white, past * flesh
-                enamel = own * _on_teeth(gap_m) * self.enamel
+                enamel = own * self._dimmed(gap_m) * self.enamel
                 colour[rows] = paint_teeth(surface[rows][:, 4:], widths, enamel, gum, dark, px_per_m)
         wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
         deep = _deep_shade(drawing.coverage(*INTERIOR_IDS), surface[..., 3], px_per_m, gap_m)
@@ -138,7 +144,6 @@ def look_inside(
     white = _white(light, white_of_eyes)
     inside = drawing.mask(*INTERIOR_IDS) & (opening > 0.8)
     teeth = _tooth_like(shown, inside, white)
-    shown = shown / _on_teeth(gap_m)
     enamel = _enamel(light.skin, colourful) * float(luma(white))
     on_mesh = (teeth > 0.5) & drawing.mask(_UPPER)
     if on_mesh.sum() >= _ENOUGH:
@@ -148,7 +153,8 @@ def look_inside(
     carriers = _front(topology, at, _UPPER), _front(topology, at, _LOWER)
     soft_px = max(0.0006 * px_per_m, 0.5)
     rows = tuple(blurred(part, soft_px) * inside.astype(np.float32) for part in _rows(teeth, carriers, at, drawing.box))
-    return Mouth(drawing.box, shown, (rows[0], rows[1]), carriers, white, enamel.astype(np.float32), light, colourful)
+    seen, own = _on_teeth(gap_m) if teeth.any() else 1.0, enamel.astype(np.float32)
+    return Mouth(drawing.box, shown, (rows[0], rows[1]), carriers, white, own, light, seen, colourful)
 
 
 def _front(topology: Topology, at: Moment, region: int) -> Int:

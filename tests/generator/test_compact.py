@@ -106,6 +106,21 @@ def test_beyond_the_head_nothing_is_added_but_what_is_there_moves(net: CompactNe
     assert (painted.clean - controls.warped)[..., 44:, :].abs().mean() > 0.01
 
 
+def test_beside_lips_and_mouth_paint_keeps_each_hue(net: CompactNet) -> None:
+    """A stain on a collar was a hue that the shirt never had: there colours grow lighter or darker, no more."""
+    controls = made_controls(side=96)
+    regions = torch.full_like(controls.regions, REGIONS.index("neck"))
+    regions[..., 60:, :] = REGIONS.index("lips")
+    painted = sample(net, replace(controls, regions=regions), Sampling())
+    carried = painted.clean - painted.addition
+    share = (painted.clean + 1.0) / (carried + 1.0).clamp(min=0.05)  # of the light that was there, colour by colour
+    bright = (carried > -0.8).all(2)
+    spread = (share.amax(2) - share.amin(2)) * bright
+    assert spread[..., :48, :].max() < 1e-3
+    assert ((share - 1.0).abs().mean(2) * bright)[..., :48, :].mean() > 0.01
+    assert spread[..., 64:, :].max() > 0.1
+
+
 def test_no_grid_is_woven_into_mouths(net: CompactNet) -> None:
     """Pixels that are unfolded from one place know nothing of each other: left alone they repeat every 4 px."""
     controls = made_controls(side=96)
@@ -126,6 +141,9 @@ def test_no_grid_is_woven_into_mouths(net: CompactNet) -> None:
 @pytest.mark.parametrize("name", INPUTS)
 def test_an_input_counts_unless_it_is_switched_off(net: CompactNet, name: str) -> None:
     controls, other = made_controls(0), made_controls(1)
+    if name == "warped":  # beside lips what is added is a shade of what is there
+        lips = torch.full_like(controls.regions, REGIONS.index("lips"))
+        controls, other = replace(controls, regions=lips), replace(other, regions=lips)
     frames, time = torch.zeros_like(controls.warped), torch.full((2,), 0.5)
     fields = {
         "photo": ("photo",),

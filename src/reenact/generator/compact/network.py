@@ -27,6 +27,7 @@ _STEP_PX = 4.0  # displacement that the network's 1 stands for
 _AROUND, _CHANGE = 36, 0.01  # px, and the mean change of colours (-1 to 1) in them that counts as movement
 _RIM = 9  # px by which the head is widened and softened
 _MOUTH_RIM = 5  # px by which the inside of the mouth is widened and softened
+_DARKEST = 0.05  # of 2: brightness below which a hue cannot be told
 _SMOOTH = (1.0, 2.0, 2.0, 2.0, 1.0)  # takes out all that repeats every 2 or 4 px, as what is unfolded may
 _WAVES = 128  # channels that tell the time of the flow
 
@@ -57,6 +58,7 @@ class Conditions:
     moved: Tensor  # [B, F, 1, S / 4, S / 4] 0 to 1, how much is painted: nothing where the photo is shown as it is
     head: Tensor  # [B, F, 1, S, S] 0 to 1, where colours may be added; what is beyond the head is only displaced
     mouth: Tensor  # [B, F, 1, S, S] 0 to 1, where colours are added smoothly
+    coloured: Tensor  # [B, F, 1, S, S] 0 to 1, where hues may be added; elsewhere colours grow lighter or darker
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class CompactNet(nn.Module):
         """use: what of the controls is told; None: all that this network knows."""
         told = set(self.config.inputs) & (set(INPUTS) if use is None else use)
         start = self.start(controls)
-        moved = head = start.new_ones(())
+        moved = head = coloured = start.new_ones(())
         mouth = start.new_zeros(())
         known = set(self.config.inputs)
         if "warped" in known:
@@ -103,7 +105,9 @@ class CompactNet(nn.Module):
             head = _softened(controls.regions != EMPTY, _RIM)
         if "regions" in known:
             mouth = _softened(_shown(controls.regions, MOUTH_INTERIOR), _MOUTH_RIM)
-        return Conditions(self.reference(controls, told), self.pose(controls, told), start, moved, head, mouth)
+            coloured = _softened(_shown(controls.regions, ("lips", *MOUTH_INTERIOR)), _RIM)
+        reference, pose = self.reference(controls, told), self.pose(controls, told)
+        return Conditions(reference, pose, start, moved, head, mouth, coloured)
 
     def start(self, controls: Controls) -> Tensor:
         """[B, F, 3, S, S] what the flow begins with: the warped photo, or the photo for who is not told the former."""
@@ -133,10 +137,12 @@ class CompactNet(nn.Module):
         x = self.out_of[1](F.pixel_shuffle(self.up[1](x), 2) + fine, by_frame)
         last = self.last(F.silu(x))
         last = conditions.moved.expand(b, f, 1, *last.shape[-2:]).flatten(0, 1) * last
-        addition = F.pixel_shuffle(last[:, :-2], FOLD).unflatten(0, (b, f))
-        addition = conditions.head * torch.lerp(addition, _smoothed(addition), conditions.mouth)
         way = (_STEP_PX * last[:, -2:]).unflatten(0, (b, f))
-        return Painted(displaced(conditions.start, way) + addition, way, addition)
+        carried = displaced(conditions.start, way)
+        addition = F.pixel_shuffle(last[:, :-2], FOLD).unflatten(0, (b, f))
+        addition = torch.lerp(addition, _smoothed(addition), conditions.mouth)
+        addition = conditions.head * torch.lerp(_shade(addition, carried), addition, conditions.coloured)
+        return Painted(carried + addition, way, addition)
 
 
 def displaced(pictures: Tensor, way: Tensor) -> Tensor:
@@ -172,6 +178,12 @@ def _softened(mask: Tensor, rim: int) -> Tensor:
     """A mask [B, F, S, S] -> [B, F, 1, S, S] 1 in it, falling to 0 around it."""
     wide = F.max_pool2d(mask.float(), rim, 1, rim // 2)
     return F.avg_pool2d(wide, rim, 1, rim // 2)[:, :, None]
+
+
+def _shade(addition: Tensor, pictures: Tensor) -> Tensor:
+    """What of an addition to pictures [B, F, 3, S, S] makes them lighter or darker: each colour keeps its hue."""
+    light = pictures + 1.0
+    return addition.mean(2, keepdim=True) * light / light.mean(2, keepdim=True).clamp(min=_DARKEST)
 
 
 def _smoothed(pictures: Tensor) -> Tensor:

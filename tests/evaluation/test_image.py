@@ -94,3 +94,13 @@ def test_flip_is_its_makers_mean_on_the_frame_and_looks_at_every_nth() -> None:
     assert np.isfinite(frame.series).tolist() == [True, False, True]
     assert frame.about.every == 2
     assert frame.mean == pytest.approx(theirs, rel=1e-4)
+
+
+def test_flip_looks_at_a_short_clip_more_than_once() -> None:
+    """Of every sixteenth frame, a clip of half a second had but its first, which is the photo itself."""
+    metric = Flip()
+    for k in range(12):
+        moment = still(*pictures(k, 20))
+        metric.update(Observed(k, moment.output, moment.driver, moment.truth))
+    series = metric.values()[0].series
+    assert series is not None and np.isfinite(series).sum() == 3

@@ -297,6 +297,19 @@ def test_grey_teeth_cost_more_than_teeth_that_are_elsewhere() -> None:
     assert float(parts["loss"]) > 1.5 * float(rest)  # most of what it costs is its palette
 
 
+@pytest.mark.parametrize("part", ["colour", "edges", "sharpness", "motion"])
+def test_single_pixels_in_mouths_count_little(part: str) -> None:
+    """Where teeth begin is never sure; else grey would be the cheapest, and a woven grid as good as teeth."""
+    regions = torch.full((1, 2, 48, 48), REGIONS.index("lips"), dtype=torch.uint8)
+    regions[..., 8:40, 8:40] = REGIONS.index("mouth_cavity")
+    blank = torch.zeros(1, 2, 3, 48, 48)
+    controls = Controls(blank[:, 0], blank[:, 0], regions[:, 0], blank, blank, regions, blank[:, :, :1])
+    wrong, inside = blank.clone(), mouths(controls)
+    wrong[:, 1, :, 20:28:2, 20:28] = 0.5
+    loose, firm = (generator_losses(wrong, blank, importance(controls), m)[part] for m in (inside, inside & False))
+    assert 0 < float(loose) < 0.2 * float(firm)
+
+
 def test_sharpness_is_scored(scenes: list[Path], tmp_path: Path) -> None:
     """What the flow starts from is as steep at a disc's edge as the truth, less the redness that it lacks."""
     trained(scenes, tmp_path, steps=1)

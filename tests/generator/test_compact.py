@@ -128,6 +128,7 @@ def test_no_grid_is_woven_into_mouths(net: CompactNet) -> None:
     regions[..., 32:80, 32:80] = REGIONS.index("tongue")
     with torch.no_grad():
         net.last.weight.zero_()
+        assert net.last.bias is not None
         net.last.bias.normal_(generator=torch.Generator().manual_seed(0))  # nothing but a grid
     added = sample(net, replace(controls, regions=regions), Sampling()).addition
     assert torch.diff(added[..., 36:76, 36:76], dim=-1).abs().max() < 1e-2  # but for how far the photo has moved

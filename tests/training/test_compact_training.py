@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +209,7 @@ def test_a_photo_is_aligned_by_an_affine_map_of_the_landmarks(tmp_path: Path) ->
     u, v = (linear[i, 0] * x + linear[i, 1] * y + shift[i] for i in range(2))  # of the photo
     flat = np.full((SIDE, SIDE), REGIONS.index("skin"), np.uint8)
     normals = np.full((SIDE, SIDE, 3), 128, np.uint8)
-    pictures = {name: [shown(u, v)] * RUN for name in ("frames", "warped")}
+    pictures: dict[str, Sequence[np.ndarray]] = {name: [shown(u, v)] * RUN for name in ("frames", "warped")}
     pictures |= {name: [normals] * RUN for name in ("normals", "coarse_normals")}
     pictures |= {name: [flat] * RUN for name in ("regions", "visibility")}
     pictures |= {"photo": [shown(x, y)], "photo_normals": [normals], "photo_regions": [flat]}

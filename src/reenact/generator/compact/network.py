@@ -181,9 +181,12 @@ def _softened(mask: Tensor, rim: int) -> Tensor:
 
 
 def _shade(addition: Tensor, pictures: Tensor) -> Tensor:
-    """What of an addition to pictures [B, F, 3, S, S] makes them lighter or darker: each colour keeps its hue."""
-    light = pictures + 1.0
-    return addition.mean(2, keepdim=True) * light / light.mean(2, keepdim=True).clamp(min=_DARKEST)
+    """What of an addition to pictures [B, F, 3, S, S] makes them darker, each colour in its hue, or lighter, all alike.
+
+    Light that is added is not coloured: multiplied, the little red of dark hair would glow.
+    """
+    light, by = pictures + 1.0, addition.mean(2, keepdim=True)
+    return by.clamp(min=0.0) + by.clamp(max=0.0) * light / light.mean(2, keepdim=True).clamp(min=_DARKEST)
 
 
 def _smoothed(pictures: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_controls import SMALL, made_controls, trained
 from torch import Tensor
 
 from reenact.generator.compact.blocks import HEAD, grid_rotary, turned
@@ -29,41 +30,7 @@ from reenact.generator.windows import blended_windows
 from reenact.heads.regions import MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.media import InputError, SquareCrop
 
-SMALL = CompactConfig(widths=(8, 16, 64), depth=2)
-SIDE, FRAMES = 48, 3
 OUTSIDE = [n for n in range(13) if n not in region_ids(*MOUTH_INTERIOR)]
-
-
-def made_controls(seed: int = 0, batch: int = 2, frames: int = FRAMES, side: int = SIDE) -> Controls:
-    draw = torch.Generator().manual_seed(seed)
-
-    def rand(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=draw)
-
-    def labels(*shape: int) -> Tensor:
-        found = torch.randint(0, 14, shape, generator=draw)
-        return torch.where(found == 13, 255, found).to(torch.uint8)
-
-    b, f, s = batch, frames, side
-    return Controls(
-        2 * rand(b, 3, s, s) - 1,
-        2 * rand(b, 3, s, s) - 1,
-        labels(b, s, s),
-        2 * rand(b, f, 3, s, s) - 1,
-        2 * rand(b, f, 3, s, s) - 1,
-        labels(b, f, s, s),
-        rand(b, f, 1, s, s),
-    )
-
-
-def trained(seed: int = 1) -> CompactNet:
-    """A network whose every weight does something: those that begin at 0 are drawn too."""
-    torch.manual_seed(seed)
-    net = CompactNet(SMALL)
-    with torch.no_grad():
-        for weight in net.parameters():
-            weight.add_(0.05 * torch.randn_like(weight))
-    return net.eval()
 
 
 @pytest.fixture
@@ -80,70 +47,6 @@ def test_untrained_it_paints_what_it_starts_from() -> None:
     without = CompactConfig(SMALL.widths, SMALL.depth, ("photo", "normals"))
     painted = sample(CompactNet(without), controls, Sampling())
     torch.testing.assert_close(painted.clean, controls.photo[:, None].expand_as(painted.clean), atol=1e-5, rtol=0)
-
-
-def test_what_has_not_moved_is_left_as_it_is(net: CompactNet) -> None:
-    controls = made_controls(side=96)
-    warped = controls.photo[:, None].repeat(1, FRAMES, 1, 1, 1)
-    painted = sample(net, replace(controls, warped=warped), Sampling())
-    torch.testing.assert_close(painted.clean, warped, atol=1e-5, rtol=0)
-    warped[:, 1, :, :20, :20] += 0.2  # in one corner of one frame
-    painted = sample(net, replace(controls, warped=warped), Sampling())
-    change = (painted.clean - warped).abs()
-    assert change[:, 1, :, :20, :20].mean() > 0.01
-    assert change[:, 1, :, 60:, 60:].max() < 1e-5
-    assert change[:, [0, 2]].max() < 1e-5
-
-
-def test_beyond_the_head_nothing_is_added_but_what_is_there_moves(net: CompactNet) -> None:
-    controls = made_controls(side=96)
-    regions = torch.full_like(controls.regions, 255)
-    regions[..., :32, :] = REGIONS.index("skin")
-    painted = sample(net, replace(controls, regions=regions), Sampling())
-    assert painted.addition[..., :32, :].abs().mean() > 0.01
-    assert painted.addition[..., 44:, :].abs().max() == 0
-    assert painted.displacement[..., 12:, :].abs().mean() > 0.01
-    assert (painted.clean - controls.warped)[..., 44:, :].abs().mean() > 0.01
-
-
-def test_beside_lips_and_mouth_paint_adds_no_hue(net: CompactNet) -> None:
-    """A stain on a collar was a hue that the shirt never had: there colours only grow darker, or lighter all alike."""
-    controls = made_controls(side=96)
-    regions = torch.full_like(controls.regions, REGIONS.index("neck"))
-    regions[..., 60:, :] = REGIONS.index("lips")
-    painted = sample(net, replace(controls, regions=regions), Sampling())
-    added, carried = painted.addition, painted.clean - painted.addition
-    share = 1.0 + added / (carried + 1.0).clamp(min=1e-3)  # of the light that was there, colour by colour
-    skin, lips = (slice(None), slice(None), slice(0, 48)), (slice(None), slice(None), slice(64, 96))
-
-    def spread(colours: Tensor) -> Tensor:
-        return colours.amax(2) - colours.amin(2)
-
-    lit = (carried > -0.8).all(2)
-    darker, lighter = ((added * sign > 1e-4).all(2) & lit for sign in (-1.0, 1.0))
-    assert darker[skin].sum() > 500 < lighter[skin].sum()
-    assert (spread(share) * darker)[skin].max() < 1e-3
-    assert (spread(added) * lighter)[skin].max() < 1e-5
-    assert spread(added)[skin].mean() < 0.5 * spread(added)[lips].mean()
-    assert (added.abs().mean(2) * lit)[skin].mean() > 0.01
-
-
-def test_no_grid_is_woven_into_mouths(net: CompactNet) -> None:
-    """Pixels that are unfolded from one place know nothing of each other: left alone they repeat every 4 px."""
-    controls = made_controls(side=96)
-    regions = torch.full_like(controls.regions, REGIONS.index("skin"))
-    regions[..., 32:80, 32:80] = REGIONS.index("tongue")
-    with torch.no_grad():
-        net.last.weight.zero_()
-        assert net.last.bias is not None
-        net.last.bias.normal_(generator=torch.Generator().manual_seed(0))  # nothing but a grid
-    added = sample(net, replace(controls, regions=regions), Sampling()).addition
-    assert torch.diff(added[..., 36:76, 36:76], dim=-1).abs().max() < 1e-2  # but for how far the photo has moved
-    assert torch.diff(added[..., :28, :28], dim=-1).abs().mean() > 0.1
-    unknown = CompactNet(replace(SMALL, inputs=("photo", "normals", "warped"))).eval()
-    unknown.load_state_dict(net.state_dict())
-    other = sample(unknown, replace(controls, regions=regions), Sampling()).addition
-    assert torch.diff(other[..., 36:76, 36:76], dim=-1).abs().mean() > 0.1  # who is told no regions sees no mouth
 
 
 @pytest.mark.parametrize("name", INPUTS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import reenact
-from tests.command_line import SOURCES, run_reenact
+from tests.command_line import HANGS_S, SOURCES, run_reenact
 
 HEAVY = ("torch", "numpy", "cv2", "mediapipe", "av", "warp", "scipy", "safetensors", "PIL")
 
@@ -39,7 +39,7 @@ def test_parsing_loads_nothing_heavy() -> None:
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS_S,
         env=environment,
         check=True,
     )

@@ -13,7 +13,7 @@ from reenact.app.head import Head
 from reenact.representation import head_fit
 from reenact.representation.stages import PERSON
 from reenact.representation.store import load_head
-from tests.command_line import SOURCES, run_reenact
+from tests.command_line import SOURCES, refusal
 
 PHOTO = SOURCES / "reenact" / "assets" / "demo" / "astronaut.jpg"
 
@@ -32,10 +32,8 @@ PHOTO = SOURCES / "reenact" / "assets" / "demo" / "astronaut.jpg"
         ("train dense -o no/such/folder", "the folder of output"),
     ],
 )
-def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(command: str, said: str, tmp_path: Path) -> None:
-    done = run_reenact(*command.split(), folder=tmp_path)
-    assert done.returncode == 2
-    assert said in done.stderr and done.stderr.count("\n") == 1
+def test_what_cannot_be_used_is_one_sentence(command: str, said: str, tmp_path: Path) -> None:
+    assert said in refusal(*command.split(), folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

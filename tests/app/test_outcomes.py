@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCES = Path(__file__).parents[2] / "src"
+from tests.command_line import HANGS_S, SOURCES
+
 # A shell that starts the tests in the background makes them, and all they start, ignore SIGINT.
 PRELUDE = """
 import os, signal, sys, time, warnings
@@ -32,6 +33,14 @@ def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+def ended(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Wait for the end of a process; return what it said on stdout and on stderr."""
+    try:
+        return process.communicate(timeout=HANGS_S)
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_unwinds_and_is_one_line(tmp_path: Path, number: signal.Signals) -> None:
     partial = tmp_path / "partial"
@@ -41,7 +50,7 @@ def body(self):
     open({str(partial)!r}, "w").close()
     try:
         print("working", flush=True)
-        time.sleep(30)
+        time.sleep(2 * {HANGS_S})
     finally:
         os.unlink({str(partial)!r})
 outcome(body)
@@ -50,14 +59,14 @@ outcome(body)
     assert process.stdout is not None
     assert process.stdout.readline() == "working\n"
     process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = ended(process)
     assert process.returncode == 130
     assert errors == "reenact: interrupted; nothing was written\n"
     assert not partial.exists()
 
 
 def test_unforeseen_error_keeps_its_traceback() -> None:
-    _, errors = (process := start("outcome(lambda self: {}['key'])")).communicate(timeout=20)
+    _, errors = ended(process := start("outcome(lambda self: {}['key'])"))
     assert process.returncode == 1
     assert "Traceback" in errors
     assert "KeyError: 'key'" in errors
@@ -71,7 +80,7 @@ def body(self):
     raise {error}
 outcome(body)
 """
-    _, errors = (process := start(script)).communicate(timeout=20)
+    _, errors = ended(process := start(script))
     assert process.returncode == code
     assert (errors == "reenact: bad.jpg is no photo\n") == (code == 2)
     assert ("Traceback" in errors) == (code == 1)
@@ -89,7 +98,7 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = Without
 cli.main(["doctor"])
 """
     process = start(script)
-    output, errors = process.communicate(timeout=20)
+    output, errors = ended(process)
     assert (process.returncode, errors) == (1, "")
     assert output.count("pip install") >= 9
 
@@ -98,19 +107,19 @@ NOISE = "outcome(lambda self: os.write(2, b'native chatter\\n') and warnings.war
 
 
 def test_native_chatter_is_not_shown() -> None:
-    _, errors = (process := start(NOISE)).communicate(timeout=20)
+    _, errors = ended(process := start(NOISE))
     assert (process.returncode, errors) == (0, "")
 
 
 def test_verbose_shows_native_chatter() -> None:
-    _, errors = (process := start(NOISE, "-v")).communicate(timeout=20)
+    _, errors = ended(process := start(NOISE, "-v"))
     assert process.returncode == 0
     assert "native chatter" in errors
     assert "old protobuf" in errors
 
 
 def test_native_crash_still_leaves_a_trace() -> None:
-    _, errors = (process := start("import ctypes\noutcome(lambda self: ctypes.string_at(0))")).communicate(timeout=20)
+    _, errors = ended(process := start("import ctypes\noutcome(lambda self: ctypes.string_at(0))"))
     assert process.returncode != 0
     assert "Segmentation fault" in errors or "access violation" in errors
 
@@ -124,7 +133,7 @@ def body(self):
     return 0
 outcome(body)
 """
-    _, errors = start(script).communicate(timeout=20)
+    _, errors = ended(start(script))
     assert errors == "reenact: face lost in frames 3-5\n"
-    _, errors = start(script, "-v").communicate(timeout=20)
+    _, errors = ended(start(script, "-v"))
     assert errors == "reenact: detail\nreenact: face lost in frames 3-5\n"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -30,19 +31,32 @@ def losses_of(net: nn.Module):
     return losses
 
 
-def trained(folder: Path, seconds: float = 60.0, stop_at: int | None = None) -> Run:
-    net = model()
+class Clock:
+    """Seconds that pass only when told to."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def trained(folder: Path, seconds: float = math.inf, stop_at: int | None = None) -> Run:
+    """Train on a clock by which a step takes half a second, and a check a quarter."""
+    net, clock = model(), Clock()
     run = Run(net, folder, SCHEDULE)
     losses = losses_of(net)
 
     def until(step: int) -> Losses:
         if stop_at is not None and step == stop_at:
             raise KeyboardInterrupt
+        clock.now += 0.5
         return losses(step)
 
-    run.train(
-        until, seconds=seconds, check_every=10, check=lambda r: {"steps_done": float(r.step)}, progress=lambda *a: None
-    )
+    def check(run: Run) -> dict[str, float]:
+        clock.now += 0.25
+        return {"steps_done": float(run.step)}
+
+    run.train(until, seconds=seconds, check_every=10, check=check, progress=lambda *a: None, clock=clock)
     return run
 
 
@@ -50,6 +64,7 @@ def test_it_learns_and_logs_what_it_does(tmp_path: Path) -> None:
     run = trained(tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [10, 20, 30, 40] == [row["steps_done"] for row in rows]
+    assert [row["steps_per_second"] for row in rows] == [2.0] * 4  # checks do not count
     assert rows[-1]["loss"] < 0.3 * rows[0]["loss"]
     assert run.step == 40
 
@@ -74,7 +89,7 @@ def test_what_is_frozen_is_neither_changed_nor_kept(tmp_path: Path) -> None:
     net = half_frozen()
     before = net.get_parameter("0.weight").clone()
     run = Run(net, tmp_path, SCHEDULE)
-    run.train(losses_of(net), seconds=60.0, check_every=40, check=lambda r: {}, progress=lambda *a: None)
+    run.train(losses_of(net), seconds=math.inf, check_every=40, check=lambda r: {}, progress=lambda *a: None)
     assert torch.equal(net.get_parameter("0.weight"), before)
     assert set(run.average) == set(run.kept()) == {"2.weight", "2.bias"}
     found = load_checkpoint(tmp_path)
@@ -87,8 +102,19 @@ def test_what_is_frozen_is_neither_changed_nor_kept(tmp_path: Path) -> None:
 def test_of_several_processes_one_writes_and_all_stop_together(tmp_path: Path) -> None:
     net = model()
     run = Run(net, tmp_path, SCHEDULE, writes=False, agreed=lambda mine: mine and run.step < 7)
-    run.train(losses_of(net), seconds=60.0, check_every=5, check=lambda r: {}, progress=lambda *a: None)
+    run.train(losses_of(net), seconds=math.inf, check_every=5, check=lambda r: {}, progress=lambda *a: None)
     assert run.step == 7 and not list(tmp_path.iterdir())
+
+
+def test_it_stops_when_the_time_is_over_checks_included_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    whole = trained(tmp_path / "whole")
+    parts = trained(tmp_path / "parts", seconds=7.6)  # 10 steps, a check, 5 steps
+    assert parts.step == 15
+    log = (tmp_path / "parts" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in log] == [10, 15]
+    parts = trained(tmp_path / "parts")
+    assert parts.step == 40
+    assert all(torch.equal(value, parts.average[name]) for name, value in whole.average.items())
 
 
 def test_no_time_is_no_step(tmp_path: Path) -> None:
@@ -105,7 +131,7 @@ def test_a_batch_that_is_not_finite_is_not_learned_from(tmp_path: Path) -> None:
         return {"loss": net(torch.full((1, 3), torch.inf)).mean() * torch.nan}
 
     run.schedule = Schedule(steps=1, learning_rate=0.05)
-    run.train(broken, seconds=9.0, check_every=9, check=lambda r: {}, progress=lambda *a: None)
+    run.train(broken, seconds=math.inf, check_every=9, check=lambda r: {}, progress=lambda *a: None)
     assert run.step == 1
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 

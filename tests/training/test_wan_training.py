@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -66,7 +67,7 @@ def trained(root: Path, folder: Path, settings: WanTraining, *, stop_at: int | N
 
     size = SIZE["5b" if settings.plan.base.endswith("5b") else "a14b"]
     scenes = [root / f"{size}" / f"scene{seed}.safetensors" for seed in range(3)]
-    return train_wan(settings, scenes[:2], scenes[2:], folder, seconds=300, progress=progress, device=CPU)
+    return train_wan(settings, scenes[:2], scenes[2:], folder, seconds=math.inf, progress=progress, device=CPU)
 
 
 @pytest.mark.parametrize(("kind", "rank"), [("wan2.1", 2), ("5b", 2), ("a14b", 0)])

@@ -82,7 +82,7 @@ def test_codes_gaze_and_head_survive_the_file(tmp_path: Path, name: str) -> None
 
 
 @given(seed=st.integers(0, 10**6), turn=st.floats(0, 3), frames=st.integers(1, 80), fps=st.sampled_from([24, 30, 60]))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_performance_survives_the_file(tmp_path: Path, seed: int, turn: float, frames: int, fps: int) -> None:
     """However far the head is turned."""
     track = made_performance(frames, 1, seed, Fraction(fps), turn=turn)

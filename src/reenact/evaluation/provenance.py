@@ -31,9 +31,7 @@ def git(*arguments: str) -> str:
     """Output of git in the checkout this code runs from; empty where there is none."""
     command = ["git", *arguments]
     try:
-        done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=30, check=False
-        )
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return ""
     return done.stdout.strip()

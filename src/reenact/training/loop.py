@@ -96,15 +96,17 @@ class Run:
         check_every: int,
         check: Callable[[Run], dict[str, float]],
         progress: Callable[[str, int, int | None], None],
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Step until the schedule or the time is over; checkpoint and `check` every `check_every` steps and at the end.
 
-        losses: of a step's number, with gradients. check: scores to log, of the averaged weights.
+        losses: of a step's number, with gradients. check: scores to log, of the averaged weights. clock: gives the
+        seconds that `seconds` is measured on.
         """
-        end, begun = time.monotonic() + seconds, self.step
+        end, begun = clock() + seconds, self.step
         sums: dict[str, float] = {}
-        since, counted = time.monotonic(), 0
-        while self.step < self.schedule.steps and self._agreed(time.monotonic() < end):
+        since, counted = clock(), 0
+        while self.step < self.schedule.steps and self._agreed(clock() < end):
             try:
                 found = self._one(losses)
             except KeyboardInterrupt:
@@ -115,10 +117,10 @@ class Run:
             counted += 1
             progress("training", self.step, self.schedule.steps)
             if self.step % check_every == 0:
-                self._report(sums, counted, time.monotonic() - since, check)
-                sums, since, counted = {}, time.monotonic(), 0
+                self._report(sums, counted, clock() - since, check)
+                sums, since, counted = {}, clock(), 0
         if self.step > begun and counted:
-            self._report(sums, counted, time.monotonic() - since, check)
+            self._report(sums, counted, clock() - since, check)
 
     def _one(self, losses: Callable[[int], Losses]) -> dict[str, float]:
         self.model.train()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -43,8 +44,12 @@ def train_transfer(
     progress: Callable[[str, int, int | None], None],
     device: torch.device,
     start: dict[str, Tensor] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Run:
-    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there."""
+    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there.
+
+    clock: gives the seconds that `seconds` is measured on.
+    """
     torch.manual_seed(0)
     model = TransferNet().to(device)
     run = Run(model, folder, settings.schedule, start)
@@ -64,7 +69,7 @@ def train_transfer(
     def check(run: Run) -> dict[str, float]:
         return score(run, unseen)
 
-    run.train(losses, seconds=seconds, check_every=500, check=check, progress=progress)
+    run.train(losses, seconds=seconds, check_every=500, check=check, progress=progress, clock=clock)
     return run
 
 

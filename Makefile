@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo   a virtual environment, the package, and a photo that performs: demo.mp4
-# make test   the tests, a process a core, of which no more than 4
-# make clean  removes both again
+# make test   the tests, but for the slow ones: less than 4 minutes on 2 cores
+# make test-all  the slow ones too
+# make clean  removes the environment and the video again
 
 # The first Python on the PATH that the dependencies support; name another with `make demo PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
@@ -9,15 +10,20 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
+# A process a core, of which no more than 4; a file's tests share what they prepare.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 INPUTS := pyproject.toml constraints.txt src/reenact/__init__.py
 
-.PHONY: demo test clean
+.PHONY: demo test test-all clean
 
 demo: .venv/.installed
 	$(BIN)/reenact animate src/reenact/assets/demo/astronaut.jpg talking -o demo.mp4 --crop --size 512 --compare
 
 test: .venv/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m 'not slow'
+
+test-all: .venv/.installed-dev
+	$(PYTEST)
 
 clean:
 	rm -rf .venv demo.mp4

@@ -37,6 +37,14 @@ def run_reenact(*arguments: str, folder: Path | None = None) -> subprocess.Compl
     )
 
 
+def run_here(*arguments: str, folder: Path) -> str:
+    """What `reenact ARGUMENTS` prints in `folder` when all goes well, in this process: nothing is imported anew."""
+    printed = io.StringIO()
+    with _inside(folder), contextlib.redirect_stdout(printed):
+        assert parse(arguments).run() == 0
+    return printed.getvalue()
+
+
 def refusal(*arguments: str, folder: Path) -> str:
     """The sentence with which `reenact ARGUMENTS` refuses in `folder`, before it has printed anything.
 

@@ -70,6 +70,7 @@ def test_crop_size_and_compare(tmp_path: Path) -> None:
     assert shape[1] == 256 and shape[2] > 700  # photo, driving head, result
 
 
+@pytest.mark.slow
 def test_a_video_with_sound_drives_in_step(tmp_path: Path) -> None:
     """30000/1001 frames a second: as long as the driver to within one frame, and the very same sound packets."""
     fps, photo = Fraction(30000, 1001), read_image(PHOTO)
@@ -101,6 +102,7 @@ def test_a_video_with_sound_drives_in_step(tmp_path: Path) -> None:
     assert made and made == original[: len(made)] and len(original) - len(made) <= 3
 
 
+@pytest.mark.slow
 def test_a_person_performs_for_themselves(tmp_path: Path) -> None:
     """Photo: a frame of the performance, its head turned. Said so, that frame comes out as it is; unsaid, askew."""
     motion = short("looking-around", slice(10, 60, 4), tmp_path)

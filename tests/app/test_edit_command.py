@@ -30,7 +30,7 @@ from reenact.transfer.arkit_csv import read_arkit_csv
 from reenact.transfer.mixing import mix
 from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import retime
-from tests.command_line import refusal, run_reenact
+from tests.command_line import refusal, run_here, run_reenact
 from tests.transfer.made_performances import assert_same, bundled
 
 
@@ -52,16 +52,9 @@ def test_all_options_act_in_the_documented_order(tmp_path: Path) -> None:
 
 
 def test_to_csv_and_back_by_way_of_the_command(tmp_path: Path) -> None:
-    there = run_reenact("edit", "winks", "-o", "winks.csv", "--csv-flip", "HeadYaw", folder=tmp_path)
-    back = run_reenact(
-        "edit",
-        "winks.csv",
-        "-o",
-        "b.motion.safetensors",
-        *"--csv-flip HeadYaw --csv-fps 30000/1001".split(),
-        folder=tmp_path,
-    )
-    assert (there.returncode, back.returncode, there.stderr, back.stderr) == (0, 0, "", "")
+    run_here(*"edit winks -o winks.csv --csv-flip HeadYaw".split(), folder=tmp_path)
+    back = "edit winks.csv -o b.motion.safetensors --csv-flip HeadYaw --csv-fps 30000/1001"
+    run_here(*back.split(), folder=tmp_path)
     track, found = bundled("winks"), load_motion(tmp_path / "b.motion.safetensors")
     assert found.fps == Fraction(30000, 1001) and found.source == "winks.csv"
     for name in ("expression", "gaze", "R_cam_head"):
@@ -74,8 +67,7 @@ def test_a_head_files_performance_is_edited(tmp_path: Path) -> None:
     still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((3, 1, 3), np.int8), np.ones(3, np.float32))
     nothing = [np.zeros((len(level), 3), np.float32) for level in open_levels()[:2]]
     save_head(PersonalHead(track, nothing[0], nothing[1], still), tmp_path / "a.head", {})
-    done = run_reenact("edit", "a.head", "-o", "a.motion.safetensors", "--mirror", folder=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    run_here("edit", "a.head", "-o", "a.motion.safetensors", "--mirror", folder=tmp_path)
     found = load_motion(tmp_path / "a.motion.safetensors")
     np.testing.assert_allclose(found.expression, edit.mirror(track).expression, atol=1e-6)
     np.testing.assert_allclose(found.R_cam_head, edit.mirror(track).R_cam_head, atol=1e-6)

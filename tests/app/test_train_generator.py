@@ -21,6 +21,7 @@ def scenes(folder: Path, runs: tuple[int, ...], size: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_compact_is_trained_and_its_weights_are_read(tmp_path: Path) -> None:
     kept = scenes(tmp_path / "scenes", (5, 5), 64)
     size = "--cut 32 --frames 2 --batch 1 --widths 8 16 64 --depth 1 --steps 2".split()
@@ -35,6 +36,7 @@ def test_compact_is_trained_and_its_weights_are_read(tmp_path: Path) -> None:
     assert list((tmp_path / "run" / "samples").glob("*.png"))
 
 
+@pytest.mark.slow
 def test_wan_is_fine_tuned(tmp_path: Path) -> None:
     pytest.importorskip("diffusers")
     base = save_base(tmp_path / "base")

@@ -33,6 +33,7 @@ def frames(people: list) -> SyntheticFrames:
     return render_portraits(people, states, scenes, SIZE)
 
 
+@pytest.mark.slow
 def test_same_seed_same_frames_whatever_the_batch_and_the_threads(people: list, frames: SyntheticFrames) -> None:
     threads = torch.get_num_threads()
     try:

@@ -185,7 +185,9 @@ def badness(value: Value) -> float:
     return value.mean if value.about.better == "lower" else -value.mean
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in ("blur", "noise", "tint") else []) for n in CASES]
+)
 def test_disturbances_move_what_they_should_and_nothing_else(
     scene: Scene, perfect: dict[str, Value], name: str
 ) -> None:
@@ -204,6 +206,7 @@ def test_disturbances_move_what_they_should_and_nothing_else(
     assert not wrong, "; ".join(wrong)
 
 
+@pytest.mark.slow
 def test_a_frozen_photo_has_the_best_identity_and_no_motion(scene: Scene, perfect: dict[str, Value]) -> None:
     still = measured(scene, watched(partial(frozen, count=len(scene.seen))(scene.frames)))
     assert still["csim_dlib"].mean > perfect["csim_dlib"].mean

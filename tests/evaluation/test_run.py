@@ -42,6 +42,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_system_is_in_every_table(out: Path) -> None:
     report = (out / "report.md").read_text()
     assert report.count("cross-reenactment") == 2
@@ -52,6 +53,7 @@ def test_every_system_is_in_every_table(out: Path) -> None:
     assert "| 1 | STATIC" not in report and "| frozen | STATIC" in report
 
 
+@pytest.mark.slow
 def test_truth_is_used_and_millimetres_are_there(out: Path) -> None:
     values = load_scores(out / "reenact-warp.json")["pairs"][0]["scores"]["values"]
     assert {"psnr/face", "csim_dlib", "aed", "mesh_mm/face", "mesh_motion_mm/mouth"} <= set(values)
@@ -61,6 +63,7 @@ def test_truth_is_used_and_millimetres_are_there(out: Path) -> None:
     assert "the system left no" in absent["mesh"]
 
 
+@pytest.mark.slow
 def test_the_page_is_whole_and_fetches_nothing(out: Path) -> None:
     page = (out / "report.html").read_text()
     assert not re.search(r"(src|href)=\"http", page) and "<script" not in page
@@ -69,6 +72,7 @@ def test_the_page_is_whole_and_fetches_nothing(out: Path) -> None:
     assert page.count("<table>") == 4
 
 
+@pytest.mark.slow
 def test_a_seed_always_draws_the_same_people(out: Path, tmp_path: Path) -> None:
     """Also when drawn beside others, and in other processes."""
     again = draw_benchmark(tmp_path, 0, 2, FRAMES, 128, quiet, jobs=2)
@@ -87,6 +91,7 @@ def test_a_seed_always_draws_the_same_people(out: Path, tmp_path: Path) -> None:
     assert (tmp_path / "other" / other.photo).read_bytes() != (tmp_path / pair.photo).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_it_stopped(out: Path) -> None:
     kept = (out / "STATIC.json").read_bytes()
     (out / "REAL.json").unlink()
@@ -95,6 +100,7 @@ def test_a_run_goes_on_where_it_stopped(out: Path) -> None:
     assert (out / "STATIC.json").read_bytes() == kept and (out / "REAL.json").exists() and (out / "report.md").exists()
 
 
+@pytest.mark.slow
 def test_compare_needs_one_manifest(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert Compare(out / "STATIC.json", out / "reenact-warp.json").run() == 0
     assert "| psnr/face | up |" in capsys.readouterr().out
@@ -104,18 +110,21 @@ def test_compare_needs_one_manifest(out: Path, tmp_path: Path, capsys: pytest.Ca
         Compare(out / "STATIC.json", tmp_path / "other.json").run()
 
 
-def test_unknown_systems_and_nonsense_are_refused(
-    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.slow
+def test_unknown_systems_are_refused(out: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no system called MAGIC"):
         run(partial(prepare, load_manifest(out / "inputs" / "manifest.json"), out), tmp_path, ["MAGIC"], quiet)
+    assert not any(tmp_path.iterdir())
+
+
+def test_nonsense_is_refused(tmp_path: Path) -> None:
     for name, number in (("pairs", 0), ("size", 33), ("frames", 2)):
         with pytest.raises(BadArgument, match=rf"--{name} {number}"):
             small(tmp_path, **{name: number}).run()
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_work_comes_back_in_order_and_what_fails_is_raised(jobs: int) -> None:
     assert spread(halve, [5, 4, 7], jobs, "x", quiet) == [0.5, 1.0, 0.25]
     with pytest.raises(ZeroDivisionError):

@@ -86,6 +86,7 @@ def test_scores_are_plain_json_without_nan(spoilt: ClipScores) -> None:
     assert read["mode"] == "self"
 
 
+@pytest.mark.slow
 def test_threads_do_not_change_a_score(spoilt: ClipScores, output: Path, driver: Path, scene: Scene) -> None:
     before = torch.get_num_threads(), cv2.getNumThreads()
     threads = 1 if before[0] > 1 else 2

@@ -157,6 +157,7 @@ def test_terms_are_least_at_the_truth(observation: Observation) -> None:
         assert right[name] < nothing[name] and right[name] < twice[name], name
 
 
+@pytest.mark.slow
 def test_another_identity_is_found_within_the_basis() -> None:
     """Who is seen differs from who was tracked in what the basis can say: no offset beyond it is needed."""
     by = torch.zeros(HEAD.identity_size)

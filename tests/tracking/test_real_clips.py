@@ -20,7 +20,10 @@ from reenact.media import InputError, VideoWriter, probe, read_frames
 from reenact.tracking import CoarseTrack, track_video
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "dev" / "clips"
-pytestmark = pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the real clips in ../shared/data/dev")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the real clips in ../shared/data/dev"),
+]
 
 
 def face_height_px(track: CoarseTrack) -> float:

@@ -14,7 +14,7 @@ from reenact.media import probe, read_frames
 from reenact.pipeline import bundled_performance
 from reenact.tracking import load_motion, save_motion
 from reenact.transfer.edit import cut
-from tests.command_line import refusal, run_reenact
+from tests.command_line import refusal, run_here
 
 PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
 
@@ -39,8 +39,7 @@ def test_compact_paints_with_given_weights(tmp_path: Path) -> None:
     for name in ("untrained", "bright"):
         how = f"-o {name}.mp4 --crop --size 128 --generator compact --weights {name}.safetensors --steps 1 --device cpu"
         how += " --mode absolute"
-        done = run_reenact("animate", str(PHOTO), "moved.motion.safetensors", *how.split(), folder=tmp_path)
-        assert done.returncode == 0, done.stderr
+        run_here("animate", str(PHOTO), "moved.motion.safetensors", *how.split(), folder=tmp_path)
         made.append(frame_of(tmp_path / f"{name}.mp4"))
     middle = (made[1] - made[0])[32:96, 32:96]
     assert np.median(middle) == pytest.approx(0.3 * 127.5, abs=6)

@@ -71,6 +71,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return prepare_receivers(tmp_path_factory.mktemp("receivers"), 2, lambda *said: None, first=HELD_OUT_SEED + 160)
 
 
+@pytest.mark.slow
 def test_it_learns_and_goes_on_where_it_was(shards: list[Path], tmp_path: Path) -> None:
     def trained(folder: str, seconds: float) -> Run:
         """Train on a clock that moves on by a second whenever it is read."""

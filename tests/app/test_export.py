@@ -16,7 +16,7 @@ from reenact.heads.arkit import ACTIONS
 from reenact.representation.detailed import open_levels
 from reenact.representation.personal_head import PersonalHead, QuantisedOffsets
 from reenact.representation.store import save_head
-from tests.command_line import refusal, run_reenact
+from tests.command_line import refusal, run_here
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,7 @@ def test_a_head_is_exported(tmp_path: Path) -> None:
     still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((3, 1, 3), np.int8), np.ones(3, np.float32))
     nothing = [np.zeros((size, 3), np.float32) for size in sizes]
     save_head(PersonalHead(made_up(1, 3).track(), nothing[0], nothing[1], still), tmp_path / "a.head", {})
-    done = run_reenact("export", "a.head", "-o", "a.glb", "--detail", "coarse", folder=tmp_path)
-    assert done.returncode == 0 and "3 frame(s)" in done.stdout, done.stderr
+    assert "3 frame(s)" in run_here(*"export a.head -o a.glb --detail coarse".split(), folder=tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.glb", "a.head"]
     read = read_glb(tmp_path / "a.glb")
     assert read.nodes["head"].target_names == list(ACTIONS)

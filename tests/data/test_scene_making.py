@@ -36,12 +36,14 @@ def scene(scenes: list[Scene]) -> Scene:
     return scenes[0]
 
 
+@pytest.mark.slow
 def test_a_scene_says_whom_it_shows(scene: Scene) -> None:
     assert (scene.person, scene.about["licence"]) == ("somebody", "CC0")
     assert scene.runs == [RUN] * RUNS
     assert all(scene.picture(name, RUN).shape[:2] == (64, 64) for name in MOVING)
 
 
+@pytest.mark.slow
 def test_the_warped_photo_is_nearer_to_its_frame_than_the_photo(scene: Scene) -> None:
     def away(name: str, i: int, frame: int) -> float:
         inside = scene.picture("regions", frame) != 255
@@ -54,6 +56,7 @@ def test_the_warped_photo_is_nearer_to_its_frame_than_the_photo(scene: Scene) ->
     assert warped < np.mean([away("warped", (i + 4) % len(scene), i) for i in numbers])  # of another frame
 
 
+@pytest.mark.slow
 def test_every_other_scene_begins_with_the_photo(scenes: list[Scene]) -> None:
     near = scenes[1]
     photo, first = near.picture("photo").astype(float), near.picture("frames", 0).astype(float)
@@ -62,6 +65,7 @@ def test_every_other_scene_begins_with_the_photo(scenes: list[Scene]) -> None:
     assert np.abs(photo - near.picture("frames", RUN - 1)).mean() > 2.0
 
 
+@pytest.mark.slow
 def test_landmarks_and_labels_lie_on_the_same_head(scene: Scene) -> None:
     regions = scene.picture("regions")
     x, y = np.clip(scene.landmarks[0].astype(int), 0, 63).T

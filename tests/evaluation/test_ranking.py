@@ -56,6 +56,7 @@ def test_what_only_one_system_has_does_not_count() -> None:
     assert places[0].system == "two" and "likeness" not in places[0].by_group
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["self", "cross"])
 def test_static_is_not_first_on_real_scores_of_the_demo(scene: Scene, protocol: Literal["self", "cross"]) -> None:
     """Scored for real: the frozen first frame, and a blurred, late copy of the true video."""

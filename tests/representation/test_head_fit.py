@@ -51,6 +51,7 @@ def head(files: tuple[Path, Path, np.ndarray]) -> PersonalHead:
     return fit_head(HEAD, [clip, photo], shipped_estimator(), stages=SHORT, every_frame=EVERY)
 
 
+@pytest.mark.slow
 def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: PersonalHead) -> None:
     assert head.track.frame.tolist() == list(range(COUNT)) and head.track.source == "clip.mp4"
     assert head.dynamic.values.shape[0] == COUNT == len(head.dynamic.scale)
@@ -59,6 +60,7 @@ def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: Pe
     assert head.texture is not None and head.texture.std() > 10
 
 
+@pytest.mark.slow
 def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tuple[Path, Path, np.ndarray]) -> None:
     """Offsets, moved camera and poses are kept together: the landmarks still fall on the face."""
     rig, levels, t = head.coarse_rig(HEAD), open_levels(), head.track
@@ -73,6 +75,7 @@ def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tup
     assert max(errors) < 0.015 * SIDE
 
 
+@pytest.mark.slow
 def test_a_chunk_begins_where_the_one_before_ended(head: PersonalHead) -> None:
     """Frames 3 and 4 are in two chunks: the step between them is no larger than steps within."""
     moved = head.dynamic.rows(np.arange(COUNT), len(HEAD.base_neutral))
@@ -81,6 +84,7 @@ def test_a_chunk_begins_where_the_one_before_ended(head: PersonalHead) -> None:
     assert torch.isfinite(torch.from_numpy(moved)).all() and np.abs(moved).max() > 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_goes_on_to_the_same_head(
     head: PersonalHead, files: tuple[Path, Path, np.ndarray], tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,8 @@ import pytest
 from reenact.data.synthetic import random_scene, render_portraits, still_state, synthetic_person
 from reenact.heads.arkit import ACTIONS, index
 from reenact.media import InputError, read_image
-from reenact.perception.face_detector import detect_boxes
-from reenact.perception.landmarks import Roi, VideoLandmarks, detect_faces
+from reenact.perception.face_detector import Box, detect_boxes
+from reenact.perception.landmarks import Roi, VideoLandmarks, _faces_in, detect_faces
 from reenact.perception.shipped import FACE_LANDMARKER
 from reenact.tracking.scheme import eye_openness
 from reenact.tracking.track import find_face
@@ -52,6 +53,14 @@ def test_several_faces_are_numbered_from_the_largest() -> None:
     np.testing.assert_allclose(find_face(both, 1, "two.png").points, little, atol=2)
     with pytest.raises(InputError, match=r"two\.png: 2 face\(s\).*--face from 0 to 1, got 2"):
         find_face(both, 2, "two.png")
+
+
+def test_two_boxes_on_one_face_give_one_face() -> None:
+    (face,) = detect_faces(PHOTO)
+    low, high = face.points.min(axis=0), face.points.max(axis=0)
+    box = Box(float(low[0]), float(low[1]), float(high[0]), float(high[1]), 0.9)
+    shifted = replace(box, x0=box.x0 + 30, x1=box.x1 + 30)
+    assert len(_faces_in(PHOTO, [box, shifted], None)) == 1
 
 
 def test_no_face_is_said_in_one_sentence() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .face_detector import Box, detect_boxes
+from .face_detector import SAME_FACE_IOU, Box, detect_boxes
 from .landmark_network import FaceLandmarks, LandmarkNetwork, Points
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
@@ -106,7 +106,18 @@ def _faces_in(image: Image, boxes: list[Box], task: Path | None) -> list[FaceLan
             if face is not None:
                 faces.append(face)
     faces.sort(key=lambda f: -float(np.ptp(f.points[:, 1])))
-    return faces
+    return _without_repeats(faces)
+
+
+def _without_repeats(faces: list[FaceLandmarks]) -> list[FaceLandmarks]:
+    """Drop a face whose landmarks lie on those of a larger one: two boxes can lead to the same face."""
+    kept: list[tuple[Box, FaceLandmarks]] = []
+    for face in faces:
+        low, high = face.points.min(axis=0), face.points.max(axis=0)
+        box = Box(float(low[0]), float(low[1]), float(high[0]), float(high[1]), 1.0)
+        if all(box.iou(other) < SAME_FACE_IOU for other, _ in kept):
+            kept.append((box, face))
+    return [face for _, face in kept]
 
 
 def _rotate_back(points: Points, quarter: int, width: int, height: int) -> Points:

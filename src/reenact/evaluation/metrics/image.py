@@ -60,7 +60,7 @@ def error_maps(output: Image, truth: Image) -> tuple[Map, Map, Map]:
     """
     if output.shape != truth.shape:
         raise ValueError(f"an output of {list(output.shape)} cannot be compared with a truth of {list(truth.shape)}")
-    a, b = (image.astype(np.float32) / np.float32(255) for image in (output, truth))
+    a, b = (np.asarray(image / np.float32(255), np.float32) for image in (output, truth))
     difference = a - b
     mean = np.full((3, 1), 1 / 3, np.float32)
     absolute = np.abs(difference) @ mean

@@ -55,6 +55,18 @@ def test_several_faces_are_numbered_from_the_largest() -> None:
         find_face(both, 2, "two.png")
 
 
+def test_a_face_of_thirty_pixels_is_found_in_a_large_picture() -> None:
+    """The short-range detector alone is blind to it."""
+    small = cv2.resize(PHOTO, (128, 128), interpolation=cv2.INTER_AREA)
+    wide = np.full((720, 1280, 3), 128, np.uint8)
+    wide[300:428, 500:628] = small
+    (face,) = detect_faces(wide)
+    assert np.ptp(face.points[:, 1]) < 40
+    (whole,) = detect_faces(PHOTO)
+    wanted = whole.points.mean(axis=0) / 4 + (500, 300)
+    np.testing.assert_allclose(face.points.mean(axis=0), wanted, atol=3)
+
+
 def test_two_boxes_on_one_face_give_one_face() -> None:
     (face,) = detect_faces(PHOTO)
     low, high = face.points.min(axis=0), face.points.max(axis=0)

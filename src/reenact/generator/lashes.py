@@ -88,7 +88,7 @@ def lift_lashes(
     columns = np.linspace(*_ALONG, _STRIP[0], dtype=np.float32)
     rows = np.linspace(0.0, _TALL, _STRIP[1], dtype=np.float32)
     at = frame.pixels(*np.broadcast_arrays(columns[None], rows[:, None])) - box.corner - 0.5
-    colour = _lash_colour(picture, lash)
+    colour = _lash_colour(picture, lash.astype(np.float32, copy=False))
     depth = 1.0 - float(luma(colour)) / max(float(luma(skin)), 1.0)
     opacity = np.asarray(np.clip(remap_mask(dark, at) / max(depth, 0.2), 0.0, 1.0), np.float32)
     near = opacity[: _STRIP[1] // 3].sum(axis=0) * (_TALL / _STRIP[1])  # eye widths of full darkness near the edge

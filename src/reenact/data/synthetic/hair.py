@@ -116,7 +116,9 @@ def _style_line(looks: Looks, base: Float) -> Float | float:
     if looks.hair_style in ("cap", "scarf"):
         return 0.012
     front = np.clip(base[..., 2] / 0.02, 0.0, 1.0) * np.clip((0.055 - np.abs(base[..., 0])) / 0.02, 0.0, 1.0)
-    return looks.fringe_m * front if looks.hair_style in ("short", "long", "bob") else 0.0
+    if looks.hair_style in ("short", "long", "bob"):
+        return np.asarray(looks.fringe_m * front, np.float32)
+    return 0.0
 
 
 def _hang(

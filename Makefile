@@ -4,9 +4,9 @@
 # make test-all  the slow ones too
 # make clean  removes the environment and the video again
 
-# The first Python on the PATH that the dependencies support; name another with `make demo PYTHON=/path/to/python`.
-PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
-	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+# The first Python on the PATH that is new enough; name another with `make demo PYTHON=/path/to/python`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
@@ -29,8 +29,8 @@ clean:
 	rm -rf .venv demo.mp4
 
 .venv/bin/python:
-	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null || { \
-		echo "reenact needs Python 3.10, 3.11 or 3.12 (mediapipe 0.10.21 has no build for others)." >&2; \
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "reenact needs Python 3.10 or later." >&2; \
 		echo "None was found. Install one, then: make demo PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 

@@ -104,7 +104,7 @@ def drawn_clips(people: int, folder: Path) -> list[tuple[str, Path]]:
 def true_shapes(person: SyntheticPerson) -> tuple[np.ndarray, np.ndarray]:
     """[V, 3] their neutral and their constant smile, canonical, metres of an adult's head."""
     ahead = np.zeros((1, 2, 2), np.float32)
-    shapes = [person.rig.deform(codes[None], ahead)[0] / person.size for codes in (0.0 * smile(), smile())]
+    shapes = [person.rig.deform(codes[None], ahead)[0] / person.size for codes in (np.zeros_like(smile()), smile())]
     return shapes[0], shapes[1]
 
 

@@ -69,7 +69,7 @@ def main(args: Args) -> None:
         made = made_head("flame", seed)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "made.npz"
-            np.savez(path, **made.arrays)
+            np.savez(path, **made.arrays)  # pyright: ignore[reportArgumentType]
             started = time.perf_counter()
             head = supplied_head(path)
             row = {"seed": seed, "load_s": time.perf_counter() - started, **measure(made, head)}

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from reenact.data.synthetic import SyntheticFrames, made_up, random_scene, render_portraits, synthetic_person
-from reenact.tracking.landmarks import detect_faces
+from reenact.perception import detect_faces
 from reenact.tracking.scheme import FACE_OVAL
 
 PEOPLE, SIZE, FRAME = 40, 256, 12
@@ -65,7 +65,7 @@ def main() -> None:
     for image, truth in zip(frames.images, frames.landmarks, strict=True):
         found = detect_faces(image)
         if found:
-            apart = np.linalg.norm(found[0] - truth[:, :2], axis=1)[inner]
+            apart = np.linalg.norm(found[0].points - truth[:, :2], axis=1)[inner]
             errors.append(float(np.median(apart) / np.ptp(truth[:, 1])))
     right = [e for e in errors if e < OUTRIGHT]
     print(f"MediaPipe: {len(errors)} of {PEOPLE} found, {len(errors) - len(right)} of them put wrong")

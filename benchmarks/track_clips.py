@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -150,7 +151,7 @@ def main(args: Args) -> None:
         args.out,
         {
             **provenance(),
-            "extractor": "mediapipe 0.10.21 face_landmark_with_attention",
+            "extractor": f"mediapipe {version('mediapipe')} FaceLandmarker",
             "clips": rows,
             "median": medians,
             "frames_per_second_overall": total,

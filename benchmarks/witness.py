@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from reenact.evaluation.landmarks68 import MEASURES, Landmarks68, agreement, measure
-from reenact.tracking.landmarks import VideoLandmarks
+from reenact.perception import VideoLandmarks
 
 _RIGHT_EYE, _LEFT_EYE = (33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380)
 _BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
@@ -40,9 +40,10 @@ def as_68(frames: Iterable[np.ndarray]) -> np.ndarray:
     found = []
     with VideoLandmarks(0, None) as follow:
         for frame in frames:
-            points = follow(frame)
+            face = follow(frame)
             row = np.full((68, 2), np.nan)
-            if points is not None:
+            if face is not None:
+                points = face.points
                 row[36:42], row[42:48] = points[list(_RIGHT_EYE)], points[list(_LEFT_EYE)]
                 row[17:27] = points[list(_BROWS)]
                 row[list(_INNER_LIPS)] = points[list(_INNER_LIPS.values())]

@@ -11,6 +11,7 @@ ROOMS = (
     "media",
     "heads",
     "rendering",
+    "perception",
     "dense",
     "tracking",
     "representation",

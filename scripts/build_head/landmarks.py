@@ -8,16 +8,16 @@ The inner lip points are then slid onto the line where the lips meet, so that sh
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from mediapipe.python.solutions.face_mesh import FaceMesh
 from scipy.spatial import KDTree
 
 from reenact.heads.arkit import ACTIONS
 from reenact.heads.regions import EYEBALL, REGIONS, region_ids
+from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
 
 SIZE = 512
@@ -85,7 +85,7 @@ def sight(t: dict[str, np.ndarray], people: int, seed: int) -> Sightings:
     colours = _paint(t)[shown]
     eyeball = np.isin(t["regions"][shown], region_ids(*EYEBALL))
     found: list[list[np.ndarray]] = [[] for _ in range(478)]
-    with FaceMesh(static_image_mode=True, refine_landmarks=True) as detector:
+    with closing(LandmarkNetwork(None, video=False)) as network:
         for _ in range(people):
             person = t["mean"] + np.tensordot(rng.normal(size=len(t["identity"])) * 0.6, t["identity"], axes=1)
             for mouth in MOUTHS:
@@ -93,9 +93,9 @@ def sight(t: dict[str, np.ndarray], people: int, seed: int) -> Sightings:
                 for yaw in YAWS_DEG:
                     turned = shape @ _turn(np.deg2rad(yaw)).T
                     image, face, bary = _render(turned, faces, colours, LIGHTS[rng.integers(len(LIGHTS))])
-                    result: Any = detector.process(image)
-                    if result.multi_face_landmarks:
-                        points = np.asarray([(p.x, p.y) for p in result.multi_face_landmarks[0].landmark]) * SIZE
+                    detected = network(image)
+                    if detected is not None:
+                        points = detected.points.astype(np.float64) * SIZE
                         _cast(points, face, bary, faces, eyeball, turned, t["base_neutral"], found)
     return Sightings(found)
 

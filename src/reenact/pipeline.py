@@ -208,7 +208,7 @@ def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known:
         factor = options.size / max(image.shape[:2])
         shape = (max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor)))
         image = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
-    points = find_face(image, options.face, photo, options.landmarker)[None]
+    points = find_face(image, options.face, photo, options.landmarker).points[None]
     height, width = image.shape[:2]
     person = fit_person(model, points, width, height) if known is None else seen_again(known, points, width, height)
     fitted = fit_frames(person, points, np.zeros(0, bool))
@@ -220,7 +220,7 @@ def resting_in(model: HeadModel, picture: Path, track: CoarseTrack, options: Ani
     """What a track's performer does in another picture of them. Raises InputError if it shows no face."""
     image = read_image(picture)
     height, width = image.shape[:2]
-    points = find_face(image, 0, picture, options.landmarker)[None]
+    points = find_face(image, 0, picture, options.landmarker).points[None]
     fitted = fit_frames(seen_again(tracked_person(model, track), points, width, height), points, np.zeros(0, bool))
     return Rest(fitted.expression[0], fitted.gaze[0])
 

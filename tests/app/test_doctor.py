@@ -2,6 +2,7 @@
 """`reenact doctor` finds what is there and names the remedy for what is not."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ def test_every_missing_thing_has_a_remedy_and_something_found() -> None:
 
 
 def test_core_of_this_installation_is_sound() -> None:
-    groups = (checks.python, checks.packages, checks.single_opencv, checks.landmark_models, checks.encoders)
+    groups = (checks.python, checks.packages, checks.single_opencv, checks.face_models, checks.encoders)
     found = [check for group in groups for check in group()]
     assert [check.name for check in found if not check.ok] == []
     assert {"torch", "mediapipe", "libx264", "aac", "face models"} <= {check.name for check in found}
@@ -32,9 +33,18 @@ def test_package_that_is_absent_is_missing_with_its_pip_command(monkeypatch: pyt
     assert "safetensors" in check.remedy
 
 
-def test_python_outside_the_range_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
-    assert next(checks.python()).failed
+@pytest.mark.parametrize(("version", "failed"), [((3, 9, 18), True), ((3, 10, 0), False), ((3, 14, 1), False)])
+def test_python_that_is_too_old_is_missing(
+    version: tuple[int, int, int], failed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "version_info", version)
+    assert next(checks.python()).failed == failed
+
+
+def test_face_model_that_is_absent_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("reenact.perception.shipped.MODELS", (tmp_path / "face_landmarker.task",))
+    check = next(checks.face_models())
+    assert check.failed and "face_landmarker.task" in check.found
 
 
 @pytest.mark.parametrize(

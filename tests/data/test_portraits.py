@@ -15,7 +15,7 @@ from reenact.data.synthetic import (
     still_state,
     synthetic_person,
 )
-from reenact.tracking.landmarks import detect_faces
+from reenact.perception import detect_faces
 
 SIZE = 256
 PEOPLE = 6
@@ -106,6 +106,6 @@ def test_detector_finds_the_faces_where_they_are(frames: SyntheticFrames) -> Non
         found = detect_faces(image)
         if found:
             height = np.ptp(truth[:, 1])
-            errors.append(np.median(np.linalg.norm(found[0] - truth[:, :2], axis=1)) / height)
+            errors.append(np.median(np.linalg.norm(found[0].points - truth[:, :2], axis=1)) / height)
     assert len(errors) >= 0.9 * PEOPLE
     assert np.median(errors) < 0.03

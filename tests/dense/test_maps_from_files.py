@@ -284,7 +284,7 @@ def test_the_fit_is_told_the_same_as_by_an_estimator_in_memory(
     # Of another file the network itself is asked.
     estimator = BySource({PHOTO: MapFolder(folder, shipped_estimator())}, shipped_estimator())
     same(estimator([replace(view, source=Path("other.png"))])[0], maps)
-    points = find_face(view.picture, 0, PHOTO)
+    points = find_face(view.picture, 0, PHOTO).points
     person = fit_person(open_head(), points[None], SIDE, SIDE)
     fitted = fit_frames(person, points[None], np.zeros(0, bool))
     state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])

@@ -56,7 +56,7 @@ class Portrait:
 def demo_portrait() -> Portrait:
     """The demo photo's astronaut, fitted, in a crop of 384 px; maps at 256 px."""
     image = read_image(PHOTO)
-    points = find_face(image, 0, PHOTO)[None]
+    points = find_face(image, 0, PHOTO).points[None]
     person = fit_person(open_head(), points, image.shape[1], image.shape[0])
     fitted = fit_frames(person, points, np.zeros(0, bool))
     state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])

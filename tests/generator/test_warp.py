@@ -84,7 +84,7 @@ def test_a_detector_reads_a_blink_as_large_as_the_mesh_has_it(portrait: Portrait
     read, mesh = [], []
     for share in (0.0, 0.5, 1.0):
         state = portrait.doing(dict.fromkeys(SHUT, share) if share else {})
-        points = detect_faces(portrait.generator.render(state))[0]
+        points = detect_faces(portrait.generator.render(state))[0].points
         read.append(eye_openness(points[None])[0])
         shape = deformed(portrait.rig, [state])[0]
         mesh.append(eye_openness(portrait.rig.topology.landmarks(shape)[None])[0])

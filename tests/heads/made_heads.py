@@ -208,5 +208,5 @@ def made_head(kind: Kind, seed: int = 3) -> MadeHead:
 def supplied() -> SuppliedHead:
     """The head over the made-up FLAME file, once a process."""
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder) / "made.npz", **made_head("flame").arrays)
+        np.savez(Path(folder) / "made.npz", **made_head("flame").arrays)  # pyright: ignore[reportArgumentType]
         return supplied_head(Path(folder) / "made.npz")

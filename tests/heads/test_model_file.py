@@ -28,7 +28,7 @@ def flame() -> Arrays:
 @pytest.fixture(scope="module")
 def flame_file(flame: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("flame") / "FLAME_NEUTRAL.npz"
-    np.savez(path, **flame, part2num=np.asarray({"an": "object"}, dtype=object))
+    np.savez(path, **flame, part2num=np.asarray({"an": "object"}, dtype=object))  # pyright: ignore[reportArgumentType]
     return path
 
 
@@ -71,7 +71,7 @@ def posed_by_their_package(kind: Kind, arrays: Arrays, folder: Path) -> tuple[to
         hands = {f"hands_{what}{side}": np.zeros((45, 45) if what == "components" else 45)
                  for what in ("components", "mean") for side in "lr"}  # fmt: skip
         path = folder / "SMPLX_NEUTRAL.npz"
-        np.savez(path, **arrays, **marks, **hands)
+        np.savez(path, **arrays, **marks, **hands)  # pyright: ignore[reportArgumentType]
         model = smplx.SMPLX(
             str(path), num_betas=300, num_expression_coeffs=100, batch_size=2, use_pca=False, flat_hand_mean=True
         )
@@ -153,7 +153,7 @@ def test_rotations_are_rotations() -> None:
 def test_what_is_no_model_is_refused_by_name(flame: Arrays, change: Arrays, told: str, tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     # Only what is looked at has to be large.
-    np.savez(path, **{k: v for k, v in (flame | change).items() if v is not None})
+    np.savez(path, **{k: v for k, v in (flame | change).items() if v is not None})  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match=told) as error:
         read_model_file(path)
     assert str(path) in str(error.value)

@@ -174,7 +174,7 @@ def test_a_rig_of_somebody_is_made_as_of_the_open_head(head: SuppliedHead) -> No
 
 def test_only_the_head_is_cut_out_of_a_body(tmp_path: Path) -> None:
     made = made_head("smplx")
-    np.savez(tmp_path / "body.npz", **made.arrays)
+    np.savez(tmp_path / "body.npz", **made.arrays)  # pyright: ignore[reportArgumentType]
     parts = parts_of(read_model_file(tmp_path / "body.npz"))
     assert np.isin(made.skin[made.arrays["weights"][made.skin, 0] < 0.9], parts.rows).mean() > 0.99
     assert parts.rows.min() >= 10475 - SKIN - 2 * 546 and len(parts.eyeballs[0]) == len(parts.eyeballs[1]) == 546
@@ -184,6 +184,6 @@ def test_only_the_head_is_cut_out_of_a_body(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_is_no_face_is_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "random.npz", **random_model("flame"))
+    np.savez(tmp_path / "random.npz", **random_model("flame"))  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="mm off a human head"):
         supplied_head(tmp_path / "random.npz")

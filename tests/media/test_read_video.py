@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made_clips import HEIGHT, WIDTH, make_clip, number_of, set_display_matrix
+from made_clips import HEIGHT, WIDTH, make_clip, number_of, numbered, set_display_matrix
 
 from reenact.media import InputError, probe, read_frames
 
@@ -220,3 +220,25 @@ def test_titles_in_another_encoding_do_no_harm(tmp_path: Path) -> None:
     assert title in data
     clip.write_bytes(data.replace(title, "éé café".encode("latin-1").ljust(len(title))))
     assert numbers(clip) == [0, 1, 2]
+
+
+def test_equal_timestamps_are_refused_but_a_single_frame_is_not(tmp_path: Path) -> None:
+    """Frames that all claim one time would be taken for one frame."""
+
+    def clip(name: str, pts: list[int]) -> Path:
+        with av.open(str(tmp_path / name), "w") as container:
+            stream = container.add_stream("mjpeg", rate=25)
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height, stream.pix_fmt = 128, 96, "yuvj420p"
+            for number, time in enumerate(pts):
+                frame = av.VideoFrame.from_ndarray(numbered(number), "rgb24")
+                for packet in stream.encode(frame):
+                    packet.pts = packet.dts = time
+                    packet.time_base = Fraction(1, 1000)
+                    container.mux(packet)
+        return tmp_path / name
+
+    with pytest.raises(InputError, match=r"equal\.mkv gives all its frames one and the same time"):
+        probe(clip("equal.mkv", [0] * 5))
+    assert probe(clip("even.mkv", [0, 40, 80, 120, 160])).fps == 25
+    assert len(list(read_frames(clip("single.mkv", [0])))) == 1

@@ -67,7 +67,7 @@ def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tup
     shapes = head.surface(rig, levels, np.arange(COUNT))[:, : len(rig.neutral)].numpy()
     errors = []
     for i in (0, 3, 5):
-        seen = find_face(files[2][i], 0, "frame")
+        seen = find_face(files[2][i], 0, "frame").points
         points = HEAD.topology.landmarks(shapes[i]) + t.placement[0]
         cam = points @ t.R_cam_head[i].T + t.t_cam_head[i]
         px = t.focal_px[0] * cam[:, :2] / cam[:, 2:] + SIDE / 2

@@ -31,7 +31,7 @@ def test_a_photo_fitted_with_a_model_of_the_users_own(tmp_path: Path) -> None:
     t = head.track
     cam = (model.topology.landmarks(shape) + t.placement[0]) @ t.R_cam_head[0].T + t.t_cam_head[0]
     px = t.focal_px[0] * cam[:, :2] / cam[:, 2:] + (t.width / 2, t.height / 2)
-    seen = find_face(read_image(PHOTO), 0, PHOTO)
+    seen = find_face(read_image(PHOTO), 0, PHOTO).points
     assert np.median(np.linalg.norm(px - seen, axis=1)) < 0.02 * np.ptp(seen[:, 1])
     save_head(head, tmp_path / "her.head", {})
     again, _ = load_head(tmp_path / "her.head", model)

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from reenact.app.arguments import bundled_performances
 
@@ -32,10 +31,6 @@ OPENCV = (
     "opencv-python-headless",
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
-)
-LANDMARK_MODELS = (
-    "modules/face_detection/face_detection_short_range.tflite",
-    "modules/face_landmark/face_landmark_with_attention.tflite",
 )
 ENCODERS = {"libx264": "pictures", "aac": "sound"}
 EXTRAS = {
@@ -62,8 +57,8 @@ class Check:
 
 def python() -> Iterator[Check]:
     """The interpreter's version."""
-    ok = (3, 10) <= sys.version_info < (3, 13)
-    yield Check("python", ok, platform.python_version(), "make demo PYTHON=/path/to/python3.12")
+    ok = sys.version_info >= (3, 10)
+    yield Check("python", ok, platform.python_version(), "make demo PYTHON=/path/to/python3")
 
 
 def packages() -> Iterator[Check]:
@@ -87,15 +82,27 @@ def single_opencv() -> Iterator[Check]:
         yield Check("one opencv", False, ", ".join(found), remedy)
 
 
-def landmark_models() -> Iterator[Check]:
-    """The face models that mediapipe's wheel carries up to 0.10.21."""
-    spec = importlib.util.find_spec("mediapipe")
-    if spec is None or spec.origin is None:
+def face_models() -> Iterator[Check]:
+    """The shipped face models: present, and accepted by the installed mediapipe."""
+    try:
+        from reenact.media import InputError
+        from reenact.perception.landmark_network import LandmarkNetwork
+        from reenact.perception.shipped import MODELS
+    except (ImportError, OSError):
         return
-    folder = Path(spec.origin).parent
-    missing = [name for name in LANDMARK_MODELS if not (folder / name).is_file()]
-    remedy = f"{sys.executable} -m pip install --force-reinstall '{_requirement('mediapipe')}'"
-    yield Check("face models", not missing, ", ".join(missing) or "in the mediapipe package", remedy)
+    missing = [path.name for path in MODELS if not path.is_file()]
+    if missing:
+        yield Check("face models", False, f"{', '.join(missing)} missing", "git checkout -- src/reenact/assets")
+        return
+    started = time.perf_counter()
+    try:
+        LandmarkNetwork(None, video=False).close()
+    except (ImportError, OSError, RuntimeError, InputError) as error:
+        remedy = f"{sys.executable} -m pip install --force-reinstall '{_requirement('mediapipe')}'"
+        yield Check("face models", False, str(error).splitlines()[0], remedy)
+    else:
+        took_ms = 1000 * (time.perf_counter() - started)
+        yield Check("face models", True, f"{len(MODELS)} files, landmark network loaded in {took_ms:.0f} ms")
 
 
 def encoders() -> Iterator[Check]:

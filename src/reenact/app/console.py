@@ -34,8 +34,8 @@ def terminate_like_interrupt() -> None:
 def _discard_native_messages() -> None:
     """Point file descriptor 2 at nothing and Python's stderr at the terminal.
 
-    mediapipe 0.10.21 writes a dozen lines from C++ before its log library reads any setting, the environment
-    variables included. Everything Python says, tracebacks and fatal signals too, still arrives.
+    mediapipe writes a line for each model that it opens from C++, before its log library reads any setting, the
+    environment variables included. Everything Python says, tracebacks and fatal signals too, still arrives.
     """
     terminal = os.dup(2)
     nothing = os.open(os.devnull, os.O_WRONLY)

@@ -14,7 +14,7 @@ GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     checks.python,
     checks.packages,
     checks.single_opencv,
-    checks.landmark_models,
+    checks.face_models,
     checks.encoders,
     checks.devices,
     checks.head_asset,

@@ -83,7 +83,7 @@ class MapFolder:
         if length.any() and not known.any():
             raise InputError(f"{path} has vectors of length {np.median(length[length > 0]):.3g}; want unit normals")
         unit = stored / np.where(known, length, 1.0)[..., None]
-        mean, inside = cut(unit * self._said.signs, known, covers, view.crop)
+        mean, inside = cut(np.asarray(unit * self._said.signs, np.float32), known, covers, view.crop)
         if self._said.looks_ahead:
             mean = mean @ _turn(covers, view).T
         length = np.linalg.norm(mean, axis=2)

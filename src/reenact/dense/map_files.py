@@ -70,7 +70,7 @@ def read_mask(path: Path) -> Float:
     if stored.ndim != 2:
         raise InputError(f"{path} has shape {_shape(stored)}; want a mask of shape H x W")
     if path.suffix.lower() == ".png":
-        return stored.astype(np.float32) / np.float32(np.iinfo(stored.dtype).max)
+        return np.asarray(stored.astype(np.float32) / np.float32(np.iinfo(stored.dtype).max), np.float32)
     mask = stored.astype(np.float32)
     if not (np.isfinite(mask).all() and mask.min() >= 0.0 and mask.max() <= 1.0):
         raise InputError(f"{path} has numbers from {mask.min():g} to {mask.max():g}; want a mask, numbers 0 to 1")

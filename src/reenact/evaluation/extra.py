@@ -11,6 +11,7 @@ from typing import Any
 
 from reenact.heads.open import ASSET
 from reenact.media import InputError
+from reenact.perception.shipped import FACE_LANDMARKER
 
 EMBEDDING = "dlib_face_recognition_resnet_model_v1.dat"
 PREDICTOR = "shape_predictor_68_face_landmarks.dat"
@@ -55,12 +56,8 @@ def version(distribution: str) -> str:
 
 @cache
 def landmarks_478() -> tuple[str, str | None]:
-    """Name and weights digest of the landmark network in mediapipe's wheel."""
-    spec = importlib.util.find_spec("mediapipe")
-    name = "modules/face_landmark/face_landmark_with_attention.tflite"
-    path = None if spec is None or spec.origin is None else Path(spec.origin).parent / name
-    digest = sha256(path) if path is not None and path.is_file() else None
-    return f"{version('mediapipe')}, 478 landmarks", digest
+    """Name and weights digest of the shipped landmark network."""
+    return f"{version('mediapipe')} FaceLandmarker, 478 landmarks", sha256(FACE_LANDMARKER)
 
 
 @cache

@@ -110,7 +110,7 @@ def mesh_errors(output: Heads, truth: Heads) -> list[Value]:
         series = motion_error[:, rows].mean(axis=1)
         beside = {"frozen": float(still[:, rows].mean()), "p95": float(np.quantile(motion_error[:, rows], 0.95))}
         out.append(Value(about, float(series.mean()), series, beside))
-    turn = geodesic(output.R_cam_head @ frame.rotation.T, truth.R_cam_head)
+    turn = geodesic(output.R_cam_head @ frame.rotation.T, np.asarray(truth.R_cam_head, np.float64))
     about = About("mesh_turn_deg", None, "lower", "degrees between head rotations, mean over frames", by)
     series = np.degrees(turn)
     return [*out, Value(about, float(series.mean()), series)]

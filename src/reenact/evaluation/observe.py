@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact.media import Frame, InputError, VideoInfo, probe, read_frames
-from reenact.tracking.landmarks import VideoLandmarks
+from reenact.perception import VideoLandmarks
 
 from .landmarks68 import Follower, Landmarks68
 from .masks import Mask, masks
@@ -165,7 +165,8 @@ class Watcher:
         self._follow.__exit__(*failure)
 
     def __call__(self, image: Image) -> Seen:
-        return Seen(image, self._follow(image), self._follow_68(image))
+        face = self._follow(image)
+        return Seen(image, None if face is None else face.points, self._follow_68(image))
 
 
 def resized(image: Image, size: tuple[int, int]) -> Image:

@@ -13,9 +13,9 @@ import numpy as np
 from reenact.generator.choice import GeneratorName, GeneratorOptions
 from reenact.heads.state import deformed
 from reenact.media import VideoWriter, probe, read_frames, read_image
+from reenact.perception import VideoLandmarks
 from reenact.pipeline import AnimateOptions, Detail, paint, perform
 from reenact.tracking import find_face
-from reenact.tracking.landmarks import VideoLandmarks
 
 from .baselines import static, warp_2d
 from .mesh import SUFFIX, Heads, save_heads
@@ -65,12 +65,13 @@ def real(pair: Pair, inputs: Path, output: Path) -> None:
 def flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
     """Triangles between 2D landmarks."""
     photo = read_image(inputs / pair.photo)
-    points = find_face(photo, 0, inputs / pair.photo)
+    points = find_face(photo, 0, inputs / pair.photo).points
 
     def followed() -> Iterator[np.ndarray | None]:
         with VideoLandmarks(0, None) as follow:
             for frame in read_frames(probe(inputs / pair.driver)):
-                yield follow(frame.image)
+                face = follow(frame.image)
+                yield None if face is None else face.points
 
     _write(pair, inputs, output, warp_2d(photo, points, followed(), absolute=pair.is_self))
 

@@ -83,7 +83,7 @@ class EyeWindow:
         own = drawing.carry(np.column_stack([self._directions, np.maximum(unsure, 1.0 - skin.visibility), fill]))
         cover = drawing.coverage(*EYE_IDS)[..., None]
         bare = remap_mask(self._bare, grid + back - self._box.corner)
-        patch = patch + moved * (1.0 - cover) * bare
+        patch = np.asarray(patch + moved * (1.0 - cover) * bare, np.float32)
         hidden = own[..., 3] * drawing.mask(*_LID_IDS)
         patch += moved * hidden[..., None] * (own[..., 4:] - patch)
         if cover.any():
@@ -93,7 +93,7 @@ class EyeWindow:
         places = frame.of_pixels(drawing.box)
         patch *= 1.0 - moved * self._lids.shade(places, closing)[..., None]
         lashes = moved * self._lashes.over(places, frame.width_px, closing)
-        return patch + lashes[..., None] * (self._lashes.colour - patch)
+        return np.asarray(patch + lashes[..., None] * (self._lashes.colour - patch), np.float32)
 
     def _lid_colours(self, bare: Float, rig: Rig, skin: Skin) -> Float:
         """[V, 3] of the lids, those parts that the photo does not show from those around. bare: [h, w, 3]."""

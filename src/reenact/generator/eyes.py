@@ -80,7 +80,7 @@ def take_apart(photo: NDArray[np.uint8], drawing: Drawing, directions: Float) ->
     halo = max(1, round(0.05 * height))
     spots = dilated((luma(unshaded - expected) > _GLEAM) * near_iris, halo)
     bright = blurred(spots, 0.6 * halo) * inside
-    matt = unshaded + bright[..., None] * (expected - unshaded)
+    matt = np.asarray(unshaded + bright[..., None] * (expected - unshaded), np.float32)
     stray = (luma(matt) < _STRAY * luma(expected)) & (angles > 1.25 * iris)
     trust = blurred(sure & ~stray, max(0.05 * height, 0.6)) * sure.astype(np.float32)
     return Eye(axis, colours, drawing.box, matt, trust, (unshaded - matt) * shade, bool(inside.sum() > _ENOUGH))

@@ -60,13 +60,15 @@ def pixel_grid(size: int) -> Float:
 
 def remap(picture: Picture, where: Float) -> Picture:
     """Sample a picture at x, y [h, w, 2] of `pixel_grid`'s kind, bicubic, clamped at its border. Keeps the type."""
-    x, y = where[..., 0], where[..., 1]
+    places = where.astype(np.float32, copy=False)
+    x, y = places[..., 0], places[..., 1]
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
 def remap_mask(mask: Float, where: Float) -> Float:
     """The same, bilinear, for what is 0 beyond its border."""
-    return np.asarray(cv2.remap(mask, where[..., 0], where[..., 1], cv2.INTER_LINEAR), np.float32)
+    places = where.astype(np.float32, copy=False)
+    return np.asarray(cv2.remap(mask, places[..., 0], places[..., 1], cv2.INTER_LINEAR), np.float32)
 
 
 def grown(values: Float, known: NDArray[np.bool_], radius: int) -> Float:

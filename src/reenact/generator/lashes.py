@@ -64,7 +64,7 @@ class Lashes:
     def _line(self, along: Float, height: Float, width_px: float) -> Float:
         """[h, w] along the edge itself, never so thin that it breaks up into pixels."""
         half = np.maximum(self.thickness * (0.75 + 0.5 * smoothstep(0.2, 0.8, along)), _FINEST_PX / max(width_px, 1.0))
-        return _OPACITY * np.exp(-((height / half) ** 2))
+        return np.asarray(_OPACITY * np.exp(-((height / half) ** 2)), np.float32)
 
 
 def lift_lashes(
@@ -84,17 +84,17 @@ def lift_lashes(
     lash = smoothstep(*_SURE, darker) * where
     onto_skin = lash * (1.0 - opening)
 
-    dark = darker * lash * smoothstep(-0.012, 0.004, height)
+    dark = np.asarray(darker * lash * smoothstep(-0.012, 0.004, height), np.float32)
     columns = np.linspace(*_ALONG, _STRIP[0], dtype=np.float32)
     rows = np.linspace(0.0, _TALL, _STRIP[1], dtype=np.float32)
     at = frame.pixels(*np.broadcast_arrays(columns[None], rows[:, None])) - box.corner - 0.5
-    colour = _lash_colour(picture, lash)
+    colour = _lash_colour(picture, lash.astype(np.float32, copy=False))
     depth = 1.0 - float(luma(colour)) / max(float(luma(skin)), 1.0)
-    opacity = np.clip(remap_mask(dark, at) / max(depth, 0.2), 0.0, 1.0)
+    opacity = np.asarray(np.clip(remap_mask(dark, at) / max(depth, 0.2), 0.0, 1.0), np.float32)
     near = opacity[: _STRIP[1] // 3].sum(axis=0) * (_TALL / _STRIP[1])  # eye widths of full darkness near the edge
     middle = near[_STRIP[0] // 4 : -_STRIP[0] // 4]
     thickness = float(np.clip(0.35 * np.median(middle), _LINE, 2.2 * _LINE))
-    return Lashes(opacity, colour, thickness), onto_skin[..., None] * (bare - picture)
+    return Lashes(opacity, colour, thickness), np.asarray(onto_skin[..., None] * (bare - picture), np.float32)
 
 
 def _ends(along: Float) -> Float:

@@ -116,6 +116,7 @@ class Mouth:
         wet = _GLOSS * self.light.gloss(surface[..., :3]) * ~drawing.mask(_CAVITY)
         deep = _deep_shade(drawing.coverage(*INTERIOR_IDS), surface[..., 3], px_per_m, gap_m)
         lit = (colour + wet[..., None] * self.white) * _warm(_lit(self.light, surface, gap_m) * deep, self.colourful)
+        lit = lit.astype(np.float32, copy=False)
         inside, flesh = drawing.mask(*INTERIOR_IDS), drawing.mask(_TONGUE, _CAVITY)
         # Tongue and lining are one wet lining: where one ends before the other is no edge as hard as a tooth's.
         lit = np.where(flesh[..., None], _smooth(lit, flesh, _FLESH_SOFT_M * px_per_m), lit)
@@ -140,14 +141,14 @@ def look_inside(
     """
     colourful = max(light.colourful, min(spread(lips) / _LIP_SPREAD, 1.0))
     opening = drawing.coverage(*INTERIOR_IDS)
-    shown = photo[drawing.box.slices] / _warm(lip_shade(opening, px_per_m), colourful)
+    shown = np.asarray(photo[drawing.box.slices] / _warm(lip_shade(opening, px_per_m), colourful), np.float32)
     white = _white(light, white_of_eyes)
     inside = drawing.mask(*INTERIOR_IDS) & (opening > 0.8)
     teeth = _tooth_like(shown, inside, white)
     enamel = _enamel(light.skin, colourful) * float(luma(white))
     on_mesh = (teeth > 0.5) & drawing.mask(_UPPER)
     if on_mesh.sum() >= _ENOUGH:
-        unlit = shown[on_mesh] / _warm(_lit(light, surface, gap_m)[on_mesh], colourful)
+        unlit = np.asarray(shown[on_mesh] / _warm(_lit(light, surface, gap_m)[on_mesh], colourful), np.float32)
         brightness = luma(unlit)
         enamel = np.median(unlit[brightness >= np.median(brightness)], axis=0)
     carriers = _front(topology, at, _UPPER), _front(topology, at, _LOWER)
@@ -189,7 +190,7 @@ def _lit(light: Light, surface: Float, gap_m: float) -> Float:
     radius = max(0.5 * gap_m, 0.003)
     through = 1.0 / (1.0 + (np.maximum(surface[..., 3] - _FRONT_M, 0.0) / radius) ** 2)
     throat = _by_gap(_THROAT, gap_m)
-    return light.shade(surface[..., :3]) * (throat + (1.0 - throat) * through)
+    return np.asarray(light.shade(surface[..., :3]) * (throat + (1.0 - throat) * through), np.float32)
 
 
 def _on_teeth(gap_m: float) -> float:
@@ -206,19 +207,19 @@ def _deep_shade(opening: Float, depth_m: Float, px_per_m: float, gap_m: float) -
     """[h, w] more of the lips' shade: the deeper a place is, the farther from their edge it begins."""
     deep = smoothstep(*_DEEP_M, depth_m)
     hidden = 1.0 - smoothstep(0.2, 1.0, blurred(opening, max(_DEEP_SHADE_M * px_per_m, 0.6)))
-    return 1.0 - _by_gap(_DEEPEST, gap_m) * deep * hidden
+    return np.asarray(1.0 - _by_gap(_DEEPEST, gap_m) * deep * hidden, np.float32)
 
 
 def _smooth(colour: Float, inside: NDArray[np.bool_], sigma_px: float) -> Float:
     """Colours [h, w, 3] of what is inside, with soft edges, continued a little beyond it."""
     parts = np.dstack([colour, np.ones(inside.shape, np.float32)]) * inside[..., None]
     parts = blurred(parts, sigma_px)
-    return parts[..., :3] / np.maximum(parts[..., 3:], 1e-4)
+    return np.asarray(parts[..., :3] / np.maximum(parts[..., 3:], 1e-4), np.float32)
 
 
 def _enamel(skin: Float, colourful: float) -> Float:
     """[3] a tooth in the light of that skin [3], of the brightness of a white surface: red light makes both red."""
-    hue = _HUE * (skin / max(float(skin[0]), 1.0)) ** _BY_SKIN
+    hue = np.asarray(_HUE * (skin / max(float(skin[0]), 1.0)) ** _BY_SKIN, np.float32)
     return _ENAMEL * tinted(hue / luma(hue), colourful)
 
 

@@ -102,6 +102,7 @@ class MouthWindow:
         lips = remap(self._photo, grid + back)
         lips = lips + np.clip(hidden, 0.0, 1.0) * (fill - lips)
         whole = patch + blurred(drawing.mask(*_LIPS, *INTERIOR_IDS), _BLEND_PX)[..., None] * (lips - patch)
+        whole = whole.astype(np.float32, copy=False)
         px_per_m = now.px_per_m(self.anchors)
         hole = self._hole(drawing, now)
         cover = self._opening(drawing, hole, now, px_per_m)
@@ -109,7 +110,7 @@ class MouthWindow:
             whole = grown(whole, ~(drawing.mask(*INTERIOR_IDS) | hole), 3)
             colour = self._mouth.paint(drawing, inside, hole, self._at.px, now.px, px_per_m, grid, self._gap(now))
             whole += cover * (colour - whole)
-        return whole * (1.0 - self._line(drawing.box, now, px_per_m))[..., None]
+        return np.asarray(whole * (1.0 - self._line(drawing.box, now, px_per_m))[..., None], np.float32)
 
     def _hole(self, drawing: Drawing, now: Moment) -> NDArray[np.bool_]:
         """[h, w] where between the lips the drawing shows neither them nor the inside, but a chin pulled behind it."""

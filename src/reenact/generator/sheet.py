@@ -183,7 +183,7 @@ def _outwards(depth: Float, known: NDArray[np.bool_]) -> Float:
     outline = of_label[label]
     # The outline's depth jumps about; what is around the head should not.
     calm = blurred(outline, NODES / 16)
-    return outline + smoothstep(0.0, NODES / 20, distance_to_mask(known)) * (calm - outline)
+    return np.asarray(outline + smoothstep(0.0, NODES / 20, distance_to_mask(known)) * (calm - outline), np.float32)
 
 
 def _cap_slope(depth: Float, step_m: float) -> Float:

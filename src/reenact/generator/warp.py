@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reenact.dense.selfie import person_mask
 from reenact.heads.model import Float
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState, deformed, posed
+from reenact.perception import person_mask
 from reenact.rendering import Camera, HeadMaps, render_head_maps
 from reenact.rendering.threads import one_torch_thread
 

@@ -124,7 +124,7 @@ def _contacts(pairs: Int, on: Laid, parts: Parts, what: str) -> Int:
 
 def _landmarks(top: Topology, on: Laid, parts: Parts) -> tuple[Int, Float]:
     """[478, 3] vertices and weights: of the skin by where the open head's lie, of the irises on the eyeballs."""
-    known = np.isin(top.landmark_vertices, on.skin.rows).all(axis=1)
+    known = np.asarray(np.isin(top.landmark_vertices, on.skin.rows).all(axis=1))
     corners = on.skin.local(top.landmark_vertices[known])
     mix = top.landmark_weights[known].astype(np.float64)
     points = np.einsum("lkc,lk->lc", on.placed[corners], mix)

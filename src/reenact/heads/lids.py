@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .along import Along
 from .arkit import index
@@ -29,7 +30,7 @@ class LidLine:
     lower: Int  # [Q]
     open_by: Float  # [Q] metres, at rest
     closes_by: Float  # [Q] metres, of a whole blink
-    wide: Int  # those of the Q that open wide
+    wide: NDArray[np.integer]  # those of the Q that open wide
     along: Along  # the n vertices
     blink: Float  # [n, 3] metres
     corners: Parting

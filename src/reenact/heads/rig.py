@@ -44,7 +44,7 @@ class Rig:
         """
         codes = with_gaze(expression, gaze, self.gaze_limits)
         flat = codes @ self.actions.reshape(len(self.actions), -1)
-        vertices = self.neutral[None] + flat.reshape(len(codes), -1, 3)
+        vertices = np.asarray(self.neutral[None] + flat.reshape(len(codes), -1, 3), np.float32)
         turn = eye_rotations(gaze)
         for eye, rows in enumerate(self.eyeballs):
             centre = self.joints.eyes[eye]

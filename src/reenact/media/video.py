@@ -67,7 +67,8 @@ class Frame:
 def probe(path: Path | str) -> VideoInfo:
     """Look at a video: its first packets are read and one frame is decoded.
 
-    Raises InputError if the file is missing, empty, not a video, has sound only, or not one frame decodes.
+    Raises InputError if the file is missing, empty, not a video, has sound only, not one frame decodes, or all
+    frames have the same timestamp.
     """
     path = existing_file(path, "a video")
     with open_media(path, "a video") as container:
@@ -80,7 +81,10 @@ def probe(path: Path | str) -> VideoInfo:
         duration_s = _duration(container, stream)
         audio = any(sound.codec_context is not None for sound in container.streams.audio)
         declared = (stream.guessed_rate, stream.average_rate)
-    fps = frame_rate(_first_times(path), tick_s, declared)
+    times = _first_times(path)
+    if len(times) > 1 and times[0] == times[-1]:
+        raise InputError(f"{path} gives all its frames one and the same time, so its speed is unknown; re-encode it.")
+    fps = frame_rate(times, tick_s, declared)
     return VideoInfo(
         path=path,
         width=display.size[0],

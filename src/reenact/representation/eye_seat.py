@@ -29,7 +29,7 @@ def eye_seat(
     return np.asarray([0.0, 0.0, -min(back, _DEEPEST_M)], np.float32)
 
 
-def _sunk(points: Float, ball: Float, eye: Float) -> Float:
+def _sunk(points: NDArray[np.floating], ball: Float, eye: Float) -> NDArray[np.floating]:
     """[N] metres by which points lie behind the ball's front, along the face's own axis; far in front beside it."""
     far = np.linalg.norm(ball, axis=1)
     at = points - eye

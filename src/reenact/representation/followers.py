@@ -8,10 +8,11 @@ hang in the air before lids that were moved up.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.spatial import KDTree
 
-from reenact.heads.model import Float, HeadModel, Int
+from reenact.heads.model import Float, HeadModel
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import eyeball_vertices
 
@@ -27,9 +28,11 @@ def followers(model: HeadModel, soft: Float) -> Sparse:
     """
     top, base = model.topology, model.base_neutral
     skin = np.flatnonzero(soft > 0.0)
-    rows, columns, values = [skin], [skin], [np.ones(len(skin))]
+    rows: list[NDArray[np.integer]] = [skin]
+    columns: list[NDArray[np.integer]] = [skin]
+    values = [np.ones(len(skin))]
 
-    def follow(who: Int, whom: Int) -> None:
+    def follow(who: NDArray[np.integer], whom: NDArray[np.integer]) -> None:
         """Every one of `who` takes the mean of all or, if that is a row of neighbours each, of its own."""
         whom = np.broadcast_to(whom, (len(who), whom.shape[-1]))
         rows.append(np.repeat(who, whom.shape[1]))

@@ -76,7 +76,7 @@ def read_source(
     if path.suffix.lower() in IMAGE_SUFFIXES:
         image = read_image(path)
         height, width = image.shape[:2]
-        points, frames, fps = find_face(image, face, path, task)[None], np.zeros(1, int), _STILL_FPS
+        points, frames, fps = find_face(image, face, path, task).points[None], np.zeros(1, int), _STILL_FPS
     else:
         info = probe(path)
         found = see_video(info, face, "first", task, progress).points

@@ -76,7 +76,7 @@ class Surroundings:
         rest = (1.0 - layer.known) * mirror.known
         known = layer.known + rest
         mixed = layer.known[:, None] * layer.colour + rest[:, None] * colour
-        return Layer(mixed / np.maximum(known, 1e-6)[:, None], known)
+        return Layer(np.asarray(mixed / np.maximum(known, 1e-6)[:, None], np.float32), np.asarray(known, np.float32))
 
     def continued(self, layer: Layer, looks: list[Look]) -> Float:
         """[N, 3] with what is still unknown continued from around; the back of a head that has hair is of its hair."""
@@ -88,7 +88,8 @@ class Surroundings:
             back = self._scalp & (sure == 0)
             values[back], sure[back] = hair, _SCALP_HOLD
         share = layer.known[:, None]
-        return share * layer.colour + (1.0 - share) * self._carried(spread(values, sure, self._faces))
+        carried = self._carried(spread(values, sure, self._faces))
+        return np.asarray(share * layer.colour + (1.0 - share) * carried, np.float32)
 
     def _hair(self, looks: list[Look]) -> Float | None:
         """[3] the middle colour of hair in the pictures; None where there is hardly any."""
@@ -116,4 +117,4 @@ class Surroundings:
         column, row = (np.clip(self._px[:, i].astype(int), 0, self.texels.size - 1) for i in (0, 1))
         found = blurred[row, column]
         sure = np.where((found[:, 3] > 0.05) & (self._px[:, 0] >= 0), found[:, 3], 0.0).astype(np.float32)
-        return found[:, :3] / np.maximum(found[:, 3:], 1e-6), np.minimum(sure, 1.0)
+        return np.asarray(found[:, :3] / np.maximum(found[:, 3:], 1e-6), np.float32), np.minimum(sure, 1.0)

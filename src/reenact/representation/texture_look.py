@@ -71,7 +71,7 @@ def look_at(
 
 def _dot(a: Float, b: Float) -> Float:
     """[N, 3] -> [N]. numpy's own sums and norms over so short an axis take several times as long."""
-    return a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2]
+    return np.asarray(a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2], np.float32)
 
 
 def _unhidden(px: Float, faces: NDArray[np.int64], where: Float, camera: Camera) -> NDArray[np.bool_]:

@@ -96,4 +96,4 @@ def _eye(angle: Float, iris: Float, white: Float) -> Float:
     ring = ring * smoothstep(_PUPIL - 0.05, _PUPIL + 0.05, place) + 8.0
     ball = white * (1.0 - 0.20 * smoothstep(1.6, 3.2, place))
     edge = smoothstep(0.94, 1.08, place)
-    return ring + edge * (ball - ring)
+    return np.asarray(ring + edge * (ball - ring), np.float32)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pixels -> landmarks -> `CoarseTrack`: identity, camera, and per frame pose, expression and gaze."""
 
+from reenact.perception import detect_faces
+
 from .coarse_track import CoarseTrack, load_motion, save_motion
 from .fit import Performance, Person, fit_frames, fit_person, seen_again, tracked_person
-from .landmarks import detect_faces
 from .still import track_image
 from .track import CutsPolicy, LostPolicy, Refinement, find_face, track_video
 

@@ -185,7 +185,7 @@ def followed(points: Points, found: Points, trust: Float) -> Points:
     Lids and lips, which open and close, go along with eye and mouth.
     """
     shift = trust[..., None] * (found - points)
-    out = points + shift
+    out = np.asarray(points + shift, np.float32)
     for lids, iris in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, strict=True):
         moving = [*lids, *iris]
         out[:, moving] = points[:, moving] + shift[:, list(lids)].mean(axis=1, keepdims=True)

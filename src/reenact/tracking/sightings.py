@@ -17,9 +17,9 @@ from scipy.spatial import KDTree
 from reenact.heads.closest import Float64, Index, vertex_normals
 from reenact.heads.model import HeadModel, Topology
 from reenact.heads.regions import EYEBALL, REGIONS, region_ids
+from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
 
-from .landmark_networks import landmark_network
 from .scheme import COUNT, LEFT_BROW, RIGHT_BROW
 
 SIZE: Final = 384
@@ -47,13 +47,13 @@ def landmarks_off_mm(model: HeadModel) -> float | None:
     faces, colours = topology.faces.astype(np.int64), _painted(neutral, topology)
     eyeball = topology.region_faces(*region_ids(*EYEBALL))
     found: list[list[Float64]] = [[] for _ in range(COUNT)]
-    with closing(landmark_network(None, video=False)) as network:
+    with closing(LandmarkNetwork(None, video=False)) as network:
         for yaw, light in _VIEWS:
             turned = neutral @ _turn(np.deg2rad(yaw)).T
             image, face, bary = _render(turned, faces, colours, _LIGHTS[light])
-            points = network(image)
-            if points is not None:
-                _cast(points * SIZE, face, bary, faces, eyeball, turned, neutral, found)
+            detected = network(image)
+            if detected is not None:
+                _cast(detected.points.astype(np.float64) * SIZE, face, bary, faces, eyeball, turned, neutral, found)
     own = topology.landmarks(model.base_neutral)
     seen = [(i, np.median(np.asarray(places), axis=0)) for i, places in enumerate(found) if len(places) >= _FEWEST]
     if not seen:

@@ -12,11 +12,11 @@ from scipy.spatial.transform import Rotation, Slerp
 from reenact.heads.arkit import index
 from reenact.heads.model import HeadModel
 from reenact.media import read_image
+from reenact.perception import tongue_out
 
 from .coarse_track import CoarseTrack
 from .face_model import landmark_model
 from .fit import fit_frames, fit_person
-from .tongue import tongue_out
 from .track import find_face
 
 _FPS = Fraction(25)
@@ -31,7 +31,7 @@ def track_image(model: HeadModel, path: Path, *, face: int = 0, task: Path | Non
     """
     image = read_image(path)
     height, width = image.shape[:2]
-    points = find_face(image, face, path, task)[None]
+    points = find_face(image, face, path, task).points[None]
     person = fit_person(model, points, width, height)
     fitted = fit_frames(person, points, np.zeros(0, bool))
     fitted.expression[:, index("tongueOut")] = tongue_out(image, points[0])

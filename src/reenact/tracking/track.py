@@ -16,14 +16,14 @@ from scipy.spatial.transform import Rotation, Slerp
 from reenact.heads.arkit import index
 from reenact.heads.model import HeadModel
 from reenact.media import CutDetector, InputError, VideoInfo, probe, read_frames
+from reenact.perception import FaceLandmarks, VideoLandmarks, detect_faces, tongue_out
+from reenact.perception.tongue import without_glimpses
 
 from .coarse_track import CoarseTrack
 from .face_model import landmark_model
 from .fit import Performance, Person, fit_frames, fit_person
 from .flow import Shot
-from .landmarks import VideoLandmarks, detect_faces
 from .refine import joined_frames, refined
-from .tongue import tongue_out, without_glimpses
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +37,14 @@ Progress = Callable[[str, int, int | None], None]
 class Sightings:
     """Landmarks of a clip."""
 
-    points: list[NDArray[np.float32] | None]  # [478, 2] px, None where no face was seen
+    points: list[NDArray[np.float32] | None]  # [478, 2] px, None where no face was found
+    blendshapes: list[NDArray[np.float32] | None]  # [52] scores, see FaceLandmarks; None where no face was found
     shot: list[int]  # shot of each frame
-    tongue: list[float]  # see tongue_out, 0 where no face was seen
+    tongue: list[float]  # see tongue_out, 0 where no face was found
 
 
-def find_face(image: np.ndarray, face: int, name: Path | str, task: Path | None = None) -> NDArray[np.float32]:
-    """Landmarks [478, 2] px of the face numbered from the largest (0).
+def find_face(image: np.ndarray, face: int, name: Path | str, task: Path | None = None) -> FaceLandmarks:
+    """Landmarks (px of the picture) and blendshape scores of the face numbered from the largest (0).
 
     Raises InputError, naming the file, if there is no such face.
     """
@@ -58,6 +59,7 @@ def find_face(image: np.ndarray, face: int, name: Path | str, task: Path | None 
 def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, progress: Progress) -> Sightings:
     """Decode a video once, find its cuts, and follow one face through it."""
     points: list[NDArray[np.float32] | None] = []
+    blendshapes: list[NDArray[np.float32] | None] = []
     shots: list[int] = []
     tongue: list[float] = []
     shot = 0
@@ -72,11 +74,13 @@ def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, p
                     break
                 shot += 1
                 follow.restart()
-            points.append(found := follow(frame.image))
-            tongue.append(0.0 if found is None else tongue_out(frame.image, found))
+            detected = follow(frame.image)
+            points.append(None if detected is None else detected.points)
+            blendshapes.append(None if detected is None else detected.blendshapes)
+            tongue.append(0.0 if detected is None else tongue_out(frame.image, detected.points))
             shots.append(shot)
             progress("tracking", len(points), info.frames)
-    return Sightings(points, shots, tongue)
+    return Sightings(points, blendshapes, shots, tongue)
 
 
 def track_video(

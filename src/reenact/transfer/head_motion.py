@@ -97,7 +97,7 @@ def head_motion(
     return HeadPose(rotation, placed)
 
 
-def _angle(rotations: Float, reference: Float) -> Float:
+def _angle(rotations: NDArray[np.floating], reference: NDArray[np.floating]) -> Float:
     """Geodesic distances [N] in radians of rotations [N, 3, 3] from one [3, 3]."""
     return np.asarray(Rotation.from_matrix(rotations @ reference.T).magnitude())
 

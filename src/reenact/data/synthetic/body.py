@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from reenact.heads.model import Float, Int
@@ -99,5 +100,5 @@ def posed_body(
     return posed.astype(np.float32)
 
 
-def _over(values: tuple[float, ...], s: Float) -> Float:
+def _over(values: tuple[float, ...], s: NDArray[np.floating]) -> NDArray[np.floating]:
     return PchipInterpolator(_AT, values)(s)

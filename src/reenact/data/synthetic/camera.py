@@ -34,5 +34,5 @@ def develop(light: np.ndarray, scene: Scene, frame: int) -> Image:
     image = np.clip(np.round(encoded), 0, 255).astype(np.uint8)
     if scene.jpeg is not None:
         packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, scene.jpeg])[1]
-        image = np.ascontiguousarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1])
+        image = np.ascontiguousarray(np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))[..., ::-1])
     return image

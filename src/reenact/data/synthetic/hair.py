@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from reenact.heads.model import Float, Int
@@ -111,11 +112,13 @@ def hairline(points: Float) -> Float:
 def _style_line(looks: Looks, base: Float) -> Float | float:
     """How far a style moves the hairline, metres."""
     if looks.hair_style == "ring":
-        return -1.2 * np.clip(base[..., 1] - 0.030, 0.0, 0.08)
+        return np.asarray(-1.2 * np.clip(base[..., 1] - 0.030, 0.0, 0.08), np.float32)
     if looks.hair_style in ("cap", "scarf"):
         return 0.012
     front = np.clip(base[..., 2] / 0.02, 0.0, 1.0) * np.clip((0.055 - np.abs(base[..., 0])) / 0.02, 0.0, 1.0)
-    return looks.fringe_m * front if looks.hair_style in ("short", "long", "bob") else 0.0
+    if looks.hair_style in ("short", "long", "bob"):
+        return np.asarray(looks.fringe_m * front, np.float32)
+    return 0.0
 
 
 def _hang(
@@ -216,6 +219,6 @@ def _cast(origin: Float, ways: Float, triangles: Float) -> tuple[Int, Float]:
     return tried[row, best].astype(np.int32), weights
 
 
-def _smooth(t: Float) -> Float:
+def _smooth(t: NDArray[np.floating]) -> Float:
     t = np.clip(t, 0.0, 1.0)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

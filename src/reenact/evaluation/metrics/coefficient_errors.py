@@ -61,7 +61,7 @@ def compared(
 
     units: of AED, with {} for which coefficients.  `beside` the latter, "frozen" is what a still picture would get.
     """
-    known = np.isfinite(output.expression).all(axis=1) & np.isfinite(driver.expression).all(axis=1)
+    known = np.asarray(np.isfinite(output.expression).all(axis=1) & np.isfinite(driver.expression).all(axis=1))
 
     def value(name: str, series: Array, what: str, better: Better = "lower", **beside: float) -> Value:
         about = About(name.format(suffix), None, better, f"{what}, mean over frames", by, digest)

@@ -60,11 +60,11 @@ def error_maps(output: Image, truth: Image) -> tuple[Map, Map, Map]:
     """
     if output.shape != truth.shape:
         raise ValueError(f"an output of {list(output.shape)} cannot be compared with a truth of {list(truth.shape)}")
-    a, b = (image.astype(np.float32) / np.float32(255) for image in (output, truth))
+    a, b = (np.asarray(image.astype(np.float32) / np.float32(255), np.float32) for image in (output, truth))
     difference = a - b
     mean = np.full((3, 1), 1 / 3, np.float32)
     absolute = np.abs(difference) @ mean
-    squared = (difference * difference) @ mean
+    squared = np.asarray((difference * difference) @ mean, np.float32)
     return absolute[..., 0], squared[..., 0], (_ssim(a, b) @ mean)[..., 0]
 
 

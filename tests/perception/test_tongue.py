@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reenact.heads.open import open_head
-from reenact.tracking.tongue import _INNER, _OUTER, tongue_out, without_glimpses
+from reenact.perception.tongue import _INNER, _OUTER, tongue_out, without_glimpses
 
 SKIN, LIPS, DARK, TEETH, TONGUE = (205, 160, 140), (190, 95, 95), (85, 14, 22), (225, 215, 200), (200, 105, 105)
 SIDE = 320

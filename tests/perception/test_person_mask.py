@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.dense.selfie import person_mask
 from reenact.media import read_image
+from reenact.perception import person_mask
 
 PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
 

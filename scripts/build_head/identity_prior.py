@@ -59,7 +59,7 @@ def register(head: OpenHead, npz: Path) -> Registered:
     skin = np.unique(top.faces[np.isin(top.regions, region_ids("skin", "eyelids", "lips"))])
     rows = skin[top.face_weight[skin] > 0.5]
     base = head.base_neutral.astype(np.float64)
-    ours = top.landmarks(base)
+    ours = top.landmarks(head.base_neutral).astype(np.float64)
     warp = RBFInterpolator(ours[known], theirs[known], smoothing=LANDMARK_SMOOTHING_M2 * len(known), neighbors=None)
     carried = warp(base[rows])
 

@@ -18,6 +18,7 @@ from reenact.rendering.camera import Camera
 
 from .coarse_track import CoarseTrack
 from .face_model import LandmarkModel, identity_landmarks, landmark_model
+from .identity_prior import IdentityPrior, identity_prior
 from .normal_equations import FrameParameters, Observations, project
 from .placement import placement_modes
 from .scheme import COUNT
@@ -54,31 +55,35 @@ class Performance:
     dynamic: NDArray[np.float32] | None = None  # [F, 478, 3] metres, see CoarseTrack; None: nobody looked
 
 
-def fit_person(model: HeadModel, points_px: Points, width: int, height: int) -> Person:
+def fit_person(
+    model: HeadModel, points_px: Points, width: int, height: int, prior: IdentityPrior | None = None
+) -> Person:
     """Identity and camera from landmarks [F, 478, 2] px of one person (F = 1 for a photo).
 
     The frames used are chosen to differ in pose and mouth, see `key_frames`.
+
+    prior: of the identity; None takes the model's own, see identity_prior.py.
     """
+    prior = identity_prior(model) if prior is None else prior
     chosen = points_px[key_frames(points_px)]
     obs = observations(chosen, (width / 2, height / 2))
-    identity = np.zeros(model.identity_size, np.float32)
-    rig = base_rig(model, identity)
+    rig = base_rig(model, prior.mean)
     lm = landmark_model(rig)
     focal = starting_focal(lm, obs)
     p = starting_pose(lm, obs, focal)
     modes = placement_modes(lm)
     shared = Shared(torch.zeros(model.identity_size), torch.zeros(len(modes)), 0.0)
     for stage in (COARSE, FINE):
-        p, shared = _joint(model, base_rig, p, obs, focal, shared, modes, stage)
-    actions = personal_rig(model, shared.identity.numpy()).actions
+        p, shared = _joint(model, prior, base_rig, p, obs, focal, shared, modes, stage)
+    actions = personal_rig(model, prior.identity(shared.identity.numpy())).actions
 
     def adapted(model: HeadModel, identity: NDArray[np.float32]) -> Rig:
         """The actions hardly change over the last small steps of the identity: they are made once."""
         plain = base_rig(model, identity)
         return Rig(plain.topology, plain.neutral, actions, plain.joints, plain.gaze_limits, plain.eyeballs)
 
-    p, shared = _joint(model, adapted, p, obs, focal, shared, modes, PERSONAL)
-    identity = shared.identity.numpy()
+    p, shared = _joint(model, prior, adapted, p, obs, focal, shared, modes, PERSONAL)
+    identity = prior.identity(shared.identity.numpy())
     camera = Camera(focal * float(np.exp(shared.log_focal)), width / 2, height / 2, width, height)
     return Person(identity, personal_rig(model, identity), camera, _placed(shared, modes))
 
@@ -107,6 +112,7 @@ def seen_again(person: Person, points_px: Points, width: int, height: int) -> Pe
 
 def _joint(
     model: HeadModel,
+    prior: IdentityPrior,
     make_rig: Callable[[HeadModel, NDArray[np.float32]], Rig],
     p: FrameParameters,
     obs: Observations,
@@ -115,9 +121,10 @@ def _joint(
     modes: torch.Tensor,
     stage: JointStage,
 ) -> tuple[FrameParameters, Shared]:
-    basis = identity_landmarks(model, stage.components)
+    every = identity_landmarks(model, model.identity_size)
+    basis = torch.einsum("ki,klc->ilc", torch.from_numpy(prior.factor[:, : stage.components]), every)
     for _ in range(stage.steps):
-        lm = landmark_model(make_rig(model, shared.identity.numpy()), _placed(shared, modes))
+        lm = landmark_model(make_rig(model, prior.identity(shared.identity.numpy())), _placed(shared, modes))
         p, shared = step_jointly(
             lm,
             p,

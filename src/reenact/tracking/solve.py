@@ -157,7 +157,7 @@ def _frame_system(lin: Linearised, p: FrameParameters, prior: float) -> tuple[Te
 class Shared:
     """What a clip has one of."""
 
-    identity: Tensor  # [K]
+    identity: Tensor  # [K] standard normal under the identity prior, see identity_prior.py
     placement: Tensor  # [M] coefficients of `placement_modes`
     log_focal: float  # relative to the starting guess
 

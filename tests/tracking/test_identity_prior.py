@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The identity prior: its factor, its order, whom it serves, and that it helps with noisy landmarks."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+
+from reenact.heads.open import open_head
+from reenact.heads.reshaped import ReshapedHead
+from reenact.heads.rig import base_rig
+from reenact.tracking.face_model import identity_landmarks, landmark_model
+from reenact.tracking.fit import fit_person
+from reenact.tracking.identity_prior import identity_prior, unit_prior
+from reenact.tracking.normal_equations import FrameParameters, project
+
+HEAD = open_head()
+PRIOR = identity_prior(HEAD)
+SIDE, FOCAL = 512, 1400.0
+
+
+def test_draws_have_the_shipped_moments() -> None:
+    z = np.random.default_rng(0).standard_normal((20_000, HEAD.identity_size)).astype(np.float32)
+    draws = np.stack([PRIOR.identity(row) for row in z])
+    wanted = PRIOR.factor @ PRIOR.factor.T
+    assert np.abs(draws.mean(axis=0) - PRIOR.mean).max() < 0.1
+    assert np.linalg.norm(np.cov(draws.T) - wanted) < 0.1 * np.linalg.norm(wanted)
+    assert np.linalg.eigvalsh(wanted).min() > 0.05  # no direction is impossible
+
+
+def test_leading_components_move_the_landmarks_most() -> None:
+    basis = identity_landmarks(HEAD, HEAD.identity_size).numpy()
+    moved = (np.tensordot(PRIOR.factor.T, basis, axes=1) ** 2).sum(axis=(1, 2))
+    assert (np.diff(moved) <= 1e-4 * moved[0]).all()
+    assert moved[:30].sum() > 0.9 * moved.sum()
+
+
+def test_other_heads_get_the_unit_prior() -> None:
+    other = ReshapedHead(HEAD, np.zeros_like(HEAD.base_neutral))
+    assert other.name != HEAD.name
+    prior = identity_prior(other)
+    assert (prior.mean == 0).all()
+    assert (prior.factor == np.eye(other.identity_size)).all()
+
+
+def test_people_of_the_prior_are_found_better_than_by_the_unit_prior() -> None:
+    rng = np.random.default_rng(11)
+    turns = Rotation.from_euler("xyz", [[0, -0.35, 0], [0.1, 0, 0], [0, 0.35, 0]]).as_matrix() @ np.diag([1.0, -1, -1])
+    act = FrameParameters(
+        torch.from_numpy(turns.astype(np.float32)),
+        torch.tensor([[0, 0.02, 0.75]] * 3),
+        torch.zeros(3, 52),
+        torch.zeros(3, 2, 2),
+    )
+    mine, unit = [], []
+    for _ in range(4):
+        truth = PRIOR.identity(rng.standard_normal(HEAD.identity_size).astype(np.float32))
+        points = project(landmark_model(base_rig(HEAD, truth)), act, FOCAL).numpy() + SIDE / 2
+        points = (points + rng.normal(size=points.shape) * 1.5).astype(np.float32)
+        for prior, errors in ((PRIOR, mine), (unit_prior(HEAD.identity_size), unit)):
+            found = fit_person(HEAD, points, SIDE, SIDE, prior)
+            errors.append(_apart(HEAD.neutral(found.identity), HEAD.neutral(truth)))
+    assert np.mean(mine) < np.mean(unit)
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> float:
+    """Median distance of the landmarks, metres, at one size and place: one camera does not tell size."""
+    a, b = (HEAD.topology.landmarks(x)[:468] for x in (a, b))
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    a = a * np.sqrt((b**2).sum() / (a**2).sum())
+    return float(np.median(np.linalg.norm(a - b, axis=1)))

@@ -22,6 +22,7 @@ from reenact.heads.personal import personal_rig
 from reenact.heads.state import HeadState
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
 from reenact.media.image import IMAGE_SUFFIXES
+from reenact.perception import ExpressionObserver
 from reenact.rendering import normals_to_picture
 from reenact.representation.store import SUFFIX as HEAD_SUFFIX
 from reenact.representation.store import load_head
@@ -35,6 +36,7 @@ from reenact.tracking import (
     fit_frames,
     fit_person,
     load_motion,
+    same_shape,
     save_motion,
     seen_again,
     track_image,
@@ -42,6 +44,7 @@ from reenact.tracking import (
     tracked_person,
 )
 from reenact.tracking.face_model import landmark_model
+from reenact.transfer.motion_modes import Mode
 from reenact.transfer.own_rig import OwnRig
 from reenact.transfer.retarget import Receiver, Rest, retarget
 
@@ -74,7 +77,7 @@ class TrackOptions:
 class AnimateOptions:
     """How a photo performs."""
 
-    mode: Literal["relative", "absolute"] = "relative"
+    mode: Mode = "neutral"
     strength: Mapping[str, float] = field(default_factory=dict)
     face: int = 0
     """Which face of the photo, counted from the largest."""
@@ -159,7 +162,9 @@ def perform(photo: Path, performance: Path, options: AnimateOptions, progress: P
     neutral = options.neutral
     if isinstance(neutral, Path):
         neutral = resting_in(model, neutral, track, options)
-    states = retarget(model, track, portrait.receiver, options.mode, options.strength, neutral)
+    camera = portrait.person.camera
+    same_camera = options.same_person and same_shape(camera.width, camera.height, track.width, track.height)
+    states = retarget(model, track, portrait.receiver, options.mode, options.strength, neutral, same_camera=same_camera)
     detail = options.detail or ("none" if options.generator.name == "warp" else "own")
     return Performed(detailed(portrait, detail, model, track), track, states)
 
@@ -208,21 +213,27 @@ def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known:
         factor = options.size / max(image.shape[:2])
         shape = (max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor)))
         image = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
-    points = find_face(image, options.face, photo, options.landmarker).points[None]
+    detected = find_face(image, options.face, photo, options.landmarker)
+    points, evidence = detected.points[None], ExpressionObserver()(image, detected)
     height, width = image.shape[:2]
-    person = fit_person(model, points, width, height) if known is None else seen_again(known, points, width, height)
-    fitted = fit_frames(person, points, np.zeros(0, bool))
+    if known is None:
+        person = fit_person(model, points, width, height, evidence)
+    else:
+        person = seen_again(known, points, width, height)
+    fitted = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
     state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
     return Portrait(image, person, state, head_crop(image, person, state, options))
 
 
 def resting_in(model: HeadModel, picture: Path, track: CoarseTrack, options: AnimateOptions) -> Rest:
-    """What a track's performer does in another picture of them. Raises InputError if it shows no face."""
+    """Fit a track's person in another picture of them. Raises InputError if it shows no face."""
     image = read_image(picture)
     height, width = image.shape[:2]
-    points = find_face(image, 0, picture, options.landmarker).points[None]
-    fitted = fit_frames(seen_again(tracked_person(model, track), points, width, height), points, np.zeros(0, bool))
-    return Rest(fitted.expression[0], fitted.gaze[0])
+    detected = find_face(image, 0, picture, options.landmarker)
+    points, evidence = detected.points[None], ExpressionObserver()(image, detected)
+    person = seen_again(tracked_person(model, track), points, width, height)
+    fitted = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
+    return Rest(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0])
 
 
 def head_crop(image: Image, person: Person, state: HeadState, options: AnimateOptions) -> SquareCrop:

@@ -15,6 +15,7 @@ from reenact.heads.open import open_head
 from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState
 from reenact.media import SquareCrop, read_image
+from reenact.perception import ExpressionObserver
 from reenact.rendering import Camera
 from reenact.tracking import find_face, fit_frames, fit_person
 
@@ -56,9 +57,10 @@ class Portrait:
 def demo_portrait() -> Portrait:
     """The demo photo's astronaut, fitted, in a crop of 384 px; maps at 256 px."""
     image = read_image(PHOTO)
-    points = find_face(image, 0, PHOTO).points[None]
-    person = fit_person(open_head(), points, image.shape[1], image.shape[0])
-    fitted = fit_frames(person, points, np.zeros(0, bool))
+    face = find_face(image, 0, PHOTO)
+    points, evidence = face.points[None], ExpressionObserver()(image, face)
+    person = fit_person(open_head(), points, image.shape[1], image.shape[0], evidence)
+    fitted = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
     state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
     camera = person.camera.cropped(CROP.x0, CROP.y0, CROP.size, CROP.output_px)
     photo = CROP.extract(image)

@@ -59,7 +59,7 @@ def test_people_of_the_prior_are_found_better_than_by_the_unit_prior() -> None:
         points = project(landmark_model(base_rig(HEAD, truth)), act, FOCAL).numpy() + SIDE / 2
         points = (points + rng.normal(size=points.shape) * 1.5).astype(np.float32)
         for prior, errors in ((PRIOR, mine), (unit_prior(HEAD.identity_size), unit)):
-            found = fit_person(HEAD, points, SIDE, SIDE, prior)
+            found = fit_person(HEAD, points, SIDE, SIDE, prior=prior)
             errors.append(_apart(HEAD.neutral(found.identity), HEAD.neutral(truth)))
     assert np.mean(mine) < np.mean(unit)
 

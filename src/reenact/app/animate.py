@@ -53,19 +53,20 @@ class Animate:
         ),
     ]
     mode: Annotated[
-        Literal["relative", "absolute"],
+        Literal["neutral", "relative", "absolute"],
         arg(
-            help="relative: starts from the photo's own expression and head pose and changes them as the "
-            "performer's change. absolute: takes on exactly the performer's expression and head pose."
+            help="neutral: takes on the driving expression, counted from a neutral face, and moves the photo's own "
+            "head pose as the driving head moves. relative: starts from the photo's own expression, too, and changes "
+            "it as the driving one changes. absolute: takes on the driving expression and head pose."
         ),
-    ] = "relative"
+    ] = "neutral"
     neutral: Annotated[
         int | Path | None,
         arg(
             metavar="FRAME|IMAGE",
             help="How the performer looks when they look as the photo does: a frame of the performance, from 0, or "
             "another picture of the performer. Motion is counted from there.",
-            help_behavior_hint="(default: from how the performer rests)",
+            help_behavior_hint="(default: from the fitted neutral face)",
         ),
     ] = None
     same_person: Annotated[

@@ -16,6 +16,7 @@ from reenact.heads.model import HeadModel
 from reenact.heads.state import HeadState
 from reenact.media import InputError, probe, read_frames, read_image
 from reenact.media.image import IMAGE_SUFFIXES
+from reenact.perception import ExpressionEvidence, ExpressionObserver
 from reenact.tracking import Person, find_face, fit_frames, fit_person
 from reenact.tracking.face_model import landmark_model
 from reenact.tracking.fit import key_frames, seen_again
@@ -76,17 +77,24 @@ def read_source(
     if path.suffix.lower() in IMAGE_SUFFIXES:
         image = read_image(path)
         height, width = image.shape[:2]
-        points, frames, fps = find_face(image, face, path, task).points[None], np.zeros(1, int), _STILL_FPS
+        detected = find_face(image, face, path, task)
+        points, frames, fps = detected.points[None], np.zeros(1, int), _STILL_FPS
+        evidence = ExpressionObserver()(image, detected)
     else:
         info = probe(path)
-        found = see_video(info, face, "first", task, progress).points
+        sightings = see_video(info, face, "first", task, progress)
+        found = sightings.points
         frames = np.asarray([i for i, p in enumerate(found) if p is not None])
         if not len(frames):
             raise InputError(f"{path}: no face was found in its {len(found)} frames; want a video of a human face")
         points = np.stack([p for p in found if p is not None])
+        evidence = ExpressionEvidence.joined([e for e in sightings.evidence if e is not None])
         width, height, fps = info.width, info.height, info.fps
-    person = fit_person(model, points, width, height) if known is None else seen_again(known, points, width, height)
+    if known is None:
+        person = fit_person(model, points, width, height, evidence)
+    else:
+        person = seen_again(known, points, width, height)
     joined = (np.diff(frames) == 1) & ~find_jumps(points) if len(frames) > 1 else np.zeros(0, bool)
-    fitted = fit_frames(person, points, joined)
+    fitted = fit_frames(person, points, joined, evidence=evidence)
     rows = zip(fitted.expression, fitted.gaze, fitted.R_cam_head, fitted.t_cam_head, strict=True)
     return Source(path, fps, width, height, person, [HeadState(*row) for row in rows], points, frames)

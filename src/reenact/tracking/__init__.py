@@ -4,7 +4,7 @@
 from reenact.perception import detect_faces
 
 from .coarse_track import CoarseTrack, load_motion, save_motion
-from .fit import Performance, Person, fit_frames, fit_person, seen_again, tracked_person
+from .fit import Performance, Person, fit_frames, fit_person, same_shape, seen_again, tracked_person
 from .still import track_image
 from .track import CutsPolicy, LostPolicy, Refinement, find_face, track_video
 
@@ -20,6 +20,7 @@ __all__ = [
     "fit_frames",
     "fit_person",
     "load_motion",
+    "same_shape",
     "save_motion",
     "seen_again",
     "track_image",

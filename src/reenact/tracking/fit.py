@@ -14,6 +14,7 @@ from reenact.heads.model import HeadModel
 from reenact.heads.personal import personal_rig
 from reenact.heads.rig import Rig, base_rig
 from reenact.media import InputError
+from reenact.perception.evidence import ExpressionEvidence
 from reenact.rendering.camera import Camera
 
 from .coarse_track import CoarseTrack
@@ -56,17 +57,23 @@ class Performance:
 
 
 def fit_person(
-    model: HeadModel, points_px: Points, width: int, height: int, prior: IdentityPrior | None = None
+    model: HeadModel,
+    points_px: Points,
+    width: int,
+    height: int,
+    evidence: ExpressionEvidence | None = None,
+    prior: IdentityPrior | None = None,
 ) -> Person:
-    """Identity and camera from landmarks [F, 478, 2] px of one person (F = 1 for a photo).
+    """Fit identity and camera to landmarks [F, 478, 2] px and expression evidence of one person (F = 1 for a photo).
 
     The frames used are chosen to differ in pose and mouth, see `key_frames`.
 
     prior: of the identity; None takes the model's own, see identity_prior.py.
     """
     prior = identity_prior(model) if prior is None else prior
-    chosen = points_px[key_frames(points_px)]
-    obs = observations(chosen, (width / 2, height / 2))
+    key = key_frames(points_px)
+    known = None if evidence is None else evidence.rows(key)
+    obs = observations(points_px[key], (width / 2, height / 2), known)
     rig = base_rig(model, prior.mean)
     lm = landmark_model(rig)
     focal = starting_focal(lm, obs)
@@ -105,9 +112,14 @@ def seen_again(person: Person, points_px: Points, width: int, height: int) -> Pe
     """
     known = person.camera
     focal = known.focal_px * width / known.width
-    if abs(width * known.height - height * known.width) > _SAME_SHAPE * known.width * height:
+    if not same_shape(width, height, known.width, known.height):
         focal = starting_focal(landmark_model(person.rig), observations(points_px, (width / 2, height / 2)))
     return replace(person, camera=Camera(focal, width / 2, height / 2, width, height))
+
+
+def same_shape(width: int, height: int, other_width: int, other_height: int) -> bool:
+    """Whether two pictures may be one at two scales."""
+    return abs(width * other_height - height * other_width) <= _SAME_SHAPE * other_width * height
 
 
 def _joint(
@@ -167,17 +179,20 @@ def fit_frames(
     points_px: Points,
     joined: NDArray[np.bool_],
     progress: Callable[[int, int], None] = lambda done, total: None,
+    evidence: ExpressionEvidence | None = None,
 ) -> Performance:
     """Pose, expression and gaze of every frame.
 
     points_px: [F, 478, 2].  joined: [F - 1], whether frames i and i + 1 follow each other, without a cut, gap or jump.
+    evidence: of F frames; None: only the landmarks and the general prior decide.
     """
     lm = landmark_model(person.rig, person.placement)
     camera = person.camera
     parts: list[tuple[FrameParameters, NDArray[np.float32]]] = []
     for start in range(0, len(points_px), _CHUNK):
         low, high = max(0, start - _OVERLAP), min(len(points_px), start + _CHUNK + _OVERLAP)
-        obs = observations(points_px[low:high], (camera.cx, camera.cy))
+        known = None if evidence is None else evidence.rows(slice(low, high))
+        obs = observations(points_px[low:high], (camera.cx, camera.cy), known)
         p = _chunk(lm, obs, camera.focal_px, torch.from_numpy(joined[low : high - 1]))
         keep = slice(start - low, min(start + _CHUNK, len(points_px)) - low)
         error = (project(lm, p, camera.focal_px) - obs.points).norm(dim=-1).median(dim=1).values

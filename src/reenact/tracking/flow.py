@@ -27,6 +27,7 @@ from torch import Tensor
 from reenact.heads.regions import region_ids
 from reenact.heads.state import HeadState, posed_vertices
 from reenact.media import SquareCrop
+from reenact.perception import ExpressionEvidence
 from reenact.rendering import interpolate, rasterise, vertex_normals, visible_vertices
 from reenact.rendering.camera import Camera
 
@@ -58,6 +59,7 @@ class Shot:
     points: Points  # [N, 478, 2] px, as detected
     fitted: Performance
     frames: NDArray[np.int64]  # [N] their numbers in the video
+    evidence: ExpressionEvidence | None = None  # of N frames
 
     @cached_property
     def predicted(self) -> Points:

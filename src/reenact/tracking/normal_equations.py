@@ -8,7 +8,7 @@ Residuals are in units of the face's size in the picture, so that weights mean t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -64,17 +64,17 @@ def skew(v: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Observations:
-    """Detected landmarks of F frames."""
+    """Detected landmarks of F frames, and what is known of their expression."""
 
     points: Tensor  # [F, 478, 2] px relative to the principal point
     face_px: Tensor  # [F] root mean square radius of the face's landmarks, px
     point_weights: Tensor  # [F, 478]
     difference_weights: Tensor  # [F, D]
+    code_mean: Tensor  # [F, 52] of the Gaussian prior on each frame's expression codes
+    code_precision: Tensor  # [F, 52]
 
     def rows(self, index: slice | Tensor) -> Observations:
-        return Observations(
-            self.points[index], self.face_px[index], self.point_weights[index], self.difference_weights[index]
-        )
+        return Observations(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from reenact.heads.arkit import ACTIONS
 from reenact.heads.gaze import LOOK_ACTIONS
+from reenact.perception.evidence import ExpressionEvidence
 
 DEFAULT_SIGMA: Final = 0.5
 # Actions that a few points could abuse to explain each other's noise get a short leash: with a shut mouth a loose
@@ -59,6 +60,22 @@ def action_sigmas() -> np.ndarray:
             if name.startswith(prefix):
                 out[i] = sigma
     return out
+
+
+def code_prior(frames: int, evidence: ExpressionEvidence | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation [F, 52] of the codes of F frames.
+
+    Where the evidence is more certain than the general prior N(0, action_sigmas()), it takes its place: the networks'
+    outputs are posterior means already, and shrinking them once more would make every expression timid.
+    """
+    mean = np.zeros((frames, len(ACTIONS)), np.float32)
+    sigma = np.repeat(action_sigmas()[None], frames, axis=0)
+    if evidence is None:
+        return mean, sigma
+    if evidence.mean.shape != mean.shape:
+        raise ValueError(f"got evidence of shape {evidence.mean.shape}; want {mean.shape}")
+    known = evidence.sigma < sigma
+    return np.where(known, evidence.mean, mean), np.where(known, evidence.sigma, sigma)
 
 
 def antagonism() -> np.ndarray:

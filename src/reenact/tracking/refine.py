@@ -57,7 +57,8 @@ def refined(
 
 def _fitted_again(shot: Shot, found: Points, trust: Float) -> Shot:
     """Fitted to the landmarks as flow corrects them."""
-    fitted = fit_frames(shot.person, followed(shot.points, found, trust), joined_frames(shot.frames, shot.points))
+    points, joined = followed(shot.points, found, trust), joined_frames(shot.frames, shot.points)
+    fitted = fit_frames(shot.person, points, joined, evidence=shot.evidence)
     again = replace(shot, fitted=fitted)
     away = np.linalg.norm(again.predicted - shot.points, axis=-1)
     return replace(shot, fitted=replace(fitted, residual_px=np.median(away, axis=1).astype(np.float32)))

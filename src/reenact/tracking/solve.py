@@ -15,7 +15,7 @@ from reenact.heads.arkit import ACTIONS, action_bounds
 
 from .face_model import LandmarkModel
 from .normal_equations import POSE, FrameParameters, Linearised, Observations, linearise
-from .priors import FREE_ACTIONS, GAZE_SIGMA, VERGENCE_SIGMA, action_sigmas, antagonism
+from .priors import FREE_ACTIONS, GAZE_SIGMA, VERGENCE_SIGMA, antagonism
 
 _WINDOW = 7  # frames; quadratic within, so that the peak of a blink or a plosive keeps its height
 FREE = list(FREE_ACTIONS)
@@ -42,17 +42,15 @@ class Smoothness:
         return torch.tensor([self.rotation] * 3 + [self.translation] * 3 + codes + [self.gaze] * 4)
 
 
-def prior_terms(p: FrameParameters, strength: float) -> tuple[Tensor, Tensor]:
-    """Gradient [F, n] and Hessian [n, n] of the prior on codes and gaze, times `strength`.
+def prior_terms(p: FrameParameters, obs: Observations, strength: float) -> tuple[Tensor, Tensor]:
+    """Gradient [F, n] and Hessian [F, n, n] of the prior on codes and gaze, times `strength`.
 
     The price of antagonists is a product, which is not convex.  Of a b = ((a + b)^2 - a^2 - b^2) / 2 the Hessian keeps
     the first, convex part, and the rest counts by its slope: steps that are a little short, but always downhill.
     """
     n = _GAZE + 4
     precision = torch.zeros(n, n)
-    sigma = torch.from_numpy(action_sigmas())[FREE]
     codes = torch.arange(POSE, _GAZE)
-    precision[codes, codes] = sigma**-2
     gaze = torch.arange(_GAZE, n)
     precision[gaze, gaze] = GAZE_SIGMA**-2
     for axis, spread in enumerate(VERGENCE_SIGMA):
@@ -63,7 +61,11 @@ def prior_terms(p: FrameParameters, strength: float) -> tuple[Tensor, Tensor]:
     gradient = value @ precision
     gradient[:, POSE:_GAZE] += value[:, POSE:_GAZE] @ _ANTAGONISM
     precision[POSE:_GAZE, POSE:_GAZE] += _ANTAGONISM + torch.diag(_ANTAGONISM.sum(1))
-    return gradient * strength, precision * strength
+    mean, by_frame = obs.code_mean[:, FREE], obs.code_precision[:, FREE]
+    gradient[:, POSE:_GAZE] += (value[:, POSE:_GAZE] - mean) * by_frame
+    hessian = precision.repeat(len(p), 1, 1)
+    hessian[:, codes, codes] += by_frame
+    return gradient * strength, hessian * strength
 
 
 def smooth_terms(p: FrameParameters, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:
@@ -137,7 +139,7 @@ def step_frames(
 ) -> FrameParameters:
     """One Gauss-Newton step of every frame, its neighbours (if `smooth`) held where they are."""
     lin = linearise(model, p, obs, focal, FREE, None)
-    gradient, hessian = _frame_system(lin, p, prior)
+    gradient, hessian = _frame_system(lin, p, obs, prior)
     if smooth is not None and joined is not None:
         pull, weight = smooth_terms(p, joined, smooth)
         gradient, hessian = gradient + pull, hessian + torch.diag_embed(weight)
@@ -146,10 +148,10 @@ def step_frames(
     return p.stepped(step, FREE, BOUNDS)
 
 
-def _frame_system(lin: Linearised, p: FrameParameters, prior: float) -> tuple[Tensor, Tensor]:
+def _frame_system(lin: Linearised, p: FrameParameters, obs: Observations, prior: float) -> tuple[Tensor, Tensor]:
     gradient = torch.einsum("fri,fr->fi", lin.by_frame, lin.residual)
     hessian = lin.by_frame.transpose(1, 2) @ lin.by_frame
-    pull, precision = prior_terms(p, prior)
+    pull, precision = prior_terms(p, obs, prior)
     return gradient + pull, hessian + precision
 
 
@@ -182,7 +184,7 @@ def step_jointly(
     lin = linearise(model, p, obs, focal, FREE, torch.cat([identity_basis, placement_basis]))
     assert lin.by_shared is not None
     share = frames_worth / len(p)
-    gradient, hessian = _frame_system(lin, p, 1.0)
+    gradient, hessian = _frame_system(lin, p, obs, 1.0)
     h, g = _free_system(hessian * share, gradient * share, _held(p, gradient))
     cross = share * lin.by_frame.transpose(1, 2) @ lin.by_shared  # [F, n, k + m + 1]
     cross = cross * (~_held(p, gradient)).float()[:, :, None]

@@ -7,8 +7,11 @@ import cv2
 import numpy as np
 import torch
 
+from reenact.perception.evidence import ExpressionEvidence
+
 from .face_model import LandmarkModel
 from .normal_equations import FrameParameters, Observations
+from .priors import code_prior
 from .scheme import FACE_OVAL, IRIS, LIPS, difference_weights, eye_openness, point_weights
 
 # Portraits are taken from arm's length to across a table; the perspective of a face hardly tells which.
@@ -19,8 +22,11 @@ _RIGID = sorted(set(range(468)) - set(FACE_OVAL) - set(LIPS))
 _IRIS_SEEN = (0.10, 0.22)
 
 
-def observations(points_px: np.ndarray, centre_px: tuple[float, float]) -> Observations:
-    """Landmarks [F, 478, 2] px of the picture -> weighted observations about the principal point."""
+def observations(
+    points_px: np.ndarray, centre_px: tuple[float, float], evidence: ExpressionEvidence | None = None
+) -> Observations:
+    """Weigh landmarks [F, 478, 2] px of the picture, about the principal point, and the evidence of F frames."""
+    mean, sigma = code_prior(len(points_px), evidence)
     spread = points_px[:, :468] - points_px[:, :468].mean(axis=1, keepdims=True)
     size = np.sqrt((spread**2).sum(axis=2).mean(axis=1))
     weights = np.repeat(point_weights()[None], len(points_px), axis=0)
@@ -33,6 +39,8 @@ def observations(points_px: np.ndarray, centre_px: tuple[float, float]) -> Obser
         torch.from_numpy(size.astype(np.float32)),
         torch.from_numpy(weights.astype(np.float32)),
         torch.from_numpy(np.repeat(difference_weights()[None], len(points_px), axis=0)),
+        torch.from_numpy(mean),
+        torch.from_numpy(sigma**-2),
     )
 
 

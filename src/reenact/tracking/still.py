@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A picture as a performance: from a neutral face that looks ahead into the picture's expression and pose."""
+"""A picture as a driving motion: from a neutral face into the picture's expression, in its head pose."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
 
 from reenact.heads.arkit import index
 from reenact.heads.model import HeadModel
 from reenact.media import read_image
-from reenact.perception import tongue_out
+from reenact.perception import ExpressionObserver, tongue_out
 
 from .coarse_track import CoarseTrack
 from .face_model import landmark_model
@@ -21,24 +20,23 @@ from .track import find_face
 
 _FPS = Fraction(25)
 _REST_S, _MOVE_S, _HOLD_S = 0.4, 0.6, 1.0
-_AHEAD = np.diag([1.0, -1.0, -1.0])  # R_cam_head of a head that looks into the camera
 
 
 def track_image(model: HeadModel, path: Path, *, face: int = 0, task: Path | None = None) -> CoarseTrack:
-    """Two seconds at 25 frames/s that end in the expression and head pose of a picture.
+    """Track a picture: two seconds at 25 frames/s that end in its expression, in its head pose and gaze throughout.
 
     Raises InputError if the picture cannot be read or shows no such face.
     """
     image = read_image(path)
     height, width = image.shape[:2]
-    points = find_face(image, face, path, task).points[None]
-    person = fit_person(model, points, width, height)
-    fitted = fit_frames(person, points, np.zeros(0, bool))
+    detected = find_face(image, face, path, task)
+    points, evidence = detected.points[None], ExpressionObserver()(image, detected)
+    person = fit_person(model, points, width, height, evidence)
+    fitted = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
     fitted.expression[:, index("tongueOut")] = tongue_out(image, points[0])
     rest, move, hold = (round(s * float(_FPS)) for s in (_REST_S, _MOVE_S, _HOLD_S))
     ramp = np.linspace(0, 1, move + 2)[1:-1]
     amount = np.concatenate([np.zeros(rest), ramp**2 * (3 - 2 * ramp), np.ones(hold)])
-    turn = Slerp([0, 1], Rotation.from_matrix(np.stack([_AHEAD, fitted.R_cam_head[0]])))
     count = len(amount)
     return CoarseTrack(
         fps=_FPS,
@@ -46,8 +44,8 @@ def track_image(model: HeadModel, path: Path, *, face: int = 0, task: Path | Non
         height=height,
         head=model.name,
         expression=(amount[:, None] * fitted.expression).astype(np.float32),
-        gaze=(amount[:, None, None] * fitted.gaze).astype(np.float32),
-        R_cam_head=turn(amount).as_matrix().astype(np.float32),
+        gaze=np.repeat(fitted.gaze, count, axis=0),
+        R_cam_head=np.repeat(fitted.R_cam_head, count, axis=0),
         t_cam_head=np.repeat(fitted.t_cam_head, count, axis=0),
         residual_px=np.repeat(fitted.residual_px, count),
         seen=np.ones(count, bool),

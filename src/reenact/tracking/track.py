@@ -16,7 +16,14 @@ from scipy.spatial.transform import Rotation, Slerp
 from reenact.heads.arkit import index
 from reenact.heads.model import HeadModel
 from reenact.media import CutDetector, InputError, VideoInfo, probe, read_frames
-from reenact.perception import FaceLandmarks, VideoLandmarks, detect_faces, tongue_out
+from reenact.perception import (
+    ExpressionEvidence,
+    ExpressionObserver,
+    FaceLandmarks,
+    VideoLandmarks,
+    detect_faces,
+    tongue_out,
+)
 from reenact.perception.tongue import without_glimpses
 
 from .coarse_track import CoarseTrack
@@ -38,7 +45,7 @@ class Sightings:
     """Landmarks of a clip."""
 
     points: list[NDArray[np.float32] | None]  # [478, 2] px, None where no face was found
-    blendshapes: list[NDArray[np.float32] | None]  # [52] scores, see FaceLandmarks; None where no face was found
+    evidence: list[ExpressionEvidence | None]  # of one frame each, None where no face was found
     shot: list[int]  # shot of each frame
     tongue: list[float]  # see tongue_out, 0 where no face was found
 
@@ -59,7 +66,8 @@ def find_face(image: np.ndarray, face: int, name: Path | str, task: Path | None 
 def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, progress: Progress) -> Sightings:
     """Decode a video once, find its cuts, and follow one face through it."""
     points: list[NDArray[np.float32] | None] = []
-    blendshapes: list[NDArray[np.float32] | None] = []
+    evidence: list[ExpressionEvidence | None] = []
+    observe = ExpressionObserver()
     shots: list[int] = []
     tongue: list[float] = []
     shot = 0
@@ -76,11 +84,11 @@ def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, p
                 follow.restart()
             detected = follow(frame.image)
             points.append(None if detected is None else detected.points)
-            blendshapes.append(None if detected is None else detected.blendshapes)
+            evidence.append(None if detected is None else observe(frame.image, detected))
             tongue.append(0.0 if detected is None else tongue_out(frame.image, detected.points))
             shots.append(shot)
             progress("tracking", len(points), info.frames)
-    return Sightings(points, blendshapes, shots, tongue)
+    return Sightings(points, evidence, shots, tongue)
 
 
 def track_video(
@@ -116,11 +124,14 @@ def track_video(
     for s in range(shot.max() + 1):
         frames = np.flatnonzero((shot == s) & seen)
         points = np.stack([p for p in (sightings.points[i] for i in frames) if p is not None])
-        person = fit_person(model, points, info.width, info.height)
+        evidence = ExpressionEvidence.joined([e for e in (sightings.evidence[i] for i in frames) if e is not None])
+        person = fit_person(model, points, info.width, info.height, evidence)
         done = int(np.flatnonzero(shot == s)[0])
         joined = joined_frames(frames, points)
-        fitted = fit_frames(person, points, joined, lambda n, _, d=done: progress("fitting", d + n, len(shot)))
-        shots.append(Shot(person, points, fitted, frames))
+        fitted = fit_frames(
+            person, points, joined, lambda n, _, d=done: progress("fitting", d + n, len(shot)), evidence
+        )
+        shots.append(Shot(person, points, fitted, frames, evidence))
     performances = [s.fitted for s in shots]
     if refine == "flow":
         performances = refined(info, shots, lambda done, total: progress("refining", done, total))

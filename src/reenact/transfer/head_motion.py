@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a performer's head pose to the receiver's: rest, relative and absolute modes, strength.
+"""Retarget head pose: the reference pose that motion is counted from, the motion modes, strength.
 
 Poses are `R_cam_head` [F, 3, 3] and `t_cam_head` [F, 3] (metres): X_cam = R X_head + t, camera axes x right,
 y down, z away; head axes x to the subject's left, y up, z out of the face. As in `motion_modes`, no frame is
@@ -19,6 +19,9 @@ Float = NDArray[np.float64]
 _FACING = np.diag([1.0, -1.0, -1.0])
 """R_cam_head of a head that looks into the camera."""
 _REST_SHARE = 0.15
+_ALIKE_SHARE = 0.05
+"""Share of the frames whose median is the reference pose of neutral-based motion: one frame would carry its own noise
+into the whole clip; twice as many let a clip that only passes the source's pose be counted from elsewhere."""
 _CLOSEST = 0.25
 """No head comes nearer to the camera than this share of the photo's distance, however far one leans."""
 _MEDIAN_STEPS = 10
@@ -55,6 +58,19 @@ def head_rest_of(R_cam_head: ArrayLike, t_cam_head: ArrayLike) -> HeadPose:
     return HeadPose(rotation_median(pose.R_cam_head[rest]), np.median(pose.t_cam_head[rest], axis=0))
 
 
+def most_alike(R_cam_head: ArrayLike, t_cam_head: ArrayLike, photo: HeadPose) -> HeadPose:
+    """Return the pose ([3, 3], [3]) of those driving frames ([F, 3, 3], [F, 3]) whose rotation is nearest the photo's.
+
+    Counting from there keeps the head of the source image where it is when the driving head is turned alike, and
+    lets it turn no further than the driving head does. The frames' order does not matter.
+    Raises ValueError for a wrong shape, no frame, or non-finite poses.
+    """
+    pose = _poses(R_cam_head, t_cam_head)
+    away = _angle(pose.R_cam_head, _rotations(np.asarray(photo.R_cam_head)[None])[0])
+    alike = away <= np.quantile(away, _ALIKE_SHARE)
+    return HeadPose(rotation_median(pose.R_cam_head[alike]), np.median(pose.t_cam_head[alike], axis=0))
+
+
 def translation_scale(driver_size: float, photo_size: float) -> float:
     """Metres that the receiver's head moves per metre of the performer's: one number for a whole clip.
 
@@ -80,14 +96,15 @@ def head_motion(
     their picture is not taken.
 
     Args:
-        mode: "relative": R = R_driver R_rest^T R_photo; "absolute": R = R_driver.
-        driver: poses [F]. driver_rest: from `head_rest_of`. photo: the photo's one pose ([3, 3], [3]).
+        mode: "neutral" and "relative": R = R_driver R_rest^T R_photo; "absolute": R = R_driver.
+        driver: poses [F]. driver_rest: from `most_alike` (neutral) or `head_rest_of`, or of a frame that was named.
+        photo: the photo's one pose ([3, 3], [3]).
         scale: from `translation_scale`.
         strength: scales rotation (along the geodesic from the photo's pose) and translation.
     """
     turns, places = _poses(*driver)
     own = _rotations(np.asarray(photo.R_cam_head)[None])[0]
-    if mode == "relative":
+    if mode != "absolute":
         turns = turns @ np.asarray(driver_rest.R_cam_head).T @ own
     away = Rotation.from_matrix(turns @ own.T).as_rotvec()
     rotation = Rotation.from_rotvec(strength * away).as_matrix() @ own

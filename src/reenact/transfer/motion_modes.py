@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a performer's expression and gaze to the receiver's: rest, relative and absolute modes, strengths.
+"""Retarget expression and gaze: the motion modes, the resting expression, strengths.
 
-Relative: the receiver keeps the expression of the photo while the performer rests, and leaves it as the
-performer leaves their rest. Absolute: the receiver makes the performer's face, whatever the photo shows.
+Neutral-based (the default) and absolute: the source person makes the driving expression, whatever the source image
+shows; the two differ in head pose (`head_motion`). Relative: the source person keeps the expression of the source
+image while the driving person rests, and leaves it as the driving person leaves their rest.
 
 Nothing here depends on the order of the frames: no frame is taken for the neutral one, and permuting the
 frames permutes the result. Expression codes are the 52 actions of `heads.arkit.ACTIONS`, 0 not acted, 1 fully
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..heads import arkit
 
 Float = NDArray[np.float64]
-Mode = Literal["relative", "absolute"]
+Mode = Literal["neutral", "relative", "absolute"]
 
 STRENGTHS: tuple[str, ...] = (*arkit.REGIONS, "head")
 """Regions with a strength of their own. 0: the photo's own, 1: the performance's, above 1: exaggerated."""
@@ -108,11 +109,22 @@ def lower_bounds() -> Float:
 
 
 def expression_motion(mode: Mode, driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) -> Float:
-    """The receiver's codes [F, 52] at full strength: `remap_relative`, or the performer's as they are (absolute).
+    """Return the source person's codes [F, 52] at full strength.
 
-    driver: [F, 52]. driver_rest: [52], unused in absolute mode. photo: [52].
+    Args:
+        mode: "relative": `remap_relative`; "neutral": the driving codes counted from `driver_rest`; "absolute": the
+            driving codes as they are.
+        driver: [F, 52].
+        driver_rest: [52] from which motion is counted: the resting expression in relative mode; in neutral mode what
+            the fit says of a driving frame that is known to be neutral, or zeros; unused in absolute mode.
+        photo: [52] of the source image, unused but in relative mode.
     """
-    return remap_relative(driver, driver_rest, photo) if mode == "relative" else _codes(driver, "driver")
+    if mode == "relative":
+        return remap_relative(driver, driver_rest, photo)
+    codes = _codes(driver, "driver")
+    if mode == "absolute":
+        return codes
+    return np.clip(codes - _code(driver_rest, "driver_rest"), lower_bounds(), _BOUNDS)
 
 
 def with_strengths(full: ArrayLike, photo: ArrayLike, share: Float, stretch: float = 1.0) -> Float:

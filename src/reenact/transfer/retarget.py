@@ -18,7 +18,8 @@ from reenact.heads.state import HeadState
 from reenact.media import InputError
 from reenact.tracking.coarse_track import CoarseTrack
 
-from .head_motion import HeadPose, head_motion, head_rest_of, translation_scale
+from .gaze_motion import gaze_in_camera
+from .head_motion import HeadPose, head_motion, head_rest_of, most_alike, translation_scale
 from .motion_modes import (
     Mode,
     expression_motion,
@@ -51,6 +52,7 @@ class Rest:
 
     expression: Float  # [52]
     gaze: Float  # [2, 2] radians
+    R_cam_head: Float  # [3, 3]; where the head is in that picture says nothing of its place in the driving video
 
 
 def retarget(
@@ -60,12 +62,17 @@ def retarget(
     mode: Mode,
     strength: Mapping[str, float],
     neutral: int | Rest | None = None,
+    *,
+    same_camera: bool = False,
 ) -> list[HeadState]:
     """States of the photographed person, one per frame of `track`, in the photo's camera.
 
     Expression codes act on the receiver's own actions (see heads/personal.py), as much as shows on the performer.
-    neutral: how the performer looks when they look like the photo, to count from: a row of `track`, for its shot and
-    with its head pose, or another picture of them; None: how the performer rests.
+    neutral: how the driving person looks when they look like the photo, to count from: a row of `track`, for its shot,
+    or another picture of them, each with its head pose; None: the fitted neutral and the pose most like the photo's
+    (neutral mode), or how the driving person rests.
+    same_camera: the source image is a picture of the driving person by the driving camera: in neutral and absolute
+    mode the head is put exactly where it is in the driving video.
     Raises InputError for an unknown name in `strength`, a track of another head model, or no such row.
     """
     if isinstance(neutral, int) and not 0 <= neutral < len(track):
@@ -85,17 +92,39 @@ def retarget(
             continue
         known = rows if len(rows) >= _SHORT_SHOT_FRAMES else np.arange(len(track))
         performer = reader(personal_rig(model, track.identity[shot]))
-        pose_rest = head_rest_of(track.R_cam_head[rows], track.t_cam_head[rows])
+        driving_pose = HeadPose(track.R_cam_head[rows], track.t_cam_head[rows])
         given = neutral if isinstance(neutral, Rest) else None
         if isinstance(neutral, int) and track.shot[neutral] == shot:
-            given = Rest(track.expression[neutral], track.gaze[neutral])
+            given = Rest(track.expression[neutral], track.gaze[neutral], track.R_cam_head[neutral])
             pose_rest = HeadPose(track.R_cam_head[neutral], track.t_cam_head[neutral])
-        if given is None:
+        elif given is not None:
+            named = HeadPose(given.R_cam_head, np.zeros(3))
+            pose_rest = HeadPose(given.R_cam_head, most_alike(*driving_pose, named).t_cam_head)
+        elif mode == "neutral":
+            pose_rest = most_alike(*driving_pose, own_pose)
+        else:
+            pose_rest = head_rest_of(*driving_pose)
+        rest, gaze_rest = np.zeros(len(ACTIONS)), photo.gaze
+        if given is not None:
+            rest, gaze_rest = given.expression.astype(np.float64), given.gaze
+        elif mode != "neutral":
             rest = rest_of(track.expression[known])
             gaze_rest = gaze_rest_of(track.gaze[known], track.expression[known])
+        exact = same_camera and mode != "relative"
+        pose = head_motion(
+            mode,
+            driving_pose,
+            own_pose if exact else pose_rest,
+            own_pose,
+            scale=1.0 if exact else translation_scale(float(track.face_size_m[shot]), receiver.size_m),
+            strength=strengths.head,
+        )
+        if mode == "neutral" and given is None:  # as seen from the camera, which needs no reference
+            driving_gaze = gaze_in_camera(track.gaze[rows], driving_pose, pose)
+            gaze = gaze_motion("absolute", driving_gaze, photo.gaze, photo.gaze, strengths.gaze)
         else:
-            rest, gaze_rest = given.expression.astype(np.float64), given.gaze
-        gaze = gaze_motion(mode, track.gaze[rows], gaze_rest, photo.gaze, strengths.gaze)
+            gaze_mode: Mode = "absolute" if mode == "absolute" else "relative"
+            gaze = gaze_motion(gaze_mode, track.gaze[rows], gaze_rest, photo.gaze, strengths.gaze)
         acted = with_gaze(track.expression[known], track.gaze[known], limits)
         expression = with_gaze(expression_motion(mode, track.expression[rows], rest, photo.expression), gaze, limits)
         if mode == "relative":
@@ -105,19 +134,13 @@ def retarget(
             shown = None
         else:  # both faces count from their neutral
             start, calm = np.zeros(len(ACTIONS)), performer.read(np.zeros(len(ACTIONS)))
+            if mode == "neutral":  # of which a named frame knows better than the fit
+                calm = performer.read(rest)
             shown = own.read(with_gaze(photo.expression[None], photo.gaze[None], limits))[0]
         seen = performer.read(with_gaze(track.expression[rows], track.gaze[rows], limits))
         wanted = wanted_readings(seen, calm, own.read(start), shown)
         expression = show(own, expression, start, wanted, lower_bounds())
         expression = with_strengths(expression, photo.expression, strengths.actions, STRETCH)
-        pose = head_motion(
-            mode,
-            HeadPose(track.R_cam_head[rows], track.t_cam_head[rows]),
-            pose_rest,
-            own_pose,
-            scale=translation_scale(float(track.face_size_m[shot]), receiver.size_m),
-            strength=strengths.head,
-        )
         scale = receiver.size_m / float(track.face_size_m[shot])
         dynamic = _dynamic(track, rows, known, neutral, scale * min(1.0, float(strengths.actions.min())))
         states += [

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the emotion arrive? Twenty-four cross pairs to look at: ``python -m benchmarks.emotion_pairs``.
+
+Smiling photos get serious, angry, disgusted and pursed performances, serious photos get laughs, frowns and one-sided
+grimaces. One strip a pair: photo and driving frames above, the result below, at moments chosen by the driving codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import tyro
+
+from benchmarks.common import OUT, SHARED, clip_file, motion_file, photo_file
+from benchmarks.contact_sheet import row
+from reenact.heads.arkit import index
+from reenact.heads.open import open_head
+from reenact.heads.state import HeadState
+from reenact.media.image import write_image
+from reenact.media.video import probe, read_frames
+from reenact.pipeline import AnimateOptions, head_crop, make_warp, read_portrait
+from reenact.tracking import CoarseTrack, load_motion, tracked_person
+from reenact.transfer.retarget import retarget
+
+_M, _W9, _W11 = ("dreamtalk_M030_front", "dreamtalk_W009_front", "dreamtalk_W011_front")
+PAIRS: Final[tuple[tuple[str, str], ...]] = (
+    ("hallo_reference_images_3.jpg", f"{_M}_angry_level3_001"),
+    ("stableavatar_case-3_reference.png", f"{_W9}_angry_level3_001"),
+    ("hellomeme_yao.jpg", f"{_M}_disgusted_level3_001"),
+    ("sadtalker_happy1.png", f"{_W9}_disgusted_level3_001"),
+    ("portrait-4d_Yeoh.jpg", f"{_W11}_sad_level3_001"),
+    ("deepfacelive_photos_000042.jpg", f"{_M}_sad_level3_001"),
+    ("hallo_reference_images_3.jpg", "liveportrait_d18"),
+    ("stableavatar_case-3_reference.png", "liveportrait_d3"),
+    ("liveportrait_s12.jpg", "hellomeme_jue"),
+    ("human_stock-teen-5.jpg", "hellomeme_jue"),
+    ("personalive_presets_3.jpeg", "hellomeme_tbh"),
+    ("musetalk_man.png", "hellomeme_tbh"),
+    ("hallo_reference_images_4.jpg", "hellomeme_jgz"),
+    ("facerec_biden.jpg", "hellomeme_jgz"),
+    ("liveportrait_s2.jpg", "liveportrait_d3"),
+    ("human_stock-teen-1.jpg", "liveportrait_d3"),
+    ("dreamtalk_male_face.png", "liveportrait_d18"),
+    ("personalive_presets_4.jpeg", "liveportrait_d18"),
+    ("liveportrait_s12.jpg", f"{_M}_surprised_level3_001"),
+    ("musetalk_man.png", f"{_W9}_happy_level3_001"),
+    ("portrait-4d_Yeoh.jpg", f"{_W9}_surprised_level3_001"),
+    ("hellomeme_yao.jpg", f"{_W11}_disgusted_level3_001"),
+    ("sadtalker_happy1.png", "hellomeme_jue"),
+    ("human_stock-teen-5.jpg", f"{_W11}_happy_level3_001"),
+)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Draw one strip a pair, six pairs a sheet."""
+
+    modes: tuple[Literal["neutral", "relative", "absolute"], ...] = ("neutral",)
+    """Motion modes, a row of results each."""
+    pairs: tuple[int, ...] = tuple(range(len(PAIRS)))
+    """Numbers of the pairs."""
+    samples: int = 6
+    """Moments of a clip."""
+    cell: int = 200
+    """Side of one picture, px."""
+    reuse: bool = False
+    """Take performances that an earlier run tracked."""
+    shared: Path = SHARED
+    """Folder that holds data/dev/photos and data/dev/clips."""
+    work: Path = OUT / "emotion_pairs"
+    """Where tracked performances and sheets go."""
+
+
+def moments(track: CoarseTrack, count: int) -> np.ndarray:
+    """Rows, rising: the widest mouth, the most closed eyes, the largest turn, then an even spread."""
+    codes = track.expression
+    turn = np.arccos(np.clip(-track.R_cam_head[:, 2, 2], -1.0, 1.0))
+    chosen = [
+        int(np.argmax(codes[:, index("jawOpen")])),
+        int(np.argmax(codes[:, index("eyeBlinkLeft")] + codes[:, index("eyeBlinkRight")])),
+        int(np.argmax(turn)),
+    ]
+    spread = np.linspace(0.1, 0.9, count) * (len(track) - 1)
+    for at in spread[np.argsort([-min(abs(s - c) for c in chosen) for s in spread])]:
+        if len(set(chosen)) < count:
+            chosen.append(int(at))
+    return np.unique(chosen)
+
+
+def main(arguments: Arguments) -> None:
+    """Write the sheets."""
+    model = open_head()
+    tracks: dict[str, CoarseTrack] = {}
+    strips: list[np.ndarray] = []
+    for number in arguments.pairs:
+        photo_name, clip_name = PAIRS[number]
+        clip = clip_file(f"{clip_name}.mp4", arguments.shared)
+        if clip_name not in tracks:
+            tracks[clip_name] = load_motion(motion_file(clip, arguments.work, arguments.reuse))
+        track = tracks[clip_name]
+        options = AnimateOptions(size=256, crop=True)
+        portrait = read_portrait(model, photo_file(photo_name, arguments.shared, arguments.work), options)
+        rows = moments(track, arguments.samples)
+        driver = tracked_person(model, track)
+        middle = int(rows[len(rows) // 2])
+        state = HeadState(
+            track.expression[middle], track.gaze[middle], track.R_cam_head[middle], track.t_cam_head[middle]
+        )
+        wanted = {int(track.frame[r]) for r in rows}
+        frames = [f.image for f in read_frames(probe(clip)) if f.index in wanted]
+        crop = head_crop(frames[0], driver, state, options)
+        photo = portrait.crop.extract(portrait.image)
+        strip = [row([photo, *(crop.extract(f) for f in frames)], arguments.cell)]
+        generator = make_warp(portrait)
+        for mode in arguments.modes:
+            states = retarget(model, track, portrait.receiver, mode, {})
+            strip.append(row([photo, *generator.frames([states[int(r)] for r in rows])], arguments.cell))
+        strips.append(np.concatenate(strip))
+        print(f"pair {number}: {photo_name} gives {clip_name}", flush=True)
+    for start in range(0, len(strips), 6):
+        sheet = arguments.work / f"sheet-{start // 6}.png"
+        write_image(sheet, np.concatenate(strips[start : start + 6]))
+        print(f"wrote {sheet}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Arguments))

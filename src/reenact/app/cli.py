@@ -17,13 +17,20 @@ from reenact.app.export import Export
 from reenact.app.head import Head
 from reenact.app.track import Track
 from reenact.app.train import TrainDense
+from reenact.app.train_expression import TrainExpression
 from reenact.app.train_generator import TrainGenerator
 from reenact.app.train_habits import TrainHabits
 from reenact.app.train_transfer import TrainTransfer
 
 COMMANDS = {"animate": Animate, "track": Track, "head": Head, "edit": Edit, "export": Export, "doctor": Doctor}
 EVALUATE = {"run": Run, "synth": Synth, "score": Score, "compare": Compare}
-TRAIN = {"dense": TrainDense, "generator": TrainGenerator, "habits": TrainHabits, "transfer": TrainTransfer}
+TRAIN = {
+    "dense": TrainDense,
+    "expression": TrainExpression,
+    "generator": TrainGenerator,
+    "habits": TrainHabits,
+    "transfer": TrainTransfer,
+}
 """One verb a command: a dataclass whose fields are the arguments and whose `run` returns the exit code."""
 
 EXIT_BAD_INPUT = 2
@@ -80,7 +87,7 @@ def is_for_the_user(error: ValueError) -> bool:
 
 
 Command = Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare
-Training = TrainDense | TrainHabits | TrainTransfer
+Training = TrainDense | TrainExpression | TrainHabits | TrainTransfer
 
 
 def parse(arguments: Sequence[str]) -> Command | Training:

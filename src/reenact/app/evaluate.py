@@ -50,7 +50,10 @@ class Run:
     protocol: Annotated[Literal["self", "cross"], arg(help="Photo and driver one person, or two.")] = "self"
     manifest: Annotated[Path | None, arg(metavar="JSON", help="Your own pairs, not the validation people.")] = None
     systems: Systems = _OURS
-    mode: Annotated[Literal["relative", "absolute", "both"], arg(help="Motion mode of the pairs.")] = "both"
+    mode: Annotated[
+        Literal["neutral", "relative", "absolute", "both"],
+        arg(help="Motion mode of the pairs; both: relative and absolute."),
+    ] = "both"
     frames: Annotated[
         int | None,
         arg(

@@ -16,6 +16,7 @@ A shard is one safetensors file of N faces:
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -171,33 +172,33 @@ def _state(person: SyntheticPerson, scene: Scene, seed: int, picture: int) -> He
 
 
 def _draw(shard: _Shard) -> None:
-    names = ("images", "expression", "gaze", "rotation", "distance", "scores", "error", "person")
-    rows: dict[str, list[NDArray]] = {name: [] for name in names}
-    network = LandmarkNetwork(None, video=False)
-    for seed in range(shard.first, shard.first + shard.people):
-        person = synthetic_person(seed)
-        draw = rng(seed, "expression scenes")
-        scenes = [
-            replace(
-                random_scene(seed * 100 + i),
-                distance_m=float(np.exp(draw.uniform(*np.log(_DISTANCE_M)))) * person.size,
-            )
-            for i in range(shard.each)
-        ]
-        states = [_state(person, scene, seed, i) for i, scene in enumerate(scenes)]
-        drawn = render_portraits([person], states, scenes, PICTURE_PX)
-        for i, state in enumerate(states):
-            points = drawn.landmarks[i, :, :2]
-            scores, error = _landmarker(network, drawn.images[i], points)
-            rows["images"].append(face_crop(drawn.images[i], points, CROP_PX))
-            rows["expression"].append(state.expression)
-            rows["gaze"].append(state.gaze)
-            rows["rotation"].append(seen_rotation(state.R_cam_head, state.t_cam_head, points))
-            rows["distance"].append(np.asarray(state.t_cam_head[2] / person.size, np.float32))
-            rows["scores"].append(scores)
-            rows["error"].append(np.asarray(error, np.float32))
-            rows["person"].append(np.asarray(seed, np.int32))
-    write_arrays(shard.path, {name: np.stack(values) for name, values in rows.items()})
+    with closing(LandmarkNetwork(None, video=False)) as network:
+        parts = [_faces_of(seed, shard.each, network) for seed in range(shard.first, shard.first + shard.people)]
+    write_arrays(shard.path, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+
+
+def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArray[np.generic]]:
+    """Draw the faces of one person, as rows of a shard."""
+    person, draw = synthetic_person(seed), rng(seed, "expression scenes")
+    near, far = np.log(_DISTANCE_M)
+    distances = np.exp(draw.uniform(near, far, each)) * person.size
+    scenes = [replace(random_scene(seed * 100 + i), distance_m=float(d)) for i, d in enumerate(distances)]
+    states = [_state(person, scene, seed, i) for i, scene in enumerate(scenes)]
+    drawn = render_portraits([person], states, scenes, PICTURE_PX)
+    points = drawn.landmarks[..., :2]
+    told = [_landmarker(network, image, p) for image, p in zip(drawn.images, points, strict=True)]
+    return {
+        "images": np.stack([face_crop(image, p, CROP_PX) for image, p in zip(drawn.images, points, strict=True)]),
+        "expression": np.stack([s.expression for s in states]),
+        "gaze": np.stack([s.gaze for s in states]),
+        "rotation": np.stack(
+            [seen_rotation(s.R_cam_head, s.t_cam_head, p) for s, p in zip(states, points, strict=True)]
+        ),
+        "distance": np.asarray([s.t_cam_head[2] / person.size for s in states], np.float32),
+        "scores": np.stack([scores for scores, _ in told]),
+        "error": np.asarray([error for _, error in told], np.float32),
+        "person": np.full(each, seed, np.int32),
+    }
 
 
 def _landmarker(

@@ -161,8 +161,8 @@ def _plans(track: CoarseTrack, making: _Making) -> list[tuple[int, list[int]]]:
 def _scene(
     making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
 ) -> SceneRecord:
-    fine = perform(still, motion, AnimateOptions(neutral=photo, detail="own"))
-    coarse = perform(still, motion, AnimateOptions(neutral=photo))
+    fine = perform(still, motion, AnimateOptions(mode="relative", neutral=photo, detail="own"))
+    coarse = perform(still, motion, AnimateOptions(mode="relative", neutral=photo))
     at = {int(f): i for i, f in enumerate(fine.track.frame)}
     states = [fine.states[at[r]] for r in rows]
     portrait = fine.portrait

@@ -17,7 +17,7 @@ from typing import Literal
 from reenact.media import InputError
 from reenact.media.files import existing_file, written_beside
 
-Mode = Literal["relative", "absolute"]
+Mode = Literal["neutral", "relative", "absolute"]
 FORMAT, VERSION = "reenact-manifest", 1
 
 

@@ -4,12 +4,13 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from reenact.evaluation.provenance import provenance
 from reenact.media.image import write_image
 from reenact.media.video import read_frames
 from reenact.pipeline import AnimateOptions, TrackOptions, animate, track
+from reenact.transfer.motion_modes import Mode
 
 __all__ = [
     "CLIPS",
@@ -87,7 +88,7 @@ def performed(
     *,
     size: int,
     reuse: bool,
-    mode: Literal["relative", "absolute"] = "relative",
+    mode: Mode = "neutral",
 ) -> Path:
     """The video of `photo` performing `motion`: the head in a square of `size` pixels."""
     clip = motion.name.split(".")[0]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tyro
@@ -33,6 +33,7 @@ from benchmarks.witness import reliability
 from reenact.evaluation.extra import version
 from reenact.evaluation.landmarks68 import JITTERS, MEASURES, UNITS, Landmarks68, agreement, measure, weights
 from reenact.media.video import probe, read_frames
+from reenact.transfer.motion_modes import Mode
 
 TARGETS = {"mouth": 0.90, "eye_right": 0.80, "eye_left": 0.80, "eyes": 0.80, "brow": 0.80}
 """Correlations to reach."""
@@ -59,7 +60,7 @@ class Arguments:
     """Names of development clips."""
     every: int = 1
     """Look at every N-th frame only."""
-    mode: Literal["relative", "absolute"] = "relative"
+    mode: Mode = "neutral"
     """Motion mode of the outputs."""
     size: int = 512
     """Side of the outputs in pixels."""

@@ -141,7 +141,7 @@ def train_expression(
     photo_parts = [load_file(path) for path in photographs]
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
-        net = ExpressionNet()
+        net = ExpressionNet().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] as in dense.py
     run = Run(net, folder, training.schedule, start)
 
     def losses(step: int) -> Losses:
@@ -158,7 +158,7 @@ def train_expression(
             images, truth = images.flip(3), mirrored(truth)
             scores = None if scores is None else scores[:, MIRRORED]
         images, roll = disturb(images, training.size, draw)
-        out = net(images)
+        out = net(images.contiguous(memory_format=torch.channels_last))
         turned = ExpressionTruth(truth.codes, rolled(truth.rotation, roll[:count]), truth.gaze, truth.distance)
         found = expression_losses(out.rows(slice(0, count)), turned)
         if scores is not None:

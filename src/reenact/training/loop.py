@@ -178,4 +178,9 @@ class Run:
             state.setdefault(int(i), {})[field] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        # Files hold rows; the fused optimiser goes through memory, which lies otherwise in channels_last weights.
+        for parameter, held in self.optimiser.state.items():
+            for field, value in held.items():
+                if value.shape == parameter.shape:
+                    held[field] = torch.empty_like(parameter).copy_(value)
         self.step = step

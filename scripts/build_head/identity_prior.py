@@ -9,13 +9,13 @@ smoothed closest points finish it.  The coefficients are linear in the modes, so
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import tyro
-from mediapipe.python.solutions.face_mesh import FaceMesh
 from safetensors.numpy import load_file, save_file
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
@@ -23,6 +23,7 @@ from tyro.conf import Positional, arg
 
 from reenact.heads.open import ASSET, OpenHead, open_head
 from reenact.heads.regions import region_ids
+from reenact.perception.landmark_network import LandmarkNetwork
 
 from .landmarks import LIGHTS, SIZE, YAWS_DEG, _cast, _render, _turn
 
@@ -104,23 +105,22 @@ def _landmarks(neutral: np.ndarray, faces: np.ndarray) -> np.ndarray:
     arch = 0.020 + 0.004 * np.cos((np.abs(centre[:, 0]) - 0.032) / 0.018)
     side = np.abs(centre[:, 0])
     colours[(np.abs(centre[:, 1] - arch) < 0.0035) & (side > 0.012) & (side < 0.05) & (centre[:, 2] > 0)] = 0.15
-    eyeball = ((faces >= EYES[0].start) & (faces < EYES[1].stop)).all(axis=1)
+    eyeball = np.asarray(((faces >= EYES[0].start) & (faces < EYES[1].stop)).all(axis=1))
     colours[eyeball] = 0.93
     for eye in EYES:
         middle = neutral[eye].mean(axis=0)
-        colours[eyeball & (np.hypot(*(centre - middle)[:, :2].T) < 0.006) & (centre[:, 2] > middle[2])] = 0.15
+        aside = np.linalg.norm((centre - middle)[:, :2], axis=1)
+        colours[eyeball & (aside < 0.006) & (centre[:, 2] > middle[2])] = 0.15
     shown = (faces < 24591).all(axis=1)  # what follows are lacrimal fluid, blends and lashes
     faces, colours, eyeball = faces[shown], colours[shown], eyeball[shown]
     found: list[list[np.ndarray]] = [[] for _ in range(478)]
-    with FaceMesh(static_image_mode=True, refine_landmarks=True) as detector:
+    with closing(LandmarkNetwork(None, video=False)) as network:
         for light in LIGHTS:
             for yaw in YAWS_DEG:
                 turned = neutral @ _turn(np.deg2rad(yaw)).T
                 image, face, bary = _render(turned, faces, colours, light)
-                result: Any = detector.process(image)
-                if result.multi_face_landmarks:
-                    points = np.asarray([(p.x, p.y) for p in result.multi_face_landmarks[0].landmark]) * SIZE
-                    _cast(points, face, bary, faces, eyeball, turned, neutral, found)
+                if (detected := network(image)) is not None:
+                    _cast(detected.points * SIZE, face, bary, faces, eyeball, turned, neutral, found)
     seen = [np.median(f, axis=0) if len(f) >= 3 else np.full(3, np.nan) for f in found[:468]]
     return np.asarray(seen)
 

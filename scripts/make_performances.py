@@ -70,7 +70,8 @@ def main(args: Args) -> None:
         expression[:, index("tongueOut")] = gaussian_filter1d(out, 1.0)
         rows = (np.arange(len(whole)) >= take.start) & (np.arange(len(whole)) < take.stop)
         cut = replace(whole, expression=expression).select(rows)
-        cut = replace(cut, frame=cut.frame - cut.frame[0])
+        # What was seen beyond the actions is the performer's own and ten times as large as all else.
+        cut = replace(cut, frame=cut.frame - cut.frame[0], dynamic=None)
         path = OUTPUT / f"{name}.motion.safetensors"
         save_motion(cut, path)
         print(f"{path}: {len(cut)} frames, {path.stat().st_size / 1e3:.0f} kB")

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from reenact.heads.arkit import ACTIONS, index
-from reenact.perception.blendshapes import blendshape_evidence
-from reenact.perception.evidence import ExpressionEvidence, fuse
-from reenact.tracking.priors import action_sigmas, code_prior
+from reenact.perception.blendshapes import CURVES, LEVELS, blendshape_evidence
+from reenact.perception.evidence import ExpressionEvidence, PoseEvidence, fuse
+from reenact.tracking.priors import EVIDENCE_SCALE, action_sigmas, code_prior
 
 SMILE, PUFF = index("mouthSmileLeft"), index("cheekPuff")
 
@@ -39,16 +40,42 @@ def test_sources_of_other_frames_are_refused() -> None:
         fuse([evidence(0.4, 0.1), evidence(0.4, 0.1, frames=3)])
 
 
-def test_evidence_replaces_the_general_prior_only_where_it_is_more_certain() -> None:
+def test_the_prior_is_where_the_evidence_is_and_no_wider_than_without() -> None:
     known = evidence(0.7, 0.15)
     known.sigma[:, PUFF] = 10.0
+    known.sigma[1, PUFF] = np.inf
     mean, sigma = code_prior(2, known)
-    assert mean[0, SMILE] == np.float32(0.7) and sigma[0, SMILE] == np.float32(0.15)
-    assert mean[0, PUFF] == 0 and sigma[0, PUFF] == action_sigmas()[PUFF]
+    assert mean[0, SMILE] == np.float32(0.7) and sigma[0, SMILE] == pytest.approx(0.15 * EVIDENCE_SCALE)
+    assert mean[0, PUFF] == np.float32(0.7) and sigma[0, PUFF] == action_sigmas()[PUFF]
+    assert mean[1, PUFF] == 0 and sigma[1, PUFF] == action_sigmas()[PUFF]
     with pytest.raises(ValueError, match="want"):
         code_prior(3, known)
 
 
-def test_the_blendshape_network_is_not_asked_for_what_it_cannot_see() -> None:
-    found = blendshape_evidence(np.full((1, len(ACTIONS)), 0.5, np.float32))
-    assert np.isinf(found.sigma[0, PUFF]) and found.sigma[0, SMILE] < 0.2 and found.mean[0, SMILE] == 0.5
+def test_scores_are_read_backwards_through_their_curves() -> None:
+    """What is given to a code on average is read as that code; nothing is said where scores do not follow codes."""
+    curves = load_file(CURVES)["scores"]
+    for level, code in enumerate(LEVELS):
+        found = blendshape_evidence(curves[None, :, level])
+        assert found.mean[0, SMILE] == pytest.approx(code, abs=1e-5)
+    sigma = blendshape_evidence(np.zeros((1, len(ACTIONS)), np.float32)).sigma[0]
+    assert np.isinf(sigma[[PUFF, index("noseSneerLeft"), index("eyeLookInLeft")]]).all()
+    assert sigma[index("jawOpen")] < sigma[index("browDownLeft")] < 0.6
+    assert (np.diff(curves, axis=1) > 0).all()
+
+
+def test_pose_goes_with_its_frames() -> None:
+    pose = PoseEvidence(
+        np.repeat(np.eye(3, dtype=np.float32)[None], 2, axis=0),
+        np.ones((2, 3), np.float32),
+        np.asarray([0.0, 1.0], np.float32),
+        np.ones(2, np.float32),
+    )
+    whole = ExpressionEvidence(evidence(0.1, 0.2).mean, evidence(0.1, 0.2).sigma, pose)
+    fused = fuse([evidence(0.4, 0.1), whole])
+    assert fused.pose is pose
+    last = fused.rows(slice(1, 2)).pose
+    assert last is not None and last.log_distance.tolist() == [1.0]
+    both = ExpressionEvidence.joined([whole, whole]).pose
+    assert both is not None and both.log_distance.tolist() == [0.0, 1.0, 0.0, 1.0]
+    assert ExpressionEvidence.joined([whole, evidence(0.4, 0.1)]).pose is None

@@ -17,7 +17,7 @@ from reenact.data.expression_portraits import HELD_OUT_SEED, prepare_expression_
 from reenact.heads.arkit import ACTIONS, index
 from reenact.training.expression import (
     ExpressionTraining,
-    SyntheticFaces,
+    Faces,
     rolled,
     rotation_vector,
     train_expression,
@@ -119,4 +119,4 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(shard: Path, tmp_path
 
 def test_no_shard_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        SyntheticFaces([])
+        Faces([])

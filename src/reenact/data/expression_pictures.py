@@ -15,7 +15,7 @@ import numpy as np
 from reenact.media import read_image
 from reenact.media.arrays import write_arrays
 from reenact.perception import detect_faces
-from reenact.perception.face_crop import face_crop
+from reenact.perception.face_crop import STORED, face_crop
 
 from .expression_portraits import CROP_PX
 
@@ -36,7 +36,7 @@ def prepare_expression_pictures(
         image = np.asarray(read_image(path), np.uint8)
         faces = detect_faces(image)
         if faces:
-            images.append(face_crop(image, faces[0].points, CROP_PX))
+            images.append(face_crop(image, faces[0].points, CROP_PX, STORED))
             scores.append(faces[0].blendshapes)
         progress("cropping", done, len(pictures))
     if not images:

@@ -3,7 +3,7 @@
 
 A shard is one safetensors file of N faces:
 
-    images      uint8   [N, CROP_PX, CROP_PX, 3]  RGB, see perception.face_crop; cut by the true landmarks
+    images      uint8   [N, CROP_PX, CROP_PX, 3]  RGB, perception.face_crop with STORED, by the true landmarks
     expression  float32 [N, 52]  codes in the order of heads.arkit.ACTIONS
     gaze        float32 [N, 2, 2]  radians relative to the head, subject's left eye first
     rotation    float32 [N, 3, 3]  of the head relative to the line of sight, roll of the crop taken out
@@ -28,7 +28,7 @@ from scipy.spatial.transform import Rotation
 from reenact.heads.arkit import ACTIONS, index
 from reenact.heads.state import HeadState
 from reenact.media.arrays import write_arrays
-from reenact.perception.face_crop import crop_matrix, face_crop
+from reenact.perception.face_crop import STORED, crop_matrix, face_crop
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.perception.landmarks import Roi
 
@@ -186,9 +186,11 @@ def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArr
     states = [_state(person, scene, seed, i) for i, scene in enumerate(scenes)]
     drawn = render_portraits([person], states, scenes, PICTURE_PX)
     points = drawn.landmarks[..., :2]
-    told = [_landmarker(network, image, p) for image, p in zip(drawn.images, points, strict=True)]
+    told = [scored(network, image, p) for image, p in zip(drawn.images, points, strict=True)]
     return {
-        "images": np.stack([face_crop(image, p, CROP_PX) for image, p in zip(drawn.images, points, strict=True)]),
+        "images": np.stack(
+            [face_crop(image, p, CROP_PX, STORED) for image, p in zip(drawn.images, points, strict=True)]
+        ),
         "expression": np.stack([s.expression for s in states]),
         "gaze": np.stack([s.gaze for s in states]),
         "rotation": np.stack(
@@ -201,7 +203,7 @@ def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArr
     }
 
 
-def _landmarker(
+def scored(
     network: LandmarkNetwork, image: NDArray[np.uint8], points: NDArray[np.floating]
 ) -> tuple[NDArray[np.float32], float]:
     """Blendshape scores [52], and the landmarks' error, of the face whose true landmarks [478, 2] px are known."""

@@ -1,26 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The blendshape network's scores as expression evidence."""
+"""The blendshape network's scores as expression evidence, calibrated to the codes of our head.
+
+The network reads landmarks, and means its own by a score: a frown of code 1 is given 0.3, full lips at rest are given
+a pucker of up to 0.8. The curves say what it gives on average to each code, and how far single faces lie from that; a
+score is read backwards through its curve, and is as uncertain as the curve is flat (scripts/calibrate_blendshapes.py).
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from reenact.heads.arkit import ACTIONS
 
 from .evidence import ExpressionEvidence
 
-_BLIND: Final = ("noseSneer", "cheekPuff", "cheekSquint", "tongueOut", "eyeLook")
-_SIGMA: Final = 0.15
-_LOOSE_SIGMA: Final = 0.4  # of what landmarks say better: lids and jaw
-_LOOSE: Final = ("eyeBlink", "jawOpen")
+CURVES: Final = Path(__file__).parent.parent / "assets" / "blendshape_scores.safetensors"
+LEVELS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Codes at which the curves are known."""
+_LOOKS: Final = [i for i, a in enumerate(ACTIONS) if a.startswith("eyeLook")]
+"""Looking is the gaze's."""
+_BLIND_SIGMA: Final = 0.5
+"""Guessing the middle of all that an action can do errs by as much at most."""
+
+
+@lru_cache(maxsize=1)
+def _calibration() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean scores [52, 5] at LEVELS, strictly rising, and standard deviations [52] of the codes read, inf if blind."""
+    read = load_file(CURVES)
+    sigma = read["sigma"]
+    sigma[_LOOKS] = np.inf
+    return read["scores"], np.where(sigma < _BLIND_SIGMA, sigma, np.inf).astype(np.float32)
+
+
+def codes_of(scores: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scores [F, 52] -> the codes [F, 52] that are given them on average; 0 where the network is blind."""
+    curves, sigma = _calibration()
+    columns = [
+        np.interp(scores[:, i], curve, LEVELS) if np.isfinite(sigma[i]) else np.zeros(len(scores))
+        for i, curve in enumerate(curves)
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def blendshape_evidence(scores: NDArray[np.floating]) -> ExpressionEvidence:
     """Scores [F, 52] in the order of ACTIONS -> evidence; nothing of the actions to which the network is blind."""
-    sigma = np.full(len(ACTIONS), _SIGMA, np.float32)
-    sigma[[a.startswith(_LOOSE) for a in ACTIONS]] = _LOOSE_SIGMA
-    sigma[[a.startswith(_BLIND) for a in ACTIONS]] = np.inf
-    return ExpressionEvidence(scores.astype(np.float32), np.repeat(sigma[None], len(scores), axis=0))
+    return ExpressionEvidence(codes_of(scores), np.repeat(_calibration()[1][None], len(scores), axis=0))

@@ -7,12 +7,14 @@ ReLU6 instead of swish. It sees what landmarks cannot say: a sneer, puffed cheek
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from reenact.heads.arkit import ACTIONS
 
@@ -55,7 +57,7 @@ class _Conv(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(outputs, _BN_EPS, _BN_MOMENTUM)
+        self.norm: nn.Module = nn.BatchNorm2d(outputs, _BN_EPS, _BN_MOMENTUM)
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
@@ -110,6 +112,19 @@ class ExpressionNet(nn.Module):
         self.head = nn.Linear(_FEATURES, 2 * OUTPUTS)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
+
+    def fused(self) -> ExpressionNet:
+        """Return a copy in which each convolution has taken its normalisation in: for inference only."""
+        copy = deepcopy(self).eval()
+        for part in copy.modules():
+            if isinstance(part, _Conv) and isinstance(part.norm, nn.BatchNorm2d):
+                part.conv = fuse_conv_bn_eval(part.conv, part.norm)
+                part.norm = nn.Identity()
+        return copy
+
+    def first_blocks(self, count: int) -> list[nn.Module]:
+        """Return the trunk's first blocks, with its stem; none of a count of 0."""
+        return [self.trunk.stem, *list(self.trunk.blocks.children())[:count]] if count else []
 
     def forward(self, pictures: Tensor) -> ExpressionOutput:
         means, log_variances = self.head(self.trunk(2.0 * pictures - 1.0)).float().split(OUTPUTS, dim=1)

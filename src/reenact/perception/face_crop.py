@@ -13,38 +13,44 @@ from numpy.typing import NDArray
 _RIGHT_EYE: Final = (33, 133)
 _LEFT_EYE: Final = (362, 263)
 _FACE_POINTS: Final = 468  # the others are irises
-SIDE_PER_RADIUS: Final = 4.4
+SIDE_PER_RADIUS: Final = 3.8
 """Side of the square in root mean square radii of the landmarks: from above the brows' folds to below the chin of an
 open mouth. At 3.6 a dropped jaw leaves the square, at 5.2 a third of the pixels shows hair and background."""
+STORED: Final = 1.16
+"""Side of the crops that training keeps, in sides of the square: room to shift, scale and roll it."""
 
 
-def crop_matrix(points: NDArray[np.floating], side: int) -> NDArray[np.float64]:
+def crop_matrix(points: NDArray[np.floating], side: int, wider: float = 1.0) -> NDArray[np.float64]:
     """Similarity [2, 3] from picture px to px of a crop of side x side.
 
     points: [478, 2] px. The crop is centred on the mean of the landmarks; the line through the eyes is level in it.
+    wider: how many times the square's side it shows.
     """
     face = points[:_FACE_POINTS].astype(np.float64)
     centre = face.mean(axis=0)
     radius = np.sqrt(((face - centre) ** 2).sum(axis=1).mean())
     along = face[list(_LEFT_EYE)].mean(axis=0) - face[list(_RIGHT_EYE)].mean(axis=0)
     cosine, sine = along / max(float(np.linalg.norm(along)), 1e-9)
-    scale = side / (SIDE_PER_RADIUS * max(float(radius), 1e-6))
+    scale = side / (wider * SIDE_PER_RADIUS * max(float(radius), 1e-6))
     linear = scale * np.asarray([[cosine, sine], [-sine, cosine]])
     return np.concatenate([linear, (side / 2 - linear @ centre)[:, None]], axis=1)
 
 
-def face_crop(image: NDArray[np.uint8], points: NDArray[np.floating], side: int) -> NDArray[np.uint8]:
+def face_crop(
+    image: NDArray[np.uint8], points: NDArray[np.floating], side: int, wider: float = 1.0
+) -> NDArray[np.uint8]:
     """Cut the face out of a picture.
 
     Args:
         image: [H, W, 3] RGB.
         points: [478, 2] px of the picture.
         side: of the crop, px.
+        wider: how many times the square's side it shows.
 
     Returns:
         [side, side, 3] RGB, edges replicated outside the picture.
     """
-    matrix = crop_matrix(points, side)
+    matrix = crop_matrix(points, side, wider)
     scale = float(np.hypot(matrix[0, 0], matrix[0, 1]))
     if scale < 0.5:  # bilinear sampling would alias: shrink first, and only what the crop shows
         corners = np.asarray([[0, 0], [side, 0], [0, side], [side, side]]) - matrix[:, 2]

@@ -76,7 +76,7 @@ def fit_person(
     obs = observations(points_px[key], (width / 2, height / 2), known)
     rig = base_rig(model, prior.mean)
     lm = landmark_model(rig)
-    focal = starting_focal(lm, obs)
+    focal = starting_focal(lm, obs, None if known is None else known.pose)
     p = starting_pose(lm, obs, focal)
     modes = placement_modes(lm)
     shared = Shared(torch.zeros(model.identity_size), torch.zeros(len(modes)), 0.0)

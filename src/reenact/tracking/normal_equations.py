@@ -72,6 +72,8 @@ class Observations:
     difference_weights: Tensor  # [F, D]
     code_mean: Tensor  # [F, 52] of the Gaussian prior on each frame's expression codes
     code_precision: Tensor  # [F, 52]
+    R_ray_head: Tensor  # [F, 3, 3] rotation relative to the line of sight, of the Gaussian prior on each frame's pose
+    rotation_precision: Tensor  # [F, 3] about the axes of the line of sight, 0 where nothing is known
 
     def rows(self, index: slice | Tensor) -> Observations:
         return Observations(*(getattr(self, f.name)[index] for f in fields(self)))
@@ -108,17 +110,9 @@ def linearise(
     z = cam[..., 2:]
     xy = cam[..., :2] / z
     scale = (focal / obs.face_px)[:, None, None]
-
-    def onto_picture(d: Tensor) -> Tensor:
-        """Derivatives in camera space [F, 478, 3, P] -> of the residual [F, 478, 2, P]."""
-        return (d[:, :, :2] - xy[..., None] * d[:, :, 2:]) * (scale / z)[..., None]
-
-    rotate = p.rotation[:, None]
-    by_action = torch.einsum("fij,alj->flia", p.rotation, model.actions[free])
-    eye3 = torch.eye(3).expand(*turned.shape[:2], 3, 3)
-    columns = torch.cat([-skew(turned), eye3, by_action, rotate @ by_gaze], dim=3)
-    jacobian = onto_picture(columns)
-    residual = xy * scale - obs.points / obs.face_px[:, None, None]
+    # The residual's derivative by a point's place in camera space, then by its place in the head's: [F, 478, 2, 3].
+    by_place = torch.cat([torch.eye(2).expand(*xy.shape, 2), -xy[..., None]], dim=3) * (scale / z)[..., None]
+    by_canonical = by_place @ p.rotation[:, None]
     facing = _facing(model, p, cam)
     weight = (obs.point_weights * facing * EFFECTIVE_SHARE).sqrt() / LANDMARK_SIGMA
     a, b = torch.from_numpy(DIFFERENCES).unbind(1)
@@ -126,20 +120,25 @@ def linearise(
         obs.difference_weights * torch.minimum(facing[:, a], facing[:, b]) * EFFECTIVE_SHARE
     ).sqrt() / LANDMARK_SIGMA
 
-    def rows(x: Tensor) -> Tensor:
-        """[F, 478, 2, ...] -> weighted rows [F, 2 (478 + D), ...]."""
-        extra = (1,) * (x.dim() - 2)
-        both = torch.cat(
-            [x * weight.view(*weight.shape, *extra), (x[:, a] - x[:, b]) * pair.view(*pair.shape, *extra)], 1
-        )
-        return both.flatten(1, 2)
+    def rows(parts: list[Tensor]) -> Tensor:
+        """Columns [F, 478, 2, n] of several parts -> weighted rows [F, 2 (478 + D), n of all]."""
+        out = torch.empty(len(p), len(a) + xy.shape[1], 2, sum(x.shape[3] for x in parts))
+        start = 0
+        for x in parts:
+            columns = slice(start, start := start + x.shape[3])
+            torch.mul(x, weight[..., None, None], out=out[:, : xy.shape[1], :, columns])
+            torch.mul(x[:, a] - x[:, b], pair[..., None, None], out=out[:, xy.shape[1] :, :, columns])
+        return out.flatten(1, 2)
 
-    shared = None
-    if identity is not None:
-        by_identity = onto_picture(torch.einsum("fij,klj->flik", p.rotation, identity))
-        by_focal = (xy * scale)[..., None]
-        shared = rows(torch.cat([by_identity, by_focal], dim=3))
-    return Linearised(rows(residual), rows(jacobian), shared)
+    def moved(basis: Tensor) -> Tensor:
+        """Motion of the landmarks [C, 478, 3] in the head's space -> columns [F, 478, 2, C]: one product a landmark."""
+        by_landmark = by_canonical.transpose(0, 1).reshape(xy.shape[1], -1, 3)
+        return (by_landmark @ basis.permute(1, 2, 0)).view(xy.shape[1], len(p), 2, -1).transpose(0, 1)
+
+    residual = xy * scale - obs.points / obs.face_px[:, None, None]
+    columns = [-by_place @ skew(turned), by_place, moved(model.actions[free]), by_canonical @ by_gaze]
+    shared = None if identity is None else rows([moved(identity), (xy * scale)[..., None]])
+    return Linearised(rows([residual[..., None]])[..., 0], rows(columns), shared)
 
 
 def _facing(model: LandmarkModel, p: FrameParameters, cam: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class Smoothness:
 
 
 def prior_terms(p: FrameParameters, obs: Observations, strength: float) -> tuple[Tensor, Tensor]:
-    """Gradient [F, n] and Hessian [F, n, n] of the prior on codes and gaze, times `strength`.
+    """Gradient [F, n] and Hessian [F, n, n] of the prior on codes, gaze and rotation, times `strength`.
 
     The price of antagonists is a product, which is not convex.  Of a b = ((a + b)^2 - a^2 - b^2) / 2 the Hessian keeps
     the first, convex part, and the rest counts by its slope: steps that are a little short, but always downhill.
@@ -65,7 +65,21 @@ def prior_terms(p: FrameParameters, obs: Observations, strength: float) -> tuple
     gradient[:, POSE:_GAZE] += (value[:, POSE:_GAZE] - mean) * by_frame
     hessian = precision.repeat(len(p), 1, 1)
     hessian[:, codes, codes] += by_frame
+    # The line of sight goes with the head; over one step it is taken to stand still.
+    to_ray = ray_frame(p.translation)
+    turned = _log(p.rotation @ (to_ray @ obs.R_ray_head).transpose(1, 2))
+    by_turn = to_ray @ torch.diag_embed(obs.rotation_precision) @ to_ray.transpose(1, 2)
+    gradient[:, :3] += torch.einsum("fij,fj->fi", by_turn, turned)
+    hessian[:, :3, :3] += by_turn
     return gradient * strength, hessian * strength
+
+
+def ray_frame(translation: Tensor) -> Tensor:
+    """Rotations [F, 3, 3] that turn the camera's axis, by the shortest way, to points [F, 3] of its frame."""
+    x, y, z = (translation / translation.norm(dim=1, keepdim=True)).unbind(1)
+    k = 1.0 / (1.0 + z)
+    rows = [[1 - x * x * k, -x * y * k, x], [-x * y * k, 1 - y * y * k, y], [-x, -y, z]]
+    return torch.stack([torch.stack(r, dim=1) for r in rows], dim=1)
 
 
 def smooth_terms(p: FrameParameters, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import torch
 
-from reenact.perception.evidence import ExpressionEvidence
+from reenact.perception.evidence import ExpressionEvidence, PoseEvidence
 
 from .face_model import LandmarkModel
 from .normal_equations import FrameParameters, Observations
@@ -16,7 +16,8 @@ from .scheme import FACE_OVAL, IRIS, LIPS, difference_weights, eye_openness, poi
 
 # Portraits are taken from arm's length to across a table; the perspective of a face hardly tells which.
 STARTING_DISTANCE_M = 0.8
-LOG_FOCAL_SIGMA = 0.35
+USUAL_DISTANCE_SIGMA = 0.5
+"""Of its logarithm."""
 _RIGID = sorted(set(range(468)) - set(FACE_OVAL) - set(LIPS))
 # Below this lid gap the iris points are guesses of the detector.
 _IRIS_SEEN = (0.10, 0.22)
@@ -41,12 +42,27 @@ def observations(
         torch.from_numpy(np.repeat(difference_weights()[None], len(points_px), axis=0)),
         torch.from_numpy(mean),
         torch.from_numpy(sigma**-2),
+        *_pose_prior(len(points_px), None if evidence is None else evidence.pose),
     )
 
 
-def starting_focal(model: LandmarkModel, obs: Observations) -> float:
-    """Focal length, px, that puts the median face at the usual distance."""
-    return STARTING_DISTANCE_M * float(obs.face_px.median()) / model.size
+def _pose_prior(frames: int, pose: PoseEvidence | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rotations [F, 3, 3] and precisions [F, 3]."""
+    if pose is None:
+        return torch.eye(3).repeat(frames, 1, 1), torch.zeros(frames, 3)
+    return torch.from_numpy(pose.R_ray_head), torch.from_numpy(pose.rotation_sigma**-2)
+
+
+def starting_focal(model: LandmarkModel, obs: Observations, pose: PoseEvidence | None = None) -> float:
+    """Focal length, px, that puts the median face at the usual distance, or where the evidence sees it.
+
+    What networks say of the distance errs alike in all frames of a clip: together they are worth the median one.
+    """
+    log_distance = np.log(STARTING_DISTANCE_M)
+    if pose is not None:
+        own, usual = float(np.median(pose.log_distance_sigma)) ** -2, USUAL_DISTANCE_SIGMA**-2
+        log_distance = (own * float(np.median(pose.log_distance)) + usual * log_distance) / (own + usual)
+    return float(np.exp(log_distance)) * float(obs.face_px.median()) / model.size
 
 
 def starting_pose(model: LandmarkModel, obs: Observations, focal: float) -> FrameParameters:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of the expression network: exact codes of synthetic people, scores of the blendshape network on photographs.
+"""Training of the expression network: synthetic people, photographs moved by the warp, and photographs as they are.
 
-The synthetic faces teach all outputs. The photographs (self-distillation) keep the network from taking drawn skin for
-skin: there the blendshape network's scores are the target of those actions that it sees, with a loss that grows
+The synthetic faces teach all outputs, exactly. The moved photographs (data/expression_moved.py) teach expression
+and gaze on real skin. The photographs themselves (self-distillation) show what neither has, such as real
+laughter: there the blendshape network's scores are the target of those actions that it sees, with a loss that grows
 linearly, since a teacher that reads landmarks is sometimes wrong.
 """
 
@@ -20,17 +21,30 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact.heads.arkit import ACTIONS
-from reenact.perception.expression_network import CODES, DISTANCE, GAZE, ROTATION, ExpressionNet, ExpressionOutput
+from reenact.perception.expression_network import (
+    CODES,
+    DISTANCE,
+    GAZE,
+    OUTPUTS,
+    ROTATION,
+    ExpressionNet,
+    ExpressionOutput,
+)
 
-from .expression_augment import MIRRORED, ExpressionTruth, disturb, mirrored
+from .expression_augment import MIRRORED, ExpressionTruth, disturb, mirrored, undisturbed
 from .loop import Losses, Run, Schedule
 
 _BETA: Final = 0.5  # of the beta-NLL of Seitzer et al. 2022 (arXiv 2203.09168): plain likelihood neglects hard samples
 _TEACHER_SIGMA: Final = 0.15  # of a score, as the fit took it when it was first tried
-_TEACHER_WEIGHT: Final = 0.05
-_CODES_WEIGHT, _DISTANCE_WEIGHT = 10.0, 0.1  # codes are what the network is for; distance is hard to see
 _BLIND: Final = ("noseSneer", "cheekPuff", "cheekSquint", "tongueOut", "eyeLook")
 TAUGHT: Final = [i for i, a in enumerate(ACTIONS) if not a.startswith(_BLIND)]
+_REST: Final = torch.tensor([0.35 if a.startswith("eyeSquint") else 0.3 * (a == "mouthPucker") for a in ACTIONS])
+"""Scores of faces at rest: medians of synthetic people with neutral codes and of 1,176 calm portraits are .40 and .30
+for a squint; full lips are read as a pucker of up to .8."""
+_TEACHER_WEIGHT: Final = 0.05
+_CODES_WEIGHT, _DISTANCE_WEIGHT = 10.0, 0.1  # codes are what the network is for; distance is hard to see
+_CALM: Final = 0.55
+"""Photographs whose own expression has a stronger code are not learnt from moved: less of it would be taken away."""
 _CHECKED: Final = 64  # pictures at a time while scores are measured
 
 
@@ -39,27 +53,37 @@ class ExpressionTraining:
     """What a run is; the same numbers make the same weights on the same machine."""
 
     schedule: Schedule
-    batch: int = 40
-    photographs: int = 16
+    batch: int = 48
+    moved: int = 20
+    """Of a batch."""
+    photographs: int = 10
     """Of a batch."""
     size: int = 128
+    frozen: int = 0
+    """How many blocks of the trunk, from the first, stay as they begin."""
     seed: int = 0
 
 
-class SyntheticFaces:
-    """All faces of some shards of data/expression_portraits.py, in memory."""
+class Faces:
+    """All faces of some shards of data/expression_portraits.py or data/expression_moved.py, in memory."""
 
     def __init__(self, shards: Sequence[Path]) -> None:
         if not shards:
             raise ValueError("got no shards; want at least one")
         parts = [load_file(path) for path in shards]
         tensors = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
+        if "base" in tensors:
+            calm = tensors["base"].amax(dim=1) < _CALM
+            tensors = {name: value[calm] for name, value in tensors.items()}
+            # What is fitted to a photograph turns too little (pitch by a quarter): rotation is learnt from exact truth.
+            tensors["rotation"] = torch.full_like(tensors["rotation"], torch.nan)
+        count = len(tensors["images"])
         self.images: Tensor = tensors["images"]  # [N, S, S, 3] uint8
         self.truth = ExpressionTruth(
             tensors["expression"],
             rotation_vector(tensors["rotation"]),
             tensors["gaze"].flatten(1),
-            tensors["distance"].log()[:, None],
+            tensors["distance"].log()[:, None] if "distance" in tensors else torch.full((count, 1), torch.nan),
         )
 
     def __len__(self) -> int:
@@ -98,8 +122,9 @@ def rolled(vectors: Tensor, roll: Tensor) -> Tensor:
 
 
 def likelihood(out: ExpressionOutput, columns: slice, truth: Tensor) -> Tensor:
-    """Beta-weighted negative log-likelihood of a Gaussian, mean over faces and columns."""
-    mean, log_variance = out.mean[:, columns], out.log_variance[:, columns]
+    """Beta-weighted negative log-likelihood of a Gaussian, mean over faces and columns; unknown truth is NaN."""
+    known = ~truth.isnan()
+    mean, log_variance, truth = out.mean[:, columns][known], out.log_variance[:, columns][known], truth[known]
     loss = 0.5 * ((truth - mean) ** 2 * torch.exp(-log_variance) + log_variance)
     return (loss * torch.exp(_BETA * log_variance).detach()).mean()
 
@@ -112,6 +137,16 @@ def expression_losses(out: ExpressionOutput, truth: ExpressionTruth) -> Losses:
         "gaze": likelihood(out, GAZE, truth.gaze),
         "distance": _DISTANCE_WEIGHT * likelihood(out, DISTANCE, truth.distance),
     }
+
+
+def joined(parts: Sequence[ExpressionTruth]) -> ExpressionTruth:
+    """Put faces one after another."""
+    return ExpressionTruth(
+        torch.cat([p.codes for p in parts]),
+        torch.cat([p.rotation for p in parts]),
+        torch.cat([p.gaze for p in parts]),
+        torch.cat([p.distance for p in parts]),
+    )
 
 
 def teacher_loss(out: ExpressionOutput, scores: Tensor) -> Tensor:
@@ -127,6 +162,7 @@ def train_expression(
     photographs: Sequence[Path],
     folder: Path,
     *,
+    moved: Sequence[Path] = (),
     seconds: float,
     progress: Callable[[str, int, int | None], None],
     start: dict[str, Tensor] | None = None,
@@ -135,29 +171,43 @@ def train_expression(
     """Train in `folder`, where the checkpoint and log.jsonl are, for at most `seconds`; goes on where it was.
 
     shards, held_out: of data/expression_portraits.py. photographs: of data/expression_pictures.py, may be none.
-    start: weights to begin with. clock: gives the seconds that `seconds` is measured on.
+    moved: of data/expression_moved.py. start: weights to begin with; a run that goes on needs them again if a part of
+    the trunk is frozen. clock: gives the seconds that `seconds` is measured on.
     """
-    learnt, measured = SyntheticFaces(shards), SyntheticFaces(held_out)
+    learnt, measured = Faces(shards), Faces(held_out)
+    moving = Faces(moved) if moved else None
     photo_parts = [load_file(path) for path in photographs]
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
         net = ExpressionNet().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] as in dense.py
-    run = Run(net, folder, training.schedule, start)
+    if start is not None:
+        net.load_state_dict(start)
+    still = net.first_blocks(training.frozen)
+    for part in still:
+        part.requires_grad_(False)
+    run = Run(net, folder, training.schedule)
 
     def losses(step: int) -> Losses:
         draw = torch.Generator().manual_seed(training.seed * 1_000_003 + step)
-        count = training.batch - (training.photographs if photo_parts else 0)
-        images, truth = learnt.batch(torch.randint(len(learnt), (count,), generator=draw))
+        photo_count = training.photographs if photo_parts else 0
+        moved_count = training.moved if moving is not None else 0
+        count = training.batch - photo_count
+        parts = [learnt.batch(torch.randint(len(learnt), (count - moved_count,), generator=draw))]
+        if moving is not None:
+            parts.append(moving.batch(torch.randint(len(moving), (moved_count,), generator=draw)))
+        images, truth = torch.cat([p[0] for p in parts]), joined([p[1] for p in parts])
         scores = None
         if photo_parts:
             part = photo_parts[int(torch.randint(len(photo_parts), (), generator=draw))]
-            rows = torch.randint(len(part["images"]), (training.photographs,), generator=draw)
+            rows = torch.randint(len(part["images"]), (photo_count,), generator=draw)
             images = torch.cat([images, pictures(part["images"][rows])])
-            scores = part["scores"][rows]
+            scores = (part["scores"][rows] - _REST).clamp(min=0.0)
         if torch.rand((), generator=draw) < 0.5:
             images, truth = images.flip(3), mirrored(truth)
             scores = None if scores is None else scores[:, MIRRORED]
         images, roll = disturb(images, training.size, draw)
+        for part in still:
+            part.eval()
         out = net(images.contiguous(memory_format=torch.channels_last))
         turned = ExpressionTruth(truth.codes, rolled(truth.rotation, roll[:count]), truth.gaze, truth.distance)
         found = expression_losses(out.rows(slice(0, count)), turned)
@@ -167,27 +217,43 @@ def train_expression(
 
     def check(run: Run) -> dict[str, float]:
         averaged = ExpressionNet()
-        averaged.load_state_dict(run.average)
+        averaged.load_state_dict(weights(run))
         return held_out_scores(averaged, measured, training.size)
 
     run.train(losses, seconds=seconds, check_every=200, check=check, progress=progress, clock=clock)
     return run
 
 
+def weights(run: Run) -> dict[str, Tensor]:
+    """All averaged weights of a run, with those that were frozen."""
+    return run.model.state_dict() | run.average
+
+
 @torch.no_grad()
 def predictions(net: ExpressionNet, images: Tensor, size: int) -> ExpressionOutput:
-    """What the network says of undisturbed crops [N, S, S, 3] uint8."""
+    """What the network says of stored crops [N, S, S, 3] uint8."""
     net.eval()
     parts = []
     for first in range(0, len(images), _CHECKED):
-        small = functional.interpolate(
-            pictures(images[first : first + _CHECKED]), (size, size), mode="bilinear", antialias=True
-        )
-        parts.append(net(small))
+        parts.append(net(undisturbed(pictures(images[first : first + _CHECKED]), size)))
     return ExpressionOutput(torch.cat([p.mean for p in parts]), torch.cat([p.log_variance for p in parts]))
 
 
-def held_out_scores(net: ExpressionNet, faces: SyntheticFaces, size: int) -> dict[str, float]:
+def error_spread(net: ExpressionNet, held_out: Sequence[Faces], size: int) -> Tensor:
+    """[OUTPUTS] how many of the network's own standard deviations its errors have, the most of some sets of faces.
+
+    At least 1: a set on which the network does better than it says is no promise for others.
+    """
+    spreads = [torch.ones(OUTPUTS)]
+    for faces in held_out:
+        out, t = predictions(net, faces.images, size), faces.truth
+        truth = torch.cat([t.codes, t.rotation, t.gaze, t.distance], dim=1)
+        z = (out.mean - truth) * torch.exp(-0.5 * out.log_variance)
+        spreads.append(z.square().nanmean(dim=0).sqrt().nan_to_num(1.0))
+    return torch.stack(spreads).amax(dim=0)
+
+
+def held_out_scores(net: ExpressionNet, faces: Faces, size: int) -> dict[str, float]:
     """Correlation of each kind of action pooled over people and sides, errors, and spread of the z-scores."""
     out, truth = predictions(net, faces.images, size), faces.truth
     mean, log_variance = out.mean[:, CODES], out.log_variance[:, CODES]

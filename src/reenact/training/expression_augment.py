@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact.heads.arkit import ACTIONS
+from reenact.perception.face_crop import STORED
 
 _SHIFT, _SCALE, _ROLL = 0.035, 0.07, 0.10  # standard deviations: of the crop's side, of its logarithm, rad
 _GREY, _OCCLUDED, _SOFT = 0.1, 0.25, 0.5  # shares of the pictures
@@ -47,7 +48,7 @@ def disturb(pictures: Tensor, size: int, draw: torch.Generator) -> tuple[Tensor,
     """Move, relight, soften, cover and crop to size x size.
 
     Args:
-        pictures: [N, 3, S, S] in 0..1.
+        pictures: [N, 3, S, S] in 0..1, STORED times as wide as what the network sees.
         size: side of the result, px.
         draw: where the randomness comes from.
 
@@ -62,9 +63,9 @@ def disturb(pictures: Tensor, size: int, draw: torch.Generator) -> tuple[Tensor,
     def uniform(*shape: int) -> Tensor:
         return torch.rand(count, *shape, generator=draw)
 
-    roll, scale = _ROLL * normal(), torch.exp(_SCALE * normal())
+    roll, scale = _ROLL * normal(), torch.exp(_SCALE * normal()) / STORED
     cosine, sine = scale * roll.cos(), scale * roll.sin()
-    shift = 2 * _SHIFT * normal(2)
+    shift = 2 * _SHIFT / STORED * normal(2)
     matrix = torch.stack([torch.stack([cosine, sine, shift[:, 0]], 1), torch.stack([-sine, cosine, shift[:, 1]], 1)], 1)
     grid = functional.affine_grid(matrix, [count, 3, size, size], align_corners=False)
     out = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
@@ -89,6 +90,15 @@ def disturb(pictures: Tensor, size: int, draw: torch.Generator) -> tuple[Tensor,
         out[i] = torch.where(inside, torch.tensor(colour)[:, None, None], out[i])
     out = out + 0.03 * uniform(1, 1, 1) * torch.randn(out.shape, generator=draw)
     return out.clamp(0.0, 1.0), roll
+
+
+def undisturbed(pictures: Tensor, size: int) -> Tensor:
+    """Cut what the network sees, [N, 3, size, size], out of stored pictures [N, 3, S, S]."""
+    matrix = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]) / STORED
+    grid = functional.affine_grid(
+        matrix.expand(len(pictures), 2, 3), [len(pictures), 3, size, size], align_corners=False
+    )
+    return functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
 def _cos(turn: float) -> float:

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pose evidence in the fit: its terms are those of its energy, and it decides where landmarks leave a choice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from reenact.heads.open import open_head
+from reenact.heads.rig import base_rig
+from reenact.perception.evidence import ExpressionEvidence, PoseEvidence
+from reenact.tracking.face_model import landmark_model
+from reenact.tracking.normal_equations import FrameParameters, project
+from reenact.tracking.solve import FREE, prior_terms, ray_frame
+from reenact.tracking.start import STARTING_DISTANCE_M, observations, starting_focal
+
+
+def parameters() -> FrameParameters:
+    turn = Rotation.from_euler("YXZ", [[0.3, -0.1, 0.2], [0.0, 0.2, 0.0]]).as_matrix() @ np.diag([1.0, -1.0, -1.0])
+    return FrameParameters(
+        torch.from_numpy(turn.astype(np.float32)),
+        torch.tensor([[0.2, -0.1, 0.8], [-0.05, 0.0, 0.5]]),
+        torch.zeros(2, 52),
+        torch.zeros(2, 2, 2),
+    )
+
+
+def known(pose: PoseEvidence) -> ExpressionEvidence:
+    return ExpressionEvidence(np.zeros((2, 52), np.float32), np.full((2, 52), np.inf, np.float32), pose)
+
+
+def evidence(p: FrameParameters, turn: np.ndarray, log_distance: float = 0.0) -> PoseEvidence:
+    """Of heads turned by a rotation vector [3] rad about the line of sight's axes from where they are."""
+    R = ray_frame(p.translation).transpose(1, 2) @ p.rotation
+    turned = Rotation.from_rotvec(turn).as_matrix() @ R.numpy()
+    sigma = np.repeat(np.asarray([[0.05, 0.1, 0.2]], np.float32), 2, axis=0)
+    distance = np.full(2, log_distance, np.float32)
+    return PoseEvidence(turned.astype(np.float32), sigma, distance, np.full(2, 0.2, np.float32))
+
+
+def test_a_line_of_sight_is_where_its_axis_points() -> None:
+    frames = ray_frame(torch.tensor([[0.0, 0.0, 2.0], [0.5, -0.3, 1.0]]))
+    torch.testing.assert_close(frames[0], torch.eye(3))
+    axis = torch.tensor([0.5, -0.3, 1.0])
+    torch.testing.assert_close(frames[1] @ torch.tensor([0.0, 0.0, 1.0]), axis / axis.norm())
+    torch.testing.assert_close(frames @ frames.transpose(1, 2), torch.eye(3).repeat(2, 1, 1), atol=1e-6, rtol=0)
+
+
+def test_the_step_against_pose_evidence_alone_arrives_at_it() -> None:
+    p = parameters()
+    lm = landmark_model(base_rig(open_head(), np.zeros(open_head().identity_size, np.float32)))
+    points = (project(lm, p, 700.0) + 256.0).numpy()
+    for turn in ([0.02, 0.0, 0.0], [0.01, -0.03, 0.05]):
+        obs = observations(points, (256.0, 256.0), known(evidence(p, np.asarray(turn))))
+        gradient, hessian = prior_terms(p, obs, 1.0)
+        step = -torch.linalg.solve(hessian[:, :3, :3], gradient[:, :3])
+        away = replace(p).stepped(
+            torch.cat([step, torch.zeros(2, 3 + len(FREE) + 4)], dim=1), FREE, torch.ones(len(FREE))
+        )
+        wanted = ray_frame(p.translation) @ obs.R_ray_head
+        torch.testing.assert_close(away.rotation, wanted, atol=2e-3, rtol=0)
+    nothing = observations(points, (256.0, 256.0))
+    gradient, hessian = prior_terms(p, nothing, 1.0)
+    assert (gradient[:, :3] == 0).all() and (hessian[:, :3, :3] == 0).all()
+
+
+def test_the_focal_length_follows_the_distance_that_is_seen() -> None:
+    p = parameters()
+    lm = landmark_model(base_rig(open_head(), np.zeros(open_head().identity_size, np.float32)))
+    points = (project(lm, p, 700.0) + 256.0).numpy()
+    obs = observations(points, (256.0, 256.0))
+    usual = starting_focal(lm, obs)
+    far = starting_focal(lm, obs, evidence(p, np.zeros(3), float(np.log(2.0 * STARTING_DISTANCE_M))))
+    assert 1.5 < far / usual < 2.0
+    same = starting_focal(lm, obs, evidence(p, np.zeros(3), float(np.log(STARTING_DISTANCE_M))))
+    assert same == pytest.approx(usual, rel=1e-5)

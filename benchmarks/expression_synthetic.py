@@ -19,7 +19,9 @@ from benchmarks.expression_clips import kinds
 from benchmarks.synthetic_expressions import PEOPLE, SIZE, synthetic_expressions
 from reenact.heads.arkit import ACTIONS
 from reenact.heads.open import open_head
+from reenact.heads.rig import base_rig
 from reenact.perception import ExpressionEvidence, ExpressionObserver, detect_faces
+from reenact.perception.expression import Source
 from reenact.tracking import fit_frames, fit_person
 from reenact.tracking.face_model import landmark_model
 
@@ -32,8 +34,10 @@ class Arguments:
 
     photos: bool = False
     """Fit each picture by itself."""
-    evidence: bool = True
-    """Whether the fit is given expression evidence."""
+    evidence: tuple[Source, ...] = ("blendshapes", "pixels")
+    """Sources of evidence that the fit is given; none: `--evidence` with nothing after it."""
+    fit: bool = True
+    """Fit; without it, what the evidence itself says, its distance in sizes of the base adult's face."""
     people: int = PEOPLE
     """How many, spread over the ages."""
     out: Path = OUT / "expression_synthetic"
@@ -47,7 +51,11 @@ def angles(rotations: np.ndarray) -> np.ndarray:
 
 def main(arguments: Arguments) -> None:
     """Print and write the table."""
-    truth, model, observe = synthetic_expressions(arguments.out / "people"), open_head(), ExpressionObserver()
+    if not arguments.fit and not arguments.evidence:
+        raise SystemExit("without a fit and without evidence there is nothing to compare")
+    truth, model = synthetic_expressions(arguments.out / "people"), open_head()
+    observe = ExpressionObserver(arguments.evidence) if arguments.evidence else None
+    base_size = landmark_model(base_rig(model, np.zeros(model.identity_size, np.float32))).size
     found: dict[str, list[np.ndarray]] = {n: [] for n in ("codes", "turn", "distance", "is", "is_turn", "is_distance")}
     missed = 0
     for person in np.linspace(0, PEOPLE - 1, arguments.people).astype(int):
@@ -57,13 +65,20 @@ def main(arguments: Arguments) -> None:
         for group in [[r] for r in rows] if arguments.photos else [rows]:
             chosen = [(truth.images[person, i], face) for i in group if (face := faces[i]) is not None]
             points = np.stack([face.points for _, face in chosen])
-            known = ExpressionEvidence.joined([observe(image, face) for image, face in chosen])
-            evidence = known if arguments.evidence else None
-            fitted = fit_person(model, points, SIZE, SIZE, evidence)
-            frames = fit_frames(fitted, points, np.zeros(len(group) - 1, bool), evidence=evidence)
-            found["codes"].append(frames.expression)
-            found["turn"].append(frames.R_cam_head)
-            found["distance"].append(frames.t_cam_head[:, 2] / landmark_model(fitted.rig).size)
+            told = None
+            if observe is not None:
+                told = ExpressionEvidence.joined([observe(image, face) for image, face in chosen])
+            if arguments.fit:
+                fitted = fit_person(model, points, SIZE, SIZE, told)
+                frames = fit_frames(fitted, points, np.zeros(len(group) - 1, bool), evidence=told)
+                found["codes"].append(frames.expression)
+                found["turn"].append(frames.R_cam_head)
+                found["distance"].append(frames.t_cam_head[:, 2] / landmark_model(fitted.rig).size)
+            elif told is not None:
+                found["codes"].append(told.mean)
+                pose, unknown = told.pose, np.full(len(group), np.nan)
+                found["turn"].append(np.repeat(_LEVEL[None], len(group), axis=0) if pose is None else pose.R_ray_head)
+                found["distance"].append(unknown if pose is None else np.exp(pose.log_distance) / base_size)
             found["is"].append(truth.expression[person, group])
             found["is_turn"].append(truth.R_cam_head[person, group])
             found["is_distance"].append(truth.distance_faces[person, group])
@@ -88,7 +103,9 @@ def main(arguments: Arguments) -> None:
         if b.std() > 0:
             rows_out[name] = {"r": float(np.corrcoef(a, b)[0, 1]), "mae": float(np.abs(a - b).mean())}
             print(f"| {name} | {rows_out[name]['r']:.2f} | {rows_out[name]['mae']:.2f} |")
-    how = ("photos" if arguments.photos else "clips") + ("" if arguments.evidence else "-landmarks-only")
+    how = "-".join(
+        ["photos" if arguments.photos else "clips", *arguments.evidence, *([] if arguments.fit else ["alone"])]
+    )
     write_json(arguments.out / f"{how}.json", {"provenance": provenance(), "summary": summary, "actions": rows_out})
 
 

@@ -57,7 +57,7 @@ def main(arguments: Arguments) -> None:
     print(f"{CURVES}: {len(code)} faces")
 
 
-def curve(code: NDArray[np.floating], score: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
+def curve(code: NDArray[np.floating], score: NDArray[np.floating]) -> tuple[NDArray[np.floating], float]:
     """Mean score at LEVELS, strictly rising, and the standard deviation of codes read from scores."""
     order = np.argsort(code, kind="stable")
     code, score = code[order], score[order]

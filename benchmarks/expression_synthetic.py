@@ -22,6 +22,7 @@ from reenact.heads.open import open_head
 from reenact.heads.rig import base_rig
 from reenact.perception import ExpressionEvidence, ExpressionObserver, detect_faces
 from reenact.perception.expression import Source
+from reenact.perception.pixels import WEIGHTS
 from reenact.tracking import fit_frames, fit_person
 from reenact.tracking.face_model import landmark_model
 
@@ -36,6 +37,8 @@ class Arguments:
     """Fit each picture by itself."""
     evidence: tuple[Source, ...] = ("blendshapes", "pixels")
     """Sources of evidence that the fit is given; none: `--evidence` with nothing after it."""
+    weights: Path = WEIGHTS
+    """Of the expression network: a training's, to compare with the shipped ones."""
     fit: bool = True
     """Fit; without it, what the evidence itself says, its distance in sizes of the base adult's face."""
     people: int = PEOPLE
@@ -54,7 +57,7 @@ def main(arguments: Arguments) -> None:
     if not arguments.fit and not arguments.evidence:
         raise SystemExit("without a fit and without evidence there is nothing to compare")
     truth, model = synthetic_expressions(arguments.out / "people"), open_head()
-    observe = ExpressionObserver(arguments.evidence) if arguments.evidence else None
+    observe = ExpressionObserver(arguments.evidence, arguments.weights) if arguments.evidence else None
     base_size = landmark_model(base_rig(model, np.zeros(model.identity_size, np.float32))).size
     found: dict[str, list[np.ndarray]] = {n: [] for n in ("codes", "turn", "distance", "is", "is_turn", "is_distance")}
     missed = 0
@@ -65,18 +68,18 @@ def main(arguments: Arguments) -> None:
         for group in [[r] for r in rows] if arguments.photos else [rows]:
             chosen = [(truth.images[person, i], face) for i in group if (face := faces[i]) is not None]
             points = np.stack([face.points for _, face in chosen])
-            told = None
+            known = None
             if observe is not None:
-                told = ExpressionEvidence.joined([observe(image, face) for image, face in chosen])
+                known = ExpressionEvidence.joined([observe(image, face) for image, face in chosen])
             if arguments.fit:
-                fitted = fit_person(model, points, SIZE, SIZE, told)
-                frames = fit_frames(fitted, points, np.zeros(len(group) - 1, bool), evidence=told)
+                fitted = fit_person(model, points, SIZE, SIZE, known)
+                frames = fit_frames(fitted, points, np.zeros(len(group) - 1, bool), evidence=known)
                 found["codes"].append(frames.expression)
                 found["turn"].append(frames.R_cam_head)
                 found["distance"].append(frames.t_cam_head[:, 2] / landmark_model(fitted.rig).size)
-            elif told is not None:
-                found["codes"].append(told.mean)
-                pose, unknown = told.pose, np.full(len(group), np.nan)
+            elif known is not None:
+                found["codes"].append(known.mean)
+                pose, unknown = known.pose, np.full(len(group), np.nan)
                 found["turn"].append(np.repeat(_LEVEL[None], len(group), axis=0) if pose is None else pose.R_ray_head)
                 found["distance"].append(unknown if pose is None else np.exp(pose.log_distance) / base_size)
             found["is"].append(truth.expression[person, group])

@@ -55,9 +55,10 @@ class Portrait:
         )
 
 
-def told_sigma() -> np.ndarray:
+def fixed_sigma() -> np.ndarray:
     """[52] deviations that count 0.15 in the fit, 0.4 of lids and jaw; nothing of what landmarks do not show."""
     sigma = np.full(len(ACTIONS), 0.15 / EVIDENCE_SCALE, np.float32)
+    sigma[[a.startswith("mouthClose") for a in ACTIONS]] = 0.15  # which the fit does not scale
     sigma[[a.startswith(("eyeBlink", "jawOpen")) for a in ACTIONS]] = 0.4
     sigma[[a.startswith(("noseSneer", "cheekPuff", "cheekSquint", "tongueOut", "eyeLook")) for a in ACTIONS]] = np.inf
     return sigma
@@ -71,7 +72,7 @@ def demo_portrait() -> Portrait:
     """
     image = read_image(PHOTO)
     face = find_face(image, 0, PHOTO)
-    points, evidence = face.points[None], ExpressionEvidence(face.blendshapes[None], told_sigma()[None])
+    points, evidence = face.points[None], ExpressionEvidence(face.blendshapes[None], fixed_sigma()[None])
     person = fit_person(open_head(), points, image.shape[1], image.shape[0], evidence)
     fitted = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
     state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])

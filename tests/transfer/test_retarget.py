@@ -97,12 +97,13 @@ def test_what_shows_on_the_performer_shows_on_anybody(name: str, seed: int) -> N
     moves = theirs.std(axis=0) > 0.01
     for reading in np.flatnonzero(moves):
         correlation = np.corrcoef(theirs[:, reading], mine[:, reading])[0, 1]
-        # Brows that a performance holds high throughout, as "talking" does, reach their bounds on some.
+        # Brows that are held high throughout, as in "talking", reach their bounds on some.
         brow = 3 <= reading < 9
-        assert correlation > (0.94 if brow else 0.97), reading
+        high = brow and name == "talking"
+        assert correlation > (0.94 if high else 0.97), reading
         if reading > 1:  # lids move as far as their own eye opens
             wanted = 1.4 if brow else 1.0
-            assert (0.75 if brow else 0.8) < mine[:, reading].std() / theirs[:, reading].std() / wanted < 1.15, reading
+            assert (0.75 if high else 0.8) < mine[:, reading].std() / theirs[:, reading].std() / wanted < 1.15, reading
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -170,13 +171,13 @@ def test_unknown_regions_are_refused() -> None:
         retarget(HEAD, performance("smile"), Receiver(RIG, PHOTO, 0.037), "relative", {"nostrils": 1.0})
 
 
-@pytest.mark.parametrize("row", [0, 40])
-def test_the_frame_that_looks_like_the_photo_gives_the_photo(row: int) -> None:
+@pytest.mark.parametrize(("row", "away"), [(0, 0.02), (40, 0.01)])
+def test_the_frame_that_looks_like_the_photo_gives_the_photo(row: int, away: float) -> None:
     """However far from rest the performer is in it: here they talk, and the photo smiles."""
     track = performance("talking")
     state = retarget(HEAD, track, Receiver(RIG, PHOTO, 0.037), "relative", {}, neutral=row)[row]
     free = ~region_mask("gaze")
-    np.testing.assert_allclose(state.expression[free], PHOTO.expression[free], atol=0.02)
+    np.testing.assert_allclose(state.expression[free], PHOTO.expression[free], atol=away)
     np.testing.assert_allclose(state.gaze, PHOTO.gaze, atol=1e-6)
     np.testing.assert_allclose(state.R_cam_head, AHEAD, atol=1e-6)
     np.testing.assert_allclose(state.t_cam_head, PHOTO.t_cam_head, atol=1e-6)

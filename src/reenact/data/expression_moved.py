@@ -96,13 +96,13 @@ def moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork
         torch.from_numpy(np.stack([s.expression for s in states])),
         torch.from_numpy(np.stack([s.gaze for s in states])),
     )
-    images, rotations, told = [], [], []
+    images, rotations, detections = [], [], []
     for state, image, canonical in zip(states, make_warp(portrait).frames(states), points.numpy(), strict=True):
         posed = canonical @ state.R_cam_head.T + state.t_cam_head
         px = camera.focal_px * posed[:, :2] / posed[:, 2:] + (camera.cx, camera.cy)
         images.append(face_crop(np.ascontiguousarray(image), px, CROP_PX, STORED))
         rotations.append(seen_rotation(state.R_cam_head, state.t_cam_head, px))
-        told.append(scored(network, image, px))
+        detections.append(scored(network, image, px))
     base = rest.expression.copy()
     base[_LOOKS] = 0.0
     return {
@@ -110,8 +110,8 @@ def moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork
         "expression": np.stack([s.expression for s in states]),
         "gaze": np.stack([s.gaze for s in states]),
         "rotation": np.stack(rotations),
-        "scores": np.stack([scores for scores, _ in told]),
-        "error": np.asarray([error for _, error in told], np.float32),
+        "scores": np.stack([scores for scores, _ in detections]),
+        "error": np.asarray([error for _, error in detections], np.float32),
         "base": np.repeat(base[None], each, axis=0),
     }
 

@@ -186,7 +186,7 @@ def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArr
     states = [_state(person, scene, seed, i) for i, scene in enumerate(scenes)]
     drawn = render_portraits([person], states, scenes, PICTURE_PX)
     points = drawn.landmarks[..., :2]
-    told = [scored(network, image, p) for image, p in zip(drawn.images, points, strict=True)]
+    detections = [scored(network, image, p) for image, p in zip(drawn.images, points, strict=True)]
     return {
         "images": np.stack(
             [face_crop(image, p, CROP_PX, STORED) for image, p in zip(drawn.images, points, strict=True)]
@@ -197,8 +197,8 @@ def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArr
             [seen_rotation(s.R_cam_head, s.t_cam_head, p) for s, p in zip(states, points, strict=True)]
         ),
         "distance": np.asarray([s.t_cam_head[2] / person.size for s in states], np.float32),
-        "scores": np.stack([scores for scores, _ in told]),
-        "error": np.asarray([error for _, error in told], np.float32),
+        "scores": np.stack([scores for scores, _ in detections]),
+        "error": np.asarray([error for _, error in detections], np.float32),
         "person": np.full(each, seed, np.int32),
     }
 

@@ -33,8 +33,8 @@ synthetic people codes err by .060, .063, .067."""
 class PixelExpression:
     """The expression network with its weights, for single faces."""
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
-        """Raises FileNotFoundError, or SafetensorError for a file that is none."""
+    def __init__(self, weights: Path) -> None:
+        """Read weights of `reenact train expression`. Raises FileNotFoundError, or SafetensorError for another file."""
         with safe_open(weights, framework="pt") as file:
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 no mapping
         self._spread = state.pop("spread").numpy()
@@ -43,18 +43,18 @@ class PixelExpression:
         fused = net.eval().fused()
         self._net = fused.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] as in dense.py
 
-    @staticmethod
-    @lru_cache(maxsize=1)
-    def shipped() -> PixelExpression:
-        """The network with the weights of the package, read once."""
-        return PixelExpression()
-
     def __call__(self, image: NDArray[np.uint8], points: NDArray[np.floating]) -> ExpressionEvidence:
         """Look at the face with landmarks [478, 2] px in a picture [H, W, 3] sRGB; F = 1."""
         crop = torch.from_numpy(face_crop(image, points, INPUT_PX)).permute(2, 0, 1)[None].float() / 255.0
         with torch.inference_mode():
             out = self._net(crop.contiguous(memory_format=torch.channels_last))
         return evidence(out, self._spread, points)
+
+
+@lru_cache(maxsize=2)
+def pixel_expression(weights: Path = WEIGHTS) -> PixelExpression:
+    """Read the shipped network, or one to compare with it, once."""
+    return PixelExpression(weights)
 
 
 def evidence(out: ExpressionOutput, spread: NDArray[np.floating], points: NDArray[np.floating]) -> ExpressionEvidence:

@@ -13,6 +13,7 @@ from reenact.heads.arkit import ACTIONS, index
 from reenact.heads.open import open_head
 from reenact.media import read_image
 from reenact.perception import ExpressionEvidence, ExpressionObserver, detect_faces
+from reenact.perception.expression import Source
 from reenact.pipeline import AnimateOptions, Portrait, make_warp, read_portrait
 
 DEMO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
@@ -41,9 +42,8 @@ def acting(portrait: Portrait, actions: dict[str, float]) -> ExpressionEvidence:
 def test_a_smile_is_seen_by_both_sources_and_fused() -> None:
     image = np.asarray(read_image(DEMO), np.uint8)
     face = detect_faces(image)[0]
-    scores, pixels, both = (
-        ExpressionObserver(s)(image, face) for s in (["blendshapes"], ["pixels"], ["blendshapes", "pixels"])
-    )
+    asked: tuple[tuple[Source, ...], ...] = (("blendshapes",), ("pixels",), ("blendshapes", "pixels"))
+    scores, pixels, both = (ExpressionObserver(sources)(image, face) for sources in asked)
     smile = index("mouthSmileLeft")
     assert min(scores.mean[0, smile], pixels.mean[0, smile]) > 0.5 and of(both, "mouthFrown") < 0.1
     assert both.sigma[0, smile] < min(scores.sigma[0, smile], pixels.sigma[0, smile])

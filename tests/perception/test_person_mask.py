@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from reenact.media import read_image
-from reenact.perception import person_mask
+from reenact.perception.person_mask import person_mask
 
 PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
 

@@ -14,6 +14,7 @@ from reenact.heads.open import open_head
 from reenact.heads.rig import base_rig
 from reenact.perception.evidence import ExpressionEvidence, PoseEvidence
 from reenact.tracking.face_model import landmark_model
+from reenact.tracking.fit import fit_person
 from reenact.tracking.normal_equations import FrameParameters, project
 from reenact.tracking.solve import FREE, prior_terms, ray_frame
 from reenact.tracking.start import STARTING_DISTANCE_M, observations, starting_focal
@@ -78,3 +79,8 @@ def test_the_focal_length_follows_the_distance_that_is_seen() -> None:
     assert 1.5 < far / usual < 2.0
     same = starting_focal(lm, obs, evidence(p, np.zeros(3), float(np.log(STARTING_DISTANCE_M))))
     assert same == pytest.approx(usual, rel=1e-5)
+    near, far = (
+        fit_person(open_head(), points, 512, 512, known(evidence(p, np.zeros(3), float(np.log(d)))))
+        for d in (STARTING_DISTANCE_M, 2.0 * STARTING_DISTANCE_M)
+    )
+    assert far.camera.focal_px > 1.1 * near.camera.focal_px

@@ -27,7 +27,8 @@ from reenact.heads.open import open_head
 from reenact.heads.state import HeadState
 from reenact.media import InputError
 from reenact.media.arrays import write_arrays
-from reenact.perception.face_crop import STORED, face_crop
+from reenact.perception.expression_network import STORED
+from reenact.perception.face_crop import face_crop
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.pipeline import AnimateOptions, make_warp, read_portrait
 from reenact.tracking.face_model import canonical_landmarks, landmark_model

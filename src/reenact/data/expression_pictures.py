@@ -15,7 +15,8 @@ import numpy as np
 from reenact.media import read_image
 from reenact.media.arrays import write_arrays
 from reenact.perception import detect_faces
-from reenact.perception.face_crop import STORED, face_crop
+from reenact.perception.expression_network import STORED
+from reenact.perception.face_crop import face_crop
 
 from .expression_portraits import CROP_PX
 

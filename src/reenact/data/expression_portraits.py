@@ -28,7 +28,8 @@ from scipy.spatial.transform import Rotation
 from reenact.heads.arkit import ACTIONS, index
 from reenact.heads.state import HeadState
 from reenact.media.arrays import write_arrays
-from reenact.perception.face_crop import STORED, crop_matrix, face_crop
+from reenact.perception.expression_network import STORED
+from reenact.perception.face_crop import crop_matrix, face_crop
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.perception.landmarks import Roi
 
@@ -82,6 +83,11 @@ ARCHETYPES: Final[tuple[dict[str, float], ...]] = (
     {"jawRight": 1.0},
     {"jawForward": 1.0, "mouthShrugLower": 0.3},
     {"jawOpen": 0.6, "mouthClose": 0.5},
+    {"mouthUpperUp": 0.8, "mouthLowerDown": 0.6, "mouthStretch": 0.5, "noseSneer": 0.5, "cheekSquint": 0.4},
+    {"mouthUpperUp": 0.7, "mouthLowerDown": 0.5, "eyeSquint": 0.5, "browInnerUp": 0.3},
+    {"mouthSmile": 0.9, "mouthUpperUp": 0.5, "mouthLowerDown": 0.6, "jawOpen": 0.3, "cheekSquint": 0.7},
+    {"jawOpen": 0.5, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6, "browDown": 0.6},
+    {"browInnerUp": 0.8, "mouthShrugUpper": 0.4, "mouthUpperUp": 0.3, "mouthLowerDown": 0.3, "eyeSquint": 0.3},
 )
 """Full strength of faces that are made; names without a side act on both."""
 

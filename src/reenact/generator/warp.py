@@ -18,7 +18,7 @@ from reenact.heads.model import Float
 from reenact.heads.regions import region_ids
 from reenact.heads.rig import Rig
 from reenact.heads.state import HeadState, deformed, posed
-from reenact.perception import person_mask
+from reenact.perception.person_mask import person_mask
 from reenact.rendering import Camera, HeadMaps, render_head_maps
 from reenact.rendering.threads import one_torch_thread
 

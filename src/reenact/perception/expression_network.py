@@ -19,6 +19,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from reenact.heads.arkit import ACTIONS
 
 INPUT_PX: Final = 128
+STORED: Final = 1.16
+"""Side of the crops that training keeps, in sides of the square that is seen: room to shift, scale and roll."""
 CODES: Final = slice(0, len(ACTIONS))
 """Columns of the expression codes, in the order of ACTIONS."""
 ROTATION: Final = slice(CODES.stop, CODES.stop + 3)

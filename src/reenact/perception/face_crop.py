@@ -16,8 +16,6 @@ _FACE_POINTS: Final = 468  # the others are irises
 SIDE_PER_RADIUS: Final = 3.8
 """Side of the square in root mean square radii of the landmarks: from above the brows' folds to below the chin of an
 open mouth. At 3.6 a dropped jaw leaves the square, at 5.2 a third of the pixels shows hair and background."""
-STORED: Final = 1.16
-"""Side of the crops that training keeps, in sides of the square: room to shift, scale and roll it."""
 
 
 def crop_matrix(points: NDArray[np.floating], side: int, wider: float = 1.0) -> NDArray[np.float64]:

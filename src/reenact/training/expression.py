@@ -3,24 +3,24 @@
 
 The synthetic faces teach all outputs, exactly. The moved photographs (data/expression_moved.py) teach expression
 and gaze on real skin. The photographs themselves (self-distillation) show what neither has, such as real
-laughter: there the blendshape network's scores are the target of those actions that it sees, with a loss that grows
-linearly, since a teacher that reads landmarks is sometimes wrong.
+laughter: there the codes that the blendshape network's scores mean are noisy labels of those actions that it sees, as
+uncertain as its calibration says (perception/blendshapes.py).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn import functional
 
 from reenact.heads.arkit import ACTIONS
+from reenact.perception.blendshapes import blendshape_evidence
 from reenact.perception.expression_network import (
     CODES,
     DISTANCE,
@@ -31,17 +31,10 @@ from reenact.perception.expression_network import (
     ExpressionOutput,
 )
 
-from .expression_augment import MIRRORED, ExpressionTruth, disturb, mirrored, undisturbed
+from .expression_augment import ExpressionTruth, disturb, mirrored, undisturbed
 from .loop import Losses, Run, Schedule
 
 _BETA: Final = 0.5  # of the beta-NLL of Seitzer et al. 2022 (arXiv 2203.09168): plain likelihood neglects hard samples
-_TEACHER_SIGMA: Final = 0.15  # of a score, as the fit took it when it was first tried
-_BLIND: Final = ("noseSneer", "cheekPuff", "cheekSquint", "tongueOut", "eyeLook")
-TAUGHT: Final = [i for i, a in enumerate(ACTIONS) if not a.startswith(_BLIND)]
-_REST: Final = torch.tensor([0.35 if a.startswith("eyeSquint") else 0.3 * (a == "mouthPucker") for a in ACTIONS])
-"""Scores of faces at rest: medians of synthetic people with neutral codes and of 1,176 calm portraits are .40 and .30
-for a squint; full lips are read as a pucker of up to .8."""
-_TEACHER_WEIGHT: Final = 0.05
 _CODES_WEIGHT, _DISTANCE_WEIGHT = 10.0, 0.1  # codes are what the network is for; distance is hard to see
 _CALM: Final = 0.55
 """Photographs whose own expression has a stronger code are not learnt from moved: less of it would be taken away."""
@@ -65,7 +58,7 @@ class ExpressionTraining:
 
 
 class Faces:
-    """All faces of some shards of data/expression_portraits.py or data/expression_moved.py, in memory."""
+    """All faces of some shards of data/expression_{portraits,moved,pictures}.py, in memory."""
 
     def __init__(self, shards: Sequence[Path]) -> None:
         if not shards:
@@ -75,25 +68,15 @@ class Faces:
         if "base" in tensors:
             calm = tensors["base"].amax(dim=1) < _CALM
             tensors = {name: value[calm] for name, value in tensors.items()}
-            # What is fitted to a photograph turns too little (pitch by a quarter): rotation is learnt from exact truth.
-            tensors["rotation"] = torch.full_like(tensors["rotation"], torch.nan)
-        count = len(tensors["images"])
         self.images: Tensor = tensors["images"]  # [N, S, S, 3] uint8
-        self.truth = ExpressionTruth(
-            tensors["expression"],
-            rotation_vector(tensors["rotation"]),
-            tensors["gaze"].flatten(1),
-            tensors["distance"].log()[:, None] if "distance" in tensors else torch.full((count, 1), torch.nan),
-        )
+        self.truth = truth_of(tensors)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def batch(self, rows: Tensor) -> tuple[Tensor, ExpressionTruth]:
         """Pictures [N, 3, S, S] in 0..1 and their truth."""
-        t = self.truth
-        truth = ExpressionTruth(t.codes[rows], t.rotation[rows], t.gaze[rows], t.distance[rows])
-        return pictures(self.images[rows]), truth
+        return pictures(self.images[rows]), self.truth.rows(rows)
 
 
 def pictures(images: Tensor) -> Tensor:
@@ -121,21 +104,45 @@ def rolled(vectors: Tensor, roll: Tensor) -> Tensor:
     return quaternion[:, 1:] * (2 * torch.atan2(length, quaternion[:, 0]) / length.clamp(min=1e-8))[:, None]
 
 
-def likelihood(out: ExpressionOutput, columns: slice, truth: Tensor) -> Tensor:
-    """Beta-weighted negative log-likelihood of a Gaussian, mean over faces and columns; unknown truth is NaN."""
-    known = ~truth.isnan()
-    mean, log_variance, truth = out.mean[:, columns][known], out.log_variance[:, columns][known], truth[known]
-    loss = 0.5 * ((truth - mean) ** 2 * torch.exp(-log_variance) + log_variance)
-    return (loss * torch.exp(_BETA * log_variance).detach()).mean()
+def truth_of(shard: dict[str, Tensor]) -> ExpressionTruth:
+    """What is known of the faces of a shard: of synthetic ones all, of moved ones no distance, of others the scores."""
+    count = len(shard["images"])
+    noise = torch.zeros(count, OUTPUTS)
+    if "expression" not in shard:
+        said = blendshape_evidence(shard["scores"].numpy())
+        sigma = torch.from_numpy(said.sigma)
+        noise[:] = torch.nan
+        noise[:, CODES] = sigma.where(sigma.isfinite(), torch.nan)
+        codes, zero = torch.from_numpy(said.mean), torch.zeros(count, 4)
+        return ExpressionTruth(codes, zero[:, :3], zero, zero[:, :1], noise)
+    rotation, distance = rotation_vector(shard["rotation"]), torch.zeros(count, 1)
+    if "distance" in shard:
+        distance = shard["distance"].log()[:, None]
+    else:
+        # What is fitted to a photograph nods too little, by a quarter; its yaw is right (expression_synthetic).
+        noise[:, [ROTATION.start, DISTANCE.start]] = torch.nan
+    return ExpressionTruth(shard["expression"], rotation, shard["gaze"].flatten(1), distance, noise)
+
+
+def likelihood(out: ExpressionOutput, columns: slice, truth: Tensor, noise: Tensor) -> Tensor:
+    """Beta-weighted negative log-likelihood of a Gaussian, mean over what is known of some faces and columns.
+
+    noise: of all columns, as in ExpressionTruth.
+    """
+    noise = noise[:, columns]
+    known = ~noise.isnan()
+    variance = torch.exp(out.log_variance[:, columns][known]) + noise[known] ** 2
+    loss = 0.5 * ((truth[known] - out.mean[:, columns][known]) ** 2 / variance + variance.log())
+    return (loss * variance.detach() ** _BETA).mean()
 
 
 def expression_losses(out: ExpressionOutput, truth: ExpressionTruth) -> Losses:
-    """Losses of synthetic faces by output."""
+    """Losses by output."""
     return {
-        "codes": _CODES_WEIGHT * likelihood(out, CODES, truth.codes),
-        "rotation": likelihood(out, ROTATION, truth.rotation),
-        "gaze": likelihood(out, GAZE, truth.gaze),
-        "distance": _DISTANCE_WEIGHT * likelihood(out, DISTANCE, truth.distance),
+        "codes": _CODES_WEIGHT * likelihood(out, CODES, truth.codes, truth.noise),
+        "rotation": likelihood(out, ROTATION, truth.rotation, truth.noise),
+        "gaze": likelihood(out, GAZE, truth.gaze, truth.noise),
+        "distance": _DISTANCE_WEIGHT * likelihood(out, DISTANCE, truth.distance, truth.noise),
     }
 
 
@@ -146,13 +153,8 @@ def joined(parts: Sequence[ExpressionTruth]) -> ExpressionTruth:
         torch.cat([p.rotation for p in parts]),
         torch.cat([p.gaze for p in parts]),
         torch.cat([p.distance for p in parts]),
+        torch.cat([p.noise for p in parts]),
     )
-
-
-def teacher_loss(out: ExpressionOutput, scores: Tensor) -> Tensor:
-    """Huber loss of the codes [N, 52] that the blendshape network sees, in its standard deviations."""
-    away = (out.mean[:, CODES][:, TAUGHT] - scores[:, TAUGHT]) / _TEACHER_SIGMA
-    return functional.huber_loss(away, torch.zeros_like(away))
 
 
 def train_expression(
@@ -174,9 +176,10 @@ def train_expression(
     moved: of data/expression_moved.py. start: weights to begin with; a run that goes on needs them again if a part of
     the trunk is frozen. clock: gives the seconds that `seconds` is measured on.
     """
-    learnt, measured = Faces(shards), Faces(held_out)
-    moving = Faces(moved) if moved else None
-    photo_parts = [load_file(path) for path in photographs]
+    measured = Faces(held_out)
+    real = ((moved, training.moved), (photographs, training.photographs))
+    other = [(Faces(paths), count) for paths, count in real if paths]
+    learnt = [(Faces(shards), training.batch - sum(count for _, count in other)), *other]
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
         net = ExpressionNet().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] as in dense.py
@@ -189,30 +192,15 @@ def train_expression(
 
     def losses(step: int) -> Losses:
         draw = torch.Generator().manual_seed(training.seed * 1_000_003 + step)
-        photo_count = training.photographs if photo_parts else 0
-        moved_count = training.moved if moving is not None else 0
-        count = training.batch - photo_count
-        parts = [learnt.batch(torch.randint(len(learnt), (count - moved_count,), generator=draw))]
-        if moving is not None:
-            parts.append(moving.batch(torch.randint(len(moving), (moved_count,), generator=draw)))
+        parts = [faces.batch(torch.randint(len(faces), (count,), generator=draw)) for faces, count in learnt]
         images, truth = torch.cat([p[0] for p in parts]), joined([p[1] for p in parts])
-        scores = None
-        if photo_parts:
-            part = photo_parts[int(torch.randint(len(photo_parts), (), generator=draw))]
-            rows = torch.randint(len(part["images"]), (photo_count,), generator=draw)
-            images = torch.cat([images, pictures(part["images"][rows])])
-            scores = (part["scores"][rows] - _REST).clamp(min=0.0)
         if torch.rand((), generator=draw) < 0.5:
             images, truth = images.flip(3), mirrored(truth)
-            scores = None if scores is None else scores[:, MIRRORED]
         images, roll = disturb(images, training.size, draw)
         for part in still:
             part.eval()
         out = net(images.contiguous(memory_format=torch.channels_last))
-        turned = ExpressionTruth(truth.codes, rolled(truth.rotation, roll[:count]), truth.gaze, truth.distance)
-        found = expression_losses(out.rows(slice(0, count)), turned)
-        if scores is not None:
-            found["teacher"] = _TEACHER_WEIGHT * teacher_loss(out.rows(slice(count, None)), scores)
+        found = expression_losses(out, replace(truth, rotation=rolled(truth.rotation, roll)))
         return {"loss": torch.stack(list(found.values())).sum()} | found
 
     def check(run: Run) -> dict[str, float]:
@@ -248,7 +236,7 @@ def error_spread(net: ExpressionNet, held_out: Sequence[Faces], size: int) -> Te
     for faces in held_out:
         out, t = predictions(net, faces.images, size), faces.truth
         truth = torch.cat([t.codes, t.rotation, t.gaze, t.distance], dim=1)
-        z = (out.mean - truth) * torch.exp(-0.5 * out.log_variance)
+        z = (out.mean - truth) * torch.exp(-0.5 * out.log_variance) + 0.0 * t.noise  # NaN where nothing is known
         spreads.append(z.square().nanmean(dim=0).sqrt().nan_to_num(1.0))
     return torch.stack(spreads).amax(dim=0)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reenact.heads.arkit import ACTIONS
-from reenact.perception.face_crop import STORED
+from reenact.perception.expression_network import DISTANCE, GAZE, ROTATION, STORED
 
 _SHIFT, _SCALE, _ROLL = 0.035, 0.07, 0.10  # standard deviations: of the crop's side, of its logarithm, rad
 _GREY, _OCCLUDED, _SOFT = 0.1, 0.25, 0.5  # shares of the pictures
@@ -25,23 +25,30 @@ def _mirrored_actions() -> list[int]:
 
 MIRRORED: Final = _mirrored_actions()
 """Row i of a mirrored face is row MIRRORED[i] of the face."""
+_EYES: Final = [GAZE.start + i for i in (2, 3, 0, 1)]
+_MIRRORED_OUTPUTS: Final = [*MIRRORED, *range(ROTATION.start, ROTATION.stop), *_EYES, DISTANCE.start]
 
 
 @dataclass(frozen=True)
 class ExpressionTruth:
-    """What is true of N crops."""
+    """What is true of N crops, and how well that is known."""
 
     codes: Tensor  # [N, 52]
     rotation: Tensor  # [N, 3] rotation vector, see ExpressionOutput
     gaze: Tensor  # [N, 4]
     distance: Tensor  # [N, 1] logarithm of metres
+    noise: Tensor  # [N, OUTPUTS] standard deviations of these labels; 0 if exact, NaN if nothing is known
+
+    def rows(self, index: Tensor) -> ExpressionTruth:
+        """Return what is true of some crops."""
+        return ExpressionTruth(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
 def mirrored(truth: ExpressionTruth) -> ExpressionTruth:
     """Return what is true of the mirror image."""
     turn = truth.rotation * torch.tensor([1.0, -1.0, -1.0])
     gaze = truth.gaze[:, [2, 3, 0, 1]] * torch.tensor([-1.0, 1.0, -1.0, 1.0])
-    return ExpressionTruth(truth.codes[:, MIRRORED], turn, gaze, truth.distance)
+    return ExpressionTruth(truth.codes[:, MIRRORED], turn, gaze, truth.distance, truth.noise[:, _MIRRORED_OUTPUTS])
 
 
 def disturb(pictures: Tensor, size: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:

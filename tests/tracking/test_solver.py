@@ -13,12 +13,19 @@ from reenact.heads.gaze import with_gaze
 from reenact.heads.open import open_head
 from reenact.heads.personal import personal_rig
 from reenact.rendering import Camera
-from reenact.tracking.face_model import identity_landmarks, landmark_model
+from reenact.tracking.face_model import LandmarkModel, identity_landmarks, landmark_model
 from reenact.tracking.fit import Person, fit_frames, fit_person
-from reenact.tracking.normal_equations import FrameParameters, linearise, project
+from reenact.tracking.normal_equations import (
+    FrameParameters,
+    Observations,
+    frame_equations,
+    joint_equations,
+    linearise,
+    project,
+)
 from reenact.tracking.placement import placement_modes
 from reenact.tracking.priors import ANTAGONISTS, antagonism
-from reenact.tracking.scheme import LEFT_BROW, LIPS, NOSE, RIGHT_BROW
+from reenact.tracking.scheme import DIFFERENCES, LEFT_BROW, LIPS, NOSE, RIGHT_BROW
 from reenact.tracking.solve import BOUNDS, FREE
 from reenact.tracking.start import observations
 
@@ -56,26 +63,62 @@ def seen(identity: np.ndarray, act: FrameParameters, noise_px: float = 0.0) -> n
     return (points + np.random.default_rng(5).normal(size=points.shape) * noise_px).astype(np.float32)
 
 
-def test_jacobians_are_the_derivatives() -> None:
+FREELY = BOUNDS + 10  # bounds out of reach
+
+
+def half_played() -> tuple[LandmarkModel, FrameParameters, Observations]:
+    """Somebody's landmarks, codes that rest on no bound, and what another performance shows."""
     act = performance(4, 1)
-    rig = personal_rig(HEAD, someone(0))
-    lm, basis = landmark_model(rig), identity_landmarks(HEAD, 5)
-    obs = observations(seen(someone(0), performance(4, 2)), (SIDE / 2, SIDE / 2))
-    lin = linearise(lm, act, obs, FOCAL, FREE, basis)
-    assert lin.by_shared is not None
-    step = 2e-3
-    free = BOUNDS + 10  # out of reach
     act = FrameParameters(act.rotation, act.translation, act.expression + 0.1, act.gaze)
-    lin = linearise(lm, act, obs, FOCAL, FREE, basis)
+    obs = observations(seen(someone(0), performance(4, 2)), (SIDE / 2, SIDE / 2))
+    return landmark_model(personal_rig(HEAD, someone(0))), act, obs
+
+
+def test_jacobians_are_the_derivatives() -> None:
+    lm, act, obs = half_played()
+    step = 2e-3
+    lin = linearise(lm, act, obs, FOCAL, FREE)
     for column in (0, 1, 2, 3, 5, 6 + FREE.index(index("jawOpen")), 6 + len(FREE), 6 + len(FREE) + 3):
         d = torch.zeros(4, 6 + len(FREE) + 4)
         d[:, column] = step * (0.1 if 3 <= column < 6 else 1)
-        ahead = linearise(lm, act.stepped(d, FREE, free), obs, FOCAL, FREE, None).residual
-        back = linearise(lm, act.stepped(-d, FREE, free), obs, FOCAL, FREE, None).residual
+        ahead = linearise(lm, act.stepped(d, FREE, FREELY), obs, FOCAL, FREE).residual
+        back = linearise(lm, act.stepped(-d, FREE, FREELY), obs, FOCAL, FREE).residual
         numeric = (ahead - back) / (2 * d[0, column])
-        # the trust in a point follows the pose too, which Gauss-Newton leaves out: compare where it is constant
         exact = lin.by_frame[..., column]
         assert float((numeric - exact).abs().median()) < 0.02 * float(exact.abs().max())
+    longer = linearise(lm, act, obs, FOCAL * np.exp(step), FREE).residual
+    torch.testing.assert_close((longer - lin.residual) / step, lin.by_focal, atol=0.01, rtol=0.01)
+
+
+def test_normal_equations_are_those_of_all_weighted_rows() -> None:
+    """Each landmark's and each difference's row is written out here; joint_equations never makes them."""
+    lm, act, obs = half_played()
+    basis = identity_landmarks(HEAD, 7)
+    lin = linearise(lm, act, obs, FOCAL, FREE)
+    shared = torch.cat([torch.einsum("flij,klj->flik", lin.by_place, basis), lin.by_focal[..., None]], dim=3)
+    columns = torch.cat([lin.by_frame, shared, lin.residual[..., None]], dim=3).double()
+    a, b = torch.from_numpy(DIFFERENCES).unbind(1)
+    rows = torch.cat(
+        [
+            columns * lin.point_precision.sqrt()[..., None, None],
+            (columns[:, a] - columns[:, b]) * lin.difference_precision.sqrt()[..., None, None],
+        ],
+        dim=1,
+    ).flatten(1, 2)
+    wanted = rows.transpose(1, 2) @ rows
+    n = lin.by_frame.shape[3]
+    found, alone = joint_equations(lin, basis), frame_equations(lin)
+    for mine, yours in (
+        (found.hessian, wanted[:, :n, :n]),
+        (found.gradient, wanted[:, :n, -1]),
+        (found.cross, wanted[:, :n, n:-1]),
+        (found.shared_hessian, wanted[:, n:-1, n:-1].sum(dim=0)),
+        (found.shared_gradient, wanted[:, n:-1, -1].sum(dim=0)),
+        (alone.hessian, wanted[:, :n, :n]),
+        (alone.gradient, wanted[:, :n, -1]),
+    ):
+        torch.testing.assert_close(mine.double(), yours, rtol=0, atol=1e-5 * float(yours.abs().max()))
+    assert float(lin.difference_precision.min()) > 0
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -17,6 +17,7 @@ from .face_model import LandmarkModel, canonical_landmarks
 from .scheme import DIFFERENCES
 
 POSE = 6
+_PAIRS = torch.from_numpy(DIFFERENCES).long().unbind(1)
 LANDMARK_SIGMA = 0.006  # of the face's size: what a good fit leaves (see DESIGN's measured 0.6 %)
 # The 478 points come from one smooth network: their errors are shared, so they count as far fewer observations.
 EFFECTIVE_SHARE = 0.02
@@ -81,11 +82,31 @@ class Observations:
 
 @dataclass(frozen=True)
 class Linearised:
-    """Weighted residuals and Jacobians: rows are x, y of the points, then of the differences."""
+    """Residuals (predicted minus seen) of the landmarks, their derivatives, and how much they count."""
 
-    residual: Tensor  # [F, R]
-    by_frame: Tensor  # [F, R, 6 + A + 4]
-    by_shared: Tensor | None  # [F, R, K + 1]
+    residual: Tensor  # [F, 478, 2]
+    by_frame: Tensor  # [F, 478, 2, 6 + A + 4]
+    by_place: Tensor  # [F, 478, 2, 3] by the landmark's place in the head's space
+    by_focal: Tensor  # [F, 478, 2] by the logarithm of the focal length
+    point_precision: Tensor  # [F, 478]
+    difference_precision: Tensor  # [F, D]
+
+
+@dataclass(frozen=True)
+class FrameEquations:
+    """Of each frame: half the squared error is g x + x H x / 2 in its unknowns."""
+
+    gradient: Tensor  # [F, n]
+    hessian: Tensor  # [F, n, n]
+
+
+@dataclass(frozen=True)
+class JointEquations(FrameEquations):
+    """Likewise of the unknowns that all frames share, summed over frames: S coefficients, then the focal length."""
+
+    cross: Tensor  # [F, n, S + 1]
+    shared_gradient: Tensor  # [S + 1]
+    shared_hessian: Tensor  # [S + 1, S + 1]
 
 
 def project(model: LandmarkModel, p: FrameParameters, focal: float) -> Tensor:
@@ -95,15 +116,8 @@ def project(model: LandmarkModel, p: FrameParameters, focal: float) -> Tensor:
     return focal * cam[..., :2] / cam[..., 2:]
 
 
-def linearise(
-    model: LandmarkModel,
-    p: FrameParameters,
-    obs: Observations,
-    focal: float,
-    free: list[int],
-    identity: Tensor | None,
-) -> Linearised:
-    """Residuals (predicted minus seen) and their derivatives at `p`."""
+def linearise(model: LandmarkModel, p: FrameParameters, obs: Observations, focal: float, free: list[int]) -> Linearised:
+    """Linearise the residuals at `p`; how much they count follows the pose, which Gauss-Newton leaves out."""
     points, by_gaze = canonical_landmarks(model, p.expression, p.gaze)
     turned = points @ p.rotation.transpose(1, 2)
     cam = turned + p.translation[:, None]
@@ -114,31 +128,83 @@ def linearise(
     by_place = torch.cat([torch.eye(2).expand(*xy.shape, 2), -xy[..., None]], dim=3) * (scale / z)[..., None]
     by_canonical = by_place @ p.rotation[:, None]
     facing = _facing(model, p, cam)
-    weight = (obs.point_weights * facing * EFFECTIVE_SHARE).sqrt() / LANDMARK_SIGMA
-    a, b = torch.from_numpy(DIFFERENCES).unbind(1)
-    pair = (
-        obs.difference_weights * torch.minimum(facing[:, a], facing[:, b]) * EFFECTIVE_SHARE
-    ).sqrt() / LANDMARK_SIGMA
+    a, b = _PAIRS
+    share = EFFECTIVE_SHARE / LANDMARK_SIGMA**2
+    # One product a landmark: its motion by each action [3, A] is the same in all frames.
+    by_landmark = by_canonical.transpose(0, 1).reshape(xy.shape[1], -1, 3)
+    by_action = (by_landmark @ model.actions[free].permute(1, 2, 0)).view(xy.shape[1], len(p), 2, -1).transpose(0, 1)
+    return Linearised(
+        residual=xy * scale - obs.points / obs.face_px[:, None, None],
+        by_frame=torch.cat([-by_place @ skew(turned), by_place, by_action, by_canonical @ by_gaze], dim=3),
+        by_place=by_canonical,
+        by_focal=xy * scale,
+        point_precision=obs.point_weights * facing * share,
+        difference_precision=obs.difference_weights * torch.minimum(facing[:, a], facing[:, b]) * share,
+    )
 
-    def rows(parts: list[Tensor]) -> Tensor:
-        """Columns [F, 478, 2, n] of several parts -> weighted rows [F, 2 (478 + D), n of all]."""
-        out = torch.empty(len(p), len(a) + xy.shape[1], 2, sum(x.shape[3] for x in parts))
-        start = 0
-        for x in parts:
-            columns = slice(start, start := start + x.shape[3])
-            torch.mul(x, weight[..., None, None], out=out[:, : xy.shape[1], :, columns])
-            torch.mul(x[:, a] - x[:, b], pair[..., None, None], out=out[:, xy.shape[1] :, :, columns])
-        return out.flatten(1, 2)
 
-    def moved(basis: Tensor) -> Tensor:
-        """Motion of the landmarks [C, 478, 3] in the head's space -> columns [F, 478, 2, C]: one product a landmark."""
-        by_landmark = by_canonical.transpose(0, 1).reshape(xy.shape[1], -1, 3)
-        return (by_landmark @ basis.permute(1, 2, 0)).view(xy.shape[1], len(p), 2, -1).transpose(0, 1)
+def frame_equations(lin: Linearised) -> FrameEquations:
+    """Normal equations of every frame for itself."""
+    columns = torch.cat([lin.by_frame, lin.residual[..., None]], dim=3)
+    both = _products(columns, _counted(columns, lin))
+    return FrameEquations(both[:, :-1, -1], both[:, :-1, :-1])
 
-    residual = xy * scale - obs.points / obs.face_px[:, None, None]
-    columns = [-by_place @ skew(turned), by_place, moved(model.actions[free]), by_canonical @ by_gaze]
-    shared = None if identity is None else rows([moved(identity), (xy * scale)[..., None]])
-    return Linearised(rows([residual[..., None]])[..., 0], rows(columns), shared)
+
+def joint_equations(lin: Linearised, basis: Tensor) -> JointEquations:
+    """Normal equations of all frames with what they share.
+
+    basis: [S, 478, 3] motion of the landmarks in the head's space by each shared coefficient. The derivatives by those
+    are never made for all frames: they are `by_place @ basis`, so that sums over frames go before the basis.
+    """
+    frames, landmarks = lin.by_focal.shape[:2]
+    columns = torch.cat([lin.by_frame, lin.by_focal[..., None], lin.residual[..., None]], dim=3)
+    counted = _counted(columns, lin)
+    both = _products(columns, counted)
+    flat = basis.permute(1, 2, 0).flatten(0, 1).contiguous()  # [478 * 3, S]
+    # [F, 478, m, 2] @ [F, 478, 2, 3], then one product with the basis for all frames and columns.
+    by_place = (counted.transpose(2, 3) @ lin.by_place).permute(0, 2, 1, 3).reshape(-1, 3 * landmarks)
+    by_basis = (by_place @ flat).view(frames, columns.shape[3], -1)
+    of_focal, of_residual = by_basis[:, -2].sum(dim=0), by_basis[:, -1].sum(dim=0)
+    focal = both[:, -2].sum(dim=0)
+    hessian = torch.cat([_basis_products(lin, flat.view(landmarks, 3, -1)), of_focal[None]])
+    hessian = torch.cat([hessian, torch.cat([of_focal, focal[-2:-1]])[:, None]], dim=1)
+    return JointEquations(
+        gradient=both[:, :-2, -1],
+        hessian=both[:, :-2, :-2],
+        cross=torch.cat([by_basis[:, :-2], both[:, :-2, -2:-1]], dim=2),
+        shared_gradient=torch.cat([of_residual, focal[-1:]]),
+        shared_hessian=hessian,
+    )
+
+
+def _counted(columns: Tensor, lin: Linearised) -> Tensor:
+    """Multiply columns [F, 478, 2, m] by the precisions of points and of differences."""
+    out = columns * lin.point_precision[..., None, None]
+    a, b = _PAIRS
+    apart = (columns[:, a] - columns[:, b]) * lin.difference_precision[..., None, None]
+    return out.index_add_(1, a, apart).index_add_(1, b, apart, alpha=-1)
+
+
+def _products(columns: Tensor, counted: Tensor) -> Tensor:
+    """[F, 478, 2, m] of both -> [F, m, m]."""
+    return columns.flatten(1, 2).transpose(1, 2) @ counted.flatten(1, 2)
+
+
+def _basis_products(lin: Linearised, basis: Tensor) -> Tensor:
+    """Hessian [S, S] of the coefficients of a basis [478, 3, S], summed over frames."""
+    a, b = _PAIRS
+
+    def summed(one: Tensor, other: Tensor, precision: Tensor) -> Tensor:
+        """Sum of precision x one' other over frames: [F, L, 2, 3] of both -> [L, 3, 3]."""
+        left = (one * precision[..., None, None]).transpose(0, 1).flatten(1, 2)
+        return left.transpose(1, 2) @ other.transpose(0, 1).flatten(1, 2)
+
+    moved = summed(lin.by_place, lin.by_place, lin.point_precision) @ basis
+    first, second, pair = lin.by_place[:, a], lin.by_place[:, b], lin.difference_precision
+    mixed = summed(first, second, pair)
+    moved.index_add_(0, a, summed(first, first, pair) @ basis[a] - mixed @ basis[b])
+    moved.index_add_(0, b, summed(second, second, pair) @ basis[b] - mixed.transpose(1, 2) @ basis[a])
+    return basis.flatten(0, 1).T @ moved.flatten(0, 1)
 
 
 def _facing(model: LandmarkModel, p: FrameParameters, cam: Tensor) -> Tensor:

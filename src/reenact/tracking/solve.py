@@ -14,7 +14,7 @@ from torch import Tensor
 from reenact.heads.arkit import ACTIONS, action_bounds
 
 from .face_model import LandmarkModel
-from .normal_equations import POSE, FrameParameters, Linearised, Observations, linearise
+from .normal_equations import POSE, FrameParameters, Observations, frame_equations, joint_equations, linearise
 from .priors import FREE_ACTIONS, GAZE_SIGMA, VERGENCE_SIGMA, antagonism
 
 _WINDOW = 7  # frames; quadratic within, so that the peak of a blink or a plosive keeps its height
@@ -152,21 +152,15 @@ def step_frames(
     smooth: Smoothness | None = None,
 ) -> FrameParameters:
     """One Gauss-Newton step of every frame, its neighbours (if `smooth`) held where they are."""
-    lin = linearise(model, p, obs, focal, FREE, None)
-    gradient, hessian = _frame_system(lin, p, obs, prior)
+    seen = frame_equations(linearise(model, p, obs, focal, FREE))
+    pull, precision = prior_terms(p, obs, prior)
+    gradient, hessian = seen.gradient + pull, seen.hessian + precision
     if smooth is not None and joined is not None:
         pull, weight = smooth_terms(p, joined, smooth)
         gradient, hessian = gradient + pull, hessian + torch.diag_embed(weight)
     h, g = _free_system(hessian, gradient, _held(p, gradient))
     step = -torch.linalg.solve(h.double(), g.double()).float()
     return p.stepped(step, FREE, BOUNDS)
-
-
-def _frame_system(lin: Linearised, p: FrameParameters, obs: Observations, prior: float) -> tuple[Tensor, Tensor]:
-    gradient = torch.einsum("fri,fr->fi", lin.by_frame, lin.residual)
-    hessian = lin.by_frame.transpose(1, 2) @ lin.by_frame
-    pull, precision = prior_terms(p, obs, prior)
-    return gradient + pull, hessian + precision
 
 
 @dataclass(frozen=True)
@@ -195,18 +189,18 @@ def step_jointly(
     The frames' evidence *and* their expression priors are scaled to be worth `frames_worth` frames: otherwise a
     smile kept through all frames would be paid for in every frame as expression but only once as identity.
     """
-    lin = linearise(model, p, obs, focal, FREE, torch.cat([identity_basis, placement_basis]))
-    assert lin.by_shared is not None
+    seen = joint_equations(linearise(model, p, obs, focal, FREE), torch.cat([identity_basis, placement_basis]))
     share = frames_worth / len(p)
-    gradient, hessian = _frame_system(lin, p, obs, 1.0)
-    h, g = _free_system(hessian * share, gradient * share, _held(p, gradient))
-    cross = share * lin.by_frame.transpose(1, 2) @ lin.by_shared  # [F, n, k + m + 1]
-    cross = cross * (~_held(p, gradient)).float()[:, :, None]
+    pull, own = prior_terms(p, obs, 1.0)
+    gradient, hessian = seen.gradient + pull, seen.hessian + own
+    held = _held(p, gradient)
+    h, g = _free_system(hessian * share, gradient * share, held)
+    cross = share * seen.cross * (~held).float()[:, :, None]
     k, m = len(identity_basis), len(placement_basis)
     precision = torch.cat([torch.ones(k + m), torch.tensor([focal_sigma**-2])])
     value = torch.cat([shared.identity[:k], shared.placement[:m], torch.tensor([shared.log_focal])])
-    h_shared = share * torch.einsum("frk,frl->kl", lin.by_shared, lin.by_shared) + torch.diag(precision)
-    g_shared = share * torch.einsum("frk,fr->k", lin.by_shared, lin.residual) + precision * value
+    h_shared = share * seen.shared_hessian + torch.diag(precision)
+    g_shared = share * seen.shared_gradient + precision * value
     solved = torch.linalg.solve(h.double(), torch.cat([cross, g[..., None]], dim=2).double())
     schur = h_shared.double() - torch.einsum("fnk,fnl->kl", cross.double(), solved[..., :-1])
     right = g_shared.double() - torch.einsum("fnk,fn->k", cross.double(), solved[..., -1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,8 @@ from .flow import Shot
 from .refine import joined_frames, refined
 
 log = logging.getLogger(__name__)
+
+_LOOKS_BEHIND = 4  # frames
 
 LostPolicy = Literal["hold", "fail", "skip"]
 CutsPolicy = Literal["each", "first", "fail"]
@@ -64,15 +67,18 @@ def find_face(image: np.ndarray, face: int, name: Path | str, task: Path | None 
 
 
 def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, progress: Progress) -> Sightings:
-    """Decode a video once, find its cuts, and follow one face through it."""
+    """Decode a video once, find its cuts, and follow one face through it.
+
+    The expression of a frame is looked at while the next one's landmarks are found.
+    """
     points: list[NDArray[np.float32] | None] = []
-    evidence: list[ExpressionEvidence | None] = []
+    looks: list[Future[ExpressionEvidence] | None] = []
     observe = ExpressionObserver()
     shots: list[int] = []
     tongue: list[float] = []
     shot = 0
     cutter = CutDetector()
-    with VideoLandmarks(face, task) as follow:
+    with VideoLandmarks(face, task) as follow, ThreadPoolExecutor(max_workers=1) as pool:
         for frame in read_frames(info):
             if cutter.update(frame.image):
                 if cuts == "fail":
@@ -84,11 +90,13 @@ def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, p
                 follow.restart()
             detected = follow(frame.image)
             points.append(None if detected is None else detected.points)
-            evidence.append(None if detected is None else observe(frame.image, detected))
+            looks.append(None if detected is None else pool.submit(observe, frame.image, detected))
+            if len(looks) > _LOOKS_BEHIND and (look := looks[-_LOOKS_BEHIND]) is not None:
+                look.result()  # no more pictures than these are held
             tongue.append(0.0 if detected is None else tongue_out(frame.image, detected.points))
             shots.append(shot)
             progress("tracking", len(points), info.frames)
-    return Sightings(points, evidence, shots, tongue)
+    return Sightings(points, [None if look is None else look.result() for look in looks], shots, tongue)
 
 
 def track_video(

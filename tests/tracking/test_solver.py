@@ -84,7 +84,7 @@ def test_jacobians_are_the_derivatives() -> None:
         ahead = linearise(lm, act.stepped(d, FREE, FREELY), obs, FOCAL, FREE).residual
         back = linearise(lm, act.stepped(-d, FREE, FREELY), obs, FOCAL, FREE).residual
         numeric = (ahead - back) / (2 * d[0, column])
-        exact = lin.by_frame[..., column]
+        exact = lin.by_frame[:, column]
         assert float((numeric - exact).abs().median()) < 0.02 * float(exact.abs().max())
     longer = linearise(lm, act, obs, FOCAL * np.exp(step), FREE).residual
     torch.testing.assert_close((longer - lin.residual) / step, lin.by_focal, atol=0.01, rtol=0.01)
@@ -95,18 +95,13 @@ def test_normal_equations_are_those_of_all_weighted_rows() -> None:
     lm, act, obs = half_played()
     basis = identity_landmarks(HEAD, 7)
     lin = linearise(lm, act, obs, FOCAL, FREE)
-    shared = torch.cat([torch.einsum("flij,klj->flik", lin.by_place, basis), lin.by_focal[..., None]], dim=3)
-    columns = torch.cat([lin.by_frame, shared, lin.residual[..., None]], dim=3).double()
+    shared = torch.cat([torch.einsum("fcil,klc->fkil", lin.by_place, basis), lin.by_focal[:, None]], dim=1)
+    columns = torch.cat([lin.by_frame, shared, lin.residual[:, None]], dim=1).double()
     a, b = torch.from_numpy(DIFFERENCES).unbind(1)
-    rows = torch.cat(
-        [
-            columns * lin.point_precision.sqrt()[..., None, None],
-            (columns[:, a] - columns[:, b]) * lin.difference_precision.sqrt()[..., None, None],
-        ],
-        dim=1,
-    ).flatten(1, 2)
+    apart = (columns[..., a] - columns[..., b]) * lin.difference_precision.sqrt()[:, None, None]
+    rows = torch.cat([columns * lin.point_precision.sqrt()[:, None, None], apart], dim=3).flatten(2).transpose(1, 2)
     wanted = rows.transpose(1, 2) @ rows
-    n = lin.by_frame.shape[3]
+    n = lin.by_frame.shape[1]
     found, alone = joint_equations(lin, basis), frame_equations(lin)
     for mine, yours in (
         (found.hessian, wanted[:, :n, :n]),

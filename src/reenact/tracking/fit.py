@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from reenact.heads.model import HeadModel
 from reenact.heads.personal import personal_rig
@@ -56,6 +57,11 @@ class Performance:
     dynamic: NDArray[np.float32] | None = None  # [F, 478, 3] metres, see CoarseTrack; None: nobody looked
 
 
+# NumPy's threads wait busily after each product, in the way of torch's: the fit takes twice as long with both.
+_one_pool = threadpool_limits.wrap(limits=1, user_api="blas")
+
+
+@_one_pool
 def fit_person(
     model: HeadModel,
     points_px: Points,
@@ -174,6 +180,7 @@ def key_frames(points: Points, count: int = KEY_FRAMES) -> NDArray[np.int64]:
     return np.unique(rows[chosen])
 
 
+@_one_pool
 def fit_frames(
     person: Person,
     points_px: Points,

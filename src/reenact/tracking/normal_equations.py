@@ -82,14 +82,30 @@ class Observations:
 
 @dataclass(frozen=True)
 class Linearised:
-    """Residuals (predicted minus seen) of the landmarks, their derivatives, and how much they count."""
+    """Residuals (predicted minus seen) of the landmarks, their derivatives, and how much they count.
 
-    residual: Tensor  # [F, 478, 2]
-    by_frame: Tensor  # [F, 478, 2, 6 + A + 4]
-    by_place: Tensor  # [F, 478, 2, 3] by the landmark's place in the head's space
-    by_focal: Tensor  # [F, 478, 2] by the logarithm of the focal length
+    Landmarks come last, so that what is done to all of them at once lies together in memory.
+    """
+
+    columns: Tensor  # [F, 6 + A + 4 + 2, 2, 478] by the frame's unknowns; the residual; by the focal length's logarithm
+    by_place: Tensor  # [F, 3, 2, 478] by the landmark's place in the head's space
     point_precision: Tensor  # [F, 478]
     difference_precision: Tensor  # [F, D]
+
+    @property
+    def by_frame(self) -> Tensor:
+        """[F, 6 + A + 4, 2, 478]."""
+        return self.columns[:, :-2]
+
+    @property
+    def residual(self) -> Tensor:
+        """[F, 2, 478]."""
+        return self.columns[:, -2]
+
+    @property
+    def by_focal(self) -> Tensor:
+        """[F, 2, 478]."""
+        return self.columns[:, -1]
 
 
 @dataclass(frozen=True)
@@ -121,31 +137,47 @@ def linearise(model: LandmarkModel, p: FrameParameters, obs: Observations, focal
     points, by_gaze = canonical_landmarks(model, p.expression, p.gaze)
     turned = points @ p.rotation.transpose(1, 2)
     cam = turned + p.translation[:, None]
-    z = cam[..., 2:]
-    xy = cam[..., :2] / z
-    scale = (focal / obs.face_px)[:, None, None]
-    # The residual's derivative by a point's place in camera space, then by its place in the head's: [F, 478, 2, 3].
-    by_place = torch.cat([torch.eye(2).expand(*xy.shape, 2), -xy[..., None]], dim=3) * (scale / z)[..., None]
-    by_canonical = by_place @ p.rotation[:, None]
+    z = cam[..., 2]
+    xy = (cam[..., :2] / cam[..., 2:]).transpose(1, 2)  # [F, 2, 478]
+    scale = (focal / obs.face_px)[:, None]
+    a = len(free)
+    columns = torch.empty(len(p), POSE + a + 4 + 2, *xy.shape[1:])
+    # By a point's place in camera space, then by its place in the head's.
+    by_camera = columns[:, 3:POSE]  # [F, 3, 2, 478]
+    by_camera.zero_()
+    by_camera[:, 0, 0] = by_camera[:, 1, 1] = scale / z
+    torch.mul(xy, -(scale / z)[:, None], out=by_camera[:, 2])
+    by_place = (p.rotation.transpose(1, 2) @ by_camera.flatten(2)).view_as(by_camera)
+    # A turn about axis k moves a point along k x point.
+    for k in range(3):
+        i, j = (k + 1) % 3, (k + 2) % 3
+        torch.mul(by_camera[:, j], turned[:, None, :, i], out=columns[:, k])
+        columns[:, k].addcmul_(by_camera[:, i], turned[:, None, :, j], value=-1)
+    _chained(by_place, model.actions[free].transpose(1, 2)[None], columns[:, POSE : POSE + a])
+    _chained(by_place, by_gaze.permute(0, 3, 2, 1), columns[:, POSE + a : -2])
+    torch.sub(xy * scale[..., None], (obs.points / obs.face_px[:, None, None]).transpose(1, 2), out=columns[:, -2])
+    torch.mul(xy, scale[..., None], out=columns[:, -1])
     facing = _facing(model, p, cam)
-    a, b = _PAIRS
+    first, second = _PAIRS
     share = EFFECTIVE_SHARE / LANDMARK_SIGMA**2
-    # One product a landmark: its motion by each action [3, A] is the same in all frames.
-    by_landmark = by_canonical.transpose(0, 1).reshape(xy.shape[1], -1, 3)
-    by_action = (by_landmark @ model.actions[free].permute(1, 2, 0)).view(xy.shape[1], len(p), 2, -1).transpose(0, 1)
     return Linearised(
-        residual=xy * scale - obs.points / obs.face_px[:, None, None],
-        by_frame=torch.cat([-by_place @ skew(turned), by_place, by_action, by_canonical @ by_gaze], dim=3),
-        by_place=by_canonical,
-        by_focal=xy * scale,
+        columns,
+        by_place,
         point_precision=obs.point_weights * facing * share,
-        difference_precision=obs.difference_weights * torch.minimum(facing[:, a], facing[:, b]) * share,
+        difference_precision=obs.difference_weights * torch.minimum(facing[:, first], facing[:, second]) * share,
     )
+
+
+def _chained(by_place: Tensor, motion: Tensor, out: Tensor) -> None:
+    """Write the derivative [F, m, 2, 478] by what gives landmarks a `motion` [.., m, 3, 478] in the head."""
+    torch.mul(by_place[:, None, 0], motion[:, :, 0, None], out=out)
+    for k in (1, 2):
+        out.addcmul_(by_place[:, None, k], motion[:, :, k, None])
 
 
 def frame_equations(lin: Linearised) -> FrameEquations:
     """Normal equations of every frame for itself."""
-    columns = torch.cat([lin.by_frame, lin.residual[..., None]], dim=3)
+    columns = lin.columns[:, :-1]
     both = _products(columns, _counted(columns, lin))
     return FrameEquations(both[:, :-1, -1], both[:, :-1, :-1])
 
@@ -154,57 +186,56 @@ def joint_equations(lin: Linearised, basis: Tensor) -> JointEquations:
     """Normal equations of all frames with what they share.
 
     basis: [S, 478, 3] motion of the landmarks in the head's space by each shared coefficient. The derivatives by those
-    are never made for all frames: they are `by_place @ basis`, so that sums over frames go before the basis.
+    are never made for all frames: they are `by_place` times the basis, so sums over frames go before the basis.
     """
-    frames, landmarks = lin.by_focal.shape[:2]
-    columns = torch.cat([lin.by_frame, lin.by_focal[..., None], lin.residual[..., None]], dim=3)
-    counted = _counted(columns, lin)
-    both = _products(columns, counted)
-    flat = basis.permute(1, 2, 0).flatten(0, 1).contiguous()  # [478 * 3, S]
-    # [F, 478, m, 2] @ [F, 478, 2, 3], then one product with the basis for all frames and columns.
-    by_place = (counted.transpose(2, 3) @ lin.by_place).permute(0, 2, 1, 3).reshape(-1, 3 * landmarks)
-    by_basis = (by_place @ flat).view(frames, columns.shape[3], -1)
-    of_focal, of_residual = by_basis[:, -2].sum(dim=0), by_basis[:, -1].sum(dim=0)
-    focal = both[:, -2].sum(dim=0)
-    hessian = torch.cat([_basis_products(lin, flat.view(landmarks, 3, -1)), of_focal[None]])
-    hessian = torch.cat([hessian, torch.cat([of_focal, focal[-2:-1]])[:, None]], dim=1)
+    counted = _counted(lin.columns, lin)
+    both = _products(lin.columns, counted)
+    flat = basis.transpose(1, 2).flatten(1).T.contiguous()  # [3 * 478, S]
+    by_place = counted[:, :, 0, None] * lin.by_place[:, None, :, 0]  # [F, n, 3, 478]
+    by_place.addcmul_(counted[:, :, 1, None], lin.by_place[:, None, :, 1])
+    by_basis = (by_place.view(-1, len(flat)) @ flat).view(*counted.shape[:2], -1)
+    of_residual, of_focal = by_basis[:, -2].sum(dim=0), by_basis[:, -1].sum(dim=0)
+    focal = both[:, -1].sum(dim=0)
+    hessian = torch.cat([_basis_products(lin, flat), of_focal[None]])
+    hessian = torch.cat([hessian, torch.cat([of_focal, focal[-1:]])[:, None]], dim=1)
     return JointEquations(
-        gradient=both[:, :-2, -1],
+        gradient=both[:, :-2, -2],
         hessian=both[:, :-2, :-2],
-        cross=torch.cat([by_basis[:, :-2], both[:, :-2, -2:-1]], dim=2),
-        shared_gradient=torch.cat([of_residual, focal[-1:]]),
+        cross=torch.cat([by_basis[:, :-2], both[:, :-2, -1:]], dim=2),
+        shared_gradient=torch.cat([of_residual, focal[-2:-1]]),
         shared_hessian=hessian,
     )
 
 
 def _counted(columns: Tensor, lin: Linearised) -> Tensor:
-    """Multiply columns [F, 478, 2, m] by the precisions of points and of differences."""
-    out = columns * lin.point_precision[..., None, None]
+    """Multiply columns [F, m, 2, 478] by the precisions of points and of differences."""
+    out = columns * lin.point_precision[:, None, None]
     a, b = _PAIRS
-    apart = (columns[:, a] - columns[:, b]) * lin.difference_precision[..., None, None]
-    return out.index_add_(1, a, apart).index_add_(1, b, apart, alpha=-1)
+    apart = (columns[..., a] - columns[..., b]) * lin.difference_precision[:, None, None]
+    return out.index_add_(3, a, apart).index_add_(3, b, apart, alpha=-1)
 
 
 def _products(columns: Tensor, counted: Tensor) -> Tensor:
-    """[F, 478, 2, m] of both -> [F, m, m]."""
-    return columns.flatten(1, 2).transpose(1, 2) @ counted.flatten(1, 2)
+    """[F, m, 2, 478] of both -> [F, m, m]."""
+    return columns.flatten(2) @ counted.flatten(2).transpose(1, 2)
 
 
 def _basis_products(lin: Linearised, basis: Tensor) -> Tensor:
-    """Hessian [S, S] of the coefficients of a basis [478, 3, S], summed over frames."""
+    """Hessian [S, S] of the coefficients of a basis [3 * 478, S], summed over frames."""
     a, b = _PAIRS
+    by_axis = basis.view(3, lin.by_place.shape[3], -1)
 
-    def summed(one: Tensor, other: Tensor, precision: Tensor) -> Tensor:
-        """Sum of precision x one' other over frames: [F, L, 2, 3] of both -> [L, 3, 3]."""
-        left = (one * precision[..., None, None]).transpose(0, 1).flatten(1, 2)
-        return left.transpose(1, 2) @ other.transpose(0, 1).flatten(1, 2)
+    def moved(one: Tensor, other: Tensor, precision: Tensor, landmarks: slice | Tensor) -> Tensor:
+        """Sum of precision x one' other over frames, times the basis at some landmarks: [F, 3, 2, L] -> [3, L, S]."""
+        weighted = one * precision[:, None, None]
+        summed = (weighted[:, :, None] * other[:, None]).sum(dim=(0, 3))  # [3, 3, L]
+        return (summed[..., None] * by_axis[None, :, landmarks]).sum(dim=1)
 
-    moved = summed(lin.by_place, lin.by_place, lin.point_precision) @ basis
-    first, second, pair = lin.by_place[:, a], lin.by_place[:, b], lin.difference_precision
-    mixed = summed(first, second, pair)
-    moved.index_add_(0, a, summed(first, first, pair) @ basis[a] - mixed @ basis[b])
-    moved.index_add_(0, b, summed(second, second, pair) @ basis[b] - mixed.transpose(1, 2) @ basis[a])
-    return basis.flatten(0, 1).T @ moved.flatten(0, 1)
+    first, second, pair = lin.by_place[..., a], lin.by_place[..., b], lin.difference_precision
+    out = moved(lin.by_place, lin.by_place, lin.point_precision, slice(None))
+    out.index_add_(1, a, moved(first, first, pair, a) - moved(first, second, pair, b))
+    out.index_add_(1, b, moved(second, second, pair, b) - moved(second, first, pair, a))
+    return basis.T @ out.flatten(0, 1)
 
 
 def _facing(model: LandmarkModel, p: FrameParameters, cam: Tensor) -> Tensor:

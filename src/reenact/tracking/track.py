@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
+from threadpoolctl import threadpool_limits
 
 from reenact.heads.arkit import index
 from reenact.heads.model import HeadModel
@@ -78,7 +79,9 @@ def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, p
     tongue: list[float] = []
     shot = 0
     cutter = CutDetector()
-    with VideoLandmarks(face, task) as follow, ThreadPoolExecutor(max_workers=1) as pool:
+    # One thread of its own: two would take turns with those of the landmark network.
+    alone = ThreadPoolExecutor(max_workers=1, initializer=threadpool_limits, initargs=(1, "openmp"))
+    with VideoLandmarks(face, task) as follow, alone as pool:
         for frame in read_frames(info):
             if cutter.update(frame.image):
                 if cuts == "fail":

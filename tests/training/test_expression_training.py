@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,8 +61,8 @@ def test_a_shard_holds_faces_and_what_is_true_of_them(shard: Path) -> None:
 
 def test_every_action_is_seen_often_enough() -> None:
     codes = np.stack([random_expression(7, i) for i in range(1500)])
-    elsewhere = np.asarray([a.startswith(("eyeLook", "tongueOut")) for a in ACTIONS])  # gaze, and a detector of its own
-    assert ((codes > 0.1).mean(axis=0)[~elsewhere] > 0.01).all()
+    looks = np.asarray([a.startswith("eyeLook") for a in ACTIONS])
+    assert ((codes > 0.1).mean(axis=0)[~looks] > 0.01).all()
     assert codes.min() >= 0.0 and codes.max() <= 1.0
 
 
@@ -212,6 +214,12 @@ def test_frozen_blocks_stay_and_the_others_learn(shard: Path, tmp_path: Path) ->
     same = {name for name, value in run.model.state_dict().items() if torch.equal(value, start[name])}
     still = {name for name in start if name.startswith(("trunk.stem.", "trunk.blocks.0.", "trunk.blocks.1."))}
     assert still <= same and not {n for n in same - still if n.endswith("conv.weight")}
+
+
+def test_training_needs_neither_opencv_nor_mediapipe() -> None:
+    """A rented machine has torch, numpy and safetensors."""
+    code = "import sys; sys.modules.update(dict.fromkeys(['cv2', 'mediapipe', 'scipy', 'PIL', 'av']));"
+    subprocess.run([sys.executable, "-c", code + "import reenact.training.expression"], check=True)
 
 
 def test_no_shard_is_refused() -> None:

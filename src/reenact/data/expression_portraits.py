@@ -74,6 +74,7 @@ ARCHETYPES: Final[tuple[dict[str, float], ...]] = (
     {"browDown": 1.0},
     {"jawOpen": 1.0},
     {"jawOpen": 0.6, "tongueOut": 1.0, "mouthLowerDown": 0.3},
+    {"jawOpen": 0.3, "tongueOut": 0.9, "mouthSmile": 0.5},
     {"mouthDimple": 1.0},
     {"mouthStretch": 1.0, "mouthLowerDown": 0.6},
     {"mouthShrugLower": 1.0, "mouthShrugUpper": 0.8},

@@ -2,21 +2,31 @@
 """Where the detector's points lie on one person's skin: brows sit higher or lower, and a cheek has no marks at all.
 
 The head ties each landmark to one place of its mesh, found by showing the detector renders; the sightings scattered
-by 2.7 mm.  Left out of the fit, such a slip is made up for by expressions that the person does not make: low inner
-brows become a frown held throughout, and its counterpart is held against it.  So a clip may shift its points along the
-skin, smoothly.  The mesh does not move with them.
+by 2.7 mm.  Where the points lie on people in general is measured on synthetic ones (scripts/embed_landmarks.py) and
+known before a fit begins; what is left is one person's own.  Left out of the fit, such a slip is made up for by
+expressions that the person does not make: low inner brows become a frown held throughout, and its counterpart is held
+against it.  So a clip may shift its points along the skin, smoothly.  The mesh does not move with them.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
 from torch import Tensor
 
+from reenact.heads.model import HeadModel
+from reenact.heads.open import OpenHead
+
 from .face_model import LandmarkModel
-from .scheme import IRIS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS
+from .scheme import COUNT, IRIS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS
+
+SHIFTS: Final = Path(__file__).parent.parent / "assets" / "landmark_shifts.safetensors"
 
 # Lips, lids and nose are seen, and stay; irises are turned by the gaze.
 _FIXED: Final = (*LIPS, *RIGHT_LIDS, *LEFT_LIDS, *NOSE, *IRIS[0], *IRIS[1])
@@ -28,6 +38,16 @@ _BROW_SIGMA_M: Final = 0.002
 _SKIN_REACH_M: Final = 0.0095
 _BROW_REACH_M: Final = 0.025
 _KEPT: Final = 0.95  # share of the variance that the modes hold; the rest would be noise, point by point
+
+
+def usual_placement(model: HeadModel) -> NDArray[np.float32]:
+    """[478, 3] metres from the mesh's points to where the network sees them on people; none for another head's mesh."""
+    return _shifts() if model.name == OpenHead.name else np.zeros((COUNT, 3), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _shifts() -> NDArray[np.float32]:
+    return load_file(SHIFTS)["shifts"]
 
 
 def placement_modes(model: LandmarkModel) -> Tensor:

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_weights
 from scipy.spatial.transform import Rotation
 
 from reenact.data.expression_portraits import HELD_OUT_SEED, prepare_expression_portraits, random_expression
 from reenact.heads.arkit import ACTIONS, index
+from reenact.media import InputError
 from reenact.perception.blendshapes import blendshape_evidence
 from reenact.perception.expression_network import (
     CODES,
@@ -34,6 +36,7 @@ from reenact.perception.face_crop import face_crop
 from reenact.training.expression import (
     ExpressionTraining,
     Faces,
+    blended,
     error_spread,
     likelihood,
     predictions,
@@ -43,6 +46,7 @@ from reenact.training.expression import (
 )
 from reenact.training.expression_augment import MIRRORED, ExpressionTruth, disturb, mirrored, undisturbed
 from reenact.training.loop import Run, Schedule
+from reenact.training.pretrained import earlier_weights
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +220,25 @@ def test_frozen_blocks_stay_and_the_others_learn(shard: Path, tmp_path: Path) ->
     same = {name for name, value in run.model.state_dict().items() if torch.equal(value, start[name])}
     still = {name for name in start if name.startswith(("trunk.stem.", "trunk.blocks.0.", "trunk.blocks.1."))}
     assert still <= same and not {n for n in same - still if n.endswith("conv.weight")}
+
+
+def test_earlier_weights_are_read_refused_and_blended(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    old, new = ExpressionNet().state_dict(), ExpressionNet().state_dict()
+    save_weights({k: v.half().contiguous() for k, v in old.items()} | {"spread": torch.ones(OUTPUTS)}, tmp_path / "w")
+    start = earlier_weights(tmp_path / "w")
+    torch.testing.assert_close(start["head.weight"], old["head.weight"], atol=1e-4, rtol=1e-3)
+    between = blended(start, new, 0.25)
+    assert between.keys() == new.keys()
+    wanted = 0.75 * start["head.weight"] + 0.25 * new["head.weight"]
+    torch.testing.assert_close(between["head.weight"], wanted)
+    assert blended({}, new, 1.0) is new
+    ExpressionNet().load_state_dict(between)
+    (tmp_path / "x").write_bytes(b"no weights")
+    save_weights({"spread": torch.ones(3)}, tmp_path / "y")
+    for name in "xy":
+        with pytest.raises(InputError, match="holds no weights of the expression network"):
+            earlier_weights(tmp_path / name)
 
 
 def test_training_needs_neither_opencv_nor_mediapipe() -> None:

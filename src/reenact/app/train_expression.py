@@ -35,6 +35,18 @@ class TrainExpression:
             help_behavior_hint="(default: none)",
         ),
     ] = None
+    start: Annotated[
+        Path | None,
+        arg(
+            metavar="FILE.safetensors",
+            help="Weights of an earlier training to begin with, instead of --pretrained.",
+            help_behavior_hint="(default: none)",
+        ),
+    ] = None
+    blend: Annotated[
+        float,
+        arg(metavar="X", help="Share of what was learnt in the weights that are written; the rest is of --start."),
+    ] = 1.0
     photographs: Annotated[
         Path | None,
         arg(
@@ -67,6 +79,12 @@ class TrainExpression:
         for name in ("people", "each", "moved", "batch", "steps", "jobs"):
             if getattr(self, name) < 1:
                 raise BadArgument(f"--{name} {getattr(self, name)} is too few; want at least 1")
+        if not 0.0 < self.blend <= 1.0:
+            raise BadArgument(f"--blend {self.blend} is no share; want more than 0 and at most 1")
+        if self.blend < 1.0 and self.start is None:
+            raise BadArgument("--blend needs --start: there are no earlier weights to blend with")
+        if self.start is not None and self.pretrained is not None:
+            raise BadArgument("--start and --pretrained exclude each other: weights begin with one of them")
         if not self.output.absolute().parent.is_dir():
             raise BadArgument(f"the folder of output {self.output} does not exist")
         if self.photographs is not None and not self.photographs.is_dir():
@@ -78,15 +96,24 @@ class TrainExpression:
         from reenact.data.expression_portraits import HELD_OUT_SEED, prepare_expression_portraits
         from reenact.media.files import existing_file, written_beside
         from reenact.perception.expression_network import INPUT_PX, ExpressionNet
-        from reenact.training.expression import ExpressionTraining, Faces, error_spread, train_expression, weights
+        from reenact.training.expression import (
+            ExpressionTraining,
+            Faces,
+            blended,
+            error_spread,
+            train_expression,
+            weights,
+        )
         from reenact.training.loop import Schedule
-        from reenact.training.pretrained import efficientnet_lite0
+        from reenact.training.pretrained import earlier_weights, efficientnet_lite0
 
         start = None
         if self.pretrained is not None:
             start = ExpressionNet().state_dict()
             trunk = efficientnet_lite0(existing_file(self.pretrained, "a file of weights"))
             start |= {f"trunk.{name}": value for name, value in trunk.items()}
+        if self.start is not None:
+            start = earlier_weights(existing_file(self.start, "a file of weights"))
         self.output.mkdir(exist_ok=True)
         drawn = self.portraits or self.output / "portraits"
         with ProgressLine(sys.stderr) as progress:
@@ -111,7 +138,7 @@ class TrainExpression:
                 start=start,
             )
         net = ExpressionNet()
-        net.load_state_dict(weights(trained))
+        net.load_state_dict(blended(start or {}, weights(trained), self.blend))
         spread = error_spread(net, [Faces(held_out), *([Faces(moved[:1])] if moved else [])], INPUT_PX)
         target = self.output / "expression.safetensors"
         with written_beside(target) as partial:

@@ -220,6 +220,17 @@ def weights(run: Run) -> dict[str, Tensor]:
     return run.model.state_dict() | run.average
 
 
+def blended(start: dict[str, Tensor], learnt: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights between those that a training began with and those that it learnt, by its share.
+
+    What was learnt first and what was learnt later both hold on faces of neither set (Wortsman et al. 2022, "Robust
+    fine-tuning of zero-shot models", arXiv 2109.01903).
+    """
+    if share == 1.0:
+        return learnt
+    return {name: torch.lerp(start[name].float(), value.float(), share) for name, value in learnt.items()}
+
+
 @torch.no_grad()
 def predictions(net: ExpressionNet, images: Tensor, size: int) -> ExpressionOutput:
     """What the network says of stored crops [N, S, S, 3] uint8."""

@@ -26,7 +26,7 @@ from reenact.heads.personal import personal_rig
 from reenact.heads.state import HeadState
 from reenact.media import probe
 from reenact.tracking import CoarseTrack, track_video
-from reenact.tracking.track import see_video
+from reenact.tracking.track import Refinement, see_video
 
 
 @dataclass
@@ -38,6 +38,8 @@ class Args:
     """File names below dev/clips; none means all."""
     mesh: bool = True
     """Detect the landmarks once more to measure the error of the mesh's own places, which the file can reproduce."""
+    refine: Refinement = "flow"
+    """As in `reenact track`: without flow ("none"), what the landmark fit itself takes."""
     out: Path = OUT / "track_clips.json"
 
 
@@ -114,7 +116,7 @@ def main(args: Args) -> None:
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name in names:
         started = time.perf_counter()
-        track = track_video(open_head(), folder / name)
+        track = track_video(open_head(), folder / name, refine=args.refine)
         seconds = time.perf_counter() - started
         eyes, height = face_scales(track)
         residual = float(np.nanmedian(track.residual_px))

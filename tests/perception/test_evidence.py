@@ -46,6 +46,10 @@ def test_the_prior_is_where_the_evidence_is_and_no_wider_than_without() -> None:
     known.sigma[1, PUFF] = np.inf
     mean, sigma = code_prior(2, known)
     assert mean[0, SMILE] == np.float32(0.7) and sigma[0, SMILE] == pytest.approx(0.15 * EVIDENCE_SCALE)
+    # Landmarks say nothing of a sneer, and much of an open jaw.
+    sure = ExpressionEvidence(np.zeros((1, 52), np.float32), np.full((1, 52), 0.1, np.float32))
+    by = dict(zip(ACTIONS, code_prior(1, sure)[1][0].tolist(), strict=True))
+    assert by["noseSneerLeft"] < 0.5 * by["mouthSmileLeft"] < 0.5 * by["jawOpen"] == pytest.approx(0.05)
     assert mean[0, PUFF] == np.float32(0.7) and sigma[0, PUFF] == action_sigmas()[PUFF]
     assert mean[1, PUFF] == 0 and sigma[1, PUFF] == action_sigmas()[PUFF]
     with pytest.raises(ValueError, match="want"):

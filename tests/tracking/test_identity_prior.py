@@ -14,7 +14,7 @@ from reenact.tracking.face_model import identity_landmarks, landmark_model
 from reenact.tracking.fit import fit_person
 from reenact.tracking.identity_prior import identity_prior, unit_prior
 from reenact.tracking.normal_equations import FrameParameters, project
-from reenact.tracking.placement import usual_placement
+from reenact.tracking.placement import mean_placement
 
 HEAD = open_head()
 PRIOR = identity_prior(HEAD)
@@ -57,7 +57,7 @@ def test_people_of_the_prior_are_found_better_than_by_the_unit_prior() -> None:
     mine, unit = [], []
     for _ in range(4):
         truth = PRIOR.identity(rng.standard_normal(HEAD.identity_size).astype(np.float32))
-        points = project(landmark_model(base_rig(HEAD, truth), usual_placement(HEAD)), act, FOCAL).numpy() + SIDE / 2
+        points = project(landmark_model(base_rig(HEAD, truth), mean_placement(HEAD)), act, FOCAL).numpy() + SIDE / 2
         points = (points + rng.normal(size=points.shape) * 1.5).astype(np.float32)
         for prior, errors in ((PRIOR, mine), (unit_prior(HEAD.identity_size), unit)):
             found = fit_person(HEAD, points, SIDE, SIDE, prior=prior)

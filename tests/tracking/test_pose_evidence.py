@@ -83,4 +83,4 @@ def test_the_focal_length_follows_the_distance_that_is_seen() -> None:
         fit_person(open_head(), points, 512, 512, known(evidence(p, np.zeros(3), float(np.log(d)))))
         for d in (STARTING_DISTANCE_M, 2.0 * STARTING_DISTANCE_M)
     )
-    assert far.camera.focal_px > 1.1 * near.camera.focal_px
+    assert far.camera.focal_px > 1.6 * near.camera.focal_px  # 1.45 if landmarks may change it by a tenth

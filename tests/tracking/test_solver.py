@@ -23,7 +23,7 @@ from reenact.tracking.normal_equations import (
     linearise,
     project,
 )
-from reenact.tracking.placement import placement_modes, usual_placement
+from reenact.tracking.placement import mean_placement, placement_modes
 from reenact.tracking.priors import ANTAGONISTS, antagonism
 from reenact.tracking.scheme import DIFFERENCES, LEFT_BROW, LIPS, NOSE, RIGHT_BROW
 from reenact.tracking.solve import BOUNDS, FREE
@@ -58,13 +58,13 @@ def performance(frames: int, seed: int) -> FrameParameters:
     return FrameParameters(*(torch.from_numpy(x.astype(np.float32)) for x in (rotation, place, expression, gaze)))
 
 
-USUAL = usual_placement(HEAD)
+PLACEMENT = mean_placement(HEAD)
 CAMERA = Camera(FOCAL, SIDE / 2, SIDE / 2, SIDE, SIDE)
 
 
 def seen(identity: np.ndarray, act: FrameParameters, noise_px: float = 0.0) -> np.ndarray:
     """Landmarks [F, 478, 2] px as the network would see them."""
-    lm = landmark_model(personal_rig(HEAD, identity), USUAL)
+    lm = landmark_model(personal_rig(HEAD, identity), PLACEMENT)
     points = project(lm, act, FOCAL).numpy() + SIDE / 2
     return (points + np.random.default_rng(5).normal(size=points.shape) * noise_px).astype(np.float32)
 
@@ -77,7 +77,7 @@ def half_played() -> tuple[LandmarkModel, FrameParameters, Observations]:
     act = performance(4, 1)
     act = FrameParameters(act.rotation, act.translation, act.expression + 0.1, act.gaze)
     obs = observations(seen(someone(0), performance(4, 2)), (SIDE / 2, SIDE / 2))
-    return landmark_model(personal_rig(HEAD, someone(0)), USUAL), act, obs
+    return landmark_model(personal_rig(HEAD, someone(0)), PLACEMENT), act, obs
 
 
 def test_jacobians_are_the_derivatives() -> None:
@@ -125,7 +125,7 @@ def test_normal_equations_are_those_of_all_weighted_rows() -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_known_performance_is_found_again(seed: int) -> None:
     truth, identity = performance(60, seed), someone(seed)
-    person = Person(identity, personal_rig(HEAD, identity), CAMERA, USUAL)
+    person = Person(identity, personal_rig(HEAD, identity), CAMERA, PLACEMENT)
     found = fit_frames(person, seen(identity, truth), np.ones(59, bool))
     turn = Rotation.from_matrix(found.R_cam_head @ truth.rotation.numpy().transpose(0, 2, 1)).magnitude()
     assert np.degrees(np.median(turn)) < 0.5
@@ -163,7 +163,7 @@ def test_a_smile_kept_through_the_clip_stays_an_expression() -> None:
 
 def test_eyelook_codes_are_left_to_the_gaze() -> None:
     truth, identity = performance(10, 6), someone(6)
-    person = Person(identity, personal_rig(HEAD, identity), CAMERA, USUAL)
+    person = Person(identity, personal_rig(HEAD, identity), CAMERA, PLACEMENT)
     found = fit_frames(person, seen(identity, truth), np.ones(9, bool))
     looks = [i for i in range(52) if i not in FREE]
     assert np.abs(found.expression[:, looks]).max() == 0

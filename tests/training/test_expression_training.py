@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_weights
 from scipy.spatial.transform import Rotation
 
+from reenact.app.arguments import BadArgument
+from reenact.app.train_expression import TrainExpression
 from reenact.data.expression_portraits import HELD_OUT_SEED, prepare_expression_portraits, random_expression
 from reenact.heads.arkit import ACTIONS, index
 from reenact.media import InputError
@@ -239,6 +242,20 @@ def test_earlier_weights_are_read_refused_and_blended(tmp_path: Path) -> None:
     for name in "xy":
         with pytest.raises(InputError, match="holds no weights of the expression network"):
             earlier_weights(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"blend": 0.0, "start": Path("w")}, "is no share"),
+        ({"blend": 0.5}, "needs --start"),
+        ({"start": Path("w"), "pretrained": Path("p")}, "exclude each other"),
+    ],
+)
+def test_what_weights_begin_with_is_said_once(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadArgument, match=message):
+        TrainExpression(tmp_path / "run", **options).run()
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_needs_neither_opencv_nor_mediapipe() -> None:

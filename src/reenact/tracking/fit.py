@@ -22,7 +22,7 @@ from .coarse_track import CoarseTrack
 from .face_model import LandmarkModel, identity_landmarks, landmark_model
 from .identity_prior import IdentityPrior, identity_prior
 from .normal_equations import FrameParameters, Observations, project
-from .placement import placement_modes, usual_placement
+from .placement import mean_placement, placement_modes
 from .scheme import COUNT
 from .solve import Shared, step_frames, step_jointly
 from .stages import COARSE, FINE, FRAMES, FRAMES_WORTH, KEY_FRAMES, PERSONAL, JointStage
@@ -81,14 +81,14 @@ def fit_person(
     known = None if evidence is None else evidence.rows(key)
     obs = observations(points_px[key], (width / 2, height / 2), known)
     rig = base_rig(model, prior.mean)
-    usual = usual_placement(model)
-    lm = landmark_model(rig, usual)
+    mean = mean_placement(model)
+    lm = landmark_model(rig, mean)
     focal = starting_focal(lm, obs, None if known is None else known.pose)
     p = starting_pose(lm, obs, focal)
     modes = placement_modes(lm)
     shared = Shared(torch.zeros(model.identity_size), torch.zeros(len(modes)), 0.0)
     for stage in (COARSE, FINE):
-        p, shared = _joint(model, prior, base_rig, p, obs, focal, shared, usual, modes, stage)
+        p, shared = _joint(model, prior, base_rig, p, obs, focal, shared, mean, modes, stage)
     actions = personal_rig(model, prior.identity(shared.identity.numpy())).actions
 
     def adapted(model: HeadModel, identity: NDArray[np.float32]) -> Rig:
@@ -96,10 +96,10 @@ def fit_person(
         plain = base_rig(model, identity)
         return Rig(plain.topology, plain.neutral, actions, plain.joints, plain.gaze_limits, plain.eyeballs)
 
-    p, shared = _joint(model, prior, adapted, p, obs, focal, shared, usual, modes, PERSONAL)
+    p, shared = _joint(model, prior, adapted, p, obs, focal, shared, mean, modes, PERSONAL)
     identity = prior.identity(shared.identity.numpy())
     camera = Camera(focal * float(np.exp(shared.log_focal)), width / 2, height / 2, width, height)
-    return Person(identity, personal_rig(model, identity), camera, _placed(shared, usual, modes))
+    return Person(identity, personal_rig(model, identity), camera, _placed(shared, mean, modes))
 
 
 def tracked_person(model: HeadModel, track: CoarseTrack) -> Person:
@@ -137,14 +137,14 @@ def _joint(
     obs: Observations,
     focal: float,
     shared: Shared,
-    usual: Points,
+    mean: Points,
     modes: torch.Tensor,
     stage: JointStage,
 ) -> tuple[FrameParameters, Shared]:
     every = identity_landmarks(model, model.identity_size)
     basis = torch.einsum("ki,klc->ilc", torch.from_numpy(prior.factor[:, : stage.components]), every)
     for _ in range(stage.steps):
-        lm = landmark_model(make_rig(model, prior.identity(shared.identity.numpy())), _placed(shared, usual, modes))
+        lm = landmark_model(make_rig(model, prior.identity(shared.identity.numpy())), _placed(shared, mean, modes))
         p, shared = step_jointly(
             lm,
             p,
@@ -159,9 +159,9 @@ def _joint(
     return p, shared
 
 
-def _placed(shared: Shared, usual: Points, modes: torch.Tensor) -> Points:
-    """[478, 3] shifts of the landmarks, metres: what is usual, and this person's own."""
-    return usual + torch.einsum("m,mlc->lc", shared.placement, modes).numpy()
+def _placed(shared: Shared, mean: Points, modes: torch.Tensor) -> Points:
+    """[478, 3] shifts of the landmarks, metres: the mean of people plus this subject's own."""
+    return mean + torch.einsum("m,mlc->lc", shared.placement, modes).numpy()
 
 
 def key_frames(points: Points, count: int = KEY_FRAMES) -> NDArray[np.int64]:

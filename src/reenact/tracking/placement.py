@@ -2,10 +2,10 @@
 """Where the detector's points lie on one person's skin: brows sit higher or lower, and a cheek has no marks at all.
 
 The head ties each landmark to one place of its mesh, found by showing the detector renders; the sightings scattered
-by 2.7 mm.  Where the points lie on people in general is measured on synthetic ones (scripts/embed_landmarks.py) and
-known before a fit begins; what is left is one person's own.  Left out of the fit, such a slip is made up for by
-expressions that the person does not make: low inner brows become a frown held throughout, and its counterpart is held
-against it.  So a clip may shift its points along the skin, smoothly.  The mesh does not move with them.
+by 2.7 mm.  The mean displacement over people is measured on synthetic people (scripts/embed_landmarks.py), and every
+fit starts from it; the rest differs from person to person.  A fit that ignores the rest explains it by expressions that
+the person does not make: low inner brows become a frown held throughout, and its counterpart is held against it.  So a
+clip may displace its points along the skin, smoothly.  The mesh does not move with them.
 """
 
 from __future__ import annotations
@@ -40,8 +40,11 @@ _BROW_REACH_M: Final = 0.025
 _KEPT: Final = 0.95  # share of the variance that the modes hold; the rest would be noise, point by point
 
 
-def usual_placement(model: HeadModel) -> NDArray[np.float32]:
-    """[478, 3] metres from the mesh's points to where the network sees them on people; none for another head's mesh."""
+def mean_placement(model: HeadModel) -> NDArray[np.float32]:
+    """Return the mean displacement [478, 3] of the detected landmarks from the mesh's, metres, canonical head space.
+
+    It is zero for every head model but the open head, for whose mesh it was measured.
+    """
     return _shifts() if model.name == OpenHead.name else np.zeros((COUNT, 3), np.float32)
 
 

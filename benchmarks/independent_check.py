@@ -35,7 +35,7 @@ from reenact.evaluation.landmarks68 import JITTERS, MEASURES, UNITS, Landmarks68
 from reenact.media.video import probe, read_frames
 from reenact.transfer.motion_modes import Mode
 
-TARGETS = {"mouth": 0.90, "eye_right": 0.80, "eye_left": 0.80, "eyes": 0.80, "brow": 0.80}
+TARGETS = {"mouth": 0.90, "width": 0.80, "eye_right": 0.80, "eye_left": 0.80, "eyes": 0.80, "brow": 0.80}
 """Correlations to reach."""
 AMPLITUDES = (0.8, 1.25)
 """Range of amplitudes to stay in."""

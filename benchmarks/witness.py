@@ -14,6 +14,7 @@ from reenact.perception import VideoLandmarks
 
 _RIGHT_EYE, _LEFT_EYE = (33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380)
 _BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
+_CORNERS = (61, 291)
 _INNER_LIPS = {61: 82, 62: 13, 63: 312, 65: 317, 66: 14, 67: 87}
 """MediaPipe's points nearest to those of the 68 that `measure` reads."""
 
@@ -46,6 +47,7 @@ def as_68(frames: Iterable[np.ndarray]) -> np.ndarray:
                 points = face.points
                 row[36:42], row[42:48] = points[list(_RIGHT_EYE)], points[list(_LEFT_EYE)]
                 row[17:27] = points[list(_BROWS)]
+                row[[48, 54]] = points[list(_CORNERS)]
                 row[list(_INNER_LIPS)] = points[list(_INNER_LIPS.values())]
             found.append(row)
     return np.stack(found)

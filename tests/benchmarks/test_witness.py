@@ -22,7 +22,7 @@ def test_mediapipe_stands_in_where_the_witness_looks() -> None:
     photo = read_image(DEMO)
     witness, other = Landmarks68().follow([photo])[0], as_68([photo])[0]
     known = np.isfinite(other).all(axis=1)
-    assert known.sum() == 28
+    assert known.sum() == 30
     assert np.linalg.norm(other - witness, axis=1)[known].max() < 0.08 * face_box(witness)[2]
     for name, series in measure(other[None]).items():
         assert np.isfinite(series).all(), name

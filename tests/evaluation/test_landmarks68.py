@@ -41,7 +41,7 @@ def test_measures_do_not_change_with_roll_zoom_and_place(turn: float, zoom: floa
 
 def test_each_measure_follows_its_own_points_and_no_others() -> None:
     still = some_faces(1)
-    moves = {"mouth": (65, 66, 67), "brow": range(17, 27), "eye_right": (40, 41), "eye_left": (46, 47)}
+    moves = {"mouth": (65, 66, 67), "width": (48,), "brow": range(17, 27), "eye_right": (40, 41), "eye_left": (46, 47)}
     for moved, points in moves.items():
         changed = still.copy()
         # shut halfway, and lift the brows: eyes keep their centre, so that only one measure may move
@@ -50,6 +50,8 @@ def test_each_measure_follows_its_own_points_and_no_others() -> None:
             changed[:, 67:64:-1] = changed[:, 61:64]
         elif moved == "brow":
             changed[:, list(points), 1] -= 1
+        elif moved == "width":
+            changed[:, 48] = (3 * still[:, 48] + still[:, 54]) / 4
         else:
             start = 36 if moved == "eye_right" else 42
             changed[:, start + 1 : start + 3], changed[:, start + 5 : start + 3 : -1] = (

@@ -15,9 +15,10 @@ import numpy as np
 
 from .extra import PREDICTOR, dlib_model, required
 
-MEASURES = ("mouth", "eye_right", "eye_left", "eyes", "brow")
+MEASURES = ("mouth", "width", "eye_right", "eye_left", "eyes", "brow")
 UNITS = {
     "mouth": "mean distance of the inner lip points 61-67, 62-66, 63-65 / inter-ocular distance",
+    "width": "distance of the corners of the mouth 48-54 / inter-ocular distance",
     "eye_right": "eye aspect ratio of points 36-41 (the person's right eye)",
     "eye_left": "eye aspect ratio of points 42-47 (the person's left eye)",
     "eyes": "mean of both eye aspect ratios",
@@ -169,6 +170,7 @@ def measure(points: np.ndarray) -> dict[str, np.ndarray]:
     eyes = [_aspect_ratio(points[:, start : start + 6]) for start in (36, 42)]
     return {
         "mouth": lips / ocular,
+        "width": np.linalg.norm(points[:, 48] - points[:, 54], axis=-1) / ocular,
         "eye_right": eyes[0],
         "eye_left": eyes[1],
         "eyes": (eyes[0] + eyes[1]) / 2,

@@ -45,10 +45,14 @@ def normals_to_picture(normals: Tensor) -> np.ndarray:
     normals: [H, W, 3] unit, OpenCV axes (x right, y down, z away), 0 where empty. R = +x, right; G = -y, UP;
     B = -z, towards the camera; each -1..1 over 0..255. Empty pixels are black, which no normal is.
     """
-    display = normals.detach() * normals.new_tensor((1.0, -1.0, -1.0))
-    coded = torch.round((display + 1.0) * 127.5)
-    empty = (normals.detach() == 0.0).all(-1, keepdim=True)
-    return coded.masked_fill(empty, 0.0).to(torch.uint8).cpu().numpy()
+    shown = normals.detach().cpu().numpy()  # a small picture: waking torch's threads for it takes longer than the work
+    coded = shown * np.asarray((1.0, -1.0, -1.0), shown.dtype)
+    coded += 1.0
+    coded *= 127.5
+    np.rint(coded, out=coded)
+    x, y, z = np.moveaxis(shown == 0.0, -1, 0)
+    coded[x & y & z] = 0.0
+    return coded.astype(np.uint8)
 
 
 def picture_to_normals(picture: np.ndarray) -> Tensor:

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from ..about import About, Better, Value
 from ..extra import landmarks_68
-from ..landmarks68 import UNITS, agreement, measure
+from ..landmarks68 import MEASURES, UNITS, agreement, measure
 from ..observe import Observed
 from ..rows import Rows
 
 Series = NDArray[np.float64]
-MEASURES: Final = ("mouth", "eyes", "eye_right", "eye_left", "brow")
 CLOSED_SHARE: Final = 0.55
 """Eyes count as closed below this share of their own usual opening (90th percentile, but at least WIDE_OPEN).  On six
 of seven real clips, 150 frames each, the median of dlib's ratio was .23 to .47 where MediaPipe had the eyes shut, its

@@ -2,6 +2,7 @@
 """The plan of the house: a room imports only itself and lower rooms, wherever in a file the import is."""
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,33 @@ def violations(sources: Path, package: str = "reenact") -> list[str]:
             if is_room and target[1] != room and floors.get(target[1], len(ROOMS)) >= floors[room]:
                 found.append(f"{room} imports {target[1]} ({'/'.join(parts)}.py line {line})")
     return found
+
+
+def import_graph(sources: Path, package: str = "reenact") -> dict[str, set[str]]:
+    """Module -> modules of the package that it imports, each by its dotted name; a package stands for its __init__."""
+    paths = {path: path.relative_to(sources).with_suffix("").parts for path in (sources / package).rglob("*.py")}
+    names = {path: ".".join(parts).removesuffix(".__init__") for path, parts in paths.items()}
+    known, graph = set(names.values()), {}
+    for path, name in names.items():
+        imported = set()
+        for _, target in imported_modules(path.read_text(encoding="utf-8"), ".".join(paths[path][:-1])):
+            while target and target not in known:  # a name in a module
+                target = target.rpartition(".")[0]
+            imported.add(target)
+        graph[name] = imported - {name, ""}
+    return graph
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    order = list(graphlib.TopologicalSorter(import_graph(SOURCES)).static_order())
+    assert len(order) > 200
+
+
+def test_a_circle_of_imports_is_found(tmp_path: Path) -> None:
+    write(tmp_path, "heads/rig.py", "from .lids import meet")
+    write(tmp_path, "heads/lids.py", "if TYPE_CHECKING:\n    from .rig import Rig")
+    with pytest.raises(graphlib.CycleError, match=r"reenact\.heads\.(rig|lids)"):
+        list(graphlib.TopologicalSorter(import_graph(tmp_path)).static_order())
 
 
 def test_rooms_import_only_lower_rooms() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from reenact.heads.arkit import ACTIONS, index
 from reenact.heads.lids import meet_lids
@@ -28,7 +29,7 @@ def shape(rig: Rig, pitch: float = 0.0, **codes: float) -> np.ndarray:
     for name, value in codes.items():
         expression[0, [index(f"{name}Left"), index(f"{name}Right")]] = value
     gaze = np.full((1, 2, 2), [0.0, pitch], np.float32)
-    return meet_lids(rig, rig.deform(expression, gaze))[0]
+    return meet_lids(rig.shape.lids, torch.from_numpy(rig.deform(expression, gaze)))[0].numpy()
 
 
 def gaps_mm(rig: Rig, now: np.ndarray, sign: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from reenact.heads.arkit import ACTIONS
 from reenact.heads.lids import meet_lids
@@ -41,7 +42,8 @@ def gaps_mm(shape: np.ndarray) -> np.ndarray:
 
 def plain(rig: Rig, state: HeadState) -> np.ndarray:
     """Its lids meet, its lips do not."""
-    return meet_lids(rig, rig.deform(state.expression[None], state.gaze[None]))[0]
+    plain = torch.from_numpy(rig.deform(state.expression[None], state.gaze[None]))
+    return meet_lids(rig.shape.lids, plain)[0].numpy()
 
 
 CROSSED = [

@@ -3,30 +3,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from .model import Float
 
 
-@dataclass(frozen=True)
-class Along:
+class Along(nn.Module):
     """n vertices, each between two of Q places of a line."""
 
-    rows: NDArray[np.integer]  # [n]
-    before: NDArray[np.integer]  # [n] of the Q
-    share: Float  # [n] of the next place
+    before: Tensor  # [n] of the Q
+    share: Tensor  # [n] of the next place
 
-    @staticmethod
-    def of(line: Float, at: Float, rows: NDArray[np.integer]) -> Along:
+    def __init__(self, line: Float, at: Float) -> None:
         """line: [Q] rising coordinate of the places; at: [n] of the vertices. Beyond the ends: as at the end."""
+        super().__init__()
         place = np.interp(at, line, np.arange(len(line)))
-        before = np.minimum(place.astype(int), len(line) - 2)
-        return Along(rows, before, (place - before).astype(np.float32))
+        before: NDArray[np.int64] = np.minimum(place.astype(np.int64), len(line) - 2)
+        self.register_buffer("before", torch.from_numpy(before))
+        self.register_buffer("share", torch.from_numpy((place - before).astype(np.float32)))
 
-    def of_rows(self, values: Float) -> Float:
+    def forward(self, values: Tensor) -> Tensor:
         """[F, Q] -> [F, n]"""
-        before, after = values[:, self.before], values[:, self.before + 1]
-        return np.asarray((1.0 - self.share) * before + self.share * after, np.float32)
+        return torch.lerp(values[:, self.before], values[:, self.before + 1], self.share)

@@ -8,7 +8,9 @@ subject's left, pitch > 0 looks up.  The eyeballs turn rigidly; the eyeLook acti
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .arkit import index
 from .model import Float
@@ -21,21 +23,35 @@ LOOK_ACTIONS = tuple(
 LOOK_BOUND = 2.0  # the lids have followed as far as they go
 
 
-def look_actions(gaze: NDArray[np.floating], limits: Float) -> Float:
+def looks(gaze: Tensor, limits: Tensor) -> Tensor:
     """[F, 2, 2] gaze -> [F, 2, 4] eyeLook In, Out, Up, Down activations of each eye, in [0, LOOK_BOUND]."""
-    yaw, pitch = gaze[..., 0], gaze[..., 1]
-    outward = yaw * np.asarray([1.0, -1.0], np.float32)  # the left eye looks out when it looks left
-    out = np.stack([-outward, outward, pitch, -pitch], axis=-1) / limits
-    return np.clip(out, 0.0, LOOK_BOUND).astype(np.float32)
+    outward = gaze[..., 0] * gaze.new_tensor([1.0, -1.0])  # the left eye looks out when it looks left
+    pitch = gaze[..., 1]
+    return (torch.stack([-outward, outward, pitch, -pitch], dim=-1) / limits).clamp(0.0, LOOK_BOUND)
+
+
+def with_looks(expression: Tensor, gaze: Tensor, limits: Tensor) -> Tensor:
+    """[F, 52] codes with their eyeLook entries replaced by those of `gaze`, which is the one truth about the eyes."""
+    columns = torch.tensor([i for eye in LOOK_ACTIONS for i in eye], device=expression.device)
+    return expression.index_copy(1, columns, looks(gaze, limits).flatten(1))
+
+
+def eye_turns(gaze: Tensor) -> Tensor:
+    """[..., 2] (yaw, pitch) -> [..., 3, 3] canonical rotations taking +z (straight ahead) to the line of sight."""
+    yaw, pitch = gaze.unbind(-1)
+    cy, sy, cp, sp = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin()
+    rows = [cy, -sy * sp, sy * cp, torch.zeros_like(cy), cp, sp, -sy, -cy * sp, cy * cp]
+    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+
+
+def look_actions(gaze: NDArray[np.floating], limits: Float) -> Float:
+    """`looks` of arrays."""
+    return looks(_tensor(gaze), torch.from_numpy(limits)).numpy()
 
 
 def with_gaze(expression: NDArray[np.floating], gaze: NDArray[np.floating], limits: Float) -> Float:
-    """[F, 52] codes with their eyeLook entries replaced by those of `gaze`, which is the one truth about the eyes."""
-    out = expression.astype(np.float32, copy=True)
-    look = look_actions(gaze, limits)
-    for eye, columns in enumerate(LOOK_ACTIONS):
-        out[:, list(columns)] = look[:, eye]
-    return out
+    """`with_looks` of arrays."""
+    return with_looks(_tensor(expression), _tensor(gaze), torch.from_numpy(limits)).numpy()
 
 
 def gaze_of(expression: Float, limits: Float) -> Float:
@@ -49,10 +65,10 @@ def gaze_of(expression: Float, limits: Float) -> Float:
     return gaze
 
 
-def eye_rotations(gaze: Float) -> Float:
-    """[..., 2] (yaw, pitch) -> [..., 3, 3] canonical rotations taking +z (straight ahead) to the line of sight."""
-    yaw, pitch = gaze[..., 0], gaze[..., 1]
-    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
-    zero = np.zeros_like(cy)
-    rows = [[cy, -sy * sp, sy * cp], [zero, cp, sp], [-sy, -cy * sp, cy * cp]]
-    return np.stack([np.stack(r, axis=-1) for r in rows], axis=-2).astype(np.float32)
+def eye_rotations(gaze: NDArray[np.floating]) -> Float:
+    """`eye_turns` of arrays."""
+    return eye_turns(_tensor(gaze)).numpy()
+
+
+def _tensor(values: NDArray[np.floating]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))

@@ -3,42 +3,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from .arkit import index
 from .model import Float, Topology
 from .parting import Parting
 
-if TYPE_CHECKING:
-    from .rig import Rig
-
 _REACH = 0.30  # of the mouth's width: how far from where they meet the lips give way
 _PRESS_M = 0.0002  # soft lips that only just touched would show a hair of teeth between them
 _MIDDLE = 0.5  # of the mouth's half width
+_CLOSE = index("mouthClose")
 
 
-def lip_parting(topology: Topology, neutral: Float) -> Parting:
-    """Where a neutral head's [V, 3] lips meet."""
-    return Parting.of(topology, neutral, topology.lip_contacts, _REACH, _PRESS_M)
-
-
-def meet_lips(rig: Rig, shapes: Float, expression: Float) -> Float:
-    """[F, V, 3] canonical shapes, their lips brought to where they touch.
+class LipLine(nn.Module):
+    """Where the lips of one head meet.
 
     Smiling, puckering and pressing are each sculpted to keep a mouth shut; together they would shut it several times
     over. First of all mouthClose is taken back, which shuts a mouth no farther than the jaw has opened it.
-
-    expression: [F, 52] that made the shapes.
     """
-    line, close = rig.lips, rig.actions[index("mouthClose")]
-    middle = np.abs(line.x - line.x.mean()) < _MIDDLE * 0.5 * np.ptp(line.x)
-    by = (close[line.lower, 1] - close[line.upper, 1])[middle].mean()
-    shapes = shapes.copy()
-    if by > 0.0:
-        back = np.minimum(line.through(shapes)[:, middle].mean(1) / by, expression[:, index("mouthClose")])
-        some = np.flatnonzero(back > 0.0)
-        shapes[some] -= back[some, None, None] * close
-    line.part(shapes)
-    return shapes
+
+    close: Tensor  # [V, 3] metres, mouthClose
+    middle: Tensor  # those of the pairs that are in the middle of the mouth
+
+    def __init__(self, topology: Topology, neutral: Float, actions: Float) -> None:
+        """neutral: [V, 3], actions: [52, V, 3], canonical, metres."""
+        super().__init__()
+        self.parting = Parting(topology, neutral, topology.lip_contacts, _REACH, _PRESS_M)
+        x, close = self.parting.x.numpy(), actions[_CLOSE]
+        middle = np.flatnonzero(np.abs(x - x.mean()) < _MIDDLE * 0.5 * np.ptp(x))
+        upper, lower = self.parting.upper.numpy()[middle], self.parting.lower.numpy()[middle]
+        self._closes_by = float((close[lower, 1] - close[upper, 1]).mean())
+        self.register_buffer("close", torch.from_numpy(np.ascontiguousarray(close, np.float32)))
+        self.register_buffer("middle", torch.from_numpy(middle))
+
+    def forward(self, shapes: Tensor, expression: Tensor) -> Tensor:
+        """[F, V, 3] canonical shapes that codes [F, 52] made, their lips brought to where they touch."""
+        if self._closes_by > 0.0:
+            back = self.parting.through(shapes)[:, self.middle].mean(dim=1) / self._closes_by
+            back = torch.minimum(back, expression[:, _CLOSE]).clamp(min=0.0)
+            shapes = shapes - back[:, None, None] * self.close
+        return self.parting(shapes)

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.sparse as sp
+import torch
 from scipy.sparse.csgraph import dijkstra
+from torch import Tensor, nn
 
 from .along import Along
 from .model import Float, Int, Topology
@@ -16,22 +16,29 @@ from .smoothstep import smoothstep
 _ROUNDS = 3  # two vertices of a pair are not quite at one place along the line
 
 
-@dataclass(frozen=True)
-class Parting:
+class Parting(nn.Module):
     """Where two edges of one neutral head meet. P pairs, n vertices that give way."""
 
-    upper: Int  # [P] by rising x
-    lower: Int  # [P]
-    x: Float  # [P] metres, at rest
-    allowed: Float  # [P] metres that they may pass through one another
-    along: Along  # the n vertices
-    share: Float  # [n] 1 at the upper edge, -1 at the lower, 0 far away
+    upper: Tensor  # [P] by rising x
+    lower: Tensor  # [P]
+    x: Tensor  # [P] metres, at rest
+    allowed: Tensor  # [P] metres that they may pass through one another
+    rows: Tensor  # [n] vertices
+    _upper_row: Tensor  # [P] where the pairs are among the n vertices
+    _lower_row: Tensor  # [P]
+    share: Tensor  # [n] 1 at the upper edge, -1 at the lower, 0 far away
 
-    @staticmethod
-    def of(topology: Topology, neutral: Float, pairs: Int, reach: float, press: float = 0.0) -> Parting:
-        """neutral: [V, 3] canonical, metres; pairs: [P, 2] (upper, lower); reach: of what gives way, as a share of
-        the edges' length; press: metres by which they may overlap, beyond how they rest.
+    def __init__(self, topology: Topology, neutral: Float, pairs: Int, reach: float, press: float = 0.0) -> None:
+        """Find what gives way.
+
+        Args:
+            topology: of the head.
+            neutral: [V, 3] canonical, metres.
+            pairs: [P, 2] (upper, lower).
+            reach: of what gives way, as a share of the edges' length.
+            press: metres by which the edges may overlap, beyond how they rest.
         """
+        super().__init__()
         upper, lower = pairs[np.argsort(neutral[pairs[:, 0], 0])].T
         x = 0.5 * (neutral[upper, 0] + neutral[lower, 0])
         far = reach * np.ptp(x)
@@ -40,23 +47,29 @@ class Parting:
         rows = np.flatnonzero(near < far)
         above, below = (np.minimum(way[rows], far) for way in ways)
         share = (below - above) / np.maximum(below + above, 1e-9) * (1.0 - smoothstep(0.0, far, near[rows]))
-        along = Along.of(np.maximum.accumulate(x), neutral[rows, 0], rows)
         allowed = np.maximum(neutral[lower, 1] - neutral[upper, 1], 0.0) + np.float32(press)
-        return Parting(upper, lower, x, allowed, along, share.astype(np.float32))
+        self.along = Along(np.maximum.accumulate(x), neutral[rows, 0])
+        for name, value in {"x": x, "allowed": allowed, "share": share.astype(np.float32)}.items():
+            self.register_buffer(name, torch.from_numpy(value))
+        at = {"upper": upper, "lower": lower, "rows": rows}
+        at |= {"_upper_row": np.searchsorted(rows, upper), "_lower_row": np.searchsorted(rows, lower)}
+        for name, value in at.items():
+            self.register_buffer(name, torch.from_numpy(value.astype(np.int64)))
 
-    def through(self, shapes: Float) -> Float:
+    def through(self, shapes: Tensor) -> Tensor:
         """[F, P] metres by which the upper edge has come below the lower one, beyond what is allowed."""
-        return np.maximum(shapes[:, self.lower, 1] - shapes[:, self.upper, 1] - self.allowed, 0.0)
+        return (shapes[:, self.lower, 1] - shapes[:, self.upper, 1] - self.allowed).clamp(min=0.0)
 
-    def part(self, shapes: Float) -> None:
-        """Bring edges that have passed through one another to where they touch, each giving way by half; in place."""
+    def forward(self, shapes: Tensor) -> Tensor:
+        """[F, V, 3], crossed edges brought to where they touch, each giving way by half."""
+        if not bool(self.through(shapes).any()):  # most of the time
+            return shapes
+        start = height = shapes[:, self.rows, 1]
         for _ in range(_ROUNDS):
-            through = self.through(shapes)
-            some = np.flatnonzero(through.max(1) > 0.0)
-            if not len(some):
-                return
-            way = 0.5 * self.share * self.along.of_rows(through[some])
-            shapes[some[:, None], self.along.rows, 1] += way
+            through = height[:, self._lower_row] - height[:, self._upper_row] - self.allowed
+            height = height + 0.5 * self.share * self.along(through.clamp(min=0.0))
+        up = shapes.new_tensor((0.0, 1.0, 0.0))
+        return shapes.index_add(1, self.rows, (height - start)[..., None] * up)
 
 
 def _ways(topology: Topology, neutral: Float, edges: Int, far: float) -> Float:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import torch
 
-from .gaze import eye_rotations, with_gaze
-from .lids import LidLine
-from .lips import lip_parting
 from .model import Float, HeadModel, Int, Joints, Topology
-from .parting import Parting
 from .regions import EYEBALL, region_ids
+from .shape import HeadShape
 
 
 @dataclass(frozen=True)
@@ -28,29 +26,23 @@ class Rig:
     eyeballs: tuple[Int, Int] = field(repr=False)  # vertices of the left and right eyeball
 
     @cached_property
-    def lids(self) -> tuple[LidLine, ...]:
-        """Where they meet, see heads/lids.py."""
-        return LidLine.of(self.topology, self.neutral, self.actions)
-
-    @cached_property
-    def lips(self) -> Parting:
-        """Where they meet, see heads/lips.py."""
-        return lip_parting(self.topology, self.neutral)
+    def shape(self) -> HeadShape:
+        """The same as a function in torch."""
+        eyes, limits = self.joints.eyes, self.gaze_limits
+        return HeadShape(self.topology, self.neutral, self.actions, eyes, limits, self.eyeballs)
 
     def deform(self, expression: Float, gaze: Float) -> Float:
         """Codes [F, 52] and gaze [F, 2, 2] (radians, see heads/gaze.py) -> vertices [F, V, 3].
 
-        The eyeLook entries of `expression` are ignored: they follow from the gaze.
+        The eyeLook entries of `expression` are ignored: they follow from the gaze. Lids and lips do not meet yet.
         """
-        codes = with_gaze(expression, gaze, self.gaze_limits)
-        flat = codes @ self.actions.reshape(len(self.actions), -1)
-        vertices = np.asarray(self.neutral[None] + flat.reshape(len(codes), -1, 3), np.float32)
-        turn = eye_rotations(gaze)
-        for eye, rows in enumerate(self.eyeballs):
-            centre = self.joints.eyes[eye]
-            rest = self.neutral[rows] - centre
-            vertices[:, rows] = np.einsum("fij,nj->fni", turn[:, eye], rest) + centre
-        return vertices
+        codes, turned = (torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (expression, gaze))
+        return self.shape.deform(codes, turned).numpy()
+
+    def met(self, shapes: Float, expression: Float) -> Float:
+        """Shapes [F, V, 3] that codes [F, 52] made, their lids and lips made to meet: see `HeadShape.meet`."""
+        given, codes = (torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (shapes, expression))
+        return self.shape.meet(given, codes).numpy()
 
 
 def eyeball_vertices(topology: Topology, neutral: Float) -> tuple[Int, Int]:

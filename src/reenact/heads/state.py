@@ -10,8 +10,6 @@ import numpy as np
 
 from .dynamic import carried
 from .gaze import with_gaze
-from .lids import meet_lids
-from .lips import meet_lips
 from .model import Float
 from .rig import Rig
 
@@ -64,8 +62,8 @@ def deformed(rig: Rig, states: Sequence[HeadState]) -> Float:
 
 
 def met(rig: Rig, shapes: Float, states: Sequence[HeadState]) -> Float:
-    """Shapes [F, V, 3] of some states, their lids and lips made to meet: see heads/lids.py and heads/lips.py."""
-    return meet_lips(rig, meet_lids(rig, shapes), np.stack([s.expression for s in states]))
+    """Shapes [F, V, 3] of some states, their lids and lips made to meet."""
+    return rig.met(shapes, np.stack([s.expression for s in states]))
 
 
 def posed(

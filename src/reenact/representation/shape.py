@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from reenact.heads.arkit import index
-from reenact.heads.lids import meet_lids
+from reenact.heads.lids import lid_lines, meet_lids
 from reenact.heads.model import Float, HeadModel
 from reenact.heads.regions import EYEBALL, region_ids
 from reenact.heads.rig import Rig
@@ -89,14 +89,15 @@ def with_met_lids(rig: Rig, neutral: Float, targets: Float) -> Float:
 
     neutral, targets: the rig's own at a finer level, whose first vertices are the control mesh's.
     """
-    out, fine = targets.copy(), replace(rig, neutral=neutral, actions=targets)
+    out, lines = targets.copy(), lid_lines(rig.topology, neutral, targets)
     for side, blink in enumerate(_BLINKS):
         upper, lower = rig.topology.lid_contacts[(neutral[rig.topology.lid_contacts[:, 0], 0] > 0) == (side == 0)].T
         opened = neutral[upper, 1] - neutral[lower, 1]
         wide = opened > 0.5 * opened.max()
         closed = (targets[blink, lower, 1] - targets[blink, upper, 1])[wide].mean()
         further = np.clip(opened[wide].mean() / max(closed, 1e-6), 1.0, _FURTHER)
-        out[blink] = meet_lids(fine, (neutral + further * targets[blink])[None])[0] - neutral
+        blinked = torch.from_numpy(neutral + further * targets[blink])
+        out[blink] = meet_lids(lines, blinked[None])[0].numpy() - neutral
     return out
 
 

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from reenact.media import InputError
-from reenact.media.arrays import write_arrays
+from reenact.media.arrays import read_arrays, write_arrays
 
 
 def test_what_lies_crosswise_in_memory_is_read_as_it_was_meant(tmp_path: Path) -> None:
@@ -37,3 +37,27 @@ def test_nothing_is_left_where_it_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_arrays(tmp_path / "a.safetensors", {"a": np.zeros(2)}, {"about": 3})  # type: ignore[dict-item]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_written_is_read_with_what_it_says_about_itself(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "a.head", {"x": np.arange(3)}, {"format": "numbers"})
+    arrays, about = read_arrays(tmp_path / "a.head", "head file")
+    assert arrays["x"].tolist() == [0, 1, 2] and about == {"format": "numbers"}
+    write_arrays(tmp_path / "silent.head", {"x": np.arange(3)})
+    assert read_arrays(tmp_path / "silent.head", "head file")[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"no such thing", r"is not a readable head file .*; `reenact head` writes one"),
+        (None, "exist"),
+    ],
+)
+def test_what_is_no_such_file_is_refused_by_name(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "b.head"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"b\.head .*{said}"):
+        read_arrays(path, "head file", "reenact head")

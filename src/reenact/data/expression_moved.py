@@ -35,7 +35,7 @@ from reenact.tracking.face_model import canonical_landmarks, landmark_model
 
 from .expression_portraits import CROP_PX, random_expression, scored, seen_rotation
 from .synthetic.noise import rng
-from .workers import spread
+from .workers import draw_shards
 
 _PICTURE_PX: Final = 224  # of the head's square: about a stored crop's scale
 _PHOTOGRAPHS: Final = 40  # a shard
@@ -60,13 +60,11 @@ def prepare_expression_moved(
 
     A photograph in which no face is found is left out; a shard of none is not written.
     """
-    out.mkdir(parents=True, exist_ok=True)
     shards = [
         _Shard(out / f"moved-{start:05d}x{each}.safetensors", photographs[start : start + _PHOTOGRAPHS], start, each)
         for start in range(0, len(photographs), _PHOTOGRAPHS)
     ]
-    spread(_move, [s for s in shards if not s.path.exists()], jobs, "moving photographs", progress)
-    return [s.path for s in shards if s.path.exists()]
+    return draw_shards(_move, shards, jobs, "moving photographs", progress)
 
 
 def _move(shard: _Shard) -> None:

@@ -35,7 +35,7 @@ from reenact.perception.landmarks import Roi
 
 from .synthetic import Scene, SyntheticPerson, made_up, random_scene, render_portraits, synthetic_person
 from .synthetic.noise import rng
-from .workers import spread
+from .workers import draw_shards, groups
 
 CROP_PX: Final = 160
 PICTURE_PX: Final = 256
@@ -123,13 +123,11 @@ def prepare_expression_portraits(
     jobs: int = 1,
 ) -> list[Path]:
     """Draw `each` faces of each of `people` people and return the shards; those that exist are kept."""
-    out.mkdir(parents=True, exist_ok=True)
-    shards = []
-    for start in range(0, people, _PEOPLE):
-        some = min(_PEOPLE, people - start)
-        shards.append(_Shard(out / f"expression-{first + start}-{some}x{each}.safetensors", first + start, some, each))
-    spread(_draw, [s for s in shards if not s.path.exists()], jobs, "drawing", progress)
-    return [s.path for s in shards]
+    shards = [
+        _Shard(out / f"expression-{seed}-{some}x{each}.safetensors", seed, some, each)
+        for seed, some in groups(first, people, _PEOPLE)
+    ]
+    return draw_shards(_draw, shards, jobs, "drawing", progress)
 
 
 def random_expression(seed: int, picture: int) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ from reenact.media.arrays import write_arrays
 from .synthetic import LABELS, Scene, SyntheticFrames, SyntheticPerson, made_up, random_scene, synthetic_person
 from .synthetic.noise import rng
 from .synthetic.render import render_portraits
-from .workers import spread
+from .workers import draw_shards, groups
 
 TRAINING_SEED, HELD_OUT_SEED = 100_000, 900_000
 """First seeds of the people to learn from and of those to be measured on; the benchmark's are below 100,000."""
@@ -61,15 +61,11 @@ def prepare_portraits(
 
     What is there already is kept, so that an interrupted run goes on.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    shards = []
-    for start in range(0, people, _PEOPLE):
-        some = min(_PEOPLE, people - start)
-        path = out / f"portraits-{first + start}-{some}x{each}-{size}px.safetensors"
-        shards.append(_Shard(path, first + start, some, each, size))
-    missing = [s for s in shards if not s.path.exists()]
-    spread(_draw, missing, jobs, "drawing", progress)
-    return [s.path for s in shards]
+    shards = [
+        _Shard(out / f"portraits-{seed}-{some}x{each}-{size}px.safetensors", seed, some, each, size)
+        for seed, some in groups(first, people, _PEOPLE)
+    ]
+    return draw_shards(_draw, shards, jobs, "drawing", progress)
 
 
 def _draw(shard: _Shard) -> None:

@@ -23,9 +23,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import safe_open
 
-from reenact.media.arrays import write_arrays
+from reenact.media.arrays import read_arrays, write_arrays
 
 Bytes = NDArray[np.uint8]
 PHOTO = ("photo", "photo_normals", "photo_regions")
@@ -63,9 +62,8 @@ class Scene:
     """A scene as it is read: nothing is held but the row of bytes."""
 
     def __init__(self, path: Path) -> None:
-        with safe_open(path, framework="np") as file:
-            self._arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            self.about: dict[str, str] = file.metadata()
+        """Raises InputError if the file is no safetensors file."""
+        self._arrays, self.about = read_arrays(path, "scene")
         self.path = path
         self.runs: list[int] = self._arrays["runs"].tolist()
 

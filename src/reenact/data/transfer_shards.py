@@ -26,7 +26,7 @@ from reenact.transfer.receiver import face_rows
 from .receivers import OwnDeformation, linear
 from .synthetic import made_up
 from .synthetic.noise import rng
-from .workers import spread
+from .workers import draw_shards, groups
 
 TRAINING_SEED, HELD_OUT_SEED = 300_000, 930_000
 """First seeds of the people to learn from and of those to be measured on."""
@@ -52,14 +52,11 @@ def prepare_receivers(
     jobs: int = 1,
 ) -> list[Path]:
     """Draw people and performances; what is there already is kept, so that an interrupted run goes on."""
-    out.mkdir(parents=True, exist_ok=True)
-    shards = []
-    for start in range(0, people, _PEOPLE):
-        some = min(_PEOPLE, people - start)
-        shards.append(_Shard(out / f"receivers-{first + start}-{some}.safetensors", first + start, some))
-    missing = [s for s in shards if not s.path.exists()]
-    spread(_draw, missing, jobs, "moving faces", progress)
-    return [s.path for s in shards]
+    shards = [
+        _Shard(out / f"receivers-{seed}-{some}.safetensors", seed, some)
+        for seed, some in groups(first, people, _PEOPLE)
+    ]
+    return draw_shards(_draw, shards, jobs, "moving faces", progress)
 
 
 def _draw(shard: _Shard) -> None:

@@ -14,13 +14,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from reenact.heads.open import open_head
 from reenact.heads.regions import region_ids
 from reenact.media import InputError
-from reenact.media.arrays import write_arrays
-from reenact.media.files import existing_file
+from reenact.media.arrays import read_arrays, write_arrays
 from reenact.tracking.scheme import LEFT_BROW, LEFT_LIDS, LIPS, RIGHT_BROW, RIGHT_LIDS
 
 from .about import About, Value
@@ -58,13 +56,7 @@ def save_heads(heads: Heads, path: Path) -> None:
 
 def load_heads(path: Path) -> Heads:
     """Read a mesh file. Raises InputError, naming the file, if it is none or of another topology."""
-    existing_file(path, "a mesh file")
-    try:
-        with safe_open(path, framework="np") as file:
-            about = file.metadata() or {}
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a readable mesh file ({error})") from error
+    found, about = read_arrays(path, "mesh file")
     head = open_head()
     if about.get("format") != FORMAT or about.get("head") != head.name:
         raise InputError(f"{path} holds {about.get('format')} of {about.get('head')}; want {FORMAT} of {head.name}")

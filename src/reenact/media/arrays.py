@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from .files import written_beside
+from .errors import InputError
+from .files import existing_file, written_beside
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: dict[str, str] | None = None) -> None:
@@ -22,3 +24,23 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: dict[str
     """
     with written_beside(path) as partial:
         save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, partial, metadata=about)
+
+
+def read_arrays(path: Path, what: str, written_by: str = "") -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read all arrays of a safetensors file, and what it says about itself.
+
+    Args:
+        path: of the file.
+        what: it should be: "head file".
+        written_by: the command that writes such files, if users write them.
+
+    Raises:
+        InputError: it is missing, empty, a folder, or no safetensors file.
+    """
+    existing_file(path, f"a {what}")
+    try:
+        with safe_open(path, framework="np") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 no mapping
+    except (SafetensorError, OSError) as error:
+        how = f"; `{written_by}` writes one" if written_by else ""
+        raise InputError(f"{path} is not a readable {what} ({error}){how}") from error

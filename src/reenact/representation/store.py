@@ -12,13 +12,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 
 from reenact.heads.model import HeadModel
 from reenact.heads.open import open_head
 from reenact.media import InputError
-from reenact.media.arrays import write_arrays
-from reenact.media.files import existing_file
+from reenact.media.arrays import read_arrays, write_arrays
 from reenact.tracking import load_motion, save_motion
 
 from .detailed import detailed_levels, open_levels
@@ -84,13 +82,7 @@ def load_head(path: Path, model: HeadModel | None = None) -> tuple[PersonalHead,
     model: the head model it was made with, which the file names and does not hold; None: the open head.
     """
     name = open_head().name if model is None else model.name
-    existing_file(path, "a .head file")
-    try:
-        with safe_open(path, framework="np") as file:
-            about = file.metadata() or {}
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a readable head file ({error}); `reenact head` writes one") from error
+    found, about = read_arrays(path, "head file", "reenact head")
     if about.get("format") != FORMAT or about.get("version") != str(VERSION) or about.get("head") != name:
         said = f"{about.get('format', 'no format')} version {about.get('version', '?')} of {about.get('head', '?')}"
         raise InputError(f"{path} holds {said}; want {FORMAT} version {VERSION} of {name}")

@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from reenact.heads.arkit import ACTIONS
 from reenact.media import InputError
-from reenact.media.arrays import write_arrays
-from reenact.media.files import existing_file
+from reenact.media.arrays import read_arrays, write_arrays
 
 from .scheme import COUNT
 
@@ -110,13 +108,7 @@ def save_motion(track: CoarseTrack, path: Path) -> None:
 
 def load_motion(path: Path) -> CoarseTrack:
     """Read a track.  Raises InputError if the file is none, or of another version."""
-    existing_file(path, "a .motion.safetensors file")
-    try:
-        with safe_open(path, framework="np") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a readable motion file ({error}); `reenact track` writes one") from error
+    tensors, about = read_arrays(path, "motion file", "reenact track")
     if about.get("format") != FORMAT or about.get("version") != str(VERSION):
         found = f"{about.get('format', 'no format')} version {about.get('version', '?')}"
         raise InputError(f"{path} holds {found}; want {FORMAT} version {VERSION}, as `reenact track` writes it")

@@ -31,19 +31,11 @@ class LidLine(nn.Module):
     blink: Tensor  # [n, 3] metres
 
     def __init__(self, topology: Topology, neutral: Float, blink: Float, pairs: Int) -> None:
-        """neutral, blink: [V, 3] canonical, metres; pairs: [P, 2] (upper, lower) of this eye.
-
-        Raises:
-            ValueError: a blink that does not shut this eye.
-        """
+        """neutral, blink: [V, 3] canonical, metres, the blink such as to shut; pairs: [P, 2] (upper, lower)."""
         super().__init__()
-        open_by = neutral[pairs[:, 0], 1] - neutral[pairs[:, 1], 1]
-        own, open_by = pairs[open_by > _CORNER * open_by.max()], open_by[open_by > _CORNER * open_by.max()]
-        order = np.argsort(np.abs(neutral[own[:, 0], 0]))
-        (upper, lower), open_by = own[order].T, open_by[order]
+        upper, lower = _edges(neutral, pairs)
+        open_by = neutral[upper, 1] - neutral[lower, 1]
         closes_by = blink[lower, 1] - blink[upper, 1]
-        if (closes_by <= 0.0).any():
-            raise ValueError(f"the blink opens lids by {-closes_by.min():.4f} m; want one that shuts them")
         rows = np.flatnonzero(np.abs(blink).max(axis=1) > 0.0)
         wide = np.flatnonzero(open_by > 0.5 * open_by.max())
         self.along = Along(np.abs(neutral[upper, 0]), np.abs(neutral[rows, 0]))
@@ -71,12 +63,19 @@ def lid_lines(topology: Topology, neutral: Float, actions: Float) -> nn.ModuleLi
     """`LidLine` of the left eye and of the right; none of an eye that the actions [52, V, 3] do not shut."""
     lines, pairs = nn.ModuleList(), topology.lid_contacts
     for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
-        own = pairs[(neutral[pairs[:, 0], 0] > 0) == (side == 0)]
-        try:
-            lines.append(LidLine(topology, neutral, actions[index(action)], own))
-        except ValueError:
-            continue
+        own, blink = pairs[(neutral[pairs[:, 0], 0] > 0) == (side == 0)], actions[index(action)]
+        upper, lower = _edges(neutral, own)
+        if (blink[lower, 1] > blink[upper, 1]).all():
+            lines.append(LidLine(topology, neutral, blink, own))
     return lines
+
+
+def _edges(neutral: Float, pairs: Int) -> tuple[Int, Int]:
+    """Upper and lower vertices [Q] of the pairs that are no corners, from the nose outwards."""
+    open_by = neutral[pairs[:, 0], 1] - neutral[pairs[:, 1], 1]
+    own = pairs[open_by > _CORNER * open_by.max()]
+    upper, lower = own[np.argsort(np.abs(neutral[own[:, 0], 0]))].T
+    return upper, lower
 
 
 def meet_lids(lines: Iterable[nn.Module], shapes: Tensor) -> Tensor:

@@ -68,3 +68,10 @@ def test_looking_moves_the_lids_and_not_the_given_look_codes() -> None:
     torch.testing.assert_close(*shape(codes, gaze))
     gaze[1, :, 1] = -0.4
     assert (shape(codes, gaze).diff(dim=0).abs().amax() > 0.002).item()
+
+
+def test_an_offset_is_added_where_nothing_has_to_meet() -> None:
+    shape, gaze = somebody(), torch.zeros(1, 2, 2)
+    codes = torch.zeros(1, len(ACTIONS))
+    way = torch.full((1, *shape.neutral.shape), 0.002)
+    torch.testing.assert_close(shape(codes, gaze, way) - shape(codes, gaze), way, atol=1e-6, rtol=0)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Codes read from real faces against labels made by eye: ``python -m benchmarks.expression_labelled``.
 
-Faces that no training has seen labelled (data/expression_labels.csv, split held), each fitted as a photo. r is pooled
-over faces; the means are those of faces on which the action is done by 0.3 or more.
+Faces whose labels no training has seen (data/expression_labels.csv, split held), each fitted as a photo. Most are
+portraits that the expression network has seen, with other labels (assets/expression.md). r is pooled over faces; the
+means are those of faces on which the action is done by 0.3 or more.
 """
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ def main(arguments: Arguments) -> None:
         if not done.any():
             continue
         r = float(np.corrcoef(a[said], b[said])[0, 1])
-        rows[name] = {"done": int(done.sum()), "r": r, "label": float(b[done].mean()), "code": float(a[done].mean())}
-        rows[name]["mae"] = float(np.abs(a - b)[said].mean())
-        print("| {} | {done} | {r:.2f} | {label:.2f} | {code:.2f} | {mae:.2f} |".format(name, **rows[name]))
+        label, code, mae = float(b[done].mean()), float(a[done].mean()), float(np.abs(a - b)[said].mean())
+        rows[name] = {"done": int(done.sum()), "r": r, "label": label, "code": code, "mae": mae}
+        print(f"| {name} | {done.sum()} | {r:.2f} | {label:.2f} | {code:.2f} | {mae:.2f} |")
     how = "-".join([arguments.split, *arguments.evidence, *([] if arguments.fit else ["alone"])])
     write_json(arguments.out / f"{how}.json", {"provenance": provenance(), "actions": rows})
 

@@ -39,6 +39,9 @@ def test_no_validation_person_is_learnt_from() -> None:
         ("split,file,frame,browDwn\ntrain,a.jpg,,1\n", "browDwn"),
         ("split,file,frame,browDown\ntrain,a.jpg,,2\n", "'2' in line 2"),
         ("split,file,frame,browDown\ntrain,a.jpg,,much\n", "'much' in line 2"),
+        ("split,file,frame,browDown\nhold,a.jpg,,1\n", "split 'hold' in line 2"),
+        ("split,file,frame,browDown\ntrain,a.mp4,-3,1\n", "frame '-3' in line 2"),
+        ("file,frame,browDown\na.mp4,3,1\n", "no column 'split'"),
     ],
 )
 def test_a_table_that_makes_no_sense_is_refused(tmp_path: Path, text: str, said: str) -> None:

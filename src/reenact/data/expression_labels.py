@@ -42,11 +42,14 @@ def read_labels(path: Path = LABELS) -> list[LabelledFace]:
     """Read the table.
 
     Raises:
-        InputError: a column that is no kind of action, or a cell that is no number from 0 to 1.
+        InputError: a column that is missing or is no kind of action, or a cell that makes no sense in its column.
     """
     with path.open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)
         rows = list(table)
+    missing = [name for name in _NAMES if name not in (table.fieldnames or ())]
+    if missing:
+        raise InputError(f"{path} has no column {missing[0]!r}; want {', '.join(_NAMES)} and kinds of actions")
     kinds = {name: _rows(name) for name in table.fieldnames or () if name not in _NAMES}
     for name, columns in kinds.items():
         if not columns:
@@ -69,6 +72,10 @@ def _face(path: Path, line: int, row: dict[str, str], kinds: dict[str, list[int]
             value = -1.0
         if not 0.0 <= value <= 1.0:
             raise InputError(f"{path} says {kind} {row[kind]!r} in line {line}; want a number from 0 to 1, or nothing")
+    if row["split"] not in ("train", "held"):
+        raise InputError(f"{path} says split {row['split']!r} in line {line}; want train or held")
+    if row["frame"] and not row["frame"].isdecimal():
+        raise InputError(f"{path} says frame {row['frame']!r} in line {line}; want a number of a frame, or nothing")
     split: Split = "held" if row["split"] == "held" else "train"
     return LabelledFace(split, row["file"], int(row["frame"]) if row["frame"] else None, codes)
 

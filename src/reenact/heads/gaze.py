@@ -23,20 +23,20 @@ LOOK_ACTIONS = tuple(
 LOOK_BOUND = 2.0  # the lids have followed as far as they go
 
 
-def looks(gaze: Tensor, limits: Tensor) -> Tensor:
+def look_activations(gaze: Tensor, limits: Tensor) -> Tensor:
     """[F, 2, 2] gaze -> [F, 2, 4] eyeLook In, Out, Up, Down activations of each eye, in [0, LOOK_BOUND]."""
     outward = gaze[..., 0] * gaze.new_tensor([1.0, -1.0])  # the left eye looks out when it looks left
     pitch = gaze[..., 1]
     return (torch.stack([-outward, outward, pitch, -pitch], dim=-1) / limits).clamp(0.0, LOOK_BOUND)
 
 
-def with_looks(expression: Tensor, gaze: Tensor, limits: Tensor) -> Tensor:
+def with_look_activations(expression: Tensor, gaze: Tensor, limits: Tensor) -> Tensor:
     """[F, 52] codes with their eyeLook entries replaced by those of `gaze`, which is the one truth about the eyes."""
     columns = torch.tensor([i for eye in LOOK_ACTIONS for i in eye], device=expression.device)
-    return expression.index_copy(1, columns, looks(gaze, limits).flatten(1))
+    return expression.index_copy(1, columns, look_activations(gaze, limits).flatten(1))
 
 
-def eye_turns(gaze: Tensor) -> Tensor:
+def gaze_rotations(gaze: Tensor) -> Tensor:
     """[..., 2] (yaw, pitch) -> [..., 3, 3] canonical rotations taking +z (straight ahead) to the line of sight."""
     yaw, pitch = gaze.unbind(-1)
     cy, sy, cp, sp = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin()
@@ -45,13 +45,13 @@ def eye_turns(gaze: Tensor) -> Tensor:
 
 
 def look_actions(gaze: NDArray[np.floating], limits: Float) -> Float:
-    """`looks` of arrays."""
-    return looks(_tensor(gaze), torch.from_numpy(limits)).numpy()
+    """`look_activations` of arrays."""
+    return look_activations(_tensor(gaze), torch.from_numpy(limits)).numpy()
 
 
 def with_gaze(expression: NDArray[np.floating], gaze: NDArray[np.floating], limits: Float) -> Float:
-    """`with_looks` of arrays."""
-    return with_looks(_tensor(expression), _tensor(gaze), torch.from_numpy(limits)).numpy()
+    """`with_look_activations` of arrays."""
+    return with_look_activations(_tensor(expression), _tensor(gaze), torch.from_numpy(limits)).numpy()
 
 
 def gaze_of(expression: Float, limits: Float) -> Float:
@@ -66,8 +66,8 @@ def gaze_of(expression: Float, limits: Float) -> Float:
 
 
 def eye_rotations(gaze: NDArray[np.floating]) -> Float:
-    """`eye_turns` of arrays."""
-    return eye_turns(_tensor(gaze)).numpy()
+    """`gaze_rotations` of arrays."""
+    return gaze_rotations(_tensor(gaze)).numpy()
 
 
 def _tensor(values: NDArray[np.floating]) -> Tensor:

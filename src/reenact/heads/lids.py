@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .along import Along
 from .arkit import index
+from .contact_constraint import ContactConstraint
+from .line_interpolation import LineInterpolation
 from .model import Float, Int, Topology
-from .parting import Parting
 
 _SHUT = (0.85, 0.98)  # share of the way to shut over which the lids come to touch all along
 _CORNER = 0.15  # pairs that open less than this share of the widest are corners: they hardly close
@@ -38,8 +38,8 @@ class LidLine(nn.Module):
         closes_by = blink[lower, 1] - blink[upper, 1]
         rows = np.flatnonzero(np.abs(blink).max(axis=1) > 0.0)
         wide = np.flatnonzero(open_by > 0.5 * open_by.max())
-        self.along = Along(np.abs(neutral[upper, 0]), np.abs(neutral[rows, 0]))
-        self.corners = Parting(topology, neutral, pairs, _REACH)
+        self.along = LineInterpolation(np.abs(neutral[upper, 0]), np.abs(neutral[rows, 0]))
+        self.corners = ContactConstraint(topology, neutral, pairs, _REACH)
         for name, value in {"open_by": open_by, "closes_by": closes_by, "blink": blink[rows]}.items():
             self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
         for name, value in {"upper": upper, "lower": lower, "wide": wide, "rows": rows}.items():

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from .arkit import index
+from .contact_constraint import ContactConstraint
 from .model import Float, Topology
-from .parting import Parting
 
 _REACH = 0.30  # of the mouth's width: how far from where they meet the lips give way
 _PRESS_M = 0.0002  # soft lips that only just touched would show a hair of teeth between them
@@ -30,10 +30,10 @@ class LipLine(nn.Module):
     def __init__(self, topology: Topology, neutral: Float, actions: Float) -> None:
         """neutral: [V, 3], actions: [52, V, 3], canonical, metres."""
         super().__init__()
-        self.parting = Parting(topology, neutral, topology.lip_contacts, _REACH, _PRESS_M)
-        x, close = self.parting.x.numpy(), actions[_CLOSE]
+        self.contact = ContactConstraint(topology, neutral, topology.lip_contacts, _REACH, _PRESS_M)
+        x, close = self.contact.x.numpy(), actions[_CLOSE]
         middle = np.flatnonzero(np.abs(x - x.mean()) < _MIDDLE * 0.5 * np.ptp(x))
-        upper, lower = self.parting.upper.numpy()[middle], self.parting.lower.numpy()[middle]
+        upper, lower = self.contact.upper.numpy()[middle], self.contact.lower.numpy()[middle]
         self._closes_by = float((close[lower, 1] - close[upper, 1]).mean())
         self.register_buffer("close", torch.from_numpy(np.ascontiguousarray(close, np.float32)))
         self.register_buffer("middle", torch.from_numpy(middle))
@@ -41,7 +41,7 @@ class LipLine(nn.Module):
     def forward(self, shapes: Tensor, expression: Tensor) -> Tensor:
         """[F, V, 3] canonical shapes that codes [F, 52] made, their lips brought to where they touch."""
         if self._closes_by > 0.0:
-            back = self.parting.through(shapes)[:, self.middle].mean(dim=1) / self._closes_by
+            back = self.contact.through(shapes)[:, self.middle].mean(dim=1) / self._closes_by
             back = torch.minimum(back, expression[:, _CLOSE]).clamp(min=0.0)
             shapes = shapes - back[:, None, None] * self.close
-        return self.parting(shapes)
+        return self.contact(shapes)

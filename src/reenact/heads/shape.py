@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .gaze import eye_turns, with_looks
+from .gaze import gaze_rotations, with_look_activations
 from .lids import lid_lines, meet_lids
 from .lips import LipLine
 from .model import Float, Int, Topology
@@ -52,9 +52,9 @@ class HeadShape(nn.Module):
         Returns:
             [F, V, 3]
         """
-        codes = with_looks(expression, gaze, self.gaze_limits)
+        codes = with_look_activations(expression, gaze, self.gaze_limits)
         vertices = self.neutral + (codes @ self.actions).unflatten(1, self.neutral.shape)
-        turn = eye_turns(gaze)
+        turn = gaze_rotations(gaze)
         for eye, rows in enumerate((self._left, self._right)):
             rest = self.neutral[rows] - self.eyes[eye]
             vertices = vertices.index_copy(1, rows, rest @ turn[:, eye].mT + self.eyes[eye])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.heads.gaze import LOOK_ACTIONS, LOOK_BOUND, eye_turns, looks
+from reenact.heads.gaze import LOOK_ACTIONS, LOOK_BOUND, gaze_rotations, look_activations
 from reenact.heads.model import HeadModel
 from reenact.heads.rig import Rig
 
@@ -64,7 +64,7 @@ def identity_landmarks(model: HeadModel, count: int) -> Tensor:
 def look_codes(gaze: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
     """eyeLook activations [F, 8] (left In, Out, Up, Down, right ...) and their derivative [F, 8, 2, 2] by gaze."""
     sign = torch.tensor([1.0, -1.0])
-    look = looks(gaze, limits)  # [F, 2, 4]
+    look = look_activations(gaze, limits)  # [F, 2, 4]
     active = ((look > 0) & (look < LOOK_BOUND)).float() / limits
     slope = torch.zeros(len(gaze), 2, 4, 2, 2)
     for eye in range(2):
@@ -90,7 +90,7 @@ def canonical_landmarks(model: LandmarkModel, expression: Tensor, gaze: Tensor) 
     def matrix(rows: list[list[Tensor]]) -> Tensor:
         return torch.stack([torch.stack(r, dim=-1) for r in rows], dim=-2)  # [F, 2, 3, 3]
 
-    turn = eye_turns(gaze)
+    turn = gaze_rotations(gaze)
     d_yaw = matrix([[-sy, -cy * sp, cy * cp], [zero, zero, zero], [-cy, sy * sp, -sy * cp]])
     d_pitch = matrix([[zero, -sy * cp, -sy * sp], [zero, -sp, cp], [zero, -cy * cp, -cy * sp]])
     for eye, rows in enumerate(IRIS):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values known along a line where skin meets skin, carried to the vertices beside it."""
+"""Interpolation of values along a line where skin meets skin, for the vertices beside it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from .model import Float
 
 
-class Along(nn.Module):
-    """n vertices, each between two of Q places of a line."""
+class LineInterpolation(nn.Module):
+    """Linear interpolation at n vertices, each between two of Q places of a line."""
 
     before: Tensor  # [n] of the Q
     share: Tensor  # [n] of the next place

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edges of skin that may touch and may not pass through one another: lips, and lids at their corners."""
+"""Constraint that edges of skin touch and do not pass through one another: lips, and lids at their corners."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 from scipy.sparse.csgraph import dijkstra
 from torch import Tensor, nn
 
-from .along import Along
+from .line_interpolation import LineInterpolation
 from .model import Float, Int, Topology
 from .smoothstep import smoothstep
 
 _ROUNDS = 3  # two vertices of a pair are not quite at one place along the line
 
 
-class Parting(nn.Module):
+class ContactConstraint(nn.Module):
     """Where two edges of one neutral head meet. P pairs, n vertices that give way."""
 
     upper: Tensor  # [P] by rising x
@@ -48,7 +48,7 @@ class Parting(nn.Module):
         above, below = (np.minimum(way[rows], far) for way in ways)
         share = (below - above) / np.maximum(below + above, 1e-9) * (1.0 - smoothstep(0.0, far, near[rows]))
         allowed = np.maximum(neutral[lower, 1] - neutral[upper, 1], 0.0) + np.float32(press)
-        self.along = Along(np.maximum.accumulate(x), neutral[rows, 0])
+        self.along = LineInterpolation(np.maximum.accumulate(x), neutral[rows, 0])
         for name, value in {"x": x, "allowed": allowed, "share": share.astype(np.float32)}.items():
             self.register_buffer(name, torch.from_numpy(value))
         at = {"upper": upper, "lower": lower, "rows": rows}

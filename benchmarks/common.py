@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reenact.evaluation.provenance import provenance
+from reenact.lab.evaluation.provenance import provenance
 from reenact.media.image import write_image
 from reenact.media.video import read_frames
 from reenact.pipeline import AnimateOptions, TrackOptions, animate, track

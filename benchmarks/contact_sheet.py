@@ -16,9 +16,9 @@ import tyro
 
 from benchmarks.common import CLIPS, OUT, PHOTOS, SHARED, clip_file, motion_file, photo_file
 from reenact.generator.choice import Generator, GeneratorName, GeneratorOptions
-from reenact.generator.warp import WarpGenerator
-from reenact.heads.open import open_head
-from reenact.heads.state import HeadState
+from reenact.generator.warp.generator import WarpGenerator
+from reenact.head.open import open_head
+from reenact.head.state import HeadState
 from reenact.media.errors import InputError
 from reenact.media.image import write_image
 from reenact.media.video import probe, read_frames

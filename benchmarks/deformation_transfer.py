@@ -12,7 +12,7 @@ import time
 import numpy as np
 from scipy.spatial import Delaunay
 
-from reenact.heads.deformation import DeformationTransfer
+from reenact.head.deformation import DeformationTransfer
 
 VERTICES, ACTIONS, PAIRS, RUNS = 4800, 52, 80, 5
 

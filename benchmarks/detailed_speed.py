@@ -16,12 +16,12 @@ import torch
 import tyro
 
 from benchmarks.common import provenance
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig
-from reenact.heads.state import HeadState, deformed
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
+from reenact.head.state import HeadState, deformed
 from reenact.pipeline import bundled_performance
 from reenact.rendering import Camera, interpolate_directions, rasterise, vertex_normals
-from reenact.representation.detailed import open_levels
+from reenact.subject.detailed import open_levels
 from reenact.tracking import load_motion
 
 _WARM_UP = 3

@@ -16,9 +16,9 @@ import tyro
 
 from benchmarks.common import OUT, SHARED, clip_file, motion_file, photo_file
 from benchmarks.contact_sheet import row
-from reenact.heads.arkit import index
-from reenact.heads.open import open_head
-from reenact.heads.state import HeadState
+from reenact.head.arkit import index
+from reenact.head.open import open_head
+from reenact.head.state import HeadState
 from reenact.media.image import write_image
 from reenact.media.video import probe, read_frames
 from reenact.pipeline import AnimateOptions, head_crop, make_warp, read_portrait

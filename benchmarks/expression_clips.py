@@ -16,8 +16,8 @@ import tyro
 from numpy.typing import NDArray
 
 from benchmarks.common import OUT, SHARED, clip_file, provenance, write_json
-from reenact.heads.arkit import ACTIONS
-from reenact.heads.open import open_head
+from reenact.head.arkit import ACTIONS
+from reenact.head.open import open_head
 from reenact.media.video import probe, read_frames
 from reenact.perception import VideoLandmarks
 from reenact.tracking import track_video

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Codes read from real faces against labels made by eye: ``python -m benchmarks.expression_labelled``.
 
-Faces whose labels no training has seen (data/expression_labels.csv, split held), each fitted as a photo. Most are
+Faces whose labels no training has seen (expression_labels.csv, split held), each fitted as a photo. Most are
 portraits that the expression network has seen, with other labels (assets/expression.md). r is pooled over faces; the
 means are those of faces on which the action is done by 0.3 or more.
 """
@@ -16,8 +16,8 @@ import tyro
 
 from benchmarks.common import OUT, SHARED, provenance, write_json
 from benchmarks.expression_clips import kinds
-from reenact.data.expression_labels import Split, picture_of, read_labels
-from reenact.heads.open import open_head
+from reenact.head.open import open_head
+from reenact.lab.training.data.expression_labels import Split, picture_of, read_labels
 from reenact.perception import ExpressionObserver, detect_faces
 from reenact.perception.expression import Source
 from reenact.perception.pixels import WEIGHTS

@@ -17,9 +17,9 @@ from scipy.spatial.transform import Rotation
 from benchmarks.common import OUT, provenance, write_json
 from benchmarks.expression_clips import kinds
 from benchmarks.synthetic_expressions import PEOPLE, SIZE, synthetic_expressions
-from reenact.heads.arkit import ACTIONS
-from reenact.heads.open import open_head
-from reenact.heads.rig import base_rig
+from reenact.head.arkit import ACTIONS
+from reenact.head.open import open_head
+from reenact.head.rig import base_rig
 from reenact.perception import ExpressionEvidence, ExpressionObserver, detect_faces
 from reenact.perception.expression import Source
 from reenact.perception.pixels import WEIGHTS

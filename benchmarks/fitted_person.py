@@ -10,20 +10,20 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from reenact.dense.crops import BASE_FACE_M
-from reenact.dense.maps import DenseEstimator
-from reenact.dense.shipped import INPUT_PX
-from reenact.heads.model import HeadModel
+from reenact.head.model import HeadModel
+from reenact.perception.dense.crops import BASE_FACE_M
+from reenact.perception.dense.maps import DenseEstimator
+from reenact.perception.dense.shipped import INPUT_PX
 from reenact.rendering import interpolate_directions, rasterise, vertex_normals
-from reenact.representation.detailed import Levels
-from reenact.representation.energy import Energy, project
-from reenact.representation.fit import fit_stages
-from reenact.representation.frames_fit import Chunk, fitted_chunks
-from reenact.representation.head_fit import observed
-from reenact.representation.observation import Observation
-from reenact.representation.offsets import Identity, Offsets, Posed, Static
-from reenact.representation.source import Source
-from reenact.representation.stages import FRAMES, KEY_FRAMES, PERSON
+from reenact.subject.detailed import Levels
+from reenact.subject.energy import Energy, project
+from reenact.subject.fit import fit_stages
+from reenact.subject.frames_fit import Chunk, fitted_chunks
+from reenact.subject.head_fit import observed
+from reenact.subject.observation import Observation
+from reenact.subject.offsets import Identity, Offsets, Posed, Static
+from reenact.subject.source import Source
+from reenact.subject.stages import FRAMES, KEY_FRAMES, PERSON
 
 
 def quiet(stage: str, done: int, total: int | None) -> None:

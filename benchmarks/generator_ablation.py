@@ -24,15 +24,15 @@ from PIL import Image
 from tyro.conf import Positional, arg
 
 from benchmarks.common import OUT, provenance, write_json
-from reenact.data.scenes import Scene
-from reenact.generator.compact.encoders import INPUTS
-from reenact.generator.compact.flow import Sampling, sample
-from reenact.generator.compact.network import CompactConfig, CompactNet
-from reenact.generator.controls import Controls
-from reenact.training.compact import CompactTraining, train_compact
-from reenact.training.generator_batches import Cut, batch
-from reenact.training.generator_loss import importance
-from reenact.training.loop import Schedule
+from reenact.generator.diffusion.compact.encoders import INPUTS
+from reenact.generator.diffusion.compact.flow import Sampling, sample
+from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
+from reenact.generator.diffusion.controls import Controls
+from reenact.lab.training.compact import CompactTraining, train_compact
+from reenact.lab.training.data.scenes import Scene
+from reenact.lab.training.generator_batches import Cut, batch
+from reenact.lab.training.generator_loss import importance
+from reenact.lab.training.loop import Schedule
 
 _TOLD = ("photo", "normals", "warped")  # for (a) to (c) the photo, aligned, stands for the warped one
 ARMS: dict[str, tuple[str, str, tuple[str, ...]]] = {

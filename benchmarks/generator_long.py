@@ -20,11 +20,11 @@ import numpy as np
 import tyro
 
 from benchmarks.common import OUT, REPOSITORY, provenance, write_json
-from reenact.evaluation.landmarks68 import Follower, Landmarks68
-from reenact.evaluation.metrics.identity import DlibIdentity, cosine
 from reenact.generator.choice import GeneratorOptions
-from reenact.generator.compact.painter import CompactPainter
-from reenact.heads.open import open_head
+from reenact.generator.diffusion.compact.painter import CompactPainter
+from reenact.head.open import open_head
+from reenact.lab.evaluation.landmarks68 import Follower, Landmarks68
+from reenact.lab.evaluation.metrics.identity import DlibIdentity, cosine
 from reenact.media import write_image
 from reenact.pipeline import AnimateOptions, bundled_performance, make_generator, read_portrait
 from reenact.tracking import load_motion

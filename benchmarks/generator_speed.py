@@ -20,12 +20,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.common import OUT, REPOSITORY, provenance, write_json
 from reenact.generator.choice import GeneratorOptions
-from reenact.generator.compact.flow import Sampling, begin, noise_like, sample
-from reenact.generator.compact.network import CompactConfig, CompactNet
-from reenact.generator.compact.painter import CompactPainter
-from reenact.generator.compact.weights import load_compact, shipped_weights
-from reenact.generator.controls import Controls
-from reenact.training.generator_loss import generator_losses, importance, mouths
+from reenact.generator.diffusion.compact.flow import Sampling, begin, noise_like, sample
+from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
+from reenact.generator.diffusion.compact.painter import CompactPainter
+from reenact.generator.diffusion.compact.weights import load_compact, shipped_weights
+from reenact.generator.diffusion.controls import Controls
+from reenact.lab.training.generator_loss import generator_losses, importance, mouths
 
 PHOTO = REPOSITORY / "src/reenact/assets/demo/astronaut.jpg"
 
@@ -131,7 +131,7 @@ def training(net: CompactNet, device: torch.device, repeat: int) -> dict[str, fl
 
 def whole(args: Args) -> dict[str, float]:
     """Of `animate`, without tracking."""
-    from reenact.heads.open import open_head
+    from reenact.head.open import open_head
     from reenact.pipeline import AnimateOptions, bundled_performance, make_generator, read_portrait
     from reenact.tracking import load_motion
     from reenact.transfer.retarget import retarget

@@ -25,19 +25,19 @@ import tyro
 from scipy.spatial import KDTree
 
 from benchmarks.common import OUT, provenance, write_json
-from reenact.data.portraits import class_table
-from reenact.data.synthetic import SyntheticFrames, made_up, random_scene, render_portraits, synthetic_person
-from reenact.dense.maps import DenseEstimator, DenseMaps, View
-from reenact.dense.shipped import shipped_estimator
-from reenact.evaluation.mesh import mesh_parts
-from reenact.heads.open import open_head
-from reenact.heads.regions import region_ids
+from reenact.head.open import open_head
+from reenact.head.regions import region_ids
+from reenact.lab.evaluation.mesh import mesh_parts
+from reenact.lab.synthetic import SyntheticFrames, made_up, random_scene, render_portraits, synthetic_person
+from reenact.lab.training.data.portraits import class_table
 from reenact.media import VideoWriter
+from reenact.perception.dense.maps import DenseEstimator, DenseMaps, View
+from reenact.perception.dense.shipped import shipped_estimator
 from reenact.rendering import vertex_normals
-from reenact.representation.detailed import open_levels
-from reenact.representation.head_fit import fit_head
-from reenact.representation.personal_head import PersonalHead
-from reenact.representation.stages import FRAMES, PERSON, Stage
+from reenact.subject.detailed import open_levels
+from reenact.subject.head_fit import fit_head
+from reenact.subject.personal_head import PersonalHead
+from reenact.subject.stages import FRAMES, PERSON, Stage
 
 _FIRST = 910_000  # seeds: people that no network has learnt from
 _SIDE = 512

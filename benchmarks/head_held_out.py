@@ -20,11 +20,11 @@ from tyro.conf import Positional
 
 from benchmarks.common import OUT, provenance, write_json
 from benchmarks.fitted_person import FittedPerson, quiet
-from reenact.dense.shipped import shipped_estimator
-from reenact.heads.open import open_head
-from reenact.representation.detailed import open_levels
-from reenact.representation.head_fit import observed
-from reenact.representation.source import read_source
+from reenact.head.open import open_head
+from reenact.perception.dense.shipped import shipped_estimator
+from reenact.subject.detailed import open_levels
+from reenact.subject.head_fit import observed
+from reenact.subject.source import read_source
 
 
 @dataclass

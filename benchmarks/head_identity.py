@@ -26,16 +26,16 @@ from tyro.conf import Positional
 from benchmarks.common import OUT, provenance, write_json
 from benchmarks.fitted_person import quiet, who_it_is
 from benchmarks.head_fit import measured
-from reenact.data.synthetic import SyntheticPerson, made_up, random_scene, render_portraits, synthetic_person
-from reenact.dense.crops import BASE_FACE_M
-from reenact.dense.shipped import shipped_estimator
-from reenact.evaluation.mesh import mesh_parts
-from reenact.heads.arkit import ACTIONS
-from reenact.heads.open import open_head
+from reenact.head.arkit import ACTIONS
+from reenact.head.open import open_head
+from reenact.lab.evaluation.mesh import mesh_parts
+from reenact.lab.synthetic import SyntheticPerson, made_up, random_scene, render_portraits, synthetic_person
 from reenact.media import VideoWriter
-from reenact.representation.detailed import open_levels
-from reenact.representation.source import read_source
-from reenact.representation.stages import KEY_FRAMES
+from reenact.perception.dense.crops import BASE_FACE_M
+from reenact.perception.dense.shipped import shipped_estimator
+from reenact.subject.detailed import open_levels
+from reenact.subject.source import read_source
+from reenact.subject.stages import KEY_FRAMES
 
 _FIRST, _SIDE, _FRAMES = 915_000, 512, 20
 _SMILE = {"mouthSmile": 0.8, "cheekSquint": 0.3, "eyeSquint": 0.2}

@@ -2,7 +2,7 @@
 """Heads over made-up FLAME files against exact truth: ``python -m benchmarks.head_models [--people 5]``.
 
 Each file is a person whom the open head's identity does not hold, in a mesh of another make
-(tests/heads/made_heads.py); no number of FLAME's is in it. What is measured is how well the open head's knowledge is
+(tests/head/made_heads.py); no number of FLAME's is in it. What is measured is how well the open head's knowledge is
 carried over.
 
 landmarks: distance of the 468 skin landmarks from where they truly lie, mm; and of the open head's base adult, who
@@ -21,11 +21,11 @@ import numpy as np
 import tyro
 
 from benchmarks.common import OUT, provenance, write_json
-from reenact.heads.open import open_head
-from reenact.heads.registration import open_skin
-from reenact.heads.smplx import SuppliedHead, supplied_head
+from reenact.head.open import open_head
+from reenact.head.registration import open_skin
+from reenact.head.smplx import SuppliedHead, supplied_head
 from reenact.tracking.sightings import landmarks_off_mm
-from tests.heads.made_heads import SKIN, MadeHead, made_head
+from tests.head.made_heads import SKIN, MadeHead, made_head
 
 
 @dataclass

@@ -18,15 +18,15 @@ from tyro.conf import Positional
 
 from benchmarks.common import OUT
 from benchmarks.fitted_person import FittedPerson, coloured, quiet
-from reenact.dense.classes import CLASSES
-from reenact.dense.maps import View
-from reenact.dense.shipped import INPUT_PX, shipped_estimator
-from reenact.heads.open import open_head
+from reenact.head.open import open_head
 from reenact.media.image import write_image
-from reenact.representation.detailed import open_levels
-from reenact.representation.head_fit import observed
-from reenact.representation.observation import Observation
-from reenact.representation.source import Source, read_source
+from reenact.perception.dense.classes import CLASSES
+from reenact.perception.dense.maps import View
+from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
+from reenact.subject.detailed import open_levels
+from reenact.subject.head_fit import observed
+from reenact.subject.observation import Observation
+from reenact.subject.source import Source, read_source
 
 _COLOURS = np.random.default_rng(4).integers(40, 256, (len(CLASSES), 3)).astype(np.uint8)
 _ROW = 6  # cells of a row of --maps-only

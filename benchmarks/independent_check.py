@@ -30,8 +30,8 @@ from benchmarks.common import (
     write_json,
 )
 from benchmarks.witness import reliability
-from reenact.evaluation.extra import version
-from reenact.evaluation.landmarks68 import JITTERS, MEASURES, UNITS, Landmarks68, agreement, measure, weights
+from reenact.lab.evaluation.extra import version
+from reenact.lab.evaluation.landmarks68 import JITTERS, MEASURES, UNITS, Landmarks68, agreement, measure, weights
 from reenact.media.video import probe, read_frames
 from reenact.transfer.motion_modes import Mode
 

@@ -24,8 +24,8 @@ from tyro.conf import Positional, arg
 
 from benchmarks.common import OUT, provenance, write_json
 from benchmarks.generator_ablation import scenes_of
-from reenact.data.scenes import Scene
-from reenact.heads.regions import MOUTH_INTERIOR, region_ids
+from reenact.head.regions import MOUTH_INTERIOR, region_ids
+from reenact.lab.training.data.scenes import Scene
 
 _WIDE, _PART = 350, 20  # pixels of a mouth that counts, and of a part of it
 _WITHIN = 7  # px by which the border is left out: there lips are taken for what is behind them

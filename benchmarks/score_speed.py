@@ -21,9 +21,9 @@ import numpy as np
 import tyro
 
 from benchmarks.common import OUT, provenance, write_json
-from reenact.evaluation import score_clip
-from reenact.heads.arkit import REGIONS
-from reenact.heads.open import open_head
+from reenact.head.arkit import REGIONS
+from reenact.head.open import open_head
+from reenact.lab.evaluation import score_clip
 from reenact.media import VideoWriter
 from reenact.pipeline import AnimateOptions, bundled_performance, make_warp, read_portrait
 from reenact.tracking import load_motion

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from scipy.spatial.transform import Rotation
 
-from reenact.data.synthetic import SyntheticPerson, random_scene, render_portraits, synthetic_person
-from reenact.heads.arkit import ACTIONS, index
-from reenact.heads.state import HeadState
+from reenact.head.arkit import ACTIONS, index
+from reenact.head.state import HeadState
+from reenact.lab.synthetic import SyntheticPerson, random_scene, render_portraits, synthetic_person
 from reenact.media.arrays import write_arrays
 from reenact.rendering import Camera
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from reenact.data.synthetic import SyntheticFrames, made_up, random_scene, render_portraits, synthetic_person
+from reenact.lab.synthetic import SyntheticFrames, made_up, random_scene, render_portraits, synthetic_person
 from reenact.perception import detect_faces
 from reenact.tracking.scheme import FACE_OVAL
 

@@ -9,7 +9,7 @@ import time
 
 import torch
 
-from reenact.data.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
+from reenact.lab.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
 
 FRAMES, PEOPLE = 16, 6
 

@@ -21,9 +21,9 @@ import tyro
 from scipy.spatial.transform import Rotation
 
 from benchmarks.common import OUT, SHARED, clip_file, provenance, write_json
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig
-from reenact.heads.state import HeadState
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
+from reenact.head.state import HeadState
 from reenact.media import probe
 from reenact.tracking import CoarseTrack, track_video
 from reenact.tracking.track import Refinement, see_video

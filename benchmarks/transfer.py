@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Expression transfer against exact truth: ``python -m benchmarks.transfer [--receivers 50] [--performances 10]``.
 
-Receivers and drivers are people who do not exist, whose own way of moving is known (data/receivers.py) and who have
-not been learnt from. The driver's codes are known. Error: distance of each vertex of the fit mesh from where the
+Receivers and drivers are people who do not exist, whose own way of moving is known (lab/synthetic/receivers.py); they
+have not been learnt from. The driver's codes are known. Error: distance of each vertex of the fit mesh from where the
 receiver's own face has it, mm.
 
 linear      the base adult's actions, scaled by the size of the face, added to the receiver's neutral
@@ -24,18 +24,18 @@ import tyro
 from safetensors.torch import load_file
 
 from benchmarks.common import OUT, provenance, sha256, write_json
-from reenact.data.receivers import OwnDeformation, linear
-from reenact.data.synthetic.noise import rng
-from reenact.data.transfer_shards import HELD_OUT_SEED, performance, still
-from reenact.heads.deformation import DeformationTransfer
-from reenact.heads.model import Float
-from reenact.heads.open import open_head
-from reenact.heads.personal import transfer_between
-from reenact.heads.regions import region_ids
-from reenact.heads.rig import Rig, base_rig
-from reenact.heads.state import HeadState
+from reenact.head.deformation import DeformationTransfer
+from reenact.head.model import Float
+from reenact.head.open import open_head
+from reenact.head.personal import transfer_between
+from reenact.head.regions import region_ids
+from reenact.head.rig import Rig, base_rig
+from reenact.head.state import HeadState
+from reenact.lab.synthetic.noise import rng
+from reenact.lab.synthetic.receivers import OwnDeformation, linear
+from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
 from reenact.rendering import vertex_normals
-from reenact.representation.detailed import open_levels
+from reenact.subject.detailed import open_levels
 from reenact.transfer.network import TransferNet
 from reenact.transfer.own_motion import ASSET, OwnMotion
 

@@ -27,18 +27,18 @@ from tyro.conf import Positional
 
 from benchmarks.common import OUT, SHARED, clip_file, provenance, sha256, write_json
 from benchmarks.fitted_person import quiet
-from reenact.dense.shipped import INPUT_PX, shipped_estimator
-from reenact.evaluation.protocol import validation_people
-from reenact.heads.open import open_head
-from reenact.heads.state import deformed
+from reenact.head.open import open_head
+from reenact.head.state import deformed
+from reenact.lab.evaluation.protocol import validation_people
+from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
 from reenact.rendering import interpolate_directions, vertex_normals
-from reenact.representation.detailed import open_levels
-from reenact.representation.energy import Energy
-from reenact.representation.head_fit import fit_head, observed
-from reenact.representation.offsets import Posed
-from reenact.representation.personal_head import PersonalHead
-from reenact.representation.source import read_source
-from reenact.representation.store import load_head, save_head
+from reenact.subject.detailed import open_levels
+from reenact.subject.energy import Energy
+from reenact.subject.head_fit import fit_head, observed
+from reenact.subject.offsets import Posed
+from reenact.subject.personal_head import PersonalHead
+from reenact.subject.source import read_source
+from reenact.subject.store import load_head, save_head
 from reenact.transfer.habits import size_of
 from reenact.transfer.own_motion import ASSET, OwnMotion
 from reenact.transfer.receiver import face_rows

@@ -17,14 +17,14 @@ import tyro
 from benchmarks.common import OUT
 from benchmarks.fitted_person import coloured
 from benchmarks.transfer import METHODS, predictions
-from reenact.data.receivers import OwnDeformation
-from reenact.data.transfer_shards import HELD_OUT_SEED, still
-from reenact.heads.arkit import ACTIONS
-from reenact.heads.state import HeadState
+from reenact.head.arkit import ACTIONS
+from reenact.head.state import HeadState
+from reenact.lab.synthetic.receivers import OwnDeformation
+from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, still
 from reenact.media.image import write_image
 from reenact.rendering import interpolate_directions, rasterise, vertex_normals
-from reenact.representation.detailed import open_levels
-from reenact.representation.energy import project
+from reenact.subject.detailed import open_levels
+from reenact.subject.energy import project
 from reenact.transfer.own_motion import OwnMotion
 
 _MOMENTS = {

@@ -3,7 +3,7 @@
 
 One performance onto one receiver, ms a frame once both are set up, and ms of the set-up, of
 
-transferred  deformation transfer of every frame's control mesh (heads/deformation.py), subdivided to the fit mesh
+transferred  deformation transfer of every frame's control mesh (head/deformation.py), subdivided to the fit mesh
 ours         the receiver's own actions, contact, and D_f on the fit mesh (transfer/own_motion.py)
 detailed     ours, subdivided once more
 
@@ -21,14 +21,14 @@ import tyro
 
 from benchmarks.common import provenance
 from benchmarks.transfer import carry
-from reenact.data.receivers import OwnDeformation
-from reenact.data.synthetic.noise import rng
-from reenact.data.transfer_shards import HELD_OUT_SEED, performance
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig, transfer_between
-from reenact.heads.reshaped import ReshapedHead
-from reenact.heads.state import codes_of
-from reenact.representation.detailed import open_levels
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig, transfer_between
+from reenact.head.reshaped import ReshapedHead
+from reenact.head.state import codes_of
+from reenact.lab.synthetic.noise import rng
+from reenact.lab.synthetic.receivers import OwnDeformation
+from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance
+from reenact.subject.detailed import open_levels
 from reenact.transfer.network import frames_of
 from reenact.transfer.own_motion import OwnMotion
 from reenact.transfer.receiver import face_rows

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from reenact.generator.wan.conditioned import PROMPT_TOKENS, ConditionedWan
-from reenact.generator.wan.extra import required
-from reenact.generator.wan.plan import WanPlan
+from reenact.generator.diffusion.wan.conditioned import PROMPT_TOKENS, ConditionedWan
+from reenact.generator.diffusion.wan.extra import required
+from reenact.generator.diffusion.wan.plan import WanPlan
 
 GIB, TERA = 2**30, 1e12
 SIZE = 512

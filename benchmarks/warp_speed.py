@@ -18,8 +18,8 @@ from typing import Any
 import cv2
 
 from benchmarks.common import provenance
-from reenact.generator import warp
-from reenact.heads.open import open_head
+from reenact.generator.warp.generator import warp
+from reenact.head.open import open_head
 from reenact.pipeline import AnimateOptions, bundled_performance, make_warp, read_portrait
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from reenact.evaluation.landmarks68 import MEASURES, Landmarks68, agreement, measure
+from reenact.lab.evaluation.landmarks68 import MEASURES, Landmarks68, agreement, measure
 from reenact.perception import VideoLandmarks
 
 _RIGHT_EYE, _LEFT_EYE = (33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure what scores the blendshape network gives to known codes: ``python -m scripts.calibrate_blendshapes SHARDS``.
 
-SHARDS: folder of shards of data/expression_portraits.py (exact codes) and data/expression_moved.py (real skin). Both
+SHARDS: folder of shards of expression_portraits.py (exact codes) and expression_moved.py (real skin). Both
 sides of a face share a curve. Written are, in the order of heads.arkit.ACTIONS, the mean score at each of LEVELS
 (isotonic regression), and how far a code that is read from a score lies from the true one, over those faces that act or
 seem to.
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.optimize import isotonic_regression
 
-from reenact.heads.arkit import ACTIONS
+from reenact.head.arkit import ACTIONS
 from reenact.media.arrays import write_arrays
 from reenact.perception.blendshapes import CURVES, LEVELS
 
 _LARGEST_ERROR: Final = 0.06  # of the landmarks, in face radii: beyond, the face was not found where it is
 _ACTS: Final = 0.05  # a code above which a face acts
-_CALM: Final = 0.55  # as in training/expression.py
+_CALM: Final = 0.55  # as in lab/training/expression.py
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from reenact.app.progress import ProgressLine
-from reenact.data.expression_portraits import random_expression
-from reenact.data.synthetic import random_scene, render_portraits, synthetic_person
-from reenact.data.synthetic.noise import rng
-from reenact.heads.state import HeadState
+from reenact.head.state import HeadState
+from reenact.lab.synthetic import random_scene, render_portraits, synthetic_person
+from reenact.lab.synthetic.noise import rng
+from reenact.lab.training.data.expression_portraits import random_expression
 from reenact.media.arrays import write_arrays
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.perception.landmarks import Roi

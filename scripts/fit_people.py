@@ -18,11 +18,11 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional, arg
 
-from reenact.dense.shipped import shipped_estimator
-from reenact.heads.open import open_head
+from reenact.head.open import open_head
 from reenact.media import InputError, VideoWriter, probe, read_frames
-from reenact.representation.head_fit import fit_head
-from reenact.representation.store import save_head
+from reenact.perception.dense.shipped import shipped_estimator
+from reenact.subject.head_fit import fit_head
+from reenact.subject.store import save_head
 
 MOST = 48
 CLIPS = (

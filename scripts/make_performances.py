@@ -14,8 +14,8 @@ import numpy as np
 import tyro
 from scipy.ndimage import gaussian_filter1d
 
-from reenact.heads.arkit import index
-from reenact.heads.open import open_head
+from reenact.head.arkit import index
+from reenact.head.open import open_head
 from reenact.tracking import save_motion, track_video
 
 OUTPUT = Path(__file__).parents[1] / "src" / "reenact" / "assets" / "performances"

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.generator.warp import WarpGenerator
-from reenact.heads.open import open_head
-from reenact.heads.state import HeadState
+from reenact.generator.warp.generator import WarpGenerator
+from reenact.head.open import open_head
+from reenact.head.state import HeadState
 from reenact.media.image import write_image
 from reenact.pipeline import AnimateOptions, Portrait, bundled_performance, make_warp, read_portrait
 from reenact.rendering import normals_to_picture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reenact.app.cli import is_for_the_user, parse
+from reenact.cli import is_for_the_user, parse
 
 SOURCES = Path(__file__).parents[1] / "src"
 HANGS_S = 600.0

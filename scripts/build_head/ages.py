@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from reenact.heads.open import ASSET, open_head
-
-from .assemble import head_vertices, load_anny, to_canonical
-from .geometry import EYE_RANGES, cut_head
-from .identity import rest_shapes, sample_people
+from reenact.head.open import ASSET, open_head
+from scripts.build_head.assemble import head_vertices, load_anny, to_canonical
+from scripts.build_head.geometry import EYE_RANGES, cut_head
+from scripts.build_head.identity import rest_shapes, sample_people
 
 OUTPUT = ASSET.with_name("people_by_age.safetensors")
 YEARS = (0, 1, 2, 4, 6, 8, 10, 12, 15, 18, 25, 35, 45, 55, 65, 75, 90)

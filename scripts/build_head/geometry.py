@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reenact.heads.regions import REGIONS
+from reenact.head.regions import REGIONS
 
 EYE_RANGES = {"left": (14598, 14670), "right": (14670, 14742)}
 TEETH_GROUPS = {"helper-upper-teeth": "teeth_upper", "helper-lower-teeth": "teeth_lower"}
@@ -32,7 +32,7 @@ class HeadCut:
     faces: np.ndarray  # [F, 3]
     uv: np.ndarray  # [T, 2]
     uv_faces: np.ndarray  # [F, 3]
-    regions: np.ndarray  # [F] uint8, index into reenact.heads.regions.REGIONS
+    regions: np.ndarray  # [F] uint8, index into reenact.head.regions.REGIONS
 
     def apply(self, base: np.ndarray) -> np.ndarray:
         """[..., N_base, C] values on the base mesh -> [..., V, C] on the head."""

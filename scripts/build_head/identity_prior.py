@@ -21,11 +21,10 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 from tyro.conf import Positional, arg
 
-from reenact.heads.open import ASSET, OpenHead, open_head
-from reenact.heads.regions import region_ids
+from reenact.head.open import ASSET, OpenHead, open_head
+from reenact.head.regions import region_ids
 from reenact.perception.landmark_network import LandmarkNetwork
-
-from .landmarks import LIGHTS, SIZE, YAWS_DEG, _cast, _render, _turn
+from scripts.build_head.landmarks import LIGHTS, SIZE, YAWS_DEG, _cast, _render, _turn
 
 OUTPUT = ASSET.with_name("identity_prior.safetensors")
 FACE_VERTICES = 9409  # ICT-FaceKit's vertex order: face, then head and neck, mouth, eyes

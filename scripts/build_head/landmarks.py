@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
-from reenact.heads.arkit import ACTIONS
-from reenact.heads.regions import EYEBALL, REGIONS, region_ids
+from reenact.head.arkit import ACTIONS
+from reenact.head.regions import EYEBALL, REGIONS, region_ids
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
 

@@ -15,17 +15,17 @@ import cv2
 import numpy as np
 
 from reenact.generator.choice import Generator, GeneratorOptions, make
-from reenact.generator.warp import WarpGenerator
-from reenact.heads.model import HeadModel
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig
-from reenact.heads.state import HeadState
+from reenact.generator.warp.generator import WarpGenerator
+from reenact.head.model import HeadModel
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
+from reenact.head.state import HeadState
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
 from reenact.media.image import IMAGE_SUFFIXES
 from reenact.perception import ExpressionObserver
 from reenact.rendering import normals_to_picture
-from reenact.representation.store import SUFFIX as HEAD_SUFFIX
-from reenact.representation.store import load_head
+from reenact.subject.store import SUFFIX as HEAD_SUFFIX
+from reenact.subject.store import load_head
 from reenact.tracking import (
     CoarseTrack,
     CutsPolicy,

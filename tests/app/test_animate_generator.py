@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reenact.generator.compact.network import CompactConfig, CompactNet
-from reenact.generator.compact.weights import save_compact
+from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
+from reenact.generator.diffusion.compact.weights import save_compact
 from reenact.media import probe, read_frames
 from reenact.pipeline import bundled_performance
 from reenact.tracking import load_motion, save_motion

@@ -15,7 +15,7 @@ from reenact.app.arguments import (
     check_performance,
     parse_strengths,
 )
-from reenact.app.cli import parse
+from reenact.cli import parse
 
 REGIONS = st.sampled_from(["eyes", "brows", "mouth", "jaw", "gaze", "head"])
 

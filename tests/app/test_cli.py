@@ -31,7 +31,7 @@ def test_version() -> None:
 def test_parsing_loads_nothing_heavy() -> None:
     """What makes `--help` slow is imports; counting them is exact where a stopwatch is not."""
     script = (
-        "import sys; from reenact.app.cli import parse; parse('animate a b -o c.mp4'.split());"
+        "import sys; from reenact.cli import parse; parse('animate a b -o c.mp4'.split());"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     environment = os.environ | {"PYTHONPATH": str(SOURCES)}

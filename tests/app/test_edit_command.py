@@ -19,11 +19,11 @@ from reenact.app.edit_arguments import (
     parse_ranges,
     parse_retime,
 )
-from reenact.data.synthetic import made_up
-from reenact.heads.open import open_head
-from reenact.representation.detailed import open_levels
-from reenact.representation.personal_head import PersonalHead, QuantisedOffsets
-from reenact.representation.store import save_head
+from reenact.head.open import open_head
+from reenact.lab.synthetic import made_up
+from reenact.subject.detailed import open_levels
+from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
+from reenact.subject.store import save_head
 from reenact.tracking import load_motion
 from reenact.transfer import edit
 from reenact.transfer.arkit_csv import read_arkit_csv

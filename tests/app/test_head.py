@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reenact.app.head import Head
-from reenact.representation import head_fit
-from reenact.representation.stages import PERSON
-from reenact.representation.store import load_head
+from reenact.subject import head_fit
+from reenact.subject.stages import PERSON
+from reenact.subject.store import load_head
 from tests.command_line import SOURCES, refusal
 
 PHOTO = SOURCES / "reenact" / "assets" / "demo" / "astronaut.jpg"
@@ -42,7 +42,7 @@ def test_a_head_from_one_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In this process and with a quarter of the steps: the command line is above, and what a fit finds is tested in
-    representation/test_fit.py.
+    subject/test_fit.py.
     """
     short = [replace(stage, steps=stage.steps // 4) for stage in PERSON]
     monkeypatch.setattr(head_fit, "fit_head", partial(head_fit.fit_head, stages=short))

@@ -13,7 +13,7 @@ pytest.importorskip("dlib", reason="needs the evaluation extra")
 
 from benchmarks.independent_check import compare, reached
 from benchmarks.witness import as_68
-from reenact.evaluation.landmarks68 import MEASURES, Landmarks68, face_box, measure
+from reenact.lab.evaluation.landmarks68 import MEASURES, Landmarks68, face_box, measure
 
 DEMO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from reenact.generator.compact.network import CompactConfig, CompactNet
-from reenact.generator.controls import Controls
+from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
+from reenact.generator.diffusion.controls import Controls
 
 SMALL = CompactConfig(widths=(8, 16, 64), depth=2)
 SIDE, FRAMES = 48, 3

@@ -9,11 +9,11 @@ from types import MappingProxyType
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from reenact.generator.warp import WarpGenerator
-from reenact.heads.arkit import ACTIONS, index
-from reenact.heads.open import open_head
-from reenact.heads.rig import Rig
-from reenact.heads.state import HeadState
+from reenact.generator.warp.generator import WarpGenerator
+from reenact.head.arkit import ACTIONS, index
+from reenact.head.open import open_head
+from reenact.head.rig import Rig
+from reenact.head.state import HeadState
 from reenact.media import SquareCrop, read_image
 from reenact.perception import ExpressionEvidence
 from reenact.rendering import Camera

@@ -13,21 +13,21 @@ import torch
 from made_controls import SMALL, made_controls, trained
 from torch import Tensor
 
-from reenact.generator.compact.blocks import HEAD, grid_rotary, turned
-from reenact.generator.compact.encoders import INPUTS
-from reenact.generator.compact.flow import Sampling, begin, noise_like, on_the_way, sample
-from reenact.generator.compact.network import (
+from reenact.generator.diffusion.compact.blocks import HEAD, grid_rotary, turned
+from reenact.generator.diffusion.compact.encoders import INPUTS
+from reenact.generator.diffusion.compact.flow import Sampling, begin, noise_like, on_the_way, sample
+from reenact.generator.diffusion.compact.network import (
     CompactConfig,
     CompactNet,
     Conditions,
     Painted,
     displaced,
 )
-from reenact.generator.compact.weights import load_compact, save_compact
-from reenact.generator.controls import Controls, HeadPictures, signed
-from reenact.generator.paint import composed
-from reenact.generator.windows import blended_windows
-from reenact.heads.regions import MOUTH_INTERIOR, REGIONS, region_ids
+from reenact.generator.diffusion.compact.weights import load_compact, save_compact
+from reenact.generator.diffusion.controls import Controls, HeadPictures, signed
+from reenact.generator.diffusion.paint import composed
+from reenact.generator.diffusion.windows import blended_windows
+from reenact.head.regions import MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.media import InputError, SquareCrop
 
 OUTSIDE = [n for n in range(13) if n not in region_ids(*MOUTH_INTERIOR)]

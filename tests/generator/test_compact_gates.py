@@ -11,9 +11,9 @@ import torch
 from made_controls import FRAMES, SMALL, made_controls, trained
 from torch import Tensor
 
-from reenact.generator.compact.flow import Sampling, sample
-from reenact.generator.compact.network import CompactNet
-from reenact.heads.regions import REGIONS
+from reenact.generator.diffusion.compact.flow import Sampling, sample
+from reenact.generator.diffusion.compact.network import CompactNet
+from reenact.head.regions import REGIONS
 
 
 @pytest.fixture

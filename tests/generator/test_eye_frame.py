@@ -3,8 +3,8 @@
 
 import numpy as np
 
-from reenact.generator.eye_frame import eye_frame
-from reenact.generator.window import Box
+from reenact.generator.warp.eye_frame import eye_frame
+from reenact.generator.warp.window import Box
 
 
 def test_an_eye_whose_lid_begins_beyond_its_corner_still_has_a_height_everywhere() -> None:

@@ -11,14 +11,14 @@ import pytest
 import torch
 from portraits import Portrait
 
-from reenact.generator.compact.flow import Sampling
-from reenact.generator.compact.network import CompactConfig, CompactNet
-from reenact.generator.compact.painter import CompactPainter
-from reenact.generator.controls import NO_SURFACE, Controls, controls_of, directions
-from reenact.generator.paint import LearnedGenerator, Paint, Painter
-from reenact.generator.worked import head_pictures, worked_square
-from reenact.heads.regions import EYEBALL, REGIONS, region_ids
-from reenact.heads.state import HeadState
+from reenact.generator.diffusion.compact.flow import Sampling
+from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
+from reenact.generator.diffusion.compact.painter import CompactPainter
+from reenact.generator.diffusion.controls import NO_SURFACE, Controls, controls_of, directions
+from reenact.generator.diffusion.paint import LearnedGenerator, Paint, Painter
+from reenact.generator.diffusion.worked import head_pictures, worked_square
+from reenact.head.regions import EYEBALL, REGIONS, region_ids
+from reenact.head.state import HeadState
 
 
 def learned(portrait: Portrait, painter: Painter) -> LearnedGenerator:

@@ -12,22 +12,22 @@ import pytest
 import torch
 from portraits import Portrait
 
-from reenact.generator import mouth
-from reenact.generator.bite import seated, with_bite
-from reenact.generator.finer import Surface, finer
-from reenact.generator.light import Light, luma
-from reenact.generator.moment import Moment, moment
-from reenact.generator.mouth import _enamel, _front, _lit, _on_teeth, _rows
-from reenact.generator.tuck import lip_lines, tuck
-from reenact.generator.warp import WarpGenerator
-from reenact.generator.window import Box, Drawing, draw
-from reenact.heads.arkit import ACTIONS
-from reenact.heads.model import Float, Int
-from reenact.heads.open import open_head
-from reenact.heads.regions import MOUTH_INTERIOR, region_ids
-from reenact.heads.rig import Rig, base_rig
-from reenact.heads.state import HeadState, deformed
-from reenact.heads.teeth import UPPER_WIDTHS_M, paint_teeth
+from reenact.generator.warp import mouth
+from reenact.generator.warp.bite import seated, with_bite
+from reenact.generator.warp.finer import Surface, finer
+from reenact.generator.warp.generator import WarpGenerator
+from reenact.generator.warp.light import Light, luma
+from reenact.generator.warp.moment import Moment, moment
+from reenact.generator.warp.mouth import _enamel, _front, _lit, _on_teeth, _rows
+from reenact.generator.warp.tuck import lip_lines, tuck
+from reenact.generator.warp.window import Box, Drawing, draw
+from reenact.head.arkit import ACTIONS
+from reenact.head.model import Float, Int
+from reenact.head.open import open_head
+from reenact.head.regions import MOUTH_INTERIOR, region_ids
+from reenact.head.rig import Rig, base_rig
+from reenact.head.state import HeadState, deformed
+from reenact.head.teeth import UPPER_WIDTHS_M, paint_teeth
 from reenact.tracking import detect_faces
 
 

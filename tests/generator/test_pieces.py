@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portraits import Portrait
 
-from reenact.generator.bite import with_bite
-from reenact.generator.filters import feather, grown, pixel_grid, remap, smoothstep
-from reenact.generator.finer import Surface
-from reenact.generator.light import estimate, luma
-from reenact.generator.window import Box, box_around, draw
-from reenact.heads.open import open_head
-from reenact.heads.regions import region_ids
-from reenact.heads.rig import Rig, base_rig
-from reenact.heads.spread import spread
-from reenact.heads.state import HeadState, deformed, posed_vertices
-from reenact.heads.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
+from reenact.generator.warp.bite import with_bite
+from reenact.generator.warp.filters import feather, grown, pixel_grid, remap, smoothstep
+from reenact.generator.warp.finer import Surface
+from reenact.generator.warp.light import estimate, luma
+from reenact.generator.warp.window import Box, box_around, draw
+from reenact.head.open import open_head
+from reenact.head.regions import region_ids
+from reenact.head.rig import Rig, base_rig
+from reenact.head.spread import spread
+from reenact.head.state import HeadState, deformed, posed_vertices
+from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
 
 
 @pytest.fixture(scope="module")

@@ -15,15 +15,15 @@ pytest.importorskip("diffusers")
 pytest.importorskip("peft")
 
 from benchmarks.wan_costs import RELEASED, added, model_of, step_costs
-from reenact.generator.controls import Controls
-from reenact.generator.wan.base import load_conditioned, load_scheduler, load_vae
-from reenact.generator.wan.conditioned import ConditionedWan, Given
-from reenact.generator.wan.encoders import Grid, PoseEncoder
-from reenact.generator.wan.extra import required
-from reenact.generator.wan.flow import drawn_sigma, region_weights
-from reenact.generator.wan.latents import blank, decoded, encoded, latent_count
-from reenact.generator.wan.plan import INPUTS, WanPlan
-from reenact.generator.wan.sampling import WanGenerator
+from reenact.generator.diffusion.controls import Controls
+from reenact.generator.diffusion.wan.base import load_conditioned, load_scheduler, load_vae
+from reenact.generator.diffusion.wan.conditioned import ConditionedWan, Given
+from reenact.generator.diffusion.wan.encoders import Grid, PoseEncoder
+from reenact.generator.diffusion.wan.extra import required
+from reenact.generator.diffusion.wan.flow import drawn_sigma, region_weights
+from reenact.generator.diffusion.wan.latents import blank, decoded, encoded, latent_count
+from reenact.generator.diffusion.wan.plan import INPUTS, WanPlan
+from reenact.generator.diffusion.wan.sampling import WanGenerator
 from reenact.media.errors import InputError
 from tests.made_wan import SIZE, Kind, made_controls, noise, save_base, stirred
 

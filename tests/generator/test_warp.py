@@ -10,9 +10,9 @@ import pytest
 import torch
 from portraits import Portrait
 
-from reenact.generator.warp import WarpGenerator
-from reenact.heads.regions import EYEBALL, MOUTH_INTERIOR, region_ids
-from reenact.heads.state import HeadState, deformed, posed_vertices
+from reenact.generator.warp.generator import WarpGenerator
+from reenact.head.regions import EYEBALL, MOUTH_INTERIOR, region_ids
+from reenact.head.state import HeadState, deformed, posed_vertices
 from reenact.rendering import Camera, HeadMaps
 from reenact.tracking import detect_faces
 from reenact.tracking.scheme import eye_openness

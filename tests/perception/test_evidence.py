@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from reenact.heads.arkit import ACTIONS, index
+from reenact.head.arkit import ACTIONS, index
 from reenact.perception.blendshapes import CURVES, LEVELS, blendshape_evidence
 from reenact.perception.evidence import ExpressionEvidence, PoseEvidence, fuse
 from reenact.tracking.priors import EVIDENCE_SCALE, action_sigmas, code_prior

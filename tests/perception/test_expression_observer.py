@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reenact.heads.arkit import ACTIONS, index
-from reenact.heads.open import open_head
+from reenact.head.arkit import ACTIONS, index
+from reenact.head.open import open_head
 from reenact.media import read_image
 from reenact.perception import ExpressionEvidence, ExpressionObserver, detect_faces
 from reenact.perception.expression import Source

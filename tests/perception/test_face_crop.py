@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reenact.heads.open import open_head
+from reenact.head.open import open_head
 from reenact.perception.face_crop import crop_matrix, face_crop
 
 SIDE = 64

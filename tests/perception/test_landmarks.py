@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from reenact.data.synthetic import random_scene, render_portraits, still_state, synthetic_person
-from reenact.heads.arkit import ACTIONS, index
+from reenact.head.arkit import ACTIONS, index
+from reenact.lab.synthetic import random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import InputError, read_image
 from reenact.perception.face_detector import Box, detect_boxes
 from reenact.perception.landmarks import Roi, VideoLandmarks, _faces_in, detect_faces

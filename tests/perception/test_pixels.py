@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from reenact.data.expression_portraits import seen_rotation
-from reenact.heads.arkit import ACTIONS, index
-from reenact.heads.open import open_head
+from reenact.head.arkit import ACTIONS, index
+from reenact.head.open import open_head
+from reenact.lab.training.data.expression_portraits import seen_rotation
+from reenact.lab.training.expression import rotation_vector
 from reenact.perception.expression_network import CODES, DISTANCE, OUTPUTS, ROTATION, ExpressionNet, ExpressionOutput
 from reenact.perception.pixels import evidence
 from reenact.tracking.solve import ray_frame
-from reenact.training.expression import rotation_vector
 
 SNEER, TONGUE = index("noseSneerLeft"), index("tongueOut")
 

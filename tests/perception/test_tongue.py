@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reenact.heads.open import open_head
+from reenact.head.open import open_head
 from reenact.perception.tongue import _INNER, _OUTER, tongue_out, without_glimpses
 
 SKIN, LIPS, DARK, TEETH, TONGUE = (205, 160, 140), (190, 95, 95), (85, 14, 22), (225, 215, 200), (200, 105, 105)

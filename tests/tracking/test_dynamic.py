@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reenact.heads.dynamic import carried
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig
-from reenact.heads.regions import EYEBALL, region_ids
-from reenact.heads.state import HeadState, deformed
+from reenact.head.dynamic import carried
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
+from reenact.head.regions import EYEBALL, region_ids
+from reenact.head.state import HeadState, deformed
 from reenact.rendering import Camera
 from reenact.tracking import CoarseTrack, Performance, Person
 from reenact.tracking.dynamic import dynamic_offsets

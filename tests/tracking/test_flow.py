@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from reenact.data.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
-from reenact.heads.open import open_head
-from reenact.heads.state import HeadState
+from reenact.head.open import open_head
+from reenact.head.state import HeadState
+from reenact.lab.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import VideoInfo, VideoWriter, probe, read_image
 from reenact.tracking import Performance, Person, fit_frames, track_video
 from reenact.tracking.flow import Anchor, Shot, followed

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from reenact.heads.open import open_head
-from reenact.heads.reshaped import ReshapedHead
-from reenact.heads.rig import base_rig
+from reenact.head.open import open_head
+from reenact.head.reshaped import ReshapedHead
+from reenact.head.rig import base_rig
 from reenact.tracking.face_model import identity_landmarks, landmark_model
 from reenact.tracking.fit import fit_person
 from reenact.tracking.identity_prior import identity_prior, unit_prior

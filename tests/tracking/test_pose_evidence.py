@@ -10,8 +10,8 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from reenact.heads.open import open_head
-from reenact.heads.rig import base_rig
+from reenact.head.open import open_head
+from reenact.head.rig import base_rig
 from reenact.perception.evidence import ExpressionEvidence, PoseEvidence
 from reenact.tracking.face_model import landmark_model
 from reenact.tracking.fit import fit_person

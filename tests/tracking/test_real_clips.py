@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reenact.heads.arkit import index
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig
+from reenact.head.arkit import index
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
 from reenact.media import InputError, VideoWriter, probe, read_frames
 from reenact.tracking import CoarseTrack, track_video
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reenact.heads.open import open_head
-from reenact.heads.reshaped import ReshapedHead
+from reenact.head.open import open_head
+from reenact.head.reshaped import ReshapedHead
 from reenact.tracking.sightings import landmarks_off_mm
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from reenact.heads.arkit import index
-from reenact.heads.gaze import with_gaze
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig
+from reenact.head.arkit import index
+from reenact.head.gaze import with_gaze
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
 from reenact.rendering import Camera
 from reenact.tracking.face_model import LandmarkModel, identity_landmarks, landmark_model
 from reenact.tracking.fit import Person, fit_frames, fit_person

@@ -12,7 +12,7 @@ import torch
 from reenact.media import InputError
 from reenact.pipeline import AnimateOptions, TrackOptions, perform, track
 from reenact.tracking import load_motion
-from tests.heads.made_heads import supplied
+from tests.head.made_heads import supplied
 
 PHOTO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 

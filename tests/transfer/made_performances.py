@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from reenact.heads.arkit import ACTIONS
+from reenact.head.arkit import ACTIONS
 from reenact.pipeline import bundled_performance
 from reenact.tracking import CoarseTrack, load_motion
 

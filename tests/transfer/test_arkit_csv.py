@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from reenact.heads.arkit import ACTIONS, index
-from reenact.heads.open import open_head
-from reenact.heads.state import HeadState
+from reenact.head.arkit import ACTIONS, index
+from reenact.head.open import open_head
+from reenact.head.state import HeadState
 from reenact.media import InputError
 from reenact.tracking import CoarseTrack, load_motion, save_motion, tracked_person
 from reenact.tracking.face_model import landmark_model

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reenact.heads.arkit import ACTIONS, REGIONS, action_bounds, index, region_mask
+from reenact.head.arkit import ACTIONS, REGIONS, action_bounds, index, region_mask
 from reenact.media import InputError
 from reenact.transfer.edit import clamp, cut, mirror, offset, scale, shots
 from reenact.transfer.head_motion import head_rest_of

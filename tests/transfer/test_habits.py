@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reenact.evaluation.protocol import validation_people
-from reenact.heads.arkit import ACTIONS, index
-from reenact.heads.open import open_head
-from reenact.training.habits import Performed, learn_habits, left_over, mirror_places, mirrored
+from reenact.head.arkit import ACTIONS, index
+from reenact.head.open import open_head
+from reenact.lab.evaluation.protocol import validation_people
+from reenact.lab.training.habits import Performed, learn_habits, left_over, mirror_places, mirrored
 from reenact.transfer.habits import frames_on, habit_rows, shipped_habits, size_of
 from scripts.fit_people import CLIPS
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from reenact.heads import arkit
-from reenact.heads.arkit import CODE_BOUND
+from reenact.head import arkit
+from reenact.head.arkit import CODE_BOUND
 from reenact.media.errors import InputError
 from reenact.transfer.motion_modes import (
     GAZE_BOUND,

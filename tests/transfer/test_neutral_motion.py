@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from reenact.heads.arkit import ACTIONS, index
-from reenact.heads.gaze import eye_rotations
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig
-from reenact.heads.state import HeadState
+from reenact.head.arkit import ACTIONS, index
+from reenact.head.gaze import eye_rotations
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
+from reenact.head.state import HeadState
 from reenact.pipeline import bundled_performance
 from reenact.tracking import CoarseTrack, load_motion
 from reenact.transfer.gaze_motion import gaze_in_camera

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from reenact.data.receivers import OwnDeformation, linear
-from reenact.data.transfer_shards import HELD_OUT_SEED, performance, still
-from reenact.heads.arkit import index
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig
-from reenact.heads.regions import region_ids
-from reenact.heads.state import HeadState, deformed
-from reenact.representation.detailed import open_levels
+from reenact.head.arkit import index
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
+from reenact.head.regions import region_ids
+from reenact.head.state import HeadState, deformed
+from reenact.lab.synthetic.receivers import OwnDeformation, linear
+from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
+from reenact.subject.detailed import open_levels
 from reenact.transfer.own_motion import ASSET, OwnMotion
 from reenact.transfer.own_rig import OwnRig
 from reenact.transfer.receiver import face_rows

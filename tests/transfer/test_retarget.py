@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reenact.heads.arkit import index, region_mask
-from reenact.heads.gaze import with_gaze
-from reenact.heads.open import open_head
-from reenact.heads.personal import personal_rig
-from reenact.heads.rig import Rig
-from reenact.heads.state import HeadState
+from reenact.head.arkit import index, region_mask
+from reenact.head.gaze import with_gaze
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
+from reenact.head.rig import Rig
+from reenact.head.state import HeadState
 from reenact.media import InputError
 from reenact.pipeline import bundled_performance
 from reenact.tracking import CoarseTrack, load_motion

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from reenact.app.arguments import (
+from .arguments import (
     BadArgument,
     CutsPolicy,
     FaceIndex,
@@ -22,7 +22,7 @@ from reenact.app.arguments import (
     flag,
     parse_strengths,
 )
-from reenact.app.progress import ProgressLine
+from .progress import ProgressLine
 
 
 @dataclass(frozen=True)

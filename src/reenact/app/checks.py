@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reenact.app.arguments import bundled_performances
+from .arguments import bundled_performances
 
 PACKAGES = {
     "torch": "torch",
@@ -141,7 +141,7 @@ def head_asset() -> Iterator[Check]:
     try:
         from safetensors import SafetensorError
 
-        from reenact.heads.open import open_head
+        from reenact.head.open import open_head
     except (ImportError, OSError):
         return
     started = time.perf_counter()

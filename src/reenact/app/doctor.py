@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from reenact import __version__
-from reenact.app import checks
-from reenact.app.arguments import Verbose
-from reenact.app.checks import Check
+
+from . import checks
+from .arguments import Verbose
+from .checks import Check
 
 GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     checks.python,

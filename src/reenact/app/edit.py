@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from reenact.app.arguments import MOTION_SUFFIX, BadArgument, Verbose, bundled_performances, check_output, flag
-from reenact.app.edit_arguments import (
+from .arguments import MOTION_SUFFIX, BadArgument, Verbose, bundled_performances, check_output, flag
+from .edit_arguments import (
     parse_amounts,
     parse_cut,
     parse_fps,
@@ -170,7 +170,7 @@ class Edit:
         return 0
 
     def _read(self, path: Path, fps: Fraction | None) -> CoarseTrack:
-        from reenact.heads.open import open_head
+        from reenact.head.open import open_head
 
         if path.name.endswith(CSV_SUFFIX):
             from reenact.transfer.arkit_csv import read_arkit_csv

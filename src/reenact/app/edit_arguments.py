@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from reenact.app.arguments import BadArgument
+from .arguments import BadArgument
 
 
 @dataclass(frozen=True)

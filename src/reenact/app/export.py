@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from reenact.app.arguments import Verbose, check_output
+from .arguments import Verbose, check_output
 
 GLB_SUFFIX = ".glb"
 
@@ -31,11 +31,11 @@ class Export:
         """Write the file, say where it is, return the exit code. Raises BadArgument, InputError."""
         check_output(self.output, GLB_SUFFIX, [self.head])
 
-        from reenact.heads.open import open_head
+        from reenact.head.open import open_head
         from reenact.media.files import written_beside
-        from reenact.representation.detailed import open_levels
-        from reenact.representation.gltf import head_to_glb
-        from reenact.representation.store import load_head
+        from reenact.subject.detailed import open_levels
+        from reenact.subject.gltf import head_to_glb
+        from reenact.subject.store import load_head
 
         started = time.monotonic()
         head, _ = load_head(self.head)

@@ -10,9 +10,10 @@ from typing import Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 from reenact import __version__
-from reenact.app.arguments import BadArgument, FaceIndex, Landmarker, Verbose, check_output
-from reenact.app.head_model import HeadModelFile, chosen_head
-from reenact.app.progress import ProgressLine
+
+from .arguments import BadArgument, FaceIndex, Landmarker, Verbose, check_output
+from .head_model import HeadModelFile, chosen_head
+from .progress import ProgressLine
 
 HEAD_SUFFIX = ".head"
 
@@ -60,11 +61,11 @@ class Head:
         if len(self.maps) > len(self.sources):
             raise BadArgument(f"{len(self.maps)} --maps for {len(self.sources)} source(s); want at most one for each")
 
-        from reenact.dense.from_files import BySource, MapFolder
-        from reenact.dense.shipped import shipped_estimator
-        from reenact.representation.head_fit import fit_head
-        from reenact.representation.resume import Kept, stamp
-        from reenact.representation.store import save_head
+        from reenact.perception.dense.from_files import BySource, MapFolder
+        from reenact.perception.dense.shipped import shipped_estimator
+        from reenact.subject.head_fit import fit_head
+        from reenact.subject.resume import Kept, stamp
+        from reenact.subject.store import save_head
 
         started = time.monotonic()
         own = shipped_estimator()

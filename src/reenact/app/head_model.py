@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import tyro
 
 if TYPE_CHECKING:
-    from reenact.heads.model import HeadModel
+    from reenact.head.model import HeadModel
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +33,11 @@ def chosen_head(path: Path | None) -> HeadModel:
 
     Raises InputError if the file is no model of a head.
     """
-    from reenact.heads.open import open_head
+    from reenact.head.open import open_head
 
     if path is None:
         return open_head()
-    from reenact.heads.smplx import supplied_head
+    from reenact.head.smplx import supplied_head
     from reenact.tracking.sightings import landmarks_off_mm
 
     model = supplied_head(path)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from reenact.app.arguments import (
+from .arguments import (
     MOTION_SUFFIX,
     CutsPolicy,
     FaceIndex,
@@ -19,8 +19,8 @@ from reenact.app.arguments import (
     Verbose,
     check_output,
 )
-from reenact.app.head_model import HeadModelFile, chosen_head
-from reenact.app.progress import ProgressLine
+from .head_model import HeadModelFile, chosen_head
+from .progress import ProgressLine
 
 
 @dataclass(frozen=True)

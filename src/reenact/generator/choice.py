@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reenact.heads.rig import Rig
-from reenact.heads.state import HeadState
+from reenact.head.rig import Rig
+from reenact.head.state import HeadState
 from reenact.media import InputError
 from reenact.rendering import Camera, HeadMaps
 
-from .compact.flow import Sampling
-from .compact.painter import CompactPainter
-from .compact.weights import best_device, load_compact, shipped_weights
-from .paint import LearnedGenerator, Painter
-from .warp import WarpGenerator
+from .diffusion.compact.flow import Sampling
+from .diffusion.compact.painter import CompactPainter
+from .diffusion.compact.weights import best_device, load_compact, shipped_weights
+from .diffusion.paint import LearnedGenerator, Painter
+from .warp.generator import WarpGenerator
 
 GeneratorName = Literal["warp", "compact", "wan"]
 STEPS: dict[GeneratorName, int] = {"warp": 0, "compact": 2, "wan": 30}
@@ -79,8 +79,8 @@ def _painter(options: GeneratorOptions) -> Painter:
         return CompactPainter(net, Sampling(steps, options.guidance, options.seed))
     if options.weights is None:
         raise InputError("no weights of wan are shipped; want the folder that `reenact train generator` wrote")
-    from .wan.painter import WanPainter
-    from .wan.sampling import WanGenerator
+    from .diffusion.wan.painter import WanPainter
+    from .diffusion.wan.sampling import WanGenerator
 
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     wan = WanGenerator.from_folder(options.weights, device=device, dtype=dtype)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from reenact.heads.arkit import ACTIONS
+from reenact.head.arkit import ACTIONS
 
 from .evidence import ExpressionEvidence
 

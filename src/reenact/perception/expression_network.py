@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from reenact.heads.arkit import ACTIONS
+from reenact.head.arkit import ACTIONS
 
 INPUT_PX: Final = 128
 STORED: Final = 1.16

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.heads.arkit import ACTIONS, index
+from reenact.head.arkit import ACTIONS, index
 from reenact.media import InputError
 from reenact.media.files import existing_file
 
@@ -29,7 +29,7 @@ class FaceLandmarks:
     """One face as the landmark network reports it.
 
     points: [478, 2] float32, in MediaPipe's scheme; px of the picture (shares of the side for a network's square).
-    blendshapes: [52] float32 scores in 0..1, in the order of `reenact.heads.arkit.ACTIONS`; tongueOut, for which the
+    blendshapes: [52] float32 scores in 0..1, in the order of `reenact.head.arkit.ACTIONS`; tongueOut, for which the
         network has no score, is 0. "Left" is the subject's.
     """
 

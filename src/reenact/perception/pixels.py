@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from reenact.heads.arkit import ACTIONS
+from reenact.head.arkit import ACTIONS
 
 from .evidence import ExpressionEvidence, PoseEvidence
 from .expression_network import CODES, DISTANCE, INPUT_PX, ROTATION, ExpressionNet, ExpressionOutput

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rasteriser and head maps: meshes in camera space to pictures, on any torch device."""
 
-from reenact.rendering.backend import Backend
-from reenact.rendering.camera import Camera
-from reenact.rendering.fragments import Fragments
-from reenact.rendering.interpolate import face_labels, interpolate, interpolate_directions
-from reenact.rendering.maps import HeadMaps, render_head_maps
-from reenact.rendering.normals import normals_to_picture, picture_to_normals, vertex_normals
-from reenact.rendering.rasterise import rasterise
-from reenact.rendering.visibility import visible_vertices
+from .backend import Backend
+from .camera import Camera
+from .fragments import Fragments
+from .interpolate import face_labels, interpolate, interpolate_directions
+from .maps import HeadMaps, render_head_maps
+from .normals import normals_to_picture, picture_to_normals, vertex_normals
+from .rasterise import rasterise
+from .visibility import visible_vertices
 
 __all__ = [
     "Backend",

@@ -6,8 +6,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from reenact.rendering.backend import Backend, choose
-from reenact.rendering.fragments import EMPTY_FACE, Fragments, check_faces
+from .backend import Backend, choose
+from .fragments import EMPTY_FACE, Fragments, check_faces
 
 
 def interpolate(attributes: Tensor, faces: Tensor, fragments: Fragments, backend: Backend = "auto") -> Tensor:
@@ -21,7 +21,7 @@ def interpolate(attributes: Tensor, faces: Tensor, fragments: Fragments, backend
     """
     attributes = _checked(attributes, faces, fragments)
     if choose(backend, attributes, fragments.bary) == "warp":
-        from reenact.rendering import interpolate_warp
+        from . import interpolate_warp
 
         return interpolate_warp.interpolate(attributes, faces, fragments)
     return _interpolate_torch(attributes, faces, fragments)
@@ -39,7 +39,7 @@ def interpolate_directions(
     if directions.shape[2] != 3:
         raise ValueError(f"directions need 3 components, got {directions.shape[2]}")
     if choose(backend, directions, fragments.bary) == "warp":
-        from reenact.rendering import interpolate_warp
+        from . import interpolate_warp
 
         return interpolate_warp.interpolate_directions(directions, faces, fragments)
     return torch.nn.functional.normalize(_interpolate_torch(directions, faces, fragments), dim=-1)
@@ -54,7 +54,7 @@ def face_labels(labels: Tensor, empty: int, fragments: Fragments, backend: Backe
     if labels.shape != (fragments.face_count,) or labels.dtype != torch.uint8:
         raise ValueError(f"labels must be uint8 [{fragments.face_count}], got {labels.dtype} {list(labels.shape)}")
     if choose(backend, labels) == "warp":
-        from reenact.rendering import interpolate_warp
+        from . import interpolate_warp
 
         return interpolate_warp.face_labels(labels, empty, fragments)
     # Index -1, no face, picks the label appended for it.

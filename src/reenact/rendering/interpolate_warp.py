@@ -13,9 +13,9 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from reenact.rendering import warp_kernels
-from reenact.rendering.fragments import Fragments
-from reenact.rendering.warp_runtime import initialise, launch, strips
+from . import warp_kernels
+from .fragments import Fragments
+from .warp_runtime import initialise, launch, strips
 
 
 def interpolate(attributes: Tensor, faces: Tensor, fragments: Fragments) -> Tensor:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reenact.heads.regions import EMPTY
-from reenact.rendering.backend import Backend
-from reenact.rendering.camera import Camera
-from reenact.rendering.fragments import EMPTY_FACE, Fragments
-from reenact.rendering.interpolate import face_labels, interpolate, interpolate_directions
-from reenact.rendering.normals import vertex_normals
-from reenact.rendering.rasterise import rasterise
+from reenact.head.regions import EMPTY
+
+from .backend import Backend
+from .camera import Camera
+from .fragments import EMPTY_FACE, Fragments
+from .interpolate import face_labels, interpolate, interpolate_directions
+from .normals import vertex_normals
+from .rasterise import rasterise
 
 
 @dataclass(frozen=True)

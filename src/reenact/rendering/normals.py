@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.rendering.backend import Backend, choose
-from reenact.rendering.fragments import check_faces
+from .backend import Backend, choose
+from .fragments import check_faces
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor, backend: Backend = "auto") -> Tensor:
@@ -22,7 +22,7 @@ def vertex_normals(vertices: Tensor, faces: Tensor, backend: Backend = "auto") -
     check_faces(faces, vertices.shape[-2])
     batched = vertices.reshape(-1, *vertices.shape[-2:])
     if choose(backend, vertices) == "warp":
-        from reenact.rendering import normals_warp
+        from . import normals_warp
 
         total = normals_warp.summed_normals(batched, faces)
     else:

@@ -7,8 +7,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from reenact.rendering import warp_kernels
-from reenact.rendering.warp_runtime import initialise, launch
+from . import warp_kernels
+from .warp_runtime import initialise, launch
 
 
 def summed_normals(vertices: Tensor, faces: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from reenact.rendering import rasterise_torch
-from reenact.rendering.backend import Backend, choose
-from reenact.rendering.fragments import Fragments
+from . import rasterise_torch
+from .backend import Backend, choose
+from .fragments import Fragments
 
 
 def rasterise(
@@ -29,7 +29,7 @@ def rasterise(
     docstring has the rules; they choose the same faces. Raises ValueError on inputs that do not fit.
     """
     if choose(backend, vertices_px) == "warp":
-        from reenact.rendering import rasterise_warp
+        from . import rasterise_warp
 
         return rasterise_warp.rasterise(vertices_px, faces, height, width, cull_back=cull_back)
     return rasterise_torch.rasterise(vertices_px, faces, height, width, cull_back=cull_back)

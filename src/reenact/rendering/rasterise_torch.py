@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from reenact.rendering.fragments import EMPTY_FACE, NEAR_M, SNAP_LIMIT, SUBPIXEL_BITS, Fragments, check_inputs
+from .fragments import EMPTY_FACE, NEAR_M, SNAP_LIMIT, SUBPIXEL_BITS, Fragments, check_inputs
 
 STEPS: Final = 1 << SUBPIXEL_BITS
 PAIRS_PER_CHUNK: Final = 1 << 20

@@ -10,9 +10,9 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from reenact.rendering import warp_kernels
-from reenact.rendering.fragments import Fragments, check_inputs
-from reenact.rendering.warp_runtime import initialise, launch, strips
+from . import warp_kernels
+from .fragments import Fragments, check_inputs
+from .warp_runtime import initialise, launch, strips
 
 LARGEST_IDLE: Final = 1 << 23
 """Keys (64 MB of them) beyond which a buffer is freed after its call."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from reenact.rendering.fragments import NEAR_M
+from .fragments import NEAR_M
 
 
 def visible_vertices(depth: Tensor, vertices_px: Tensor, tolerance_m: float) -> Tensor:

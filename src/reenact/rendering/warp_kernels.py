@@ -9,7 +9,7 @@ off, so that both give the same bits.
 
 import warp as wp
 
-from reenact.rendering.fragments import NEAR_M, SNAP_LIMIT, SUBPIXEL_BITS
+from .fragments import NEAR_M, SNAP_LIMIT, SUBPIXEL_BITS
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.heads.arkit import ACTIONS
+from reenact.head.arkit import ACTIONS
 from reenact.media import InputError
 from reenact.media.arrays import read_arrays, write_arrays
 

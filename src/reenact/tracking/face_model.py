@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.heads.gaze import LOOK_ACTIONS, LOOK_BOUND, gaze_rotations, look_activations
-from reenact.heads.model import HeadModel
-from reenact.heads.rig import Rig
+from reenact.head.gaze import LOOK_ACTIONS, LOOK_BOUND, gaze_rotations, look_activations
+from reenact.head.model import HeadModel
+from reenact.head.rig import Rig
 
 from .scheme import IRIS
 

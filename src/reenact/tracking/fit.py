@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from reenact.heads.model import HeadModel
-from reenact.heads.personal import personal_rig
-from reenact.heads.rig import Rig, base_rig
+from reenact.head.model import HeadModel
+from reenact.head.personal import personal_rig
+from reenact.head.rig import Rig, base_rig
 from reenact.media import InputError
 from reenact.perception.evidence import ExpressionEvidence
 from reenact.rendering.camera import Camera

@@ -24,8 +24,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reenact.heads.regions import region_ids
-from reenact.heads.state import HeadState, posed_vertices
+from reenact.head.regions import region_ids
+from reenact.head.state import HeadState, posed_vertices
 from reenact.media import SquareCrop
 from reenact.perception import ExpressionEvidence
 from reenact.rendering import interpolate, rasterise, vertex_normals, visible_vertices

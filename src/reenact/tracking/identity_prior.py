@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from reenact.heads.model import HeadModel
-from reenact.heads.open import ASSET, OpenHead
+from reenact.head.model import HeadModel
+from reenact.head.open import ASSET, OpenHead
 
 PRIOR_ASSET = ASSET.with_name("identity_prior.safetensors")
 

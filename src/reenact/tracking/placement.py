@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from torch import Tensor
 
-from reenact.heads.model import HeadModel
-from reenact.heads.open import OpenHead
+from reenact.head.model import HeadModel
+from reenact.head.open import OpenHead
 
 from .face_model import LandmarkModel
 from .scheme import COUNT, IRIS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from reenact.heads.arkit import ACTIONS
-from reenact.heads.gaze import LOOK_ACTIONS
+from reenact.head.arkit import ACTIONS
+from reenact.head.gaze import LOOK_ACTIONS
 from reenact.perception.evidence import ExpressionEvidence
 
 DEFAULT_SIGMA: Final = 0.5

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
-from reenact.heads.closest import Float64, Index, vertex_normals
-from reenact.heads.model import HeadModel, Topology
-from reenact.heads.regions import EYEBALL, REGIONS, region_ids
+from reenact.head.closest import Float64, Index, vertex_normals
+from reenact.head.model import HeadModel, Topology
+from reenact.head.regions import EYEBALL, REGIONS, region_ids
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
 

@@ -11,7 +11,7 @@ import torch
 from scipy.signal import savgol_filter
 from torch import Tensor
 
-from reenact.heads.arkit import ACTIONS, action_bounds
+from reenact.head.arkit import ACTIONS, action_bounds
 
 from .face_model import LandmarkModel
 from .normal_equations import POSE, FrameParameters, Observations, frame_equations, joint_equations, linearise

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.heads.arkit import index
-from reenact.heads.model import HeadModel
+from reenact.head.arkit import index
+from reenact.head.model import HeadModel
 from reenact.media import read_image
 from reenact.perception import ExpressionObserver, tongue_out
 

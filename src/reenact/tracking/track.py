@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 from threadpoolctl import threadpool_limits
 
-from reenact.heads.arkit import index
-from reenact.heads.model import HeadModel
+from reenact.head.arkit import index
+from reenact.head.model import HeadModel
 from reenact.media import CutDetector, InputError, VideoInfo, probe, read_frames
 from reenact.perception import (
     ExpressionEvidence,

@@ -19,15 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ..heads import arkit
-from ..heads.gaze import LOOK_ACTIONS, gaze_of, with_gaze
-from ..heads.model import HeadModel
-from ..heads.rig import base_rig
-from ..media.errors import InputError
-from ..media.files import written_beside
-from ..tracking.coarse_track import CoarseTrack
-from ..tracking.face_model import landmark_model
-from ..tracking.scheme import COUNT
+from reenact.head import arkit
+from reenact.head.gaze import LOOK_ACTIONS, gaze_of, with_gaze
+from reenact.head.model import HeadModel
+from reenact.head.rig import base_rig
+from reenact.media.errors import InputError
+from reenact.media.files import written_beside
+from reenact.tracking.coarse_track import CoarseTrack
+from reenact.tracking.face_model import landmark_model
+from reenact.tracking.scheme import COUNT
+
 from . import timecodes
 from .csv_rows import ACTION_OF, ANGLES, HEADER, Rows, read_rows
 from .timing import sampled

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..heads import arkit
-from ..media.errors import InputError
-from ..media.files import existing_file
+from reenact.head import arkit
+from reenact.media.errors import InputError
+from reenact.media.files import existing_file
+
 from .timecodes import Timecode, parsed
 
 TIMECODE, NUMBER = "Timecode", "BlendshapeCount"

@@ -16,9 +16,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..heads import arkit
-from ..media.errors import InputError
-from ..tracking.coarse_track import CoarseTrack, Float
+from reenact.head import arkit
+from reenact.media.errors import InputError
+from reenact.tracking.coarse_track import CoarseTrack, Float
+
 from .head_motion import HeadPose, head_motion, head_rest_of
 from .motion_modes import GAZE_BOUND, gaze_rest_of
 from .selection import selected

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
-from reenact.heads.gaze import eye_rotations
+from reenact.head.gaze import eye_rotations
 
 from .head_motion import HeadPose
 

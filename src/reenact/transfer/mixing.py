@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..heads import arkit
-from ..media.errors import InputError
-from ..tracking.coarse_track import CoarseTrack
+from reenact.head import arkit
+from reenact.media.errors import InputError
+from reenact.tracking.coarse_track import CoarseTrack
+
 from .edit import shots
 from .head_motion import HeadPose, head_motion, head_rest_of, translation_scale
 from .motion_modes import STRENGTHS

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..heads import arkit
+from reenact.head import arkit
 
 Float = NDArray[np.float64]
 Mode = Literal["neutral", "relative", "absolute"]

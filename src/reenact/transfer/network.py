@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, silu
 
-from reenact.heads.arkit import ACTIONS
+from reenact.head.arkit import ACTIONS
 
 from .receiver import FEATURES, WHOLE, ReceiverFeatures, face_rows
 

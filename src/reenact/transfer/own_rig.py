@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
-from reenact.heads.gaze import with_gaze
-from reenact.heads.model import Float
-from reenact.heads.regions import region_ids
-from reenact.heads.rig import Rig
+from reenact.head.gaze import with_gaze
+from reenact.head.model import Float
+from reenact.head.regions import region_ids
+from reenact.head.rig import Rig
 
 from .habits import size_of
 from .network import TransferNet, frames_of

@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reenact.heads.open import open_head
-from reenact.heads.regions import REGIONS
+from reenact.head.open import open_head
+from reenact.head.regions import REGIONS
 from reenact.rendering import vertex_normals
-from reenact.representation.detailed import open_levels
-from reenact.representation.offsets import Spread
+from reenact.subject.detailed import open_levels
+from reenact.subject.offsets import Spread
 
 _ROUNDS = (1, 4, 16)  # of smoothing, at which a surface's bumps are told apart by size
 _BUMP_M, _RISE_M = 0.0005, 0.005  # that count as one

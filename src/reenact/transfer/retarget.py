@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.heads.arkit import ACTIONS
-from reenact.heads.gaze import with_gaze
-from reenact.heads.model import Float, HeadModel
-from reenact.heads.personal import personal_rig
-from reenact.heads.rig import Rig
-from reenact.heads.state import HeadState
+from reenact.head.arkit import ACTIONS
+from reenact.head.gaze import with_gaze
+from reenact.head.model import Float, HeadModel
+from reenact.head.personal import personal_rig
+from reenact.head.rig import Rig
+from reenact.head.state import HeadState
 from reenact.media import InputError
 from reenact.tracking.coarse_track import CoarseTrack
 
@@ -67,7 +67,7 @@ def retarget(
 ) -> list[HeadState]:
     """States of the photographed person, one per frame of `track`, in the photo's camera.
 
-    Expression codes act on the receiver's own actions (see heads/personal.py), as much as shows on the performer.
+    Expression codes act on the receiver's own actions (see head/personal.py), as much as shows on the performer.
     neutral: how the driving person looks when they look like the photo, to count from: a row of `track`, for its shot,
     or another picture of them, each with its head pose; None: the fitted neutral and the pose most like the photo's
     (neutral mode), or how the driving person rests.

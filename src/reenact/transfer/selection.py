@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..heads import arkit
-from ..media.errors import InputError
+from reenact.head import arkit
+from reenact.media.errors import InputError
+
 from .motion_modes import STRENGTHS, Float
 
 ALL = "all"

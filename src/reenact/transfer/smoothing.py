@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from ..media.errors import InputError
-from ..tracking.coarse_track import CoarseTrack
+from reenact.media.errors import InputError
+from reenact.tracking.coarse_track import CoarseTrack
+
 from .edit import shots
 from .head_motion import nearest_rotation
 from .timing import turned

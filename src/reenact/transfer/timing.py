@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
-from ..media.errors import InputError
-from ..media.rates import MAX_FPS, MIN_FPS
-from ..tracking.coarse_track import CoarseTrack
+from reenact.media.errors import InputError
+from reenact.media.rates import MAX_FPS, MIN_FPS
+from reenact.tracking.coarse_track import CoarseTrack
+
 from .edit import shots
 
 MAX_SPEED = 100

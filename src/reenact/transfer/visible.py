@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.heads.arkit import ACTIONS, action_bounds, region_mask
-from reenact.heads.model import Int
-from reenact.heads.rig import Rig
+from reenact.head.arkit import ACTIONS, action_bounds, region_mask
+from reenact.head.model import Int
+from reenact.head.rig import Rig
 from reenact.tracking.scheme import EYE_CORNERS
 
 Float = NDArray[np.floating]

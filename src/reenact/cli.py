@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The entry point: parse, run, and turn what went wrong into one sentence and an exit code."""
+
+import sys
+from collections.abc import Sequence
+
+import tyro
+
+from reenact import __version__
+from reenact.app.animate import Animate
+from reenact.app.arguments import BadArgument
+from reenact.app.console import configure_output, terminate_like_interrupt
+from reenact.app.doctor import Doctor
+from reenact.app.edit import Edit
+from reenact.app.export import Export
+from reenact.app.head import Head
+from reenact.app.track import Track
+from reenact.lab.commands.evaluate import Compare, Run, Score, Synth
+from reenact.lab.commands.train import TrainDense
+from reenact.lab.commands.train_expression import TrainExpression
+from reenact.lab.commands.train_generator import TrainGenerator
+from reenact.lab.commands.train_habits import TrainHabits
+from reenact.lab.commands.train_transfer import TrainTransfer
+
+COMMANDS = {"animate": Animate, "track": Track, "head": Head, "edit": Edit, "export": Export, "doctor": Doctor}
+EVALUATE = {"run": Run, "synth": Synth, "score": Score, "compare": Compare}
+TRAIN = {
+    "dense": TrainDense,
+    "expression": TrainExpression,
+    "generator": TrainGenerator,
+    "habits": TrainHabits,
+    "transfer": TrainTransfer,
+}
+"""One verb a command: a dataclass whose fields are the arguments and whose `run` returns the exit code."""
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+DESCRIPTION = """A photo performs: one photo and one performance make a video.
+
+Try:  reenact animate photo.jpg talking -o out.mp4
+
+Help for one command:  reenact animate --help
+To measure:            reenact evaluate --help
+To train:              reenact train --help"""
+
+EVALUATE_DESCRIPTION = (
+    "Measure: run this project and baselines on real or made-up people, score any system's videos, compare two results."
+)
+
+TRAIN_DESCRIPTION = "Train: make the shipped weights again, or better ones."
+GROUPS = {"evaluate": (EVALUATE, EVALUATE_DESCRIPTION), "train": (TRAIN, TRAIN_DESCRIPTION)}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    0: done. 1: `doctor` found something missing. 2: the arguments or the files are not usable; one line on
+    stderr says why. 130: interrupted, nothing half-written. Anything unforeseen keeps its traceback.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == ["--version"]:
+        print(f"reenact {__version__}")
+        sys.exit(0)
+    command = parse(arguments or ["--help"])
+    configure_output(command.verbose)
+    terminate_like_interrupt()
+    try:
+        sys.exit(command.run())
+    except KeyboardInterrupt as stop:
+        print(f"reenact: interrupted; {str(stop) or 'nothing was written'}", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except ValueError as error:
+        if not is_for_the_user(error):
+            raise
+        print(f"reenact: {error}", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+
+
+def is_for_the_user(error: ValueError) -> bool:
+    """Whether the error's message is a sentence about the user's input, and not a fault of the program."""
+    if isinstance(error, BadArgument):
+        return True
+    from reenact.media.errors import InputError
+
+    return isinstance(error, InputError)
+
+
+Command = Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare
+Training = TrainDense | TrainExpression | TrainHabits | TrainTransfer
+
+
+def parse(arguments: Sequence[str]) -> Command | Training:
+    """The command that the arguments ask for; leaves with exit code 2 when they make no sense."""
+    if arguments[0] in GROUPS:
+        commands, description = GROUPS[arguments[0]]
+        return tyro.extras.subcommand_cli_from_dict(
+            commands,
+            prog=f"reenact {arguments[0]}",
+            description=description,
+            args=list(arguments[1:]) or ["--help"],
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    return tyro.extras.subcommand_cli_from_dict(
+        COMMANDS,
+        prog="reenact",
+        description=DESCRIPTION,
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )

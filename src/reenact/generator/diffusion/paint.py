@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames at the photo's own resolution: warp, what the network makes of it, and the photo's fine detail put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reenact.head.regions import EMPTY, EYEBALL, region_ids
+from reenact.head.rig import Rig
+from reenact.head.state import HeadState
+from reenact.media import SquareCrop
+from reenact.rendering import Camera, HeadMaps
+
+from ..warp.generator import WarpGenerator
+from .compact.network import displaced
+from .controls import Controls, HeadPictures, controls_of, signed
+from .windows import blended_windows
+from .worked import head_pictures, worked_square
+
+_EDGE = 0.06  # of the square, over which it fades into what the warp shows around it
+_ROUNDED = 1 / 127.5  # a grey level; colours go from -1 to 1
+_AGREED = 0.02  # difference of colours, beyond rounding, at which the painted is something else than the warped
+_OF_THE_PHOTO = (*region_ids(*EYEBALL), EMPTY)
+"""What the warp shows sharply though the head in the photo does not: eyes, which it turns, and all but the head."""
+_LEFT_ALONE = region_ids(*EYEBALL, "eyelids", "eyelashes")
+"""What the warp draws by itself, for each gaze and lid: paint makes it softer and no truer (docs/generator.md)."""
+_RIM = 3  # px of the square by which that is widened, and softened
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What a network makes of a window of F frames."""
+
+    clean: Tensor
+    """[F, 3, S, S] from -1 to 1."""
+    way: Tensor
+    """[F, 2, S, S] px (x, y) from a pixel to where the warped picture shows what belongs there; 0 if nobody knows."""
+
+
+class Painter(Protocol):
+    """A learned generator's network and how it is used."""
+
+    size: int
+    """S, side of its pictures, px."""
+    window: int
+    """Frames it paints at a time."""
+    overlap: int
+    """Frames that two windows share."""
+
+    def paint(self, controls: Controls, before: Tensor | None) -> Paint:
+        """A window, B = 1. before: [K, 3, S, S] its first frames, as the window before painted them, if any."""
+        ...
+
+
+class LearnedGenerator:
+    """Frames of one photo, painted by a network over what the warp shows.
+
+    photo_crop, rig, photo_state, camera, size: see WarpGenerator.
+    """
+
+    def __init__(
+        self, photo_crop: Image, rig: Rig, photo_state: HeadState, camera: Camera, painter: Painter, *, size: int = 512
+    ) -> None:
+        self._warp = WarpGenerator(photo_crop, rig, photo_state, camera, size=size)
+        self._photo, self._rig, self._state, self._camera = photo_crop, rig, photo_state, camera
+        self._painter = painter
+
+    def maps(self, state: HeadState) -> HeadMaps:
+        """See WarpGenerator."""
+        return self._warp.maps(state)
+
+    def frames(self, states: Sequence[HeadState]) -> Iterator[Image]:
+        """[P, P, 3] each, one by one; no more than a window of them is held."""
+        painter, size = self._painter, self._painter.size
+        square = worked_square(self._rig, states, self._state, self._camera, size)
+        seen = self._camera.cropped(square.x0, square.y0, square.size, size)
+        photo, still = square.extract(self._photo), head_pictures(self._warp, self._state, seen)
+        warped: dict[int, Image] = {}
+        heads: dict[int, HeadPictures] = {}
+        last: list[Tensor] = []  # of the window before
+
+        def paint(first: int, count: int) -> Tensor:
+            numbers = range(first, first + count)
+            for gone in [n for n in warped if n < first]:
+                del warped[gone], heads[gone]
+            for n in numbers:
+                if n not in warped:
+                    warped[n] = self._warp.render(states[n])
+                    heads[n] = head_pictures(self._warp, states[n], seen)
+            cut = [square.extract(warped[n]) for n in numbers]
+            controls = controls_of(photo, still, cut, [heads[n] for n in numbers])
+            before = last.pop() if last and painter.overlap else None
+            found = painter.paint(controls, before)
+            last[:] = [found.clean[count - painter.overlap :]] if count > painter.overlap else []
+            return torch.cat([found.clean, found.way], 1).cpu()
+
+        for n, painted in blended_windows(len(states), painter.window, painter.overlap, paint):
+            yield composed(warped[n], square, painted[:3], painted[3:], heads[n])
+
+
+def composed(warped: Image, square: SquareCrop, clean: Tensor, way: Tensor, head: HeadPictures) -> Image:
+    """The warped picture [P, P, 3], its square painted.
+
+    clean: [3, S, S] from -1 to 1. way: [2, S, S] px, see Paint. What is finer than S x S pixels comes from the warped
+    picture, displaced, where it is the photo's, or where the painted is the same at this size: not where the photo does
+    not show the head and something else has been painted. Eyes stay as they are.
+    """
+    x0, y0, side, size = int(square.x0), int(square.y0), int(square.size), square.output_px
+    part = warped[y0 : y0 + side, x0 : x0 + side]
+    own = torch.from_numpy(part).permute(2, 0, 1)[None].float() / 127.5 - 1.0
+    painted = _resized(clean[None], side)
+    if side > size:
+        small = F.interpolate(way[None], scale_factor=0.25, mode="area")
+        moved = displaced(own[None], small[None])[0]
+        real = np.where(np.isin(head.regions, _OF_THE_PHOTO), 255, head.visibility)
+        real = torch.from_numpy(real).float()[None, None] / 255.0
+        # resampled as the network's pictures are
+        coarse = signed(SquareCrop(0, 0, side, size).extract(_bytes(moved[0])))
+        apart = F.avg_pool2d((clean - coarse).abs().mean(0)[None, None], 5, 1, 2, count_include_pad=False)
+        agreed = torch.exp(-(apart - _ROUNDED).clamp(min=0.0) / _AGREED)
+        detail = _resized(torch.maximum(real, agreed), side).clamp(0, 1)
+        painted = painted + detail * (moved - _resized(coarse[None], side))
+    share = (
+        _fading(side, x0 > 0, x0 + side < warped.shape[1]) * _fading(side, y0 > 0, y0 + side < warped.shape[0])[:, None]
+    )
+    share = share * (1.0 - _resized(_around(np.isin(head.regions, _LEFT_ALONE)), side)[0, 0].clamp(0, 1))
+    mixed = torch.lerp(own, painted.clamp(-1.0, 1.0), share)[0]
+    out = warped.copy()
+    out[y0 : y0 + side, x0 : x0 + side] = _bytes(mixed)
+    return out
+
+
+def _around(mask: NDArray[np.bool_]) -> Tensor:
+    """[1, 1, S, S] 1 in a mask [S, S], falling to 0 around it."""
+    wide = F.max_pool2d(torch.from_numpy(mask).float()[None, None], _RIM, 1, _RIM // 2)
+    return F.avg_pool2d(wide, _RIM, 1, _RIM // 2)
+
+
+def _bytes(picture: Tensor) -> Image:
+    """[3, H, W] from -1 to 1 -> [H, W, 3]"""
+    return ((picture.clamp(-1.0, 1.0) + 1.0) * 127.5).round().byte().permute(1, 2, 0).numpy()
+
+
+def _resized(pictures: Tensor, side: int) -> Tensor:
+    """[N, C, side, side]; averages where it shrinks."""
+    return F.interpolate(pictures, (side, side), mode="bicubic", align_corners=False, antialias=True)
+
+
+def _fading(side: int, low: bool, high: bool) -> Tensor:
+    """[side] 1, falling to 0 at those ends that lie inside of the picture."""
+    at = (torch.arange(side) + 0.5) / side
+    share = torch.ones(side)
+    if low:
+        share = share * (at / _EDGE).clamp(max=1.0)
+    if high:
+        share = share * ((1.0 - at) / _EDGE).clamp(max=1.0)
+    return share

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The generator that needs no learned weights: the photo, carried along by the head.
+
+The photo is a sheet in depth (sheet.py) that moves with the head, the neck and the torso; on the face the mesh
+itself (skin.py) says where each pixel comes from. Around eyes and mouth windows at full resolution put the lids and
+lips exactly where the mesh has them, and behind them eyeballs and the inside of the mouth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reenact.head.model import Float
+from reenact.head.regions import region_ids
+from reenact.head.rig import Rig
+from reenact.head.state import HeadState, deformed, posed
+from reenact.perception.person_mask import person_mask
+from reenact.rendering import Camera, HeadMaps, render_head_maps
+from reenact.rendering.threads import one_torch_thread
+
+from .bite import seated, with_bite
+from .eye_window import EyeWindow, eye_anchors
+from .eyes import eyeball_directions
+from .filters import feather, pixel_grid, remap, resized
+from .finer import Surface
+from .moment import Moment, kept_back, moment
+from .mouth_window import MouthWindow
+from .reference import look
+from .sheet import lay
+from .skin import photographed_skin
+from .tuck import tuck
+from .window import Box, Drawing, box_around, draw
+
+_SHEET_PX = 192
+_FACE_MARGIN = 0.02
+
+
+class WarpGenerator:
+    """Frames of one photo. Construction takes about a second; `render` is independent of earlier frames.
+
+    photo_crop: [P, P, 3] RGB. photo_state, camera: the head in it, and the camera of a P x P picture. size: side
+    of the `maps`, px. Raises ValueError if the camera's picture is not the crop, or does not show the head.
+    """
+
+    def __init__(
+        self, photo_crop: NDArray[np.uint8], rig: Rig, photo_state: HeadState, camera: Camera, *, size: int = 512
+    ) -> None:
+        if photo_crop.shape != (camera.height, camera.width, 3) or camera.height != camera.width:
+            raise ValueError(
+                f"photo_crop has shape {photo_crop.shape}, camera {camera.width} x {camera.height}; wanted one square"
+            )
+        self._photo = photo_crop
+        self._rig = rig = with_bite(rig)
+        self._state = photo_state
+        self._camera = camera
+        self._grid = pixel_grid(camera.width)
+        self._seen = look(rig, photo_state, camera.scaled(size / camera.width))
+        self._tuck = tuck(rig)
+        self._surface = Surface(self._seen.faces, self._seen.regions)
+        self._at = moment(rig, photo_state, photo_state, camera, self._seen.faces, self._tuck)
+        coarse = look(rig, photo_state, camera.scaled(_SHEET_PX / camera.width))
+        person = resized(person_mask(photo_crop), _SHEET_PX, _SHEET_PX)
+        self._sheet = lay(rig, coarse, person)
+        self._still = self._sheet.move(rig, photo_state, np.zeros_like(self._at.shape))
+        self._skin = photographed_skin(photo_crop, person, rig, self._seen, self._at)
+        self._windows = self._open_windows()
+
+    def render(self, state: HeadState) -> NDArray[np.uint8]:
+        """One frame [P, P, 3]; with the photo's own state the photo."""
+        with one_torch_thread():
+            return self._render(state)
+
+    def _render(self, state: HeadState) -> NDArray[np.uint8]:
+        now = moment(self._rig, state, self._state, self._camera, self._seen.faces, self._tuck)
+        size = self._camera.width
+        field = self._sheet.draw(self._rig, state, now.shape - self._at.shape, self._still)
+        field = resized(field, size, size) * np.float32(size / _SHEET_PX)
+        field += self._grid
+        frame = remap(self._photo, field)
+
+        drawing = self._draw_face(now)
+        if drawing is None:
+            return frame
+        back = drawing.carry(np.column_stack([(self._at.px - now.px)[:, :2], self._skin.trust]))
+        face = frame[drawing.box.slices].astype(np.float32)
+        self._skin.overlay(face, self._photo, drawing, back, self._grid[drawing.box.slices])
+        for window in self._windows:
+            box = self._box(now.px[window.anchors], window.margin, drawing)
+            if box is not None:
+                inner = box.slices_in(drawing.box)
+                patch, cut = face[inner], drawing.cut(box)
+                whole = window.compose(patch, self._skin, cut, back[inner][..., :2], self._grid[box.slices], now)
+                patch += feather(box.shape, max(box.shape) // 8)[..., None] * (whole - patch)
+        frame[drawing.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
+        return frame
+
+    def frames(self, states: Sequence[HeadState]) -> Iterator[NDArray[np.uint8]]:
+        """`render` of each state, one by one."""
+        return (self.render(state) for state in states)
+
+    def maps(self, state: HeadState, camera: Camera | None = None) -> HeadMaps:
+        """The driven head's maps at `size`, or as another camera at the same place sees them.
+
+        The correspondence to the photo is in pixels of a photo of `size`.
+        """
+        topology = self._rig.topology
+        shape = self._tuck(seated(self._rig, deformed(self._rig, [state]))[0])
+        vertices = posed(self._rig, shape[None], [state], self._state)
+        vertices *= 1.0 + (kept_back(self._rig, self._tuck, shape) / vertices[..., 2])[..., None]
+        return render_head_maps(
+            torch.from_numpy(vertices),
+            torch.from_numpy(topology.faces),
+            camera or self._seen.camera,
+            regions=torch.from_numpy(topology.regions),
+            photo_px=torch.from_numpy(self._seen.px[:, :2].copy()),
+            photo_visibility=torch.from_numpy(self._seen.visibility),
+            uv=(torch.from_numpy(topology.uv), torch.from_numpy(topology.uv_faces)),
+        )
+
+    def _draw_face(self, now: Moment) -> Drawing | None:
+        box = box_around(now.px[self._skin.anchors], _FACE_MARGIN, self._camera.width)
+        return None if box is None else draw(self._surface, now.drawn, box)
+
+    def _box(self, px: Float, margin: float, drawing: Drawing) -> Box | None:
+        box = box_around(px, margin, self._camera.width)
+        return None if box is None else box.within(drawing.box)
+
+    def _open_windows(self) -> list[EyeWindow | MouthWindow]:
+        """Around what of the eyes and the mouth is inside of the photo."""
+        drawing = self._draw_face(self._at)
+        if drawing is None:
+            return []
+        rig, at = self._rig, self._at
+        directions = eyeball_directions(rig)
+        eyes = []
+        for side in (0, 1):
+            box = self._box(at.px[eye_anchors(rig, side)], EyeWindow.margin, drawing)
+            if box is not None:
+                eyes.append(EyeWindow(self._photo, rig, side, self._skin, at, directions, drawing.cut(box)))
+        whites = [window.eye.white for window in eyes if window.eye.is_open]
+        white = np.mean(whites, axis=0) if whites else self._skin.light.skin
+        lips = rig.topology.region_vertices(*region_ids("lips"))
+        box = self._box(at.px[lips], MouthWindow.margin, drawing)
+        mouths = [] if box is None else [MouthWindow(self._photo, rig, self._skin, white, at, box)]
+        return [*eyes, *mouths]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A head over the user's own SMPL-X or FLAME file, for who holds the licence and wants the paper's set-up.
+
+Everything is derived from that file as it is loaded; no number of either model comes with this package. What neither
+model says (which vertices are lips, where landmarks lie, what the 52 ARKit actions are) is carried over from the open
+head, whose skin is laid on the model's template. SMPL-X: Pavlakos et al. 2019, arXiv 1904.05866. FLAME: Li et al.
+2017, doi 10.1145/3130800.3130813.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .arkit import ACTIONS
+from .carry import laid, topology
+from .model import Float, HeadModel, Int, Joints
+from .model_file import SHAPES, ModelFile, read_model_file
+from .open import open_head
+from .registration import lay_on, open_skin
+from .skinning import SkinnedModel
+from .supplied_actions import own_actions
+from .supplied_parts import parts_of
+
+log = logging.getLogger(__name__)
+
+
+class SuppliedHead:
+    """`HeadModel` over a model file (see head/model.py for the contract). It has no teeth, tongue or lashes.
+
+    Args:
+        file: the model.
+
+    Raises:
+        InputError: the template is no face that the open head can be laid on.
+    """
+
+    def __init__(self, file: ModelFile) -> None:
+        model: HeadModel = open_head()
+        parts = parts_of(file)
+        self.name = f"{file.kind}-{file.digest[:16]}"
+        self._at = file.layout.at
+        regressor = file.joint_regressor
+        self._joints = regressor @ file.template
+        self._joint_basis = np.einsum("jv,kvc->kjc", regressor, file.shapes, optimize=True)
+        eyes = [self._at["eye_left"], self._at["eye_right"]]
+        # Every neutral has its own origin, midway between its eyes: linear in the coefficients, as they are.
+        origin, drift = self._joints[eyes].mean(axis=0), self._joint_basis[:, eyes].mean(axis=1)
+        self._joints, self._joint_basis = self._joints - origin, self._joint_basis - drift[:, None]
+        self._mean = file.template[parts.rows] - origin
+        self._identity = file.shapes[:, parts.rows] - drift[:, None]
+        skin = open_skin()
+        on = laid(skin, lay_on(parts.neutral, parts.skin_faces, parts.eyes), parts)
+        self.topology = topology(model, on, parts)
+        self.skinned = SkinnedModel(file, torch.from_numpy(parts.rows))
+        """The model itself: shape, expression and pose to the vertices of the topology, in the file's space."""
+        self._actions = own_actions(model, on, parts, self.topology, self.skinned)
+        error = self._actions.error_mm
+        worst = f"{ACTIONS[int(np.argmax(error))]} by {error.max():.2f} mm"
+        log.info("%s misses its actions by %.2f mm (median), %s", self.name, float(np.median(error)), worst)
+        self._gaze_limits = model.gaze_limits
+
+    @property
+    def identity_size(self) -> int:
+        return SHAPES
+
+    @property
+    def base_neutral(self) -> Float:
+        return self._mean
+
+    @property
+    def base_actions(self) -> Float:
+        return self._actions.offsets
+
+    @property
+    def gaze_limits(self) -> Float:
+        return self._gaze_limits
+
+    def neutral(self, identity: Float) -> Float:
+        return self._mean + np.tensordot(identity.astype(np.float32), self._identity, axes=1)
+
+    def joints(self, identity: Float) -> Joints:
+        p = self._joints + np.tensordot(identity.astype(np.float32), self._joint_basis, axes=1)
+        at = self._at
+        return Joints(p[at["neck"]], p[at["head"]], p[at["jaw"]], p[[at["eye_left"], at["eye_right"]]])
+
+    def identity_basis(self, vertices: Int) -> tuple[Float, Float]:
+        return self._mean[vertices], self._identity[:, vertices]
+
+    def coefficients(self, expression: Float) -> tuple[Float, Float]:
+        """ARKit codes [F, 52] as the model's own: psi [F, 100] and the jaw's rotation vector omega [F, 3], radians.
+
+        Of one action they are what `base_actions` was made with; of several, their sum.
+        """
+        return expression @ self._actions.expression, expression @ self._actions.jaw
+
+
+def supplied_head(path: Path) -> SuppliedHead:
+    """The head of a user's model file, made anew in some seconds. Raises InputError if it is none."""
+    return SuppliedHead(read_model_file(path))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Neck and shoulders below the head, so that a portrait has no cut: rings from the head's own rim outwards and down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from reenact.head.model import Float, Int
+from reenact.head.open import open_head
+from reenact.head.state import HeadState
+
+from .chart import BODY_HEIGHT, HEIGHT, WIDTH
+from .people import SyntheticPerson
+
+RINGS = 40
+LAST = 2.4  # the rings' parameter runs from 0 at the head's rim to this
+# Half width, front and back half depth, drop below the rim, shift to the back; metres on an adult.
+_AT = (0.0, 0.12, 0.25, 0.45, 0.7, 0.9, 1.05, 1.3, 1.8, 2.4)
+_WIDE = (0.055, 0.056, 0.064, 0.098, 0.146, 0.182, 0.200, 0.213, 0.218, 0.220)
+_DEEP = (0.055, 0.057, 0.062, 0.076, 0.092, 0.104, 0.112, 0.122, 0.135, 0.145)
+_DROP = (0.0, 0.018, 0.036, 0.068, 0.088, 0.110, 0.140, 0.210, 0.340, 0.520)
+_FRONT_DROP = (0.0, 0.022, 0.048, 0.090, 0.140, 0.180, 0.218, 0.285, 0.410, 0.580)
+_YEARS, _BREADTH = (0, 2, 6, 12, 18), (0.50, 0.60, 0.70, 0.86, 1.0)
+
+
+@lru_cache(maxsize=1)
+def rim() -> Int:
+    """Vertices of the head's lower rim, by angle around the neck, from the back over the subject's left."""
+    head = open_head()
+    faces = head.topology.faces
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    single, count = np.unique(edges, axis=0, return_counts=True)
+    rows = np.unique(single[count == 1])
+    rows = rows[np.isin(rows, head.topology.region_vertices(1))]  # neck
+    p = head.base_neutral[rows]
+    return rows[np.argsort(np.arctan2(-p[:, 0], p[:, 2] - p[:, 2].mean()))].astype(np.int32)
+
+
+@lru_cache(maxsize=1)
+def body_faces() -> Int:
+    """[B, 3] into RINGS x len(rim) vertices, ring by ring; counter-clockwise from outside."""
+    n = len(rim())
+    ring, at = np.divmod(np.arange((RINGS - 1) * n), n)
+    a, b = ring * n + at, ring * n + (at + 1) % n
+    return np.concatenate([np.stack([a, a + n, b], 1), np.stack([b, a + n, b + n], 1)]).astype(np.int32)
+
+
+@lru_cache(maxsize=1)
+def body_corners() -> Float:
+    """[B, 3, 2] sheet px of the faces' corners."""
+    n = len(rim())
+    faces = body_faces()
+    ring, at = np.divmod(faces, n)
+    at = np.where(np.ptp(at, axis=1)[:, None] > n / 2, np.where(at == 0, n, at), at)
+    x = 4 + at / n * (WIDTH - 8)
+    y = HEIGHT + 4 + ring / (RINGS - 1) * (BODY_HEIGHT - 8)
+    return np.stack([x, y], -1).astype(np.float32)
+
+
+def body(person: SyntheticPerson) -> Float:
+    """[RINGS * n, 3] canonical, metres, of the person at rest; its first ring is the head's rim."""
+    first = person.rig.neutral[rim()]
+    breadth = np.interp(person.age, _YEARS, _BREADTH) * (0.93 if person.female and person.age > 14 else 1.03)
+    base_width = 0.5 * float(np.ptp(first[:, 0])) / _WIDE[0]
+    s = np.linspace(0.0, LAST, RINGS)[:, None]
+    turn = np.arctan2(first[:, 0], first[:, 2] - first[:, 2].mean())[None]  # 0 in front
+    grow = (breadth - base_width) * np.clip(s / 0.9, 0, 1) + base_width
+    side, ahead = np.abs(np.sin(turn)), np.cos(turn)
+    # Shoulders are squarer than an ellipse.
+    square = 1.0 / (side**2.6 + np.abs(ahead) ** 2.6) ** (1 / 2.6)
+    square = 1.0 + (square - 1.0) * np.clip((s - 0.3) / 0.8, 0, 1)
+    x = _over(_WIDE, s) * grow * square * np.sin(turn)
+    z = first[:, 2].mean() + _over(_DEEP, s) * grow * square * ahead - 0.012 * np.clip(s, 0, 1) * breadth
+    front = np.clip(ahead, 0, 1) ** 1.5
+    drop = (1 - front) * _over(_DROP, s) + front * _over(_FRONT_DROP, s)
+    level = first[:, 1] * (1 - np.clip(s / 0.5, 0, 1)) + first[:, 1].mean() * np.clip(s / 0.5, 0, 1)
+    goal = np.stack([x + 0 * z, level - drop * breadth, z], -1)
+    keep = (1 - np.clip(s / 0.3, 0, 1))[..., None] ** 2
+    shape = goal + keep * (first[None] - goal[:1])
+    shape[0] = first
+    return shape.reshape(-1, 3).astype(np.float32)
+
+
+def posed_body(
+    person: SyntheticPerson, head_cam: Float, states: Sequence[HeadState], rest: HeadState | None = None
+) -> Float:
+    """[N, RINGS * n, 3] camera space, metres; the first rings follow the rim of the posed head [N, W, 3]."""
+    turn, moved = person.torso(states, rest)
+    shape = body(person)
+    posed = (shape @ turn.T)[None] + moved[:, None]
+    n = len(rim())
+    pull = head_cam[:, rim()] - posed[:, :n]
+    fade = (1.0 - np.clip(np.arange(RINGS) / 6.0, 0, 1)) ** 2
+    posed += (fade[:, None, None] * pull[:, None]).reshape(len(posed), -1, 3)
+    return posed.astype(np.float32)
+
+
+def _over(values: tuple[float, ...], s: NDArray[np.floating]) -> NDArray[np.floating]:
+    return PchipInterpolator(_AT, values)(s)

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hair as shells over the scalp, caps and scarves as the same shells closed: geometry, per person, at rest.
+
+A grid of meridians runs from the crown down over the skull. Where a style hangs, they leave the skull and fall.
+Several such shells, each farther out and sparser, look like hair where their strands are cut out (hair_paint.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from reenact.head.model import Float, Int
+from reenact.head.open import open_head
+from reenact.head.regions import region_ids
+
+from .looks import Looks
+from .people import SyntheticPerson
+
+LAYERS = (0.60, 0.76, 0.89, 1.0)
+"""Height of each shell as a share of the hair's thickness."""
+AROUND, DOWN = 96, 44  # columns and rows; the first column comes again at the end, where the texture closes
+COLUMNS = AROUND + 1
+_TRIED = 32  # triangles for each ray
+_LOWEST = np.radians(142)
+_CENTRE = np.asarray([0.0, 0.020, -0.078], np.float32)
+_CROWN_BACK = -0.55  # tilt of the crown, radians from straight up; negative to the back
+_FALLS = {"long": (-0.005, -0.26), "bob": (-0.005, -0.115), "scarf": (-0.02, -0.20)}  # y where it leaves, y of its end
+_THICK = {"short": 0.016, "crop": 0.006, "long": 0.017, "bob": 0.020, "back": 0.010, "ring": 0.008, "bald": 0.0,
+          "cap": 0.012, "scarf": 0.012}  # fmt: skip
+_FRONT_GAP = {"long": 0.82, "bob": 0.9, "scarf": 0.78}  # radians from the front within which nothing hangs
+
+
+@dataclass(frozen=True)
+class Hair:
+    """Shells of one person: vertices [L, DOWN * COLUMNS, 3] canonical, metres, and what is painted on them."""
+
+    vertices: Float
+    line: Float  # [DOWN * COLUMNS] metres inside the hairline (negative outside it)
+    fall: Float  # [DOWN * COLUMNS] 0 on the skull, to 1 at the end of what hangs
+
+
+@lru_cache(maxsize=1)
+def hair_faces() -> Int:
+    """[T, 3] of one shell of DOWN x COLUMNS vertices, counter-clockwise from outside."""
+    ring, at = np.divmod(np.arange((DOWN - 1) * AROUND), AROUND)
+    a = ring * COLUMNS + at
+    b, c, d = a + 1, a + COLUMNS, a + COLUMNS + 1
+    return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)
+
+
+@lru_cache(maxsize=1)
+def hair_places() -> Float:
+    """[DOWN * COLUMNS, 2] texture coordinates in 0..1 of the vertices: around, and down."""
+    down, around = np.mgrid[:DOWN, :COLUMNS]
+    return np.stack([around / AROUND, down / (DOWN - 1)], -1).reshape(-1, 2).astype(np.float32)
+
+
+def hair(person: SyntheticPerson, looks: Looks) -> Hair:
+    """The shells of a person's hair or headdress."""
+    style = looks.hair_style
+    roots, rows, weights = _roots(_CROWN_BACK)
+    base = roots.reshape(DOWN, AROUND, 3)
+    own = np.einsum("nc,ncx->nx", weights, person.rig.neutral[rows]).reshape(DOWN, AROUND, 3)
+    smooth = _softened(own, 1.3, 1.6)
+    grow = person.size
+    out = _outward(smooth)
+    line = hairline(base) + _style_line(looks, base)
+    if style in _FALLS:
+        # What hangs covers ears and nape.
+        side = np.abs(np.arctan2(base[..., 0], base[..., 2] - _CENTRE[2])) - _FRONT_GAP[style]
+        line = np.where((base[..., 1] > -0.03) & (side > 0), np.maximum(line, 0.04 * _smooth(side / 0.2)), line)
+    taper = np.clip((line + 0.004) / 0.030, 0.0, 1.0)
+    if style in ("cap", "scarf"):
+        taper = np.ones_like(taper)
+    wave = 1.0 + 0.22 * np.sin(4.0 * np.linspace(0, 2 * np.pi, AROUND, endpoint=False) + person.seed)[None]
+    sides = 1.0 - 0.45 * np.clip(0.055 - base[..., 1], 0.0, 0.06) / 0.06 * (style in ("short", "back"))
+    thick = _THICK[style] * (1.0 + 0.7 * looks.curl * (style in ("short", "bob", "long")))
+    height = thick * grow * np.sqrt(taper) * wave * sides
+    fall = np.zeros((DOWN, AROUND), np.float32)
+    shells = []
+    for share in LAYERS:
+        shell = smooth + (0.0015 * grow + share * height)[..., None] * out
+        # Smoothing shrinks: the skin must not come through.
+        shell += np.maximum(((own - shell) * out).sum(-1) + 0.0012 * grow * (1 + share), 0.0)[..., None] * out
+        if style in _FALLS:
+            shell, fall, line = _hang(shell, base, line, looks, grow, share)
+        shells.append(_closed(shell))
+    return Hair(np.stack(shells), _closed(line), _closed(fall))
+
+
+def _closed(grid: Float) -> Float:
+    """[DOWN, AROUND, ...] -> [DOWN * COLUMNS, ...], the first column repeated at the end."""
+    return np.concatenate([grid, grid[:, :1]], axis=1).reshape(DOWN * COLUMNS, *grid.shape[2:]).astype(np.float32)
+
+
+def hairline(points: Float) -> Float:
+    """[..., 3] canonical points of the base head -> metres inside the hairline: negative on face, ears and neck."""
+    x, y, z = np.abs(points[..., 0]), points[..., 1], points[..., 2]
+    temple = 0.012 * _smooth((x - 0.03) / 0.045)
+    front = (y - 0.062) + 1.1 * np.maximum(0.012 - z, -0.004) - temple
+    # In front of and below the ears only the nape has hair.
+    low = np.minimum(front, (y + 0.030) * 1.5)
+    nape = np.minimum(y + 0.080, -0.078 - z)
+    return np.maximum(low, nape)
+
+
+def _style_line(looks: Looks, base: Float) -> Float | float:
+    """How far a style moves the hairline, metres."""
+    if looks.hair_style == "ring":
+        return np.asarray(-1.2 * np.clip(base[..., 1] - 0.030, 0.0, 0.08), np.float32)
+    if looks.hair_style in ("cap", "scarf"):
+        return 0.012
+    front = np.clip(base[..., 2] / 0.02, 0.0, 1.0) * np.clip((0.055 - np.abs(base[..., 0])) / 0.02, 0.0, 1.0)
+    if looks.hair_style in ("short", "long", "bob"):
+        return np.asarray(looks.fringe_m * front, np.float32)
+    return 0.0
+
+
+def _hang(
+    shell: Float, base: Float, line: Float, looks: Looks, grow: float, share: float
+) -> tuple[Float, Float, Float]:
+    """Let the sides and the back fall: new shell, fall 0..1, line."""
+    leaves, ends = _FALLS[looks.hair_style]
+    azimuth = np.abs(np.arctan2(base[..., 0], base[..., 2] - _CENTRE[2]))
+    gap = _FRONT_GAP[looks.hair_style]
+    # Each meridian is cut at the height where it leaves; what is left of it hangs evenly spaced.
+    out = shell.copy()
+    fall = np.zeros(base.shape[:2], np.float32)
+    inside = line.copy()
+    for i in range(AROUND):
+        below = np.flatnonzero(base[:, i, 1] < leaves)
+        if not len(below) or below[0] < 2:
+            continue
+        first = int(below[0])
+        side = float(azimuth[first - 1, i])
+        if side < gap:
+            continue
+        t = (np.arange(first, DOWN) - first + 1.0) / (DOWN - first)
+        start = shell[first - 1, i]
+        end_y = (ends - 0.012 * np.sin(3.1 * i)) * grow
+        flat = start[[0, 2]] - np.asarray([0.0, _CENTRE[2] * grow])
+        # Out over the cheek's widest place, in again towards the neck, out over the shoulders.
+        width = 1.0 + 0.10 * np.sin(np.pi * np.clip(t * 1.4, 0, 1)) + 0.04 * share - 0.10 * t
+        width = width + 0.05 * looks.curl * np.sin(t * 25.0 + i)
+        spot = flat[None] * width[:, None] + [0.0, _CENTRE[2] * grow]
+        # What hangs beside the face keeps out of it.
+        spot[:, 1] -= 0.012 * grow * np.clip(1.5 - side, 0, 1) * t
+        out[first:, i] = np.stack([spot[:, 0], start[1] + t * (end_y - start[1]), spot[:, 1]], 1)
+        fall[first:, i] = t
+        # The first that hangs is bare: between it and the face the shell is a sheet under the chin.
+        inside[first:, i] = 0.07 * np.clip((side - gap) / 0.16, 0, 1) - 0.035
+    return out, fall, inside
+
+
+def _softened(grid: Float, down: float, around: float) -> Float:
+    """A grid [DOWN, AROUND, 3] smoothed by so many rows and columns; closed around."""
+    out = gaussian_filter1d(grid, down, axis=0, mode="nearest")
+    return np.asarray(gaussian_filter1d(out, around, axis=1, mode="wrap"), np.float32)
+
+
+def _outward(grid: Float) -> Float:
+    """Unit normals of a grid [DOWN, AROUND, 3] of meridians."""
+    down = np.gradient(grid, axis=0)
+    around = 0.5 * (np.roll(grid, -1, axis=1) - np.roll(grid, 1, axis=1))
+    normal = np.cross(down, around)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-9
+    ray = grid - grid.mean(axis=(0, 1))
+    normal *= np.where((normal * ray).sum(-1, keepdims=True) < 0, -1.0, 1.0)
+    normal[0] = (ray[0] / np.linalg.norm(ray[0], axis=-1, keepdims=True)).mean(0)
+    normal = _softened(normal, 1.0, 1.0)
+    return normal / (np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-9)
+
+
+@lru_cache(maxsize=4)
+def _roots(tilt: float) -> tuple[Float, Int, Float]:
+    """Where the meridians' rays leave the base head: points [N, 3], corners [N, 3], weights [N, 3].
+
+    tilt: of the pole from straight up to the front, radians.
+    """
+    head = open_head()
+    faces = head.topology.faces[head.topology.region_faces(*region_ids("skin", "neck"))]
+    polar = np.linspace(0.02, _LOWEST, DOWN)[:, None]
+    turn = np.linspace(-np.pi, np.pi, AROUND, endpoint=False)[None]
+    ways = np.stack([np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn, np.sin(polar) * np.cos(turn)], -1)
+    c, s = np.cos(tilt), np.sin(tilt)
+    ways = ways.reshape(-1, 3) @ np.asarray([[1, 0, 0], [0, c, s], [0, -s, c]])
+    rows, weights = _cast(_CENTRE, np.asarray(ways, np.float32), head.base_neutral[faces])
+    corners = faces[rows]
+    points = np.einsum("nc,ncx->nx", weights, head.base_neutral[corners])
+    return points.astype(np.float32), corners.astype(np.int32), weights.astype(np.float32)
+
+
+def _cast(origin: Float, ways: Float, triangles: Float) -> tuple[Int, Float]:
+    """The farthest triangle each ray from `origin` hits [N], and its barycentric weights [N, 3] (Moeller, Trumbore).
+
+    Only the triangles that lie nearest to the ray's direction are tried. A ray that leaves by the open neck takes the
+    triangle it passes nearest to.
+    """
+    middle = triangles.mean(1) - origin
+    middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+    tried = np.argpartition(-(ways @ middle.T), _TRIED, axis=1)[:, :_TRIED]
+    a, b, c = triangles[tried].transpose(2, 0, 1, 3)  # [N, _TRIED, 3]
+    e1, e2, s = b - a, c - a, origin - a
+    h, q = np.cross(ways[:, None], e2), np.cross(s, e1)
+    det = (e1 * h).sum(-1)
+    det = np.where(np.abs(det) < 1e-12, 1e-12, det)
+    u, v, t = (s * h).sum(-1) / det, (q * ways[:, None]).sum(-1) / det, (e2 * q).sum(-1) / det
+    hit = (u >= -1e-4) & (v >= -1e-4) & (u + v <= 1 + 1e-4) & (t > 0)
+    row = np.arange(len(ways))
+    nearest = (middle[tried] * ways[:, None]).sum(-1).argmax(1)
+    best = np.where(hit.any(1), np.where(hit, t, -1.0).argmax(1), nearest)
+    weights = np.stack([1 - u - v, u, v], -1)[row, best]
+    weights[~hit.any(1)] = 1 / 3
+    return tried[row, best].astype(np.int32), weights
+
+
+def _smooth(t: NDArray[np.floating]) -> Float:
+    t = np.clip(t, 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drawing the opaque mesh: head, shoulders and glasses, and the lashes over it. Hair comes after, see hair_layer.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, grid_sample, normalize
+
+from reenact.head.model import Float
+from reenact.head.open import open_head
+from reenact.head.regions import EYEBALL, MOUTH_INTERIOR, REGIONS, region_ids
+from reenact.head.state import HeadState
+from reenact.rendering import (
+    Camera,
+    Fragments,
+    face_labels,
+    interpolate,
+    interpolate_directions,
+    rasterise,
+    vertex_normals,
+)
+
+from .body import RINGS, body_corners, body_faces, posed_body, rim
+from .chart import BODY_HEIGHT, HEIGHT, WIDTH, chart, plain_spot
+from .glasses import glasses_count, glasses_faces
+from .hair import hair_faces, hair_places
+from .light import Light, Lit, catch_light, shade
+from .people import SyntheticPerson
+from .shadows import light_visibility
+from .skin import ALBEDO, CLOTH, GLOSS, SLOPE
+from .surface import fine_surface
+from .truth_labels import BODY, EMPTY, GLASSES
+from .wardrobe import Wardrobe
+
+_BARE_M = -0.025
+"""So far outside the hairline no strand strays."""
+_TEETH = ("teeth_upper", "teeth_lower")
+_SHADOW_PX = 224
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What all people share: the opaque mesh's faces and where they are on the sheet."""
+
+    faces: Tensor  # [G, 3]
+    regions: Tensor  # [G] uint8 truth labels
+    corners: Tensor  # [U, 2] in -1..1 on the sheet
+    corner_faces: Tensor  # [G, 3]
+    lashes: Tensor  # [L, 3] faces over the same vertices, drawn by themselves
+    lash_cover: Tensor  # [W] 1 at the roots of the lashes, 0 at their tips
+    hair_faces: Tensor  # [T, 3] of one shell
+    hair_places: Tensor  # [H, 2] in -1..1
+    ambient: Tensor  # [W, 1]
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """N posed people. Vertices: W of the fine head, then the body's, then the glasses' (behind the camera if none)."""
+
+    vertices: Tensor  # [N, W + B + T, 3] camera space, metres
+    hair: Tensor  # [N, L, H, 3]
+    normals: Tensor  # [N, W + B + T, 3]
+    turns: Tensor  # [N, 3, 3] head to camera
+    stock: Stock
+
+
+@dataclass(frozen=True)
+class Scenery:
+    lights: list[Light]
+    cameras: list[Camera]
+
+    def project(self, vertices: Tensor) -> Tensor:
+        """[N, V, 3] camera space -> (x px, y px, z m), each by its own camera."""
+        return torch.stack([c.project(v) for c, v in zip(self.cameras, vertices, strict=True)])
+
+    @property
+    def size(self) -> int:
+        return self.cameras[0].width
+
+
+@lru_cache(maxsize=2)
+def stock(device: torch.device) -> Stock:
+    """The stock on a device, made once."""
+    surface, flat = fine_surface(), chart()
+    lash = surface.regions == region_ids("eyelashes")[0]
+    keep = torch.from_numpy(~lash)
+    w = len(surface.base)
+    body_at, glasses_at = w, w + RINGS * len(rim())
+    faces = [surface.faces[keep], torch.from_numpy(body_faces()).long() + body_at]
+    faces.append(torch.from_numpy(glasses_faces()).long() + glasses_at)
+    spot = np.broadcast_to(np.asarray(plain_spot("eyelashes"), np.float32), (len(faces[2]), 3, 2))
+    head_corners = flat.corners[flat.corner_faces.numpy()][~lash]
+    corners = np.concatenate([head_corners, body_corners(), spot]).reshape(-1, 2)
+    corners = corners / [WIDTH / 2, (HEIGHT + BODY_HEIGHT) / 2] - 1.0
+    regions = np.concatenate(
+        [surface.regions[~lash], np.full(len(faces[1]), BODY), np.full(len(faces[2]), GLASSES)]
+    ).astype(np.uint8)
+    count = sum(map(len, faces))
+    ambient = np.concatenate([surface.ambient, np.ones(RINGS * len(rim()) + glasses_count())])
+    # The collar lies in the shade of the chin.
+    ambient[body_at : body_at + 8 * len(rim())] *= np.repeat(np.linspace(0.72, 1.0, 8), len(rim()))
+    ambient[body_at : body_at + len(rim())] = surface.ambient[rim()]
+    made = Stock(
+        torch.cat(faces), torch.from_numpy(regions), torch.from_numpy(corners).float(),
+        torch.arange(3 * count).view(-1, 3), surface.faces[~keep], torch.from_numpy(_lash_cover()),
+        torch.from_numpy(hair_faces()).long(), torch.from_numpy(hair_places() * 2.0 - 1.0),
+        torch.from_numpy(ambient).float()[:, None],
+    )  # fmt: skip
+    return Stock(**{name: value.to(device) for name, value in vars(made).items()})
+
+
+def _lash_cover() -> Float:
+    """[W, 1] how much lashes hide at each vertex: thick at the lid, nothing at the tips."""
+    head, surface = open_head(), fine_surface()
+    rows = head.topology.region_vertices(*region_ids("eyelashes"))
+    lids = surface.base[np.unique(head.topology.lid_contacts)]
+    far = np.linalg.norm(surface.base[rows][:, None] - lids[None], axis=-1).min(1)
+    out = np.zeros((len(surface.base), 1), np.float32)
+    upper = surface.base[rows, 1] > -0.002
+    out[rows, 0] = np.clip(1.25 - far / 0.007, 0.0, 1.0) * np.where(upper, 0.9, 0.4)
+    return out
+
+
+def opaque_mesh(
+    people: list[SyntheticPerson],
+    worn: list[Wardrobe],
+    states: list[HeadState],
+    rests: list[HeadState | None],
+    device: torch.device,
+) -> Mesh:
+    """Pose everything that is drawn."""
+    posed, shells = [], []
+    for person, wear, state, rest in zip(people, worn, states, rests, strict=True):
+        head = person.surface([state], rest)
+        body = posed_body(person, head, [state], rest)[0]
+        turn, shift = np.asarray(state.R_cam_head, np.float32), np.asarray(state.t_cam_head, np.float32)
+        if wear.glasses is None:
+            frame = np.full((glasses_count(), 3), -1.0, np.float32)
+        else:
+            frame = wear.glasses @ turn.T + shift
+        posed.append(np.concatenate([head[0], body, frame]))
+        shell = wear.hair.vertices @ turn.T + shift
+        shell[:, wear.hair.line < _BARE_M] = -1.0  # behind the camera: not drawn where nothing can grow
+        shells.append(shell)
+    shared = stock(device)
+    vertices = torch.from_numpy(np.stack(posed)).float().to(device)
+    turns = torch.from_numpy(np.stack([s.R_cam_head for s in states])).float().to(device)
+    hair = torch.from_numpy(np.stack(shells)).float().to(device)
+    return Mesh(vertices, hair, vertex_normals(vertices, shared.faces), turns, shared)
+
+
+def head_layer(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> tuple[Tensor, Tensor, Tensor]:
+    """Head, shoulders and glasses: light [N, S, S, 3], cover [N, S, S, 1], depth [N, S, S]."""
+    kit, side = mesh.stock, scenery.size
+    projected = scenery.project(mesh.vertices)
+    drawn = rasterise(projected, kit.faces, side, side, cull_back=True)
+    regions = face_labels(kit.regions, EMPTY, drawn)
+    shadow = _shadows(mesh, worn, scenery)
+    extra = torch.cat([shadow[..., None], kit.ambient.expand(len(shadow), -1, -1), mesh.vertices], -1)
+    extra = interpolate(extra, kit.faces, drawn)
+    smooth = interpolate_directions(mesh.normals, kit.faces, drawn)
+    place = interpolate(kit.corners, kit.corner_faces, drawn)
+    openness = _opening(regions)
+    light = torch.zeros(*regions.shape, 3, device=place.device)
+    for n, lamp in enumerate(scenery.lights):
+        at = (regions[n] != EMPTY).flatten().nonzero()[:, 0]
+        metal = torch.tensor(worn[n].frame_colour, device=place.device)
+        own = [x[n].flatten(0, 1)[at] for x in (place, regions, extra, smooth, openness)]
+        paint = sampled(worn[n].sheet.to(place.device), own[0])
+        colour = _surface(paint, own[1], own[2], own[3], own[4], mesh.turns[n], metal, Lit.on(lamp, place.device))
+        light[n].view(-1, 3)[at] = colour
+    light = _lashes(mesh, projected, light, drawn.depth, side)
+    return light, (regions != EMPTY).float()[..., None], drawn.depth
+
+
+def sampled(sheet: Tensor, places: Tensor) -> Tensor:
+    """[P, C] of a sheet [C, H, W] at places [P, 2] in -1..1."""
+    grid = places[None, None]
+    return grid_sample(sheet[None], grid, mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0].T
+
+
+def _surface(
+    paint: Tensor,
+    region: Tensor,
+    extra: Tensor,
+    smooth: Tensor,
+    openness: Tensor,
+    turn: Tensor,
+    metal: Tensor,
+    lit: Lit,
+) -> Tensor:
+    """Colour [P, 3] of one frame's opaque pixels; extra [P, 5]: shadow, ambient, position."""
+    shadow, sky, spot = extra[:, :1], extra[:, 1:2], extra[:, 2:]
+    normal = _relief(smooth, paint[:, SLOPE], turn)
+    table = _materials(region.device)[region.long()]
+    soft = table[:, :1] * (1.0 - paint[:, CLOTH : CLOTH + 1])
+    occlusion = torch.where(table[:, 1:] > 0, sky, openness[:, None])
+    framed = (region == GLASSES)[:, None]
+    albedo = torch.where(framed, metal, paint[:, ALBEDO])
+    gloss = torch.where(framed, 0.8, paint[:, GLOSS : GLOSS + 1])
+    view = normalize(-spot, dim=1)
+    colour = shade(albedo, gloss, normal, smooth, view, shadow * occlusion.clamp(max=1), occlusion, soft, lit)
+    eye = torch.isin(region, torch.tensor(region_ids(*EYEBALL), device=region.device))
+    colour[eye] += catch_light(smooth[eye], view[eye], lit, shadow[eye]) * occlusion[eye]
+    return colour
+
+
+def _relief(smooth: Tensor, slope: Tensor, turn: Tensor) -> Tensor:
+    """Normals [P, 3] tilted by the sheet's slopes [P, 2]; turn [3, 3] head to camera."""
+    right = normalize(torch.linalg.cross(turn[:, 1].expand_as(smooth), smooth), dim=1)
+    up = torch.linalg.cross(smooth, right)
+    return normalize(smooth - slope[:, :1] * right + slope[:, 1:] * up, dim=1)
+
+
+def _opening(regions: Tensor) -> Tensor:
+    """[N, S, S] how open to the light eyes and mouth are at each pixel: lids and lips shade, upper ones most."""
+    out = torch.ones(regions.shape, device=regions.device)
+
+    def among(names: tuple[str, ...]) -> Tensor:
+        return torch.isin(regions, torch.tensor(region_ids(*names), dtype=torch.uint8, device=regions.device))
+
+    for names, share, dark in ((EYEBALL, 0.018, 0.25), (MOUTH_INTERIOR, 0.045, 0.08)):
+        inside = among(names)
+        half = int(share * regions.shape[1] / 4)
+        k = 2 * half + 1
+        near = inside[:, None, ::2, ::2].float()
+        near = avg_pool2d(avg_pool2d(near, (k, 1), 1, (half, 0)), (1, k), 1, (0, half))
+        # What is above decides twice.
+        light = dark + (1.0 - dark) * (0.7 * near + 0.7 * torch.roll(near, half, dims=2) - 0.4)
+        light = torch.nn.functional.interpolate(light, scale_factor=2, mode="nearest")[:, 0]
+        out = torch.where(inside, light.clamp(dark, 1.0), out)
+    # Teeth stand at the front of the mouth: the lips shade them less than what is behind.
+    return torch.where(among(_TEETH), 0.42 + 0.58 * out, out)
+
+
+def _shadows(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> Tensor:
+    """[N, W + B + T] how much of the key lamp reaches each vertex past head and hair."""
+    surface = fine_surface()
+    w = len(surface.base)
+    line = torch.from_numpy(np.stack([w.hair.line for w in worn])).to(mesh.vertices.device)
+    shown = torch.tensor([w.looks.hair_style != "bald" for w in worn], device=line.device)[:, None] & (line > 0.002)
+    shell = mesh.hair[:, 1].masked_fill(~shown[..., None], float("nan"))
+    casters = torch.cat([mesh.vertices[:, :w], shell], 1)
+    faces = torch.cat([surface.faces.to(line.device), mesh.stock.hair_faces + w])
+    ways = torch.from_numpy(np.stack([light.key_way for light in scenery.lights])).to(line.device)
+    return light_visibility(mesh.vertices, casters, faces, ways, _SHADOW_PX, 0.004)
+
+
+def _lashes(mesh: Mesh, projected: Tensor, light: Tensor, depth: Tensor, side: int) -> Tensor:
+    kit = mesh.stock
+    w = len(kit.lash_cover)
+    drawn: Fragments = rasterise(projected[:, :w].contiguous(), kit.lashes, side, side, cull_back=False)
+    cover = interpolate(kit.lash_cover, kit.lashes, drawn)
+    at = (drawn.depth < depth + 0.002).nonzero(as_tuple=True)
+    light[at] = torch.lerp(light[at], torch.full_like(light[at], 0.006), cover[at])
+    return light
+
+
+@lru_cache(maxsize=2)
+def _materials(device: torch.device) -> Tensor:
+    """[256, 2] by label: whether light spreads beneath it, and whether the vertices' ambient light holds for it."""
+    table = torch.zeros(256, 2)
+    for name in ("skin", "neck", "ears", "eyelids", "lips"):
+        table[REGIONS.index(name)] = 1.0
+    table[[REGIONS.index("sclera"), REGIONS.index("tongue")], 0] = 0.6
+    table[BODY] = 1.0
+    table[GLASSES] = torch.tensor([0.0, 1.0])
+    return table.to(device)

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People who do not exist: any age, a shape outside the head model's own basis, and folds of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+
+from reenact.head.model import Float, Int
+from reenact.head.open import ASSET, open_head
+from reenact.head.personal import personal_rig
+from reenact.head.regions import EYEBALL, region_ids
+from reenact.head.reshaped import ReshapedHead
+from reenact.head.rig import Rig
+from reenact.head.state import HeadState, deformed, torso_translation
+from reenact.rendering import vertex_normals
+
+from .folds import fold_depths, fold_profiles, folds
+from .noise import rng
+from .surface import fine_surface
+
+_GOLDEN = 0.6180339887498949  # its multiples fill 0..1 evenly, however many people are drawn
+_YEARS, _SPREAD = (0, 8, 18), (0.50, 0.60, 0.80)
+"""How much of an age's own spread of identity is used: all of it makes one person in a handful odd, and small
+children, who differ less, most of them."""
+_WAVES = 24
+_WAVELENGTHS_M = (0.045, 0.110)  # of the offset field: shorter than the basis follows, longer than two triangles
+_EYE_CLEAR_M = (0.013, 0.024)  # distance to the eyeball's centre over which the offset grows from 0.25 to 1
+
+
+@dataclass(frozen=True)
+class SyntheticPerson:
+    """One person. Vertices: W of the fine surface (see surface.py), the first V of them the open head's."""
+
+    seed: int
+    age: float  # years
+    female: bool
+    identity: Float  # [K] coefficients of the open head, without the offset
+    offset: Float  # [V, 3] metres, what the identity basis does not hold
+    fold_strength: Float  # [folds] around 1
+    rig: Rig = field(repr=False)
+
+    def canonical(self, states: Sequence[HeadState]) -> torch.Tensor:
+        """[N, W, 3] fine vertices in head space, metres: expression, gaze and folds, no pose."""
+        codes = np.stack([s.expression for s in states])
+        surface = fine_surface()
+        fine = surface.refine(torch.from_numpy(deformed(self.rig, states)))
+        depth = torch.from_numpy(fold_depths(codes, self.age, self.fold_strength) * self.size)
+        height = depth @ torch.from_numpy(fold_profiles())  # [N, W]
+        return fine + height[..., None] * vertex_normals(fine, surface.faces, "torch")
+
+    def surface(self, states: Sequence[HeadState], rest: HeadState | None = None) -> Float:
+        """[N, W, 3] fine vertices in camera space, metres.
+
+        rest: the state in which the shoulders were last at ease; they follow the head's way from there in part
+        (head/state.py). None takes the first state, its head upright.
+        """
+        turn, moved = self.torso(states, rest)
+        weight = fine_surface().head_weight[:, None]
+        shapes = self.canonical(states).numpy()
+        out = [
+            weight * (x @ s.R_cam_head.T + s.t_cam_head) + (1.0 - weight) * (x @ turn.T + t)
+            for x, s, t in zip(shapes, states, moved, strict=True)
+        ]
+        return np.stack(out).astype(np.float32)
+
+    def shape(self, states: Sequence[HeadState], rest: HeadState | None = None) -> Float:
+        """[N, V, 3] vertices of the open head's own topology in camera space, metres; rest: see `surface`."""
+        return self.surface(states, rest)[:, : len(self.rig.neutral)]
+
+    def torso(self, states: Sequence[HeadState], rest: HeadState | None = None) -> tuple[Float, Float]:
+        """Rotation [3, 3] and translations [N, 3] of the shoulders, canonical to camera space."""
+        rest = upright(states[0]) if rest is None else rest
+        moved = np.stack([rest.t_cam_head + torso_translation(self.rig, rest, s) for s in states])
+        return np.asarray(rest.R_cam_head, np.float32), moved.astype(np.float32)
+
+    @property
+    def size(self) -> float:
+        """Size of the face as a share of the base adult's."""
+        return _face_size(self.rig.neutral) / _face_size(open_head().base_neutral)
+
+
+def synthetic_person(seed: int, *, age: float | None = None, female: bool | None = None) -> SyntheticPerson:
+    """The person of a seed; `age` in years and `female` overrule what the seed would choose.
+
+    Ages of consecutive seeds are spread evenly over 0 to 90 years. Takes about half a second, for the actions.
+    """
+    draw = rng(seed, "person")
+    female_drawn = bool(draw.random() < 0.5)
+    female = female_drawn if female is None else female
+    age = 90.0 * ((seed * _GOLDEN + 0.37) % 1.0) if age is None else age
+    head = open_head()
+    mean, spread = _by_age(age, female)
+    identity = mean + np.interp(age, _YEARS, _SPREAD) * spread * np.clip(draw.standard_normal(len(mean)), -2.2, 2.2)
+    identity = identity.astype(np.float32)
+    size = _face_size(head.neutral(identity)) / _face_size(head.base_neutral)
+    offset = out_of_basis_offset(seed, float(draw.uniform(0.0010, 0.0018)) * size)
+    strength = np.exp(0.35 * draw.standard_normal(len(folds()))).astype(np.float32)
+    rig = personal_rig(ReshapedHead(head, offset), identity)
+    return SyntheticPerson(seed, age, female, identity, offset, strength, rig)
+
+
+def out_of_basis_offset(seed: int, rms_m: float) -> Float:
+    """[V, 3] smooth random field, partly asymmetric, its part within the identity basis taken out.
+
+    rms_m: root mean square length over the face, metres. Waves in space, not over the surface: what touches moves
+    together, so lips stay shut. The eyeballs keep their shape, and the lids stay near them.
+    """
+    head = open_head()
+    top, base = head.topology, head.base_neutral
+    draw = rng(seed, "offset")
+    ways = draw.standard_normal((_WAVES, 3))
+    ways *= (2 * np.pi / draw.uniform(*_WAVELENGTHS_M, _WAVES) / np.linalg.norm(ways, axis=1))[:, None]
+    phases, gains = draw.uniform(0, 2 * np.pi, _WAVES), draw.standard_normal((_WAVES, 3))
+
+    def waves(points: Float) -> Float:
+        return (np.sin(points @ ways.T + phases) @ gains).astype(np.float32)
+
+    flip = np.asarray([-1.0, 1.0, 1.0], np.float32)
+    own, other = waves(base), waves(base * flip) * flip
+    field_ = 0.5 * (own + other) + 0.18 * (own - other)
+    centres = (
+        np.asarray([[1, 1, 1], [-1, 1, 1]], np.float32) * head.joints(np.zeros(head.identity_size, np.float32)).eyes[0]
+    )
+    near = np.min([np.linalg.norm(base - c, axis=1) for c in centres], axis=0)
+    fade = 0.25 + 0.75 * np.clip((near - _EYE_CLEAR_M[0]) / (_EYE_CLEAR_M[1] - _EYE_CLEAR_M[0]), 0.0, 1.0)
+    # Skull and neck get less: nothing that is looked at hangs on them.
+    fade *= 0.35 + 0.65 * top.face_weight
+    field_ *= fade[:, None]
+    field_ -= np.tensordot(_inverse_basis() @ field_[_face_rows()].ravel(), _basis(), axes=1) * fade[:, None]
+    field_[top.region_vertices(*region_ids(*EYEBALL))] = 0.0
+    return (field_ * (rms_m / np.sqrt((field_[_face_rows()] ** 2).sum(1).mean()))).astype(np.float32)
+
+
+def upright(state: HeadState) -> HeadState:
+    """The same place, the head looking straight at the camera."""
+    level = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+    return HeadState(state.expression, state.gaze, level, state.t_cam_head)
+
+
+def _by_age(age: float, female: bool) -> tuple[Float, Float]:
+    """Mean and spread [K] of the identity coefficients at an age."""
+    table = _age_table()
+    sex = int(female)
+    at = np.interp(age, table["years"], np.arange(len(table["years"])))
+    low = min(int(at), len(table["years"]) - 2)
+    mean, spread = (
+        (1 - (at - low)) * table[n][sex, low] + (at - low) * table[n][sex, low + 1] for n in ("mean", "spread")
+    )
+    return mean, spread
+
+
+@lru_cache(maxsize=1)
+def _age_table() -> dict[str, Float]:
+    return load_file(ASSET.with_name("people_by_age.safetensors"))
+
+
+@lru_cache(maxsize=1)
+def _face_rows() -> Int:
+    return np.flatnonzero(open_head().topology.face_weight > 0.5).astype(np.int32)
+
+
+@lru_cache(maxsize=1)
+def _basis() -> Float:
+    head = open_head()
+    return head.identity_basis(np.arange(len(head.base_neutral), dtype=np.int32))[1]
+
+
+@lru_cache(maxsize=1)
+def _inverse_basis() -> Float:
+    """[K, 3 N] from offsets of the face's N vertices to coefficients, by damped least squares.
+
+    Undamped, the smallest components would be used for what they hardly hold, and roughen the rest.
+    """
+    basis = _basis()[:, _face_rows()].reshape(len(_basis()), -1).astype(np.float64)
+    gram = basis @ basis.T
+    return np.linalg.solve(gram + 1e-4 * np.trace(gram) / len(gram) * np.eye(len(gram)), basis).astype(np.float32)
+
+
+def _face_size(vertices: Float) -> float:
+    return float(np.sqrt(vertices[_face_rows()].var(axis=0).sum()))

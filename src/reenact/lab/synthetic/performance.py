@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Performances that anybody can give: made up from a seed, or read from a motion file.
+
+A performance says what is done, not by whom: expression codes, gaze, and the head's turn and way. Each person gives it
+with their own actions (head/personal.py), in the place where a scene puts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from reenact.head.arkit import ACTIONS, index
+from reenact.head.model import Float
+from reenact.head.open import open_head
+from reenact.head.state import HeadState
+from reenact.tracking.coarse_track import CoarseTrack, load_motion
+
+from .noise import rng
+from .people import SyntheticPerson
+from .scene import Scene
+
+_LEVEL = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+_FOCAL_PX, _SIDE, _DISTANCE_M = 900.0, 512, 0.9  # of the camera that a made-up track claims
+
+# Mouth shapes of speech: what one syllable may do, each with how much.
+_VISEMES: tuple[dict[str, float], ...] = (
+    {"jawOpen": 0.55, "mouthLowerDown": 0.25, "mouthUpperUp": 0.15},
+    {"jawOpen": 0.25, "mouthStretch": 0.35, "mouthUpperUp": 0.15},
+    {"jawOpen": 0.30, "mouthFunnel": 0.55},
+    {"jawOpen": 0.12, "mouthPucker": 0.65},
+    {"mouthPress": 0.45, "mouthRollLower": 0.30, "mouthRollUpper": 0.25},
+    {"jawOpen": 0.10, "mouthRollLower": 0.45, "mouthUpperUp": 0.2},
+    {"jawOpen": 0.35, "mouthLowerDown": 0.35, "mouthDimple": 0.2},
+)
+# Faces that are made: lasting, now and then, nearly even on both sides.
+_MOODS: tuple[dict[str, float], ...] = (
+    {"mouthSmile": 0.8, "cheekSquint": 0.5, "eyeSquint": 0.3},
+    {"mouthSmile": 0.95, "cheekSquint": 0.7, "mouthUpperUp": 0.4, "jawOpen": 0.25, "eyeSquint": 0.4},
+    {"browInnerUp": 0.9, "browOuterUp": 0.9, "eyeWide": 0.6, "jawOpen": 0.35},
+    {"browDown": 0.9, "eyeSquint": 0.5, "mouthPress": 0.4, "noseSneer": 0.3},
+    {"mouthFrown": 0.8, "browInnerUp": 0.6, "mouthShrugLower": 0.5},
+    {"noseSneer": 0.8, "browDown": 0.5, "mouthUpperUp": 0.5},
+    {"browInnerUp": 0.8, "browOuterUp": 0.4},
+    {"mouthPucker": 0.8},
+    {"cheekPuff": 0.7, "mouthPress": 0.3},
+)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """F frames of what a head does."""
+
+    name: str
+    fps: Fraction
+    expression: Float  # [F, 52]
+    gaze: Float  # [F, 2, 2] radians, see head/gaze.py
+    turn: Float  # [F, 3, 3] rotation of the head from looking straight at the camera, in camera space
+    way: Float  # [F, 3] of the head from its place, in sizes of the base adult's face, camera space
+
+    def __len__(self) -> int:
+        return len(self.expression)
+
+    def by(self, person: SyntheticPerson, scene: Scene) -> list[HeadState]:
+        """The performance as states of a person in front of a scene's camera."""
+        place = scene.head_at(person)
+        return [
+            HeadState(e, g, (t @ _LEVEL).astype(np.float32), (place + person.size * w).astype(np.float32))
+            for e, g, t, w in zip(self.expression, self.gaze, self.turn, self.way, strict=True)
+        ]
+
+    def track(self) -> CoarseTrack:
+        """As the tracker would have left it, given by the mean head."""
+        head, count = open_head(), len(self)
+        place = np.asarray([0.0, 0.0, _DISTANCE_M])
+        states = [(t @ _LEVEL, w + place) for t, w in zip(self.turn, self.way, strict=True)]
+        marks = head.topology.landmarks(head.neutral(np.zeros(head.identity_size, np.float32)))
+        return CoarseTrack(
+            fps=self.fps, width=_SIDE, height=_SIDE, head=head.name,
+            expression=self.expression, gaze=self.gaze,
+            R_cam_head=np.stack([s[0] for s in states]).astype(np.float32),
+            t_cam_head=np.stack([s[1] for s in states]).astype(np.float32),
+            residual_px=np.zeros(count, np.float32), seen=np.ones(count, bool), shot=np.zeros(count, np.int32),
+            frame=np.arange(count, dtype=np.int32), identity=np.zeros((1, head.identity_size), np.float32),
+            focal_px=np.asarray([_FOCAL_PX], np.float32),
+            face_size_m=np.asarray([np.sqrt(marks.var(axis=0).sum())], np.float32),
+            placement=np.zeros((1, len(marks), 3), np.float32), source=self.name,
+        )  # fmt: skip
+
+
+def performance_of_track(track: CoarseTrack) -> Performance:
+    """A tracked performance, its head's way counted from its middle place and in the performer's size."""
+    head = open_head()
+    base = head.topology.landmarks(head.base_neutral)
+    size = np.sqrt(base.var(axis=0).sum())
+    turn = track.R_cam_head @ _LEVEL
+    away = track.t_cam_head - np.median(track.t_cam_head, axis=0)
+    scale = size / track.face_size_m[track.shot]
+    return Performance(
+        track.source, track.fps, track.expression.astype(np.float32), track.gaze.astype(np.float32),
+        turn.astype(np.float32), (away * scale[:, None]).astype(np.float32),
+    )  # fmt: skip
+
+
+def performance_of_file(path: Path) -> Performance:
+    """The performance of a .motion.safetensors file; raises InputError if it is none."""
+    return performance_of_track(load_motion(path))
+
+
+def made_up(seed: int, frames: int, fps: int = 25) -> Performance:
+    """A performance of a seed: speech, moods, blinks, glances and a head that is never quite still."""
+    if frames < 1 or fps < 1:
+        raise ValueError(f"got {frames} frames at {fps} a second; want at least one of each")
+    draw = rng(seed, "performance")
+    time = np.arange(frames) / fps
+    codes = np.zeros((frames, len(ACTIONS)))
+    _speak(draw, time, codes)
+    _feel(draw, time, codes)
+    glance = _glances(draw, time)
+    _blink(draw, time, codes, glance)
+    # Lips that are drawn back or pushed out on top of a mood would tear: the whole stays within one full mouth.
+    mouth = np.asarray([a.startswith("mouth") and a != "mouthClose" for a in ACTIONS])
+    total = codes[:, mouth].sum(axis=1, keepdims=True)
+    codes[:, mouth] *= np.minimum(1.0, 3.0 / np.maximum(total, 1e-6))
+    sway = np.stack([_drift(draw, time, 2.2, s) for s in (0.16, 0.09, 0.05)], axis=1)
+    nod = _bumps(time, draw, rate=0.35, width=(0.25, 0.5)) * draw.normal(0, 0.10)
+    angles = sway * draw.uniform(0.5, 2.2) + np.stack([draw.normal(0, 0.15) + 0 * nod, nod, 0 * nod], axis=1)
+    turn = Rotation.from_euler("YXZ", np.clip(angles, -0.75, 0.75)).as_matrix()
+    way = np.stack([_drift(draw, time, 3.0, s) for s in (0.012, 0.006, 0.014)], axis=1)
+    gaze = np.repeat(glance[:, None], 2, axis=1)
+    # Eyes keep to what they look at while the head turns.
+    gaze[..., 0] -= 0.5 * angles[:, None, 0]
+    gaze = np.clip(gaze, -0.5, 0.5)
+    gaze[:, 0, 0] -= 0.02
+    gaze[:, 1, 0] += 0.02
+    return Performance(
+        f"made-up-{seed}", Fraction(fps), np.clip(codes, 0.0, 1.0).astype(np.float32), gaze.astype(np.float32),
+        turn.astype(np.float32), way.astype(np.float32),
+    )  # fmt: skip
+
+
+def _speak(draw: np.random.Generator, time: NDArray, codes: NDArray) -> None:
+    """Syllables, in phrases with pauses between them."""
+    at, loud = float(draw.uniform(-0.5, 1.0)), draw.uniform(0.5, 1.1)
+    while at < time[-1] + 0.5:
+        if draw.random() < 0.6:  # brows stress a word
+            raised = {"browInnerUp": 0.7, "browOuterUp": 0.5, "eyeWide": 0.15}
+            _add(codes, raised, draw.uniform(0.3, 1.0) * _bump(time, at + draw.uniform(0, 0.8), 0.3), 0.0, draw)
+        for _ in range(draw.integers(3, 14)):
+            shape = _VISEMES[draw.integers(len(_VISEMES))]
+            _add(codes, shape, loud * draw.uniform(0.5, 1.15) * _bump(time, at, draw.uniform(0.08, 0.16)), 0.0, draw)
+            at += draw.uniform(0.12, 0.26)
+        at += draw.exponential(0.9)
+
+
+def _feel(draw: np.random.Generator, time: NDArray, codes: NDArray) -> None:
+    at = float(draw.exponential(0.6))
+    while at < time[-1] + 0.5:
+        length = draw.uniform(0.35, 1.4)
+        mood = _MOODS[draw.integers(len(_MOODS))]
+        _add(codes, mood, draw.uniform(0.5, 1.1) * _bump(time, at, length), draw.normal(0, 0.18), draw)
+        at += length + draw.exponential(1.0)
+
+
+def _blink(draw: np.random.Generator, time: NDArray, codes: NDArray, glance: NDArray) -> None:
+    """Every few seconds, and with large movements of gaze."""
+    jumps = np.flatnonzero(np.abs(np.diff(glance, axis=0)).sum(1) > 0.05) if len(time) > 1 else np.zeros(0, int)
+    moments = [float(time[j]) for j in jumps if draw.random() < 0.5]
+    at = float(draw.exponential(1.5))
+    while at < time[-1] + 0.2:
+        moments.append(at)
+        at += 0.4 + draw.exponential(2.5)
+    lids = np.zeros(len(time))
+    for moment in moments:
+        lids = np.maximum(lids, _bump(time, moment, draw.uniform(0.07, 0.12)) ** 0.6)
+    for side in ("Left", "Right"):
+        codes[:, index(f"eyeBlink{side}")] = np.maximum(codes[:, index(f"eyeBlink{side}")], lids)
+
+
+def _glances(draw: np.random.Generator, time: NDArray) -> NDArray:
+    """[F, 2] yaw and pitch: the eyes jump, then rest."""
+    out = np.zeros((len(time), 2))
+    at, here = 0.0, draw.normal(0, (0.08, 0.04))
+    while at <= time[-1]:
+        out[time >= at] = here
+        at += 0.25 + draw.exponential(0.9)
+        here = draw.normal(0, (0.16, 0.08)) if draw.random() < 0.6 else draw.normal(0, 0.03, 2)
+    return out
+
+
+def _add(codes: NDArray, shape: dict[str, float], course: NDArray, lean: float, draw: np.random.Generator) -> None:
+    """Add actions along a course [F]; names without a side act on both, `lean` more on the left."""
+    for name, amount in shape.items():
+        if name in ACTIONS:
+            codes[:, index(name)] += amount * course
+            continue
+        own = lean + draw.normal(0, 0.06)
+        codes[:, index(f"{name}Left")] += amount * course * (1.0 + own)
+        codes[:, index(f"{name}Right")] += amount * course * (1.0 - own)
+
+
+def _bump(time: NDArray, middle: float, half: float) -> NDArray:
+    """[F] smooth, 1 at its middle, 0 beyond `half` seconds on either side."""
+    t = np.clip(np.abs(time - middle) / half, 0.0, 1.0)
+    return (1.0 - t**2) ** 2
+
+
+def _bumps(time: NDArray, draw: np.random.Generator, rate: float, width: tuple[float, float]) -> NDArray:
+    out, at = np.zeros(len(time)), float(draw.exponential(1 / rate))
+    while at < time[-1] + 0.5:
+        out += _bump(time, at, draw.uniform(*width)) * draw.choice([-1.0, 1.0])
+        at += draw.exponential(1 / rate)
+    return out
+
+
+def _drift(draw: np.random.Generator, time: NDArray, period: float, size: float) -> NDArray:
+    """[F] a slow, never repeating sway of standard deviation about `size`."""
+    out = np.zeros(len(time))
+    for octave in range(3):
+        rate = 2 * np.pi / period * 1.7**octave * draw.uniform(0.8, 1.25)
+        out += 0.6**octave * np.sin(rate * time + draw.uniform(0, 2 * np.pi))
+    return size * out

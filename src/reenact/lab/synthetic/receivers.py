@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People who do not exist whose own way of moving is known: what expression transfer learns from and is measured on.
+
+A person's own deformation is more than the 52 actions carried over to their anatomy (head/personal.py, deformation
+transfer with contacts). It has the habits that fitted people have in common (transfer/habits.py). And thick tissue
+slides less and bulges more than thin, slack skin slides further, and skin folds where it has folded all life long: that
+shows in the face at rest, but is a rule. On fitted people it correlates with nothing, so it is kept small enough to do
+no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reenact.head.arkit import ACTIONS
+from reenact.head.model import Float
+from reenact.head.open import open_head
+from reenact.head.rig import Rig
+from reenact.head.state import HeadState, codes_of, deformed, met
+from reenact.rendering import vertex_normals
+from reenact.subject.detailed import open_levels
+from reenact.transfer.habits import shipped_habits
+
+from . import SyntheticPerson, synthetic_person
+from .folds import fold_depths, profiles_on
+
+_FULL_M = 0.0025  # rise of a cheek over the base adult's, at one size, that counts as one
+_SLIDE, _BULGE = -0.07, 0.10  # change of the way along the skin, and height gained for it, at a fullness of one
+_FOLDS = 0.4  # of the depth that folds have in a made-up portrait
+_JAW = tuple(name.startswith("jaw") for name in ACTIONS)
+# Where tissue is thick or thin: landmark on the subject's right and left, and how far it reaches, metres.
+_PADS = {"cheek": ((205, 425), 0.020), "jowl": ((136, 365), 0.016), "temple": ((139, 368), 0.018)}
+_PADS |= {"brow": ((69, 299), 0.016), "chin": ((199, 199), 0.012)}
+_OFF_CONTACT_M = (0.004, 0.012)  # distance from lips and lids over which the tissue begins
+
+
+@dataclass(frozen=True)
+class OwnDeformation:
+    """One person. W vertices of the fit mesh, the first V the open head's own."""
+
+    person: SyntheticPerson
+    tissue: Float  # [V] 0: as the base adult's
+    rest_depths: Float  # [K] metres of each fold at rest
+
+    @staticmethod
+    def of(seed: int, *, age: float | None = None) -> OwnDeformation:
+        """The person of a seed; age as in `synthetic_person`."""
+        person = synthetic_person(seed, age=age)
+        # From thirty on folds begin to stay; at eighty half of each does.
+        stays = np.interp(person.age, (30.0, 50.0, 80.0), (0.0, 0.15, 0.5))
+        full = _FOLDS * fold_depths(np.ones((1, len(ACTIONS)), np.float32), person.age, person.fold_strength)[0]
+        return OwnDeformation(person, _tissue(person), (stays * person.size * full).astype(np.float32))
+
+    @property
+    def rig(self) -> Rig:
+        return self.person.rig
+
+    def neutral(self) -> torch.Tensor:
+        """[W, 3] canonical, metres, with the folds that stay."""
+        return self._folded(torch.from_numpy(self.rig.neutral)[None], torch.from_numpy(self.rest_depths)[None])[0]
+
+    def shapes(self, states: list[HeadState]) -> torch.Tensor:
+        """[F, W, 3] canonical, metres: what this face really does."""
+        control = torch.from_numpy(self.control(states))
+        codes = np.stack([s.expression for s in states])
+        depths = fold_depths(codes, self.person.age, self.person.fold_strength) * (_FOLDS * self.person.size)
+        return self._folded(control, torch.from_numpy(np.maximum(depths, self.rest_depths)))
+
+    def control(self, states: list[HeadState]) -> Float:
+        """[F, V, 3] of the control mesh, without folds."""
+        rig = self.rig
+        expression, gaze = (np.stack([getattr(s, name) for s in states]) for name in ("expression", "gaze"))
+        plain = rig.deform(expression, gaze)
+        jaw_only = expression * np.asarray(_JAW, np.float32)
+        jaw = (jaw_only @ rig.actions.reshape(len(ACTIONS), -1)).reshape(len(states), -1, 3)
+        soft = plain - rig.neutral - jaw
+        normal = vertex_normals(torch.from_numpy(rig.neutral)[None], _faces(), "torch")[0].numpy()
+        along = soft - (soft * normal).sum(-1, keepdims=True) * normal
+        far = np.linalg.norm(along, axis=-1, keepdims=True)
+        tissue = self.tissue[:, None]
+        own = plain + _SLIDE * tissue * along + _BULGE * tissue * far * normal
+        habits = shipped_habits().on(rig.neutral).reshape(len(ACTIONS), -1)
+        own += (codes_of(rig, states) @ habits).reshape(own.shape)
+        return met(rig, own.astype(np.float32), states)
+
+    def _folded(self, control: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:
+        fit = open_levels()[1]
+        fine = fit.upsample(control)
+        height = depths @ torch.from_numpy(_profiles())
+        return fine + height[..., None] * vertex_normals(fine, torch.from_numpy(fit.faces), "torch")
+
+
+def linear(rig: Rig, states: list[HeadState]) -> torch.Tensor:
+    """[F, W, 3] of a rig alone: its actions added up, lids made to meet, on the fit mesh."""
+    return open_levels()[1].upsample(torch.from_numpy(deformed(rig, states)))
+
+
+def _tissue(person: SyntheticPerson) -> Float:
+    """[V] fullness of each pad, and a child's cheeks, slack skin of the old."""
+    base, own = open_head().base_neutral, person.rig.neutral / person.size
+    normal = vertex_normals(torch.from_numpy(base)[None], _faces(), "torch")[0].numpy()
+    face = open_head().topology.face_weight > 0.5
+    rise = ((own - base) * normal).sum(-1)
+    rise -= rise[face].mean()
+    young = np.interp(person.age, (0.0, 8.0, 20.0, 60.0, 90.0), (0.8, 0.5, 0.0, 0.0, -0.6))
+    out = np.zeros(len(base), np.float32)
+    for name, mask in _pads().items():
+        full = np.clip((rise * mask).sum() / mask.sum() / _FULL_M, -1.2, 1.2)
+        out += mask * (full + (young if name in ("cheek", "jowl") else 0.5 * young))
+    return out
+
+
+@lru_cache(maxsize=1)
+def _pads() -> dict[str, Float]:
+    """[V] each, 1 in its middle."""
+    model = open_head()
+    top, base = model.topology, model.base_neutral
+    marks = top.landmarks(base)
+    edges = base[np.unique(np.r_[top.lip_contacts.ravel(), top.lid_contacts.ravel()])]
+    away = np.linalg.norm(base[:, None] - edges[None], axis=-1).min(1)
+    clear = np.clip((away - _OFF_CONTACT_M[0]) / np.ptp(_OFF_CONTACT_M), 0.0, 1.0) * open_levels()[0].face
+
+    def reach(point: Float, radius: float) -> NDArray[np.floating]:
+        return np.exp(-((base - point) ** 2).sum(-1) / (2.0 * radius**2))
+
+    return {
+        name: (clear * np.max([reach(marks[n], radius) for n in numbers], axis=0)).astype(np.float32)
+        for name, (numbers, radius) in _PADS.items()
+    }
+
+
+@lru_cache(maxsize=1)
+def _profiles() -> Float:
+    """[K, W]"""
+    fit = open_levels()[1]
+    base = fit.upsample(torch.from_numpy(open_head().base_neutral)).numpy()
+    return profiles_on(base, fit.faces, fit.regions)
+
+
+@lru_cache(maxsize=1)
+def _faces() -> torch.Tensor:
+    return torch.from_numpy(open_head().topology.faces).long()

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthetic portraits and the exact truth about them: the way from people and states to pictures.
+
+One code for CPU and CUDA. Pictures are drawn at twice their size and averaged in linear light; the truth is drawn at
+the picture's own pixel centres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reenact.head.state import HeadState
+from reenact.rendering import Camera
+
+from .background import background
+from .camera import develop
+from .hair_layer import hair_over
+from .layers import Scenery, head_layer, opaque_mesh
+from .people import SyntheticPerson
+from .scene import Scene
+from .truth import Truth, truth_of
+from .truth_labels import LABELS
+from .wardrobe import Wardrobe, wardrobe_of
+
+_OVER = 2  # drawn this much larger
+_CHUNK = 4  # frames drawn at a time: more do not go faster on a CPU
+"""Nothing that a frame shows depends on it."""
+
+
+@dataclass(frozen=True)
+class SyntheticFrames:
+    """F portraits of size H x W and what is true of them."""
+
+    images: np.ndarray  # uint8 RGB [F, H, W, 3]
+    normals: np.ndarray  # float32 [F, H, W, 3] camera space (x right, y down, z away), 0 where background
+    depth: np.ndarray  # float32 [F, H, W] metres along z, inf where background
+    labels: np.ndarray  # uint8 [F, H, W] index into truth.LABELS
+    vertices: np.ndarray  # float32 [F, V, 3] of the open head, camera space, metres
+    visible: np.ndarray  # bool [F, V] neither hidden by anything nor outside the picture
+    landmarks: np.ndarray  # float32 [F, 478, 3] x px, y px, depth m
+    landmarks_visible: np.ndarray  # bool [F, 478]
+    cameras: tuple[Camera, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def render_portraits(
+    people: Sequence[SyntheticPerson],
+    states: Sequence[HeadState],
+    scenes: Sequence[Scene],
+    size: int,
+    *,
+    rest: Sequence[HeadState | None] | None = None,
+    first_frame: int = 0,
+    device: str | torch.device = "cpu",
+) -> SyntheticFrames:
+    """Draw one portrait for each state.
+
+    Args:
+        people, scenes: one for each state, or a single one for all of them.
+        states: F head states in the scenes' cameras (scene.still_state, performance.states_of).
+        size: side of the square pictures, px.
+        rest: for each frame the state at which the shoulders are at ease; None: the frame's own, head upright.
+        first_frame: number of the first frame, which seeds its sensor noise together with the scene.
+
+    Raises:
+        ValueError: lengths that do not fit, or a size below 16.
+    """
+    count = len(states)
+    if not count or size < 16:
+        raise ValueError(f"got {count} states at {size} px; want at least one state and 16 px")
+    people, scenes = _spread("people", people, count), _spread("scenes", scenes, count)
+    rests = _spread("rest", rest if rest is not None else [None], count)
+    worn = {id(p): wardrobe_of(p) for p in people}
+    parts = []
+    with torch.no_grad():
+        for a in range(0, count, _CHUNK):
+            rows = range(a, min(a + _CHUNK, count))
+            chosen = [people[i] for i in rows]
+            parts.append(
+                _draw(
+                    chosen,
+                    [worn[id(p)] for p in chosen],
+                    [states[i] for i in rows],
+                    [scenes[i] for i in rows],
+                    [rests[i] for i in rows],
+                    size,
+                    [first_frame + i for i in rows],
+                    torch.device(device),
+                )
+            )
+    images = np.concatenate([p[0] for p in parts])
+    truths = [p[1] for p in parts]
+    cameras = tuple(s.camera(p, size) for s, p in zip(scenes, people, strict=True))
+    return SyntheticFrames(images, **Truth.joined(truths), cameras=cameras)
+
+
+def _spread(name: str, values: Sequence, count: int) -> list:
+    if len(values) not in (1, count):
+        raise ValueError(f"got {len(values)} {name} for {count} states; want one, or one for each")
+    return list(values) * count if len(values) == 1 else list(values)
+
+
+def _draw(
+    people: list[SyntheticPerson],
+    worn: list[Wardrobe],
+    states: list[HeadState],
+    scenes: list[Scene],
+    rests: list[HeadState | None],
+    size: int,
+    numbers: list[int],
+    device: torch.device,
+) -> tuple[np.ndarray, Truth]:
+    mesh = opaque_mesh(people, worn, states, rests, device)
+    cameras = [s.camera(p, size * _OVER) for s, p in zip(scenes, people, strict=True)]
+    scenery = Scenery([s.light for s in scenes], cameras)
+    light, cover, depth = head_layer(mesh, worn, scenery)
+    light, cover, hair_cover = hair_over(mesh, worn, scenery, light, cover, depth)
+    light, cover, hair_cover = _shrink(torch.cat([light, cover, hair_cover], -1)).split((3, 1, 1), -1)
+    behind = torch.from_numpy(np.stack([background(s.seed, size) for s in scenes])).to(device)
+    picture = (light + (1.0 - cover) * behind).cpu().numpy()
+    images = np.stack([develop(p, s, n) for p, s, n in zip(picture, scenes, numbers, strict=True)])
+    small = [s.camera(p, size) for s, p in zip(scenes, people, strict=True)]
+    return images, truth_of(mesh, worn, small, hair_cover)
+
+
+def _shrink(picture: Tensor) -> Tensor:
+    """[N, S, S, C] -> [N, S / 2, S / 2, C] means."""
+    parts = [picture[:, i::_OVER, j::_OVER] for i in range(_OVER) for j in range(_OVER)]
+    return torch.stack(parts).sum(0) / len(parts)
+
+
+__all__ = ["LABELS", "SyntheticFrames", "render_portraits"]

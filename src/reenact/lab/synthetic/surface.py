@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The head's mesh, its face divided once more, so that folds have vertices to bend at.
+
+The first V vertices are those of the open head, untouched; the new ones lie on a curved edge between two of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reenact.head.model import Float, HeadModel, Int, Topology
+from reenact.head.open import open_head
+from reenact.head.regions import region_ids
+from reenact.rendering import vertex_normals
+
+from .shadows import light_visibility
+
+_DIVIDED_FROM = 0.25  # face weight from which on a triangle is divided
+_DIRECTIONS = 96  # from which ambient light is looked for
+_MAP_PX = 192  # side of the picture in which it is looked for
+
+
+@dataclass(frozen=True)
+class FineSurface:
+    """W = V + M vertices: V of the head, M in the middle of divided edges."""
+
+    faces: Tensor  # [G, 3] int64
+    regions: np.ndarray  # [G] uint8 heads.regions labels
+    edges: Tensor  # [M, 2] int64, the coarse vertices each new one lies between
+    coarse_faces: Tensor  # [F, 3] int64
+    coarse_count: int
+    base: Float  # [W, 3] the base person, canonical head space
+    head_weight: Float  # [W] see Topology.head_weight
+    ambient: Float  # [W] share of the sky that the base person's vertices see, 0 to 1
+
+    def refine(self, vertices: Tensor) -> Tensor:
+        """[N, V, 3] -> [N, W, 3]: middles of edges, bulged as the normals at both ends ask (PN triangles)."""
+        return _refine(vertices, self.coarse_faces, self.edges)
+
+    def blend(self, attribute: Float) -> Float:
+        """[V, ...] -> [W, ...] by the mean of both ends."""
+        a, b = self.edges.numpy().T
+        return np.concatenate([attribute, 0.5 * (attribute[a] + attribute[b])])
+
+
+def _refine(vertices: Tensor, faces: Tensor, edges: Tensor) -> Tensor:
+    normals = vertex_normals(vertices, faces, "torch")
+    a, b = edges.to(vertices.device).unbind(1)
+    along = vertices[:, b] - vertices[:, a]
+    rise_a = (along * normals[:, a]).sum(-1, keepdim=True) * normals[:, a]
+    rise_b = -(along * normals[:, b]).sum(-1, keepdim=True) * normals[:, b]
+    middle = 0.5 * (vertices[:, a] + vertices[:, b]) - 0.125 * (rise_a + rise_b)
+    return torch.cat([vertices, middle], 1)
+
+
+def _divide(top: Topology) -> tuple[Int, np.ndarray, Int]:
+    """Faces [G, 3], labels [G], edges [M, 2] of the mesh with its face divided and no crack at the border."""
+    soft = top.region_faces(*region_ids("skin", "eyelids", "lips", "neck"))
+    wanted = soft & (top.face_weight[top.faces].mean(1) > _DIVIDED_FROM)
+    middle: dict[tuple[int, int], int] = {}
+    count = len(top.head_weight)
+    for a, b, c in top.faces[wanted].tolist():
+        for edge in ((a, b), (b, c), (c, a)):
+            middle.setdefault((min(edge), max(edge)), count + len(middle))
+    faces: list[tuple[int, int, int]] = []
+    labels: list[int] = []
+    for (a, b, c), label in zip(top.faces.tolist(), top.regions.tolist(), strict=True):
+        parts = _parts(a, b, c, middle)
+        faces += parts
+        labels += [label] * len(parts)
+    return np.asarray(faces, np.int32), np.asarray(labels, np.uint8), np.asarray(list(middle), np.int32)
+
+
+def _parts(a: int, b: int, c: int, middle: dict[tuple[int, int], int]) -> list[tuple[int, int, int]]:
+    """The triangles that one becomes when some of its edges have a middle."""
+    for _ in range(3):  # turn until the divided edges come first
+        m = [middle.get((min(e), max(e))) for e in ((a, b), (b, c), (c, a))]
+        ab, bc, ca = m
+        if ab is None and bc is None and ca is None:
+            return [(a, b, c)]
+        if ab is not None and bc is not None and ca is not None:
+            return [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
+        if ab is not None and bc is None and ca is None:
+            return [(a, ab, c), (ab, b, c)]
+        if ab is not None and bc is not None:
+            return [(a, ab, c), (ab, b, bc), (ab, bc, c)]
+        a, b, c = b, c, a
+    raise AssertionError("some turn of the triangle fits one case")
+
+
+def _ambient(vertices: Float, faces: Tensor) -> Float:
+    """[W] share of the directions of the upper and front half space from which each vertex is seen, cosine weighted."""
+    points = torch.from_numpy(vertices)
+    normals = vertex_normals(points[None], faces, "torch")[0]
+    k = np.arange(_DIRECTIONS) + 0.5
+    polar, turn = np.arccos(1.0 - 2.0 * k / _DIRECTIONS), np.pi * (1.0 + 5.0**0.5) * k
+    ways = np.stack([np.sin(polar) * np.cos(turn), np.cos(polar), np.sin(polar) * np.sin(turn)], 1)
+    seen, total = torch.zeros(len(points)), torch.full((len(points),), 1e-6)
+    for way in ways.astype(np.float32):
+        lit = light_visibility(points[None], points[None], faces, torch.from_numpy(way)[None], _MAP_PX, 0.002)[0]
+        cosine = (normals @ torch.from_numpy(way)).clamp(min=0.0)
+        seen += lit * cosine
+        total += cosine
+    return (seen / total).numpy()
+
+
+@lru_cache(maxsize=1)
+def fine_surface() -> FineSurface:
+    """The fine mesh of the open head, made once a process (about a second)."""
+    head: HeadModel = open_head()
+    top = head.topology
+    faces, regions, edges = _divide(top)
+    fine, coarse = torch.from_numpy(faces).long(), torch.from_numpy(top.faces).long()
+    between = torch.from_numpy(edges).long()
+    base = _refine(torch.from_numpy(head.base_neutral)[None], coarse, between)[0].numpy()
+    weight = np.concatenate([top.head_weight, top.head_weight[edges].mean(1)]).astype(np.float32)
+    return FineSurface(fine, regions, between, coarse, len(top.head_weight), base, weight, _ambient(base, fine))

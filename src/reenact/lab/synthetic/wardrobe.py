@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All of a person that does not change from frame to frame, made once: sheets, hair, glasses."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from reenact.head.model import Float
+
+from .glasses import glasses
+from .hair import Hair, hair
+from .hair_paint import HairPaint, paint_hair
+from .looks import Looks, looks_of
+from .noise import rng
+from .people import SyntheticPerson
+from .skin import paint_sheet
+
+_KEPT = 24  # people: a sheet is 22 MB
+_known: OrderedDict[tuple[int, float, bool], Wardrobe] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Wardrobe:
+    """What one person wears and is painted with."""
+
+    looks: Looks
+    sheet: Tensor  # see skin.py
+    hair: Hair
+    hair_paint: HairPaint
+    glasses: Float | None  # [T, 3] canonical, metres
+    frame_colour: tuple[float, float, float]
+
+
+def wardrobe_of(person: SyntheticPerson) -> Wardrobe:
+    """The wardrobe of a person; the last few are kept. About half a second for a new one."""
+    key = (person.seed, person.age, person.female)
+    if key in _known:
+        _known.move_to_end(key)
+        return _known[key]
+    looks = looks_of(person)
+    shells = hair(person, looks)
+    draw = rng(person.seed, "frame")
+    dark = draw.random() < 0.7
+    colour = draw.uniform(0.005, 0.05, 3) if dark else draw.uniform(0.05, 0.35) * draw.uniform(0.6, 1.0, 3)
+    made = Wardrobe(
+        looks,
+        paint_sheet(person, looks),
+        shells,
+        paint_hair(person, looks, shells),
+        glasses(person) if looks.glasses else None,
+        (float(colour[0]), float(colour[1]), float(colour[2])),
+    )
+    _known[key] = made
+    while len(_known) > _KEPT:
+        _known.popitem(last=False)
+    return made

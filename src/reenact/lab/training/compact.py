@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training of the compact generator on scenes (data/scenes.py)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from reenact.generator.diffusion.compact.flow import Sampling, begin, on_the_way, sample
+from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
+
+from .data.scenes import Scene
+from .generator_batches import Cut, batch
+from .generator_loss import generator_losses, importance, mouths, palette_distance, slope
+from .loop import Losses, Run, Schedule
+
+_UNTOLD = 0.1  # of the windows: nothing is told but what the flow begins with, for guidance
+_AT_START = 0.3  # of the windows: the flow's first moment, where a few steps do most
+_NOISY = 0.5  # of the steps begin with noise, the others without, as sampling does unless asked otherwise
+_CHECKED, _SHOWN = 14, 7  # windows of people never learnt from that are scored, and those that are shown
+
+
+@dataclass(frozen=True)
+class CompactTraining:
+    """What `reenact train generator --preset compact` may set."""
+
+    schedule: Schedule
+    config: CompactConfig
+    cut: Cut
+    clips: int = 2
+    """Windows of a step."""
+
+
+def train_compact(
+    settings: CompactTraining,
+    scenes: Sequence[Path],
+    held_out: Sequence[Path],
+    folder: Path,
+    *,
+    seconds: float,
+    progress: Callable[[str, int, int | None], None],
+    device: torch.device,
+    start: dict[str, Tensor] | None = None,
+    check_every: int = 250,
+) -> Run:
+    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there."""
+    torch.manual_seed(0)
+    model = CompactNet(settings.config).to(device)
+    run = Run(model, folder, settings.schedule, start)
+    learnt, unseen = [Scene(p) for p in scenes], [Scene(p) for p in held_out]
+
+    def losses(step: int) -> Losses:
+        draw = np.random.default_rng(step)
+        controls, frames = batch(learnt, draw, settings.cut, settings.clips)
+        controls, frames = controls.to(device), frames.to(device)
+        time = torch.from_numpy(np.maximum(draw.random(len(frames)) * (1 + _AT_START) - _AT_START, 0.0)).float()
+        noise = torch.randn(len(frames), 1, *frames.shape[2:], generator=torch.Generator().manual_seed(step))
+        noise = noise * float(draw.random() < _NOISY)
+        time, noise = time.to(device), noise.to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            told = model.conditions(controls, frozenset() if draw.random() < _UNTOLD else None)
+            begun = begin(told.start, controls, noise)
+            clean = model(on_the_way(begun, frames, time), time, told).clean
+        return generator_losses(clean.float(), frames, importance(controls), mouths(controls))
+
+    def check(run: Run) -> dict[str, float]:
+        return score(run, settings, unseen, device)
+
+    run.train(losses, seconds=seconds, check_every=check_every, check=check, progress=progress)
+    return run
+
+
+@torch.no_grad()
+def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: torch.device) -> dict[str, float]:
+    """Of the averaged weights on whole pictures of people never learnt from: dB gained over what the flow starts from.
+
+    sharpness: mean slope of the painted, of the true frames'; mouth_palette: how far the colours of mouths are from
+    the true ones', wherever they are (`palette_distance`); *_start: that of what the flow starts from.
+    Writes FOLDER/samples/STEP.png: photo, warped photo, painted, true frame.
+    face: where the head is drawn; inner: lips and mouth; mouth: its inside.
+    """
+    model = CompactNet(settings.config).to(device).eval()
+    model.load_state_dict(run.average)
+    gains: defaultdict[str, list[float]] = defaultdict(list)
+    rows: list[Tensor] = []
+    for number in range(_CHECKED):
+        scene = unseen[number % len(unseen)]
+        side = scene.picture("photo").shape[0]
+        cut = replace(settings.cut, size=side, augment=False)
+        controls, frames = batch([scene], np.random.default_rng(number), cut, 1)
+        controls, frames = controls.to(device), frames.to(device)
+        painted = sample(model, controls, Sampling()).clean.clamp(-1, 1)
+        weight = importance(controls)
+        inside = mouths(controls)
+        where = {
+            "frame": torch.ones_like(weight) > 0,
+            "face": controls.regions[:, :, None] != 255,
+            "inner": weight > 2,
+            "mouth": inside,
+        }
+        started = model.start(controls)
+        if inside.any():
+            for name, picture in (("mouth_palette_start", started), ("mouth_palette", painted)):
+                gains[name].append(float(palette_distance(picture, frames, inside) / inside.sum()))
+        for name, mask in where.items():
+            if not mask.any():
+                continue
+            errors = [(mask * e.square()).sum() / mask.sum() for e in (started - frames, painted - frames)]
+            gains[f"{name}_db_gained"].append(10.0 * float(torch.log10(errors[0] / errors[1])))
+            slopes = [(mask * slope(x)).sum() for x in (started, painted, frames)]
+            gains[f"{name}_sharpness_start"].append(float(slopes[0] / slopes[2]))
+            gains[f"{name}_sharpness"].append(float(slopes[1] / slopes[2]))
+        if number < _SHOWN:
+            shown = (controls.photo[0], controls.warped[0, -1], painted[0, -1], frames[0, -1])
+            rows.append(torch.cat(shown, dim=-1).cpu())
+    _save_picture(torch.cat(rows, dim=-2), run.folder / "samples" / f"{run.step:07}.png")
+    return {name: float(np.mean(values)) for name, values in gains.items()}
+
+
+def _save_picture(picture: Tensor, path: Path) -> None:
+    """[3, H, W] from -1 to 1."""
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(((picture.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()).save(path)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Photographs moved by the warp to expressions that are known, for the expression network to learn on real skin.
+
+A synthetic face has exact codes and drawn skin. A photograph has real skin and unknown codes; moved from what was
+fitted to it to other codes, it shows those codes as our rig means them. It shows no folds that the photograph has not.
+
+A shard is one safetensors file: images, expression, gaze, rotation, scores and error as in expression_portraits.py, and
+
+    base  float32 [N, 52]  what was fitted to the photograph, gaze apart: what the warp had to take away
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from reenact.head.arkit import ACTIONS
+from reenact.head.open import open_head
+from reenact.head.state import HeadState
+from reenact.lab.synthetic.noise import rng
+from reenact.lab.workers import draw_shards
+from reenact.media import InputError
+from reenact.media.arrays import write_arrays
+from reenact.perception.expression_network import STORED
+from reenact.perception.face_crop import face_crop
+from reenact.perception.landmark_network import LandmarkNetwork
+from reenact.pipeline import AnimateOptions, make_warp, read_portrait
+from reenact.tracking.face_model import canonical_landmarks, landmark_model
+
+from .expression_portraits import CROP_PX, random_expression, scored, seen_rotation
+
+_PICTURE_PX: Final = 224  # of the head's square: about a stored crop's scale
+_PHOTOGRAPHS: Final = 40  # a shard
+_SEED: Final = 9_000_000
+_TURN: Final = (0.10, 0.12, 0.05)  # standard deviations of the rotation from the photograph's, rad
+_GAZE: Final = (0.18, 0.1)  # standard deviations of yaw and pitch, rad
+_LOOKS: Final = [i for i, a in enumerate(ACTIONS) if a.startswith("eyeLook")]
+
+
+@dataclass(frozen=True)
+class _Shard:
+    path: Path
+    photographs: Sequence[Path]
+    first: int  # seed
+    each: int
+
+
+def prepare_expression_moved(
+    out: Path, photographs: Sequence[Path], each: int, progress: Callable[[str, int, int | None], None], jobs: int = 1
+) -> list[Path]:
+    """Move each photograph `each` times and return the shards; those that exist are kept.
+
+    A photograph in which no face is found is left out; a shard of none is not written.
+    """
+    shards = [
+        _Shard(out / f"moved-{start:05d}x{each}.safetensors", photographs[start : start + _PHOTOGRAPHS], start, each)
+        for start in range(0, len(photographs), _PHOTOGRAPHS)
+    ]
+    return draw_shards(_move, shards, jobs, "moving photographs", progress)
+
+
+def _move(shard: _Shard) -> None:
+    parts = []
+    with closing(LandmarkNetwork(None, video=False)) as network:
+        for number, photograph in enumerate(shard.photographs, start=_SEED + shard.first):
+            try:
+                parts.append(moved_faces(photograph, number, shard.each, network))
+            except InputError:
+                continue
+    if parts:
+        write_arrays(shard.path, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+
+
+def moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArray[np.generic]]:
+    """Move one photograph `each` times and return the rows of a shard.
+
+    Raises:
+        InputError: it cannot be read, or shows no face.
+    """
+    portrait = read_portrait(open_head(), photograph, AnimateOptions(size=_PICTURE_PX, crop=True))
+    rig, rest, crop = portrait.person.rig, portrait.state, portrait.crop
+    camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
+    draw = rng(seed, "moved")
+    states = [_state(rest, seed, i, draw) for i in range(each)]
+    points, _ = canonical_landmarks(
+        landmark_model(rig),
+        torch.from_numpy(np.stack([s.expression for s in states])),
+        torch.from_numpy(np.stack([s.gaze for s in states])),
+    )
+    images, rotations, detections = [], [], []
+    for state, image, canonical in zip(states, make_warp(portrait).frames(states), points.numpy(), strict=True):
+        posed = canonical @ state.R_cam_head.T + state.t_cam_head
+        px = camera.focal_px * posed[:, :2] / posed[:, 2:] + (camera.cx, camera.cy)
+        images.append(face_crop(np.ascontiguousarray(image), px, CROP_PX, STORED))
+        rotations.append(seen_rotation(state.R_cam_head, state.t_cam_head, px))
+        detections.append(scored(network, image, px))
+    base = rest.expression.copy()
+    base[_LOOKS] = 0.0
+    return {
+        "images": np.stack(images),
+        "expression": np.stack([s.expression for s in states]),
+        "gaze": np.stack([s.gaze for s in states]),
+        "rotation": np.stack(rotations),
+        "scores": np.stack([scores for scores, _ in detections]),
+        "error": np.asarray([error for _, error in detections], np.float32),
+        "base": np.repeat(base[None], each, axis=0),
+    }
+
+
+def _state(rest: HeadState, seed: int, picture: int, draw: np.random.Generator) -> HeadState:
+    turn = Rotation.from_rotvec(draw.normal(0.0, _TURN)).as_matrix()
+    gaze = np.clip(np.repeat(draw.normal(0.0, _GAZE)[None], 2, axis=0), -0.5, 0.5).astype(np.float32)
+    return HeadState(
+        random_expression(seed, picture), gaze, (turn @ rest.R_cam_head).astype(np.float32), rest.t_cam_head
+    )

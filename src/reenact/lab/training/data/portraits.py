@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthetic portraits with their dense truth, prepared once into shards that training reads.
+
+A shard is one safetensors file of N portraits of S x S pixels:
+
+    images   uint8   [N, S, S, 3]  RGB
+    normals  int8    [N, S, S, 3]  127 x the unit normal in camera space (x right, y down, z away); 0 on the background
+    depth    float16 [N, S, S]     see `relative_depth`; 0 on the background
+    classes  uint8   [N, S, S]     index into dense.classes.CLASSES
+    person   int32   [N]           seed of the synthetic person
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from reenact.head.state import HeadState
+from reenact.lab.synthetic import (
+    LABELS,
+    Scene,
+    SyntheticFrames,
+    SyntheticPerson,
+    made_up,
+    random_scene,
+    synthetic_person,
+)
+from reenact.lab.synthetic.noise import rng
+from reenact.lab.synthetic.render import render_portraits
+from reenact.lab.workers import draw_shards, groups
+from reenact.media.arrays import write_arrays
+from reenact.perception.dense.classes import CLASSES
+
+TRAINING_SEED, HELD_OUT_SEED = 100_000, 900_000
+"""First seeds of the people to learn from and of those to be measured on; the benchmark's are below 100,000."""
+_PEOPLE = 25  # a shard
+_CLASS_OF = {"sclera": "eyes", "iris": "eyes", "lips": "lips", "hair": "hair", "cloth": "cloth", "glasses": "glasses"}
+_CLASS_OF |= {"mouth_cavity": "mouth", "teeth_upper": "mouth", "teeth_lower": "mouth", "tongue": "mouth"}
+_TURNED = (0.40, 0.18, 0.14)  # standard deviation of a head's turn, nod and tilt, radians
+_TURN_MOST = 1.1
+
+
+@dataclass(frozen=True)
+class _Shard:
+    path: Path
+    first: int  # seed
+    people: int
+    each: int
+    size: int
+
+
+def prepare_portraits(
+    out: Path,
+    people: int,
+    each: int,
+    size: int,
+    progress: Callable[[str, int, int | None], None],
+    *,
+    first: int = TRAINING_SEED,
+    jobs: int = 1,
+) -> list[Path]:
+    """Draw `each` portraits of each of `people` people, in scenes of their own, and return the shards.
+
+    What is there already is kept, so that an interrupted run goes on.
+    """
+    shards = [
+        _Shard(out / f"portraits-{seed}-{some}x{each}-{size}px.safetensors", seed, some, each, size)
+        for seed, some in groups(first, people, _PEOPLE)
+    ]
+    return draw_shards(_draw, shards, jobs, "drawing", progress)
+
+
+def _draw(shard: _Shard) -> None:
+    parts = []
+    for seed in range(shard.first, shard.first + shard.people):
+        person = synthetic_person(seed)
+        scenes = [random_scene(seed * 100 + i) for i in range(shard.each)]
+        states = poses(person, scenes)
+        parts.append(_pack(render_portraits([person], states, scenes, shard.size), scenes, person, seed))
+    write_arrays(shard.path, {k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
+
+
+def poses(person: SyntheticPerson, scenes: list[Scene]) -> list[HeadState]:
+    """One state a scene: a moment of a made-up performance, the head turned further than performers turn."""
+    performance = made_up(person.seed, 25 * len(scenes))
+    draw = rng(person.seed, "portrait poses")
+    states = []
+    for i, scene in enumerate(scenes):
+        state = performance.by(person, scene)[25 * i + int(draw.integers(25))]
+        angles = np.clip(draw.normal(0.0, _TURNED), -_TURN_MOST, _TURN_MOST)
+        turn = Rotation.from_euler("YXZ", angles).as_matrix().astype(np.float32)
+        rest = draw.random() < 0.2  # many photos show a face that does nothing
+        codes = np.zeros_like(state.expression) if rest else state.expression
+        states.append(HeadState(codes, state.gaze, turn @ state.R_cam_head, state.t_cam_head))
+    return states
+
+
+def _pack(
+    drawn: SyntheticFrames, scenes: list[Scene], person: SyntheticPerson, seed: int
+) -> dict[str, NDArray[np.generic]]:
+    shown = np.isfinite(drawn.depth)
+    classes = class_table()[drawn.labels]
+    focal = np.asarray([s.camera(person, drawn.images.shape[1]).focal_px for s in scenes], np.float32)
+    distance = np.asarray([s.distance_m for s in scenes], np.float32)
+    depth = relative_depth(np.where(shown, drawn.depth, 0.0), distance, focal / drawn.images.shape[1])
+    return {
+        "images": drawn.images,
+        "normals": np.round(127.0 * drawn.normals * shown[..., None]).astype(np.int8),
+        "depth": np.where(shown, depth, 0.0).astype(np.float16),
+        "classes": np.where(shown, classes, 0).astype(np.uint8),
+        "person": np.full(len(drawn), seed, np.int32),
+    }
+
+
+def relative_depth(
+    depth_m: NDArray[np.floating], distance_m: NDArray[np.floating], focal: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """[N, H, W] depth beyond `distance_m` [N] in sides of the picture: how wide the same length would look there.
+
+    focal: [N] focal length in sides of the picture. Zoom changes it, the camera's distance nearly does not.
+    """
+    return (depth_m - distance_m[:, None, None]) * (focal / distance_m)[:, None, None]
+
+
+def class_table() -> NDArray[np.uint8]:
+    """[256] class of each label."""
+    table = np.zeros(256, np.uint8)
+    for i, label in enumerate(LABELS):
+        table[i] = CLASSES.index(_CLASS_OF.get(label, "skin"))
+    return table

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clips of real people made into scenes (scenes.py): each is its own driver, several of its frames are the photo.
+
+The head in a scene is fitted to its photo alone and moved by what the track says relative to the photo's frame, as
+`reenact animate` does it: nothing of the other frames but the performance reaches the controls.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from reenact.generator.diffusion.worked import head_pictures, worked_square
+from reenact.head.open import open_head
+from reenact.head.state import HeadState, deformed, posed
+from reenact.lab.synthetic.noise import rng
+from reenact.lab.workers import spread
+from reenact.media import InputError, VideoWriter, probe, read_frames, write_image
+from reenact.media.video import VIDEO_SUFFIXES
+from reenact.pipeline import AnimateOptions, Performed, make_warp, perform
+from reenact.rendering import Camera
+from reenact.tracking import CoarseTrack, load_motion, save_motion, track_video
+
+from .scenes import MOVING, PHOTO, SceneRecord, save_scene
+
+Progress = Callable[[str, int, int | None], None]
+RUN, RUNS = 8, 3
+"""Frames of a run, runs of a scene, unless others are asked for."""
+_LONGEST = 300  # frames of a clip that are looked at
+_SPARE = 2  # of a shot's first and last frames, which may be blends
+_NEAR = 40  # frames from the photo to where the runs of every other scene begin
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video to learn from."""
+
+    path: Path
+    person: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class _Making:
+    clip: Clip
+    out: Path
+    scenes: int
+    size: int
+    run: int
+
+
+def clips_of(folder: Path) -> list[Clip]:
+    """Every video of a folder, each of somebody else. Raises InputError if there is none."""
+    found = sorted(p for p in folder.glob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+    if not found:
+        raise InputError(f"{folder} holds no videos; want some of {', '.join(VIDEO_SUFFIXES)}")
+    return [Clip(path, path.stem, "not said") for path in found]
+
+
+def listed_clips(folder: Path, listing: Path) -> list[Clip]:
+    """The clips that a json list names: [{"file": ..., "person": ..., "licence": ...}]. Raises InputError."""
+    try:
+        rows = json.loads(listing.read_text(encoding="utf-8"))
+        clips = [Clip(folder / row["file"], row["person"], row["licence"]) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{listing} cannot be read ({error!r}); want a json list of objects with file, person, licence"
+        ) from error
+    for clip in clips:
+        if not clip.path.is_file():
+            raise InputError(f"{clip.path}, named by {listing}, does not exist")
+    return clips
+
+
+def prepare_scenes(
+    clips: Sequence[Clip], out: Path, scenes: int, size: int, progress: Progress, *, run: int = RUN, jobs: int = 1
+) -> list[Path]:
+    """Make `scenes` scenes of each clip; what is there already is kept. Clips with too short a face give none."""
+    out.mkdir(parents=True, exist_ok=True)
+    work = [_Making(clip, out, scenes, size, run) for clip in clips]
+    return [path for paths in spread(_scenes, work, jobs, "preparing", progress) for path in paths]
+
+
+def _scenes(making: _Making) -> list[Path]:
+    clip, out = making.clip, making.out
+    done = out / f"{clip.path.stem}.json"
+    if done.exists():
+        return [out / name for name in json.loads(done.read_text(encoding="utf-8"))]
+    motion = out / f"{clip.path.stem}.motion.safetensors"
+    if not motion.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            save_motion(track_video(open_head(), _beginning(clip.path, Path(folder))), motion)
+    track = load_motion(motion)
+    plans = _plans(track, making)
+    wanted = {int(i) for photo, rows in plans for i in (photo, *rows)}
+    images = {f.index: f.image for f in islice(read_frames(probe(clip.path)), _LONGEST) if f.index in wanted}
+    names = []
+    for number, (photo, rows) in enumerate(plans):
+        path = out / f"{clip.path.stem}-{number:02}.safetensors"
+        if not path.exists():
+            still = out / f".{path.stem}.png"
+            write_image(still, images[photo])
+            try:
+                save_scene(_scene(making, still, motion, photo, rows, images), path)
+            except (InputError, ValueError):  # no face in this very frame, or the head out of sight
+                continue
+            finally:
+                still.unlink()
+        names.append(path.name)
+    done.write_text(json.dumps(names), encoding="utf-8")
+    return [out / name for name in names]
+
+
+def _beginning(video: Path, folder: Path) -> Path:
+    """The video, or a file of its first frames, hardly compressed, if it has many."""
+    info = probe(video)
+    if sum(1 for _ in islice(read_frames(info), _LONGEST + 1)) <= _LONGEST:
+        return video
+    cut = folder / f"{video.stem}.mp4"
+    with VideoWriter(cut, info.fps, info.width, info.height, crf=8) as writer:
+        for frame in islice(read_frames(info), _LONGEST):
+            writer.write(frame.image)
+    return cut
+
+
+def _plans(track: CoarseTrack, making: _Making) -> list[tuple[int, list[int]]]:
+    """Numbers of the photo's frame and of the frames of all runs, scene by scene: within a shot, faces seen.
+
+    Runs of every other scene lie near the photo's frame, and the first of them begins with it: there the warp is all
+    but exact, and is to be left as it is.
+    """
+    draw, run = rng(0, f"scenes {making.clip.path.stem}"), making.run
+    plans = []
+    for number in range(making.scenes):
+        shot = track.shot[int(draw.integers(len(track)))]
+        rows = np.flatnonzero(track.shot == shot)[_SPARE : -_SPARE or None]
+        starts = [
+            int(r) for r in rows[: 1 - run] if (track.shot[r : r + run] == shot).all() and track.seen[r : r + run].all()
+        ]
+        stills = [int(r) for r in rows if track.seen[r]]
+        if len(starts) < RUNS or not stills:
+            continue
+        if number % 2:
+            photo = starts[int(draw.integers(len(starts)))]
+            others = [r for r in starts if 0 < abs(r - photo) <= _NEAR]
+            begun = np.asarray([photo, *np.sort(draw.choice(others, min(RUNS - 1, len(others)), replace=False))], int)
+        else:
+            begun = np.sort(draw.choice(starts, RUNS, replace=False))
+            photo = stills[int(draw.integers(len(stills)))]
+        frames = [int(track.frame[b + i]) for b in begun for i in range(run)]
+        plans.append((int(track.frame[photo]), frames))
+    return plans
+
+
+def _scene(
+    making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
+) -> SceneRecord:
+    fine = perform(still, motion, AnimateOptions(mode="relative", neutral=photo, detail="own"))
+    coarse = perform(still, motion, AnimateOptions(mode="relative", neutral=photo))
+    at = {int(f): i for i, f in enumerate(fine.track.frame)}
+    states = [fine.states[at[r]] for r in rows]
+    portrait = fine.portrait
+    generator, plain = make_warp(portrait), make_warp(coarse.portrait)
+    crop = portrait.crop
+    camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
+    square = worked_square(portrait.person.rig, states, portrait.state, camera, making.size)
+    seen = camera.cropped(square.x0, square.y0, square.size, square.output_px)
+    own = head_pictures(generator, portrait.state, seen)
+    heads = [head_pictures(generator, state, seen) for state in states]
+
+    def cut(image: np.ndarray) -> np.ndarray:
+        return square.extract(crop.extract(image))
+
+    pictures = {
+        "photo": [cut(portrait.image)],
+        "photo_normals": [own.normals],
+        "photo_regions": [own.regions],
+        "frames": [cut(images[r]) for r in rows],
+        "warped": [square.extract(generator.render(state)) for state in states],
+        "normals": [h.normals for h in heads],
+        "coarse_normals": [head_pictures(plain, state, seen).normals for state in states],
+        "regions": [h.regions for h in heads],
+        "visibility": [h.visibility for h in heads],
+    }
+    assert set(pictures) == {*PHOTO, *MOVING}
+    clip = making.clip
+    return SceneRecord(
+        pictures,
+        _landmarks(fine, states, seen),
+        _landmarks(fine, [portrait.state], seen)[0],
+        [making.run] * (len(rows) // making.run),
+        {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)},
+    )
+
+
+def _landmarks(performed: Performed, states: Sequence[HeadState], camera: Camera) -> np.ndarray:
+    """[F, 478, 2] px"""
+    portrait = performed.portrait
+    rig = portrait.person.rig
+    places = rig.topology.landmarks(posed(rig, deformed(rig, states), states, portrait.state))
+    return camera.focal_px * places[..., :2] / places[..., 2:] + (camera.cx, camera.cy)

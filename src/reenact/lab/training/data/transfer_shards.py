@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Receivers and their own deformations, prepared once into shards that the transfer's training reads.
+
+A shard is one safetensors file of P people, each giving C short performances of T consecutive frames:
+
+    neutral  float32 [P, W, 3]          fit mesh at rest, canonical, metres
+    codes    float16 [P, C, T, 52]      expression codes, eyeLook from the gaze
+    offsets  float16 [P, C, T, Wf, 3]   mm from the person's actions added up to what their face does, face rows only
+    person   int32   [P]                seed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reenact.head.arkit import ACTIONS
+from reenact.head.state import HeadState, codes_of
+from reenact.lab.synthetic import made_up
+from reenact.lab.synthetic.noise import rng
+from reenact.lab.synthetic.receivers import OwnDeformation, linear
+from reenact.lab.workers import draw_shards, groups
+from reenact.media.arrays import write_arrays
+from reenact.transfer.receiver import face_rows
+
+TRAINING_SEED, HELD_OUT_SEED = 300_000, 930_000
+"""First seeds of the people to learn from and of those to be measured on."""
+CLIPS, FRAMES = 4, 12
+_PEOPLE = 20  # a shard
+_SEEN = 0.6  # share of the performances that people might give; the others mix any actions
+_MOST = 1.2  # codes beyond one occur when a performance is exaggerated
+
+
+@dataclass(frozen=True)
+class _Shard:
+    path: Path
+    first: int
+    people: int
+
+
+def prepare_receivers(
+    out: Path,
+    people: int,
+    progress: Callable[[str, int, int | None], None],
+    *,
+    first: int = TRAINING_SEED,
+    jobs: int = 1,
+) -> list[Path]:
+    """Draw people and performances; what is there already is kept, so that an interrupted run goes on."""
+    shards = [
+        _Shard(out / f"receivers-{seed}-{some}.safetensors", seed, some)
+        for seed, some in groups(first, people, _PEOPLE)
+    ]
+    return draw_shards(_draw, shards, jobs, "moving faces", progress)
+
+
+def _draw(shard: _Shard) -> None:
+    parts = [_person(seed) for seed in range(shard.first, shard.first + shard.people)]
+    write_arrays(shard.path, {k: np.stack([p[k] for p in parts]) for k in parts[0]})
+
+
+def _person(seed: int) -> dict[str, NDArray[np.generic]]:
+    own, draw, rows = OwnDeformation.of(seed), rng(seed, "receiver"), face_rows()
+    clips = [performance(draw, FRAMES) for _ in range(CLIPS)]
+    states = [state for clip in clips for state in clip]
+    offsets = (own.shapes(states) - linear(own.rig, states))[:, rows].numpy() * 1000.0
+    rest = own.neutral() - linear(own.rig, [still()])[0]
+    offsets -= rest[rows].numpy() * 1000.0  # what is there at rest is who somebody is
+    codes = codes_of(own.rig, states)
+    return {
+        "neutral": own.neutral().numpy(),
+        "codes": codes.reshape(CLIPS, FRAMES, -1).astype(np.float16),
+        "offsets": offsets.reshape(CLIPS, FRAMES, len(rows), 3).astype(np.float16),
+        "person": np.asarray(seed, np.int32),
+    }
+
+
+def still() -> HeadState:
+    """A face that does nothing and looks ahead."""
+    return _state(np.zeros(len(ACTIONS), np.float32), np.zeros((2, 2), np.float32))
+
+
+def _state(expression: NDArray[np.floating], gaze: NDArray[np.floating]) -> HeadState:
+    level = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+    return HeadState(expression.astype(np.float32), gaze.astype(np.float32), level, np.asarray([0, 0, 1], np.float32))
+
+
+def performance(draw: np.random.Generator, frames: int) -> list[HeadState]:
+    """Consecutive frames at 25 a second: out of a made-up performance, stronger or weaker, or any actions in turn."""
+    strength = draw.uniform(0.7, 1.4)
+    if draw.random() < _SEEN:
+        first = int(draw.integers(0, 100))
+        drawn = made_up(int(draw.integers(1 << 30)), first + frames)
+        codes = np.clip(strength * drawn.expression[first:], 0.0, _MOST)
+        return [_state(c, g) for c, g in zip(codes, drawn.gaze[first:], strict=True)]
+    ends = np.stack([_any_actions(draw) for _ in range(2)])
+    share = np.linspace(0.0, 1.0, frames)[:, None]
+    codes = np.clip(strength * ((1.0 - share) * ends[0] + share * ends[1]), 0.0, _MOST)
+    gaze = np.clip(draw.normal(0.0, 0.2, (1, 1, 2)), -0.5, 0.5) * np.ones((frames, 2, 1))
+    return [_state(c, g) for c, g in zip(codes, gaze, strict=True)]
+
+
+def _any_actions(draw: np.random.Generator) -> NDArray[np.floating]:
+    """[52] some actions, mostly alike on both sides."""
+    codes = np.zeros(len(ACTIONS))
+    for name in draw.choice(ACTIONS, int(draw.integers(1, 6)), replace=False):
+        value = draw.uniform(0.2, 1.0)
+        other = str(name).replace("Left", "*").replace("Right", "Left").replace("*", "Right")
+        codes[ACTIONS.index(str(name))] = value
+        if draw.random() < 0.8:
+            codes[ACTIONS.index(other)] = value
+    return codes

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches for the generator: windows of scenes (data/scenes.py), cut out and augmented, all pictures of one alike.
+
+Augmented are colours, the light on the head and that behind it, scale, mirroring, and who is seen: a face stretched or
+slanted is another face. The same is done to photo, frames, warped photo and the head's pictures, so that they still fit
+each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from reenact.generator.diffusion.controls import NO_SURFACE, Controls
+from reenact.head.regions import EMPTY
+
+from .data.scenes import Scene
+
+Bytes = NDArray[np.uint8]
+_SCALE, _STRETCH, _SLANT, _TURN = 0.12, 0.12, 0.08, 0.12  # standard deviations; logarithms, ratio, radians
+_GAIN, _TINT, _GAMMA = 0.12, 0.05, 0.15  # standard deviations of logarithms; a tint is of each channel on its own
+_LAMP, _BEHIND = 0.15, 0.15  # standard deviations of logarithms: of what faces the lamp, of all but the head
+_RIM = 7  # px over which the one gives way to the other
+_IN_FACE, _BESIDE = 0.75, 0.08  # share of cuts around a landmark, and how far from it, in sides of the picture
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How large a picture is learnt from."""
+
+    size: int
+    """Side of the square that is cut out, px; whole pictures if it is theirs."""
+    frames: int
+    augment: bool = True
+    control: str = "normals"
+    """Which pictures stand for the driven head: normals, coarse_normals, or landmarks."""
+    start: str = "warped"
+    """What the flow begins with: the warped photo, or the photo `aligned`: all that the head's landmarks move alike."""
+
+
+def batch(scenes: Sequence[Scene], draw: np.random.Generator, cut: Cut, clips: int) -> tuple[Controls, Tensor]:
+    """Controls of `clips` windows of different scenes, and their true frames [B, F, 3, S, S] from -1 to 1."""
+    which = draw.choice(len(scenes), clips, replace=clips > len(scenes))
+    found = [window(scenes[i], draw, cut) for i in which]
+    names = Controls.__dataclass_fields__
+    controls = Controls(*(torch.stack([getattr(c, n) for c, _ in found]) for n in names))
+    return controls, torch.stack([f for _, f in found])
+
+
+def window(scene: Scene, draw: np.random.Generator, cut: Cut) -> tuple[Controls, Tensor]:
+    """Of one scene, without the batch's dimension."""
+    run = int(draw.integers(len(scene.runs)))
+    count = min(cut.frames, scene.runs[run])
+    first = sum(scene.runs[:run]) + int(draw.integers(scene.runs[run] - count + 1))
+    numbers = range(first, first + count)
+    if draw.random() < 0.5 and cut.augment:
+        numbers = numbers[::-1]  # faces move back as they came
+    side = scene.picture("photo").shape[0]
+    change = _Change.drawn(draw, side, cut, scene.landmarks[first]) if cut.augment else _Change.none(side, cut)
+
+    def many(name: str) -> list[Bytes]:
+        return [scene.picture(name, n) for n in numbers]
+
+    if cut.control == "landmarks":
+        dots = [landmark_picture(scene.landmarks[n], side) for n in numbers]
+        still, driven = landmark_picture(scene.landmarks_photo, side), dots
+    else:
+        still, driven = scene.picture("photo_normals"), many(cut.control)
+    photo = scene.picture("photo")
+    if cut.start == "aligned":
+        begun = torch.cat([change.after(alignment(scene, n)).colours([photo]) for n in numbers])
+        believed = torch.ones_like(begun[:, :1])
+    else:
+        begun, believed = change.colours(many("warped")), change.share(many("visibility"))
+    controls = Controls(
+        change.colours([photo])[0],
+        change.normals([still])[0],
+        change.labels([scene.picture("photo_regions")])[0],
+        begun,
+        change.normals(driven),
+        change.labels(many("regions")),
+        believed,
+    )
+    frames = change.colours(many("frames"))
+    if not cut.augment:
+        return controls, frames
+    light, still, moved = _Light.drawn(draw), scene.picture("photo_normals"), change.normals(many("normals"))
+    lit = replace(
+        controls,
+        photo=light.on(controls.photo[None], change.normals([still]), controls.photo_regions[None])[0],
+        warped=light.on(controls.warped, moved, controls.regions),
+    )
+    return lit, light.on(frames, moved, controls.regions)
+
+
+def alignment(scene: Scene, number: int) -> NDArray[np.float64]:
+    """[2, 3] the affine map from a frame's px to the photo's, by the head's landmarks: turned, leant, nearer or not."""
+    driven = np.column_stack([scene.landmarks[number], np.ones(len(scene.landmarks_photo))])
+    return np.linalg.lstsq(driven.astype(float), scene.landmarks_photo.astype(float), rcond=None)[0].T
+
+
+def landmark_picture(points: NDArray[np.floating], side: int) -> Bytes:
+    """[S, S, 3] the landmarks [N, 2] px as dots, in place of normals: what sparse control signals show."""
+    canvas = Image.new("L", (side, side), NO_SURFACE)
+    pen = ImageDraw.Draw(canvas)
+    for x, y in points.tolist():
+        pen.ellipse((x - 1.0, y - 1.0, x + 0.5, y + 0.5), fill=EMPTY)
+    return np.repeat(np.asarray(canvas)[..., None], 3, axis=2)
+
+
+@dataclass(frozen=True)
+class _Light:
+    """A lamp on the head, which turns with it, and other light on all else."""
+
+    lamp: Tensor  # [3] logarithm of what it does to a surface, for a unit normal
+    behind: Tensor  # [3] gain of colours
+
+    @staticmethod
+    def drawn(draw: np.random.Generator) -> _Light:
+        lamp, behind = draw.normal(0, _LAMP, 3), np.exp(draw.normal(0, _BEHIND) + draw.normal(0, _TINT, 3))
+        return _Light(torch.from_numpy(lamp).float(), torch.from_numpy(behind).float())
+
+    def on(self, pictures: Tensor, normals: Tensor, regions: Tensor) -> Tensor:
+        """Pictures [n, 3, s, s] from -1 to 1 of heads with these normals [n, 3, s, s] and labels [n, s, s]."""
+        head = F.avg_pool2d((regions != EMPTY).float()[:, None], _RIM, 1, _RIM // 2, count_include_pad=False)
+        lamp = torch.exp((self.lamp[:, None, None] * normals).sum(1, keepdim=True))
+        gain = torch.lerp(self.behind[:, None, None].expand_as(pictures), lamp.expand_as(pictures), head)
+        return (gain * (pictures + 1.0)).clamp(0.0, 2.0) - 1.0
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A linear map of places, and of colours."""
+
+    back: Tensor  # [2, 3] from the cut to the picture, px
+    size: int
+    side: int
+    gain: Tensor  # [3]
+    gamma: float
+    normal: Tensor  # [2, 2] what the map does to normals in the picture's plane
+
+    @staticmethod
+    def none(side: int, cut: Cut) -> _Change:
+        """The middle of the picture as it is."""
+        corner = (side - cut.size) / 2
+        back = torch.tensor([[1.0, 0.0, corner], [0.0, 1.0, corner]])
+        return _Change(back, cut.size, side, torch.ones(3), 1.0, torch.eye(2))
+
+    @staticmethod
+    def drawn(draw: np.random.Generator, side: int, cut: Cut, landmarks: NDArray[np.floating]) -> _Change:
+        """Most cuts lie in the face, where most is to be learnt."""
+        scale = np.exp(draw.normal(0.0, _SCALE))
+        stretch, slant, turn = np.exp(draw.normal(0, _STRETCH)), draw.normal(0, _SLANT), draw.normal(0, _TURN)
+        mirror = -1.0 if draw.random() < 0.5 else 1.0
+        turning = np.asarray([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        linear = scale * turning @ np.asarray([[mirror * stretch**0.5, slant], [0.0, stretch**-0.5]])
+        middle = np.full(2, side / 2)
+        if cut.size < side and draw.random() < _IN_FACE:
+            middle = landmarks[int(draw.integers(len(landmarks)))] + draw.normal(0, _BESIDE * side, 2)
+        elif cut.size < side:
+            middle = draw.uniform(0.2, 0.8, 2) * side
+        middle = np.clip(middle, 0.2 * side, 0.8 * side)
+        inverse = np.linalg.inv(linear)
+        back = np.column_stack([inverse, middle - inverse @ np.full(2, cut.size / 2)])
+        gain = np.exp(draw.normal(0, _GAIN) + draw.normal(0, _TINT, 3))
+        across = inverse.T * np.sqrt(abs(np.linalg.det(linear)))
+        return _Change(
+            torch.from_numpy(back).float(),
+            cut.size,
+            side,
+            torch.from_numpy(gain).float(),
+            float(np.exp(draw.normal(0, _GAMMA))),
+            torch.from_numpy(across).float(),
+        )
+
+    def after(self, back: NDArray[np.float64]) -> _Change:
+        """For pictures that a map [2, 3] of px has moved from there to here."""
+        linear, shift = torch.from_numpy(back).float().split((2, 1), dim=1)
+        return replace(self, back=linear @ self.back + F.pad(shift, (2, 0)))
+
+    def colours(self, pictures: Sequence[Bytes]) -> Tensor:
+        """[n, 3, s, s] from -1 to 1; beyond the picture it is mirrored."""
+        mapped = self._mapped(_stacked(pictures), "bilinear", "reflection") / 255.0
+        return (self.gain[:, None, None] * mapped.clamp(0.0, 1.0) ** self.gamma).clamp(0.0, 1.0) * 2.0 - 1.0
+
+    def normals(self, pictures: Sequence[Bytes]) -> Tensor:
+        """[n, 3, s, s]; 0 beyond the picture."""
+        mapped = self._mapped(_stacked(pictures) - NO_SURFACE, "bilinear", "zeros") / 127.0
+        return torch.cat([torch.einsum("ij,njhw->nihw", self.normal, mapped[:, :2]), mapped[:, 2:]], 1)
+
+    def labels(self, pictures: Sequence[Bytes]) -> Tensor:
+        """[n, s, s] uint8; empty beyond the picture."""
+        found = self._mapped(_stacked(pictures) - EMPTY, "nearest", "zeros") + EMPTY
+        return found[:, 0].round().to(torch.uint8)
+
+    def share(self, pictures: Sequence[Bytes]) -> Tensor:
+        """[n, 1, s, s] from 0 to 1."""
+        return self._mapped(_stacked(pictures), "bilinear", "zeros") / 255.0
+
+    def _mapped(self, pictures: Tensor, method: str, border: str) -> Tensor:
+        at = torch.arange(self.size) + 0.5
+        y, x = torch.meshgrid(at, at, indexing="ij")
+        places = torch.stack([x, y, torch.ones_like(x)], -1) @ self.back.T  # px of the picture
+        grid = (2.0 * places / self.side - 1.0).expand(len(pictures), -1, -1, -1)
+        return F.grid_sample(pictures, grid, mode=method, padding_mode=border, align_corners=False)
+
+
+def _stacked(pictures: Sequence[Bytes]) -> Tensor:
+    """[n, C, S, S] float"""
+    stacked = torch.from_numpy(np.stack(pictures)).float()
+    return stacked[:, None] if stacked.dim() == 3 else stacked.permute(0, 3, 1, 2)

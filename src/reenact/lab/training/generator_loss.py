@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a painted frame is held to, most of all where faces speak. Not the eyes, which stay as the warp draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reenact.generator.diffusion.controls import Controls
+from reenact.head.regions import EMPTY, MOUTH_INTERIOR, region_ids
+
+from .loop import Losses
+
+_SKIN, _MOUTH, _ELSEWHERE = 1.0, 4.0, 0.4
+_AROUND = 7  # px a side by which lips and mouth are widened
+_LOOSE = 0.5  # weight of single pixels inside of mouths
+_TEETH = 5  # px a side by which the inside of the mouth is widened where its colours are compared as a whole
+_SLICES = 12  # directions among colours along which they are sorted
+_GRAIN = 8  # px a side of the neighbourhoods in which the mean slope is compared
+_FLAT = 1e-5  # squared, below which a slope counts as its square
+_SOFT = 0.02  # errors below count as their square
+
+
+def importance(controls: Controls) -> Tensor:
+    """[B, F, 1, S, S] weights of pixels, by what the driven head shows there."""
+    regions = controls.regions
+    weight = torch.where(regions != EMPTY, _SKIN, _ELSEWHERE)
+    weight = torch.maximum(weight, _MOUTH * _near(regions, ("lips", *MOUTH_INTERIOR), _AROUND))
+    return weight[:, :, None]
+
+
+def mouths(controls: Controls) -> Tensor:
+    """[B, F, 1, S, S] bool, where the driven head shows the inside of its mouth, and a little around it."""
+    return _near(controls.regions, MOUTH_INTERIOR, _TEETH)[:, :, None] > 0
+
+
+def _near(regions: Tensor, names: Sequence[str], px: int) -> Tensor:
+    """1 in the named regions [B, F, S, S], and `px` // 2 around them; 0 elsewhere."""
+    inside = torch.isin(regions, torch.tensor(region_ids(*names), device=regions.device, dtype=regions.dtype))
+    return F.max_pool2d(inside.float(), px, stride=1, padding=px // 2)
+
+
+def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor, mouth: Tensor) -> Losses:
+    """colour: of pixels; edges: of their differences in x and y, at two sizes; motion: of their differences in time;
+    sharpness: of how steep colours are around a pixel, wherever exactly that is; palette: of which colours a mouth is
+    made of, wherever they are. The first three are least where what is not sure is blurred, and teeth that may be there
+    are grey; these are not.
+
+    clean, frames: [B, F, 3, S, S] from -1 to 1. weight: see `importance`. mouth: see `mouths`.
+    """
+    mean = weight.mean()
+    error = clean - frames
+    # Where teeth begin is never sure: pixel by pixel the likeliest mouth is one grey, all over and all the time.
+    firm = torch.where(mouth, _LOOSE, weight)
+    colour = (firm * _soft(error)).mean() / mean
+    edges = error.new_zeros(())
+    small, weights = error.flatten(0, 1), firm.flatten(0, 1)
+    for _ in range(2):
+        edges = edges + (weights[..., 1:] * _soft(small.diff(dim=-1))).mean() / mean
+        edges = edges + (weights[..., 1:, :] * _soft(small.diff(dim=-2))).mean() / mean
+        small, weights = F.avg_pool2d(small, 2), F.avg_pool2d(weights, 2)
+    motion = (firm[:, 1:] * _soft(error.diff(dim=1))).mean() / mean if error.shape[1] > 1 else error.new_zeros(())
+    painted, true = (F.avg_pool2d(slope(x).flatten(0, 1), _GRAIN, _GRAIN // 2) for x in (clean, frames))
+    around = F.avg_pool2d(firm.flatten(0, 1), _GRAIN, _GRAIN // 2)  # in mouths the network would weave a grid for it
+    sharpness = (around * (painted - true).abs()).mean() / mean
+    palette = (
+        _MOUTH * palette_distance(clean, frames, mouth) / (mean * len(small) * weight.shape[-1] * weight.shape[-2])
+    )
+    loss = colour + 0.5 * edges + 0.5 * motion + 2.0 * sharpness + 6.0 * palette
+    return {
+        "loss": loss,
+        "colour": colour,
+        "edges": edges,
+        "motion": motion,
+        "sharpness": sharpness,
+        "palette": palette,
+    }
+
+
+def palette_distance(clean: Tensor, frames: Tensor, where: Tensor) -> Tensor:
+    """How far the colours of two pictures are from each other as sets, frame by frame; summed over pixels.
+
+    The sliced Wasserstein distance (Bonneel et al. 2015; of textures: Heitz et al., arXiv 2006.07229). Not of steps
+    from pixel to pixel as well: a woven grid has as many as teeth have. clean, frames: [B, F, 3, S, S]; where: as
+    `mouths`.
+    """
+    draw = torch.Generator().manual_seed(0)
+    slices = F.normalize(torch.randn(3, _SLICES, generator=draw), dim=0).to(clean)
+    total = clean.new_zeros(())
+    for painted, true, mask in zip(clean.flatten(0, 1), frames.flatten(0, 1), where.flatten(0, 1)[:, 0], strict=True):
+        if not mask.any():
+            continue
+        sets = [(x[:, mask].T @ slices).sort(dim=0).values for x in (painted, true)]
+        total = total + _soft(sets[0] - sets[1]).mean(1).sum()
+    return total
+
+
+def slope(pictures: Tensor) -> Tensor:
+    """[..., 1, S, S] how steep pictures [..., 3, S, S] are, all colours together; 0 at the last row and column."""
+    x, y = pictures.diff(dim=-1)[..., :-1, :], pictures.diff(dim=-2)[..., :-1]
+    return F.pad(((x.square() + y.square()).sum(-3, keepdim=True) + _FLAT).sqrt() - _FLAT**0.5, (0, 1, 0, 1))
+
+
+def _soft(error: Tensor) -> Tensor:
+    return torch.sqrt(error.square() + _SOFT**2) - _SOFT

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the dynamic offsets of fitted people have in common, action by action: a ridge regression on their codes.
+
+A head's own zero of D_f is its mean over the clip (paper, section 1), so that only differences within a clip count.
+Everybody counts twice, once mirrored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reenact.head.arkit import ACTIONS
+from reenact.head.model import Float, Int
+from reenact.head.open import open_head
+from reenact.head.state import codes_of
+from reenact.subject.detailed import open_levels
+from reenact.subject.personal_head import PersonalHead
+from reenact.transfer.habits import Habits, frames_on, habit_rows, size_of
+
+RIDGE = 5.0
+"""Squared codes that a clip must have shown of an action before it is believed by half."""
+_MIRROR = np.asarray([-1.0, 1.0, 1.0], np.float32)  # of a vertex's frame: what goes to the left goes to the right
+
+
+@dataclass(frozen=True)
+class Performed:
+    """F frames of one person, about their mean."""
+
+    codes: Float  # [F, 52]
+    offsets: Float  # [F, n, 3] mm at the base adult's size, in the frames of `habit_rows`
+
+
+def performed(head: PersonalHead) -> Performed:
+    """What the fit of an open head's performance says."""
+    model, rows = open_head(), habit_rows()
+    rig = head.coarse_rig(model)
+    neutral = rig.neutral + head.static_control
+    moved = head.dynamic.rows(np.arange(len(head.track)), len(neutral))[:, rows]
+    offsets = np.einsum("nij,fni->fnj", frames_on(neutral)[rows], moved) * (1000.0 / size_of(neutral))
+    codes = codes_of(rig, head.states())
+    return Performed(codes - codes.mean(0), (offsets - offsets.mean(0)).astype(np.float32))
+
+
+def learn_habits(people: Sequence[Performed]) -> Habits:
+    """Of all of them."""
+    gram, seen = np.zeros((len(ACTIONS), len(ACTIONS))), np.zeros((len(ACTIONS), 3 * len(habit_rows())))
+    for one in people:
+        for shown in (one, mirrored(one)):
+            gram += shown.codes.T @ shown.codes
+            seen += shown.codes.T @ shown.offsets.reshape(len(shown.codes), -1)
+    answers = np.linalg.solve(gram + RIDGE * np.eye(len(gram)), seen)
+    return Habits(habit_rows().astype(np.int32), answers.reshape(len(gram), -1, 3).astype(np.float32))
+
+
+def mirrored(one: Performed) -> Performed:
+    """The same with left and right exchanged."""
+    places, paired = mirror_places()
+    return Performed(one.codes[:, _other_side()], (one.offsets * _MIRROR)[:, places] * paired[:, None])
+
+
+def mirror_places() -> tuple[Int, Float]:
+    """[n] place of each vertex's counterpart among `habit_rows`, and 1; 0 for the few at the rim that have none."""
+    rows, mirror = habit_rows(), open_head().topology.mirror
+    paired = (mirror[mirror[rows]] == rows) & np.isin(mirror[rows], rows)
+    return np.searchsorted(rows, np.where(paired, mirror[rows], rows)).astype(np.int32), paired.astype(np.float32)
+
+
+def left_over(habits: Habits, one: Performed) -> float:
+    """Of somebody's dynamic offsets, on the face, rms: 1 is all of them, 0 none."""
+    weight = open_levels()[0].face[habit_rows()][:, None]
+    rest = one.offsets - np.tensordot(one.codes, habits.answers, axes=1)
+    return float(np.sqrt((weight * rest**2).sum() / (weight * one.offsets**2).sum()))
+
+
+def _other_side() -> list[int]:
+    """[52] of each action the same on the other side."""
+    swapped = [a.replace("Left", "*").replace("Right", "Left").replace("*", "Right") for a in ACTIONS]
+    return [ACTIONS.index(name) for name in swapped]

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training of expression transfer on shards of receivers (data/transfer_shards.py)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from reenact.head.open import open_head
+from reenact.subject.detailed import open_levels
+from reenact.transfer.network import TransferNet
+from reenact.transfer.receiver import ReceiverFeatures, face_rows, receiver_features
+
+from .loop import Losses, Run, Schedule
+
+_NOISE = 0.02  # standard deviation of what a tracker's codes jitter by
+_EDGES = 1500  # of a step
+_SOFT_MM = 0.5  # below which an error counts as its square
+_WEIGHTS = {"offset": 1.0, "little": 0.02, "bend": 1.0, "contact": 0.5}
+
+
+@dataclass(frozen=True)
+class TransferTraining:
+    """What `reenact train transfer` may set."""
+
+    schedule: Schedule
+    people: int = 4
+    """Of a step; each gives all their performances."""
+
+
+def train_transfer(
+    settings: TransferTraining,
+    shards: Sequence[Path],
+    held_out: Sequence[Path],
+    folder: Path,
+    *,
+    seconds: float,
+    progress: Callable[[str, int, int | None], None],
+    device: torch.device,
+    start: dict[str, Tensor] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Run:
+    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there.
+
+    clock: gives the seconds that `seconds` is measured on.
+    """
+    torch.manual_seed(0)
+    model = TransferNet().to(device)
+    run = Run(model, folder, settings.schedule, start)
+    learnt, unseen = Receivers(shards, device), Receivers(held_out, device)
+    surface = _Surface(device)
+
+    def losses(step: int) -> Losses:
+        draw = torch.Generator().manual_seed(step)
+        who = torch.randperm(len(learnt), generator=draw)[: settings.people].tolist()
+        codes, offsets = learnt.clip(who, int(torch.randint(learnt.clips, (), generator=draw)))
+        seen = codes + _NOISE * torch.randn(codes.shape, generator=draw).to(device) * (codes != 0)
+        rows, edges, pairs = surface.some(draw)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            found = model(learnt.features(who), seen, live=step % 4 == 3, rows=rows)
+        return _losses(1000.0 * found.float() - offsets[:, :, rows], edges, pairs)
+
+    def check(run: Run) -> dict[str, float]:
+        return score(run, unseen)
+
+    run.train(losses, seconds=seconds, check_every=500, check=check, progress=progress, clock=clock)
+    return run
+
+
+@torch.no_grad()
+def score(run: Run, unseen: Receivers) -> dict[str, float]:
+    """Of the averaged weights on people never learnt from: mm left, and as a share of doing nothing."""
+    model = TransferNet().to(unseen.device)
+    model.load_state_dict(run.average)
+    left, there = [], []
+    for i in range(len(unseen)):
+        who = unseen.features([i])
+        for clip in range(unseen.clips):
+            codes, offsets = unseen.clip([i], clip)
+            left.append((1000.0 * model(who, codes) - offsets).norm(dim=-1))
+            there.append(offsets.norm(dim=-1))
+    error, size = torch.stack(left).flatten(), torch.stack(there).flatten()
+    some = error[:: max(1, len(error) // 1_000_000)]
+    return {
+        "mean_mm": float(error.mean()),
+        "p95_mm": float(some.quantile(0.95)),
+        "left": float(error.square().mean().sqrt() / size.square().mean().sqrt()),
+    }
+
+
+class Receivers:
+    """The people of some shards, read as they are asked for; what G is told about each is worked out once."""
+
+    def __init__(self, shards: Sequence[Path], device: torch.device) -> None:
+        self.device = device
+        self._files = [safe_open(path, framework="pt") for path in shards]
+        self._at = [(f, i) for f in self._files for i in range(f.get_slice("person").get_shape()[0])]
+        self.clips = int(self._files[0].get_slice("codes").get_shape()[1])  # performances of each person
+        self._features: dict[int, ReceiverFeatures] = {}
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def features(self, who: Sequence[int]) -> ReceiverFeatures:
+        """Of B people."""
+        for number in who:
+            if number not in self._features:
+                file, i = self._at[number]
+                self._features[number] = receiver_features(file.get_slice("neutral")[i : i + 1].to(self.device))
+        found = [self._features[number] for number in who]
+        return ReceiverFeatures(*(torch.cat([getattr(f, n.name) for f in found]) for n in fields(ReceiverFeatures)))
+
+    def clip(self, who: Sequence[int], number: int) -> tuple[Tensor, Tensor]:
+        """codes [B, T, 52], offsets [B, T, N, 3] mm of one performance of each."""
+        at = [self._at[i] for i in who]
+
+        def stacked(name: str) -> Tensor:
+            return torch.stack([f.get_slice(name)[i, number] for f, i in at]).to(self.device).float()
+
+        return stacked("codes"), stacked("offsets")
+
+
+class _Surface:
+    """The face's edges [2, E], and the pairs of vertices that touch [2, P], as rows of the N face vertices."""
+
+    def __init__(self, device: torch.device) -> None:
+        fit, rows = open_levels()[1], torch.from_numpy(face_rows())
+        place = torch.full((len(fit),), -1, dtype=torch.long)
+        place[rows] = torch.arange(len(rows))
+        a, b, c = torch.from_numpy(fit.faces).long().unbind(1)
+        edges = place[torch.stack([torch.cat([a, b, c]), torch.cat([b, c, a])])]
+        top = open_head().topology
+        pairs = torch.cat([torch.from_numpy(top.lip_contacts), torch.from_numpy(top.lid_contacts)]).long().T
+        pairs = place[pairs]
+        self._device = device
+        self._edges, self._pairs = edges[:, (edges >= 0).all(0)], pairs[:, (pairs >= 0).all(0)]
+
+    def some(self, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows of the face [n], and edges and pairs between them: enough to learn from at a step."""
+        edges = self._edges[:, torch.randperm(self._edges.shape[1], generator=draw)[:_EDGES]]
+        rows, place = torch.cat([edges.flatten(), self._pairs.flatten()]).unique(return_inverse=True)
+        edges, pairs = place[: edges.numel()].reshape(2, -1), place[edges.numel() :].reshape(2, -1)
+        return rows.to(self._device), edges.to(self._device), pairs.to(self._device)
+
+
+def _losses(error: Tensor, edges: Tensor, pairs: Tensor) -> Losses:
+    """offset, little: mm, squared where small and not, for most of a face is to keep still; bend: mm of an edge's two
+    ends against one another, which is how normals go wrong; contact: the same of lips and lids.
+    """
+    across, parted = (error[..., ends[0], :] - error[..., ends[1], :] for ends in (edges, pairs))
+    found = {"offset": _robust(error), "bend": _robust(across), "contact": _robust(parted)}
+    found["little"] = error.norm(dim=-1).mean()
+    loss = torch.stack([_WEIGHTS[name] * value for name, value in found.items()]).sum()
+    return {"loss": loss, **found}
+
+
+def _robust(error: Tensor) -> Tensor:
+    """Mean length of [..., 3] mm, squared where small."""
+    return 2.0 * _SOFT_MM * ((error.square().sum(-1) + _SOFT_MM**2).sqrt() - _SOFT_MM).mean()

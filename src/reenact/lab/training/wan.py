@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training of the Wan generator on scenes. `accelerate launch` or `torchrun` make several processes train one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Generator, Tensor, nn
+
+from reenact.generator.diffusion.wan.base import load_conditioned, load_scheduler, load_vae, shift_of
+from reenact.generator.diffusion.wan.conditioned import ConditionedWan, Given
+from reenact.generator.diffusion.wan.extra import required
+from reenact.generator.diffusion.wan.flow import drawn_sigma, flow_loss, noised, region_weights
+from reenact.generator.diffusion.wan.latents import latent_count
+from reenact.generator.diffusion.wan.plan import DRIVING, INPUTS, WanPlan
+from reenact.generator.diffusion.wan.sampling import WEIGHTS
+from reenact.media.errors import InputError
+from reenact.media.files import written_beside
+
+from .loop import Losses, Run, Schedule
+from .wan_data import Sample, Windows, together
+
+_CHECKED_LEVELS = (0.3, 0.6, 0.9)
+_MOST_CHECKED = 16  # windows
+
+
+@dataclass(frozen=True)
+class WanTraining:
+    """What a run is. The defaults are the paper's batch and learning rate; its 30 epochs of 4,000 clips on 4 GPUs are
+    30,000 steps there.
+    """
+
+    plan: WanPlan
+    schedule: Schedule
+    frames: int = 77
+    """Of a window: 1 more than a multiple of 4."""
+    batch: int = 1
+    """Windows of a step and process."""
+    mouth: float = 3.0
+    """How much latents count where the driven head's mouth is; elsewhere 1."""
+    eyes: float = 2.0
+    drop: float = 0.1
+    """How often the model is told nothing of the performance: what guidance compares with."""
+    drop_one: float = 0.05
+    """How often each single input is switched off."""
+    carry: float = 0.3
+    """How often the first frame, or the first 5, are given, as they are in all windows but a video's first."""
+    dtype: torch.dtype = torch.bfloat16
+    """Of the frozen weights and of the work; what is trained is float32."""
+    checkpointing: bool = True
+    """Work out activations twice instead of keeping them."""
+    prompt: Path | None = None
+    """A safetensors file with `prompt_embeds` of a text; zeros if None."""
+    check_every: int = 500
+    seed: int = 0
+
+
+def train_wan(
+    settings: WanTraining,
+    scenes: Sequence[Path],
+    held_out: Sequence[Path],
+    folder: Path,
+    *,
+    seconds: float,
+    progress: Callable[[str, int, int | None], None],
+    device: torch.device,
+) -> Run:
+    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there.
+
+    Writes FOLDER/config.json and FOLDER/trained.safetensors, which WanGenerator.from_folder reads, and log.jsonl;
+    latents are kept in FOLDER/latents. `seconds` does not count what is encoded. Raises InputError.
+    """
+    state = required("accelerate").PartialState(cpu=device.type == "cpu")
+    where = state.device if state.num_processes > 1 else device
+    plan, main = settings.plan, state.is_main_process
+    vae = load_vae(plan.base)
+    latent_count(settings.frames, vae.config.scale_factor_temporal)
+    torch.manual_seed(settings.seed)
+    model = load_conditioned(plan, vae, settings.dtype, settings.prompt).to(where)
+    grid = (int(vae.config.scale_factor_temporal), int(vae.config.scale_factor_spatial))
+    del vae
+    if settings.checkpointing:
+        model.transformer.enable_gradient_checkpointing()
+    images = model.transformer.config.image_dim is not None
+    side = grid[1] * model.patch[1]
+    learnt, unseen = (Windows(s, folder / "latents", settings.frames, plan.base, side) for s in (scenes, held_out))
+    if learnt.size != unseen.size:
+        raise InputError(f"scenes are of {learnt.size} px, those held out of {unseen.size} px; want one size")
+    for windows in (learnt, unseen):
+        windows.encode(where, progress, state.process_index, state.num_processes, images=images)
+    state.wait_for_everyone()
+    run = Run(
+        model,
+        folder,
+        settings.schedule,
+        writes=main,
+        agreed=bool if state.num_processes == 1 else lambda mine: _all_would(mine, where),
+    )
+    if main:
+        plan.save(folder)
+    stepped = model if state.num_processes == 1 else nn.parallel.DistributedDataParallel(model)
+    learner = _Learner(settings, stepped, learnt.blank(where), shift_of(load_scheduler(plan.base)), grid)
+
+    def losses(step: int) -> Losses:
+        draw = Generator().manual_seed(
+            (settings.seed * 1_000_003 + step) * state.num_processes + state.process_index  # each its own windows
+        )
+        rows = torch.randint(len(learnt), (settings.batch,), generator=draw).tolist()
+        return learner.losses(together([learnt.sample(row, where) for row in rows]), draw)
+
+    def check(run: Run) -> dict[str, float]:
+        with averaged(run):
+            return held_out_loss(model, learner, unseen, where)
+
+    run.train(
+        losses, seconds=seconds, check_every=settings.check_every, check=check, progress=progress if main else _silent
+    )
+    if main:
+        with written_beside(folder / WEIGHTS) as partial:
+            save_file({name: value.contiguous().cpu() for name, value in run.average.items()}, partial)
+    state.wait_for_everyone()
+    return run
+
+
+class _Learner:
+    """A step's losses, everything random drawn from the generator given."""
+
+    def __init__(
+        self, settings: WanTraining, model: nn.Module, grey: Tensor, shift: float, grid: tuple[int, int]
+    ) -> None:
+        self.settings, self.model, self.grey, self.shift, self.grid = settings, model, grey, shift, grid
+
+    def losses(self, sample: Sample, draw: Generator) -> Losses:
+        settings, device = self.settings, sample.clip.device
+        count = len(sample.clip)
+        sigma = drawn_sigma(count, self.shift, settings.plan.noise, draw).to(device)
+        on = self._told(count, draw).to(device)
+        known = 0
+        if float(torch.rand((), generator=draw)) < settings.carry:
+            known = min(1 + int(torch.randint(2, (), generator=draw)), sample.clip.shape[2] - 1)
+        return {"loss": self.loss(sample, sigma, on, known, draw).mean()}
+
+    def loss(self, sample: Sample, sigma: Tensor, on: Tensor, known: int, draw: Generator) -> Tensor:
+        """[B]"""
+        device = sample.clip.device
+        noise, photo_noise = (
+            torch.randn(x.shape, generator=draw).to(device)  # on the CPU: the same on every device
+            for x in (sample.clip, sample.photo)
+        )
+        given = Given(sample.photo, photo_noise, self.grey, sample.clip, known, sample.image_tokens)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.dtype == torch.bfloat16):
+            velocity = self.model(noised(sample.clip, noise, sigma), sigma, given, sample.controls, on)
+        weights = region_weights(sample.controls.regions, self.grid, self.settings.mouth, self.settings.eyes)
+        return flow_loss(velocity, sample.clip, noise, weights, known)
+
+    def _told(self, count: int, draw: Generator) -> Tensor:
+        """[B, 6] 1 where an input is told."""
+        one = torch.rand(count, len(INPUTS), generator=draw) >= self.settings.drop_one
+        all_told = torch.rand(count, 1, generator=draw) >= self.settings.drop
+        kept = torch.tensor([name not in DRIVING for name in INPUTS])
+        return (one & (all_told | kept)).float()
+
+
+@torch.no_grad()
+def held_out_loss(model: ConditionedWan, learner: _Learner, windows: Windows, device: torch.device) -> dict[str, float]:
+    """Mean loss at some noise levels, told everything; the noise is the same every time."""
+    model.eval()
+    levels = [s for s in _CHECKED_LEVELS if model.plan.noise[0] <= s <= model.plan.noise[1]] or [model.plan.noise[1]]
+    plain = _Learner(learner.settings, model, learner.grey, learner.shift, learner.grid)
+    found: dict[str, list[Tensor]] = {}
+    for number in range(min(len(windows), _MOST_CHECKED)):
+        sample = windows.sample(number, device)
+        on = torch.ones(1, len(INPUTS), device=device)
+        for level in levels:
+            draw = Generator().manual_seed(number)
+            loss = plain.loss(sample, torch.full((1,), level, device=device), on, 0, draw)
+            found.setdefault(f"held_out_{level:g}", []).append(loss.cpu())
+    return {name: float(torch.cat(values).mean()) for name, values in found.items()}
+
+
+@contextmanager
+def averaged(run: Run) -> Iterator[None]:
+    """The model with the averaged weights, within the block."""
+    current = {name: value.detach().clone() for name, value in run.kept().items()}
+    try:
+        run.model.load_state_dict(run.average, strict=False)
+        yield
+    finally:
+        run.model.load_state_dict(current, strict=False)
+
+
+def _all_would(mine: bool, device: torch.device) -> bool:
+    """Whether every process would go on: one that stopped alone would leave the others waiting."""
+    would = torch.tensor(int(mine), device=device)
+    torch.distributed.all_reduce(would, torch.distributed.ReduceOp.MIN)
+    return bool(would)
+
+
+def _silent(_what: str, _done: int, _all: int | None) -> None:
+    """Of one step's progress, one process tells."""

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenes (data/scenes.py) as the Wan generator learns from them: windows of frames, their latents encoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from reenact.generator.diffusion.controls import Controls, HeadPictures, Picture, controls_of, signed
+from reenact.generator.diffusion.wan.base import load_image_encoder, load_vae
+from reenact.generator.diffusion.wan.image_tokens import image_tokens
+from reenact.generator.diffusion.wan.latents import blank, encoded
+from reenact.media.errors import InputError
+from reenact.media.files import existing_file, written_beside
+
+from .data.scenes import Scene
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some frames of a scene that follow each other."""
+
+    scene: Path
+    latents: Path
+    number: int
+    """Of the window among the scene's."""
+    first: int
+    """Its first frame."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A window as it is learned from (B = 1)."""
+
+    controls: Controls
+    clip: Tensor
+    """[1, z, T, h, w]"""
+    photo: Tensor
+    """[1, z, 1, h, w]"""
+    image_tokens: Tensor | None
+    """[1, n, d]"""
+
+
+class Windows:
+    """All windows of `frames` frames in some scenes. Raises InputError if there is none, or sizes differ.
+
+    side: of a token, px, of which pictures are to be a multiple.
+    """
+
+    def __init__(self, scenes: Sequence[Path], cache: Path, frames: int, base: str, side: int) -> None:
+        self.frames, self.windows = frames, list[Window]()
+        longest, sizes = 0, dict[int, Path]()
+        for path in scenes:
+            scene = Scene(existing_file(path, "a scene"))
+            longest = max(longest, *scene.runs)
+            sizes.setdefault(scene.picture("photo").shape[0], path)
+            latents = cache / f"{path.stem}-{_digest(path, frames, base)}.safetensors"
+            self.windows += [Window(path, latents, n, f) for n, f in enumerate(window_starts(scene.runs, frames))]
+        if not self.windows:
+            raise InputError(
+                f"no run of the {len(scenes)} scenes is {frames} frames long, the longest {longest}; want longer runs, "
+                "or windows of fewer frames"
+            )
+        if len(sizes) > 1 or any(size % side for size in sizes):
+            found = ", ".join(f"{path} of {size} px" for size, path in sizes.items())
+            raise InputError(f"there are scenes such as {found}; want all of one size, a multiple of {side} px")
+        self.size = next(iter(sizes))
+        self.grey = cache / f"grey-{_digest(None, frames, base, self.size)}.safetensors"
+        self.base = base
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def encode(self, device: torch.device, progress: Progress, rank: int, ranks: int, *, images: bool) -> None:
+        """Write the latents that are missing, every `ranks`-th scene's; `images`: those of the image encoder too."""
+        jobs = sorted({(w.scene, w.latents) for w in self.windows})[rank::ranks]
+        missing = [job for job in jobs if not job[1].exists()]
+        if not missing and (rank or self.grey.exists()):
+            return
+        self.grey.parent.mkdir(parents=True, exist_ok=True)
+        vae = load_vae(self.base).to(device)
+        encoder = load_image_encoder(self.base).to(device) if images else None
+        if not rank and not self.grey.exists():
+            _write(self.grey, {"grey": blank(vae, self.frames, self.size)})
+        for done, (path, latents) in enumerate(missing):
+            progress("encoding", done, len(missing))
+            scene = Scene(path)
+            photo = signed(scene.picture("photo").copy())[None]
+            found = {"photo": encoded(vae, photo[:, None])}
+            for number, first in enumerate(window_starts(scene.runs, self.frames)):
+                rows = range(first, first + self.frames)
+                video = torch.stack([signed(scene.picture("frames", row).copy()) for row in rows])[None]
+                found[f"window{number}"] = encoded(vae, video)
+            if encoder is not None:
+                found["image_tokens"] = image_tokens(encoder, photo)
+            _write(latents, found)
+
+    def blank(self, device: torch.device) -> Tensor:
+        """[1, z, T, h, w] of a grey clip."""
+        return load_file(self.grey)["grey"].to(device).float()
+
+    def sample(self, number: int, device: torch.device) -> Sample:
+        """A window's controls and latents."""
+        window = self.windows[number]
+        tensors = {name: t.to(device).float() for name, t in load_file(window.latents).items()}
+        controls = scene_controls(Scene(window.scene), window.first, self.frames).to(device)
+        return Sample(controls, tensors[f"window{window.number}"], tensors["photo"], tensors.get("image_tokens"))
+
+
+def window_starts(runs: Sequence[int], frames: int) -> list[int]:
+    """First frames of windows side by side in each run, and of one that ends with it."""
+    starts, begun = [], 0
+    for run in runs:
+        if run >= frames:
+            starts += sorted({*range(begun, begun + run - frames + 1, frames), begun + run - frames})
+        begun += run
+    return starts
+
+
+def scene_controls(scene: Scene, first: int, count: int) -> Controls:
+    """What the generator is told of `count` frames (B = 1)."""
+
+    def picture(name: str, row: int = 0) -> Picture:
+        return scene.picture(name, row).copy()  # torch takes no array that is read-only
+
+    own = picture("photo_regions")
+    still = HeadPictures(picture("photo_normals"), own, own)  # of the photo, visibility is not told
+    rows = range(first, first + count)
+    heads = [HeadPictures(*(picture(name, row) for name in ("normals", "regions", "visibility"))) for row in rows]
+    return controls_of(picture("photo"), still, [picture("warped", row) for row in rows], heads)
+
+
+def together(samples: Sequence[Sample]) -> Sample:
+    """Samples of the same size as one batch."""
+    controls = [s.controls for s in samples]
+    joined = {name: torch.cat([getattr(c, name) for c in controls]) for name in Controls.__dataclass_fields__}
+    tokens = [s.image_tokens for s in samples if s.image_tokens is not None]
+    return Sample(
+        Controls(**joined),
+        torch.cat([s.clip for s in samples]),
+        torch.cat([s.photo for s in samples]),
+        torch.cat(tokens) if tokens else None,
+    )
+
+
+def _digest(path: Path | None, *about: object) -> str:
+    """Of what latents depend on, so that a scene made again is encoded again."""
+    stat = None if path is None else path.stat()
+    key = [*map(str, about), None if stat is None else [str(path), stat.st_size, stat.st_mtime_ns]]
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+
+
+def _write(path: Path, tensors: dict[str, Tensor]) -> None:
+    """In half precision: latents are about 1 large, and a VAE's error is far above a thousandth."""
+    with written_beside(path) as partial:
+        save_file({name: t.half().contiguous().cpu() for name, t in tensors.items()}, partial)

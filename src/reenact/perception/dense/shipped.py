@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our own estimator: the network of network.py with the weights shipped in the package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from .classes import CLASSES
+from .crops import crop_rotation
+from .maps import DenseMaps, View
+from .network import DenseNet, DenseOutput
+
+WEIGHTS = Path(__file__).parents[2] / "assets" / "dense.safetensors"
+INPUT_PX = 256
+_SURE = 12.0  # kappa that is worth half: an expected error of 9.5 degrees
+_BACKGROUND = CLASSES.index("background")
+
+
+class ShippedEstimator:
+    """`DenseEstimator`. Crops of other sizes than 256 px are refused: it was trained on those."""
+
+    name = "reenact-dense-1"
+
+    def __init__(self, net: DenseNet) -> None:
+        self._net = net.eval()
+
+    def __call__(self, views: Sequence[View]) -> list[DenseMaps]:
+        for view in views:
+            if view.crop.output_px != INPUT_PX:
+                raise ValueError(f"got a crop of {view.crop.output_px} px; want {INPUT_PX}")
+        crops = np.stack([v.crop.extract(v.picture) for v in views])
+        pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255.0
+        with torch.no_grad():
+            out = self._net(pictures)
+        return [self._maps(view, out, i) for i, view in enumerate(views)]
+
+    def _maps(self, view: View, out: DenseOutput, i: int) -> DenseMaps:
+        height, width = view.picture.shape[:2]
+        turn = crop_rotation(view.crop, view.focal_px, width, height)
+        normals = out.normals[i].permute(1, 2, 0).numpy() @ turn.T
+        kappa = out.kappa[i].numpy()
+        classes = out.logits[i].argmax(0).to(torch.uint8).numpy()
+        certainty = np.where(classes != _BACKGROUND, kappa / (kappa + _SURE), 0.0)
+        return DenseMaps(normals.astype(np.float32), certainty.astype(np.float32), out.depth[i].numpy(), classes)
+
+
+@lru_cache(maxsize=1)
+def shipped_estimator() -> ShippedEstimator:
+    """The shipped network on the CPU, loaded once a process."""
+    net = DenseNet()
+    net.load_state_dict({k: v.float() for k, v in load_file(WEIGHTS).items()})
+    return ShippedEstimator(net)

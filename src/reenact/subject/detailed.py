@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The detailed surface V^s = B(V) of a head, and where offsets may act (paper, section 1).
+
+B is two rounds of Loop subdivision. Static offsets D_g live after the first, dynamic ones D_f before it, on the control
+mesh: both reach the surface smoothly, and neither can say more than a monocular estimate can know.
+
+The paper gives the face to D_f alone. Here D_g acts on it too: a wrinkle that is always there, or a nose that the
+basis does not hold, is who somebody is. Only D_f is confined, to the face.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from reenact.head.model import Float, Topology
+from reenact.head.open import open_head
+from reenact.head.regions import region_ids
+
+from .loop import Int, subdivide
+from .sparse import Sparse
+
+RIGID = ("sclera", "iris", "teeth_upper", "teeth_lower", "eyelashes", "mouth_cavity", "eye_socket", "tongue")
+"""Regions without offsets of their own: bone, glass, or never seen well enough. See followers.py."""
+_STIFFNESS = {"lips": 2.0, "eyelids": 2.0, "ears": 2.0, "neck": 4.0}
+_BEYOND_FACE = 2.0
+"""How much harder than a cheek a region is to bend: lips and lids must still meet, a neck's creases are shadows."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A mesh between the coarse head and the detailed one, or either of them. N vertices, G triangles."""
+
+    matrix: Sparse | None  # [N, M] from the M vertices of the level below; None: the coarse head itself
+    faces: Int  # [G, 3]
+    regions: NDArray[np.uint8]  # [G] index into heads.regions.REGIONS
+    head_weight: Float  # [N] see Topology.head_weight
+    soft: Float  # [N] 1 where a static offset may act, 0 on what is rigid
+    face: Float  # [N] 1 where a dynamic offset may act, softly to 0 outside the face
+    stiffness: Float  # [N] of static offsets, 1 on the cheeks
+
+    def __len__(self) -> int:
+        return len(self.soft)
+
+    def upsample(self, vertices: Tensor) -> Tensor:
+        """[..., M, C] of the level below -> [..., N, C]; differentiable. The coarse level returns what it gets."""
+        return vertices if self.matrix is None else self.matrix @ vertices
+
+
+Levels = tuple[Level, Level, Level]
+"""Control mesh, fit mesh, detailed mesh."""
+
+
+def detailed_levels(topology: Topology) -> Levels:
+    """The coarse head and two rounds of subdivision, each with four times the triangles."""
+    faces, regions = np.asarray(topology.faces, np.int64), topology.regions
+    weight, face = topology.head_weight, topology.face_weight
+    levels = [_level(None, faces, regions, weight, face)]
+    for _ in range(2):
+        step = subdivide(faces, len(weight))
+        faces, regions = step.faces, regions[step.parent]
+        weight, face = ((step.matrix @ x).astype(np.float32) for x in (weight, face))
+        levels.append(_level(step.matrix, faces, regions, weight, face))
+    return levels[0], levels[1], levels[2]
+
+
+def _level(matrix: csr_matrix | None, faces: Int, regions: NDArray[np.uint8], weight: Float, face: Float) -> Level:
+    soft = np.ones(len(weight), np.float32)
+    soft[np.unique(faces[np.isin(regions, region_ids(*RIGID))])] = 0.0
+    stiffness = _BEYOND_FACE + (1.0 - _BEYOND_FACE) * face
+    for name, value in _STIFFNESS.items():
+        stiffness[np.unique(faces[np.isin(regions, region_ids(name))])] = value
+    return Level(None if matrix is None else Sparse(matrix), faces, regions, weight, soft, face * soft, stiffness)
+
+
+@lru_cache(maxsize=1)
+def open_levels() -> Levels:
+    """The open head's, made once a process."""
+    return detailed_levels(open_head().topology)

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How badly a head with its offsets explains what was seen: the terms of the joint fit (paper, section 1).
+
+Each term is a mean, of order one where the coarse head is as wrong as it usually is, so that weights compare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, grid_sample, huber_loss, normalize
+
+from reenact.head.model import Topology
+from reenact.head.regions import EMPTY, REGIONS, region_ids
+from reenact.perception.dense.classes import CLASSES
+from reenact.rendering import Fragments, face_labels, interpolate, interpolate_directions, rasterise, vertex_normals
+
+from .detailed import Level
+from .observation import Observation
+from .offsets import Offsets, Posed, Static
+
+_ANGLE = 0.02  # 1 - cos of 11 degrees
+_DEPTH_MM = 3.0
+_LANDMARK_PX = 1.5
+_OUTLINE_PX = 2.0
+_MAGNITUDE_MM, _BEND_MM = 3.0, 0.3
+_CONTOUR = 0.25  # cosine between normal and line of sight below which a vertex may be on the outline
+_REACH_PX = 10.0  # an outline farther away is of hair that stands off the head
+# Which class of the picture is evidence about which region of the mesh, and how good. Hair stands off, and is none.
+_EVIDENCE = {("skin", "skin"): 1.0, ("ears", "skin"): 1.0}
+_EVIDENCE |= {("eyelids", "skin"): 1.0, ("lips", "lips"): 1.0, ("lips", "skin"): 0.3, ("skin", "lips"): 0.3}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the terms; 0 leaves one out."""
+
+    normal: float = 1.0
+    depth: float = 0.1
+    landmark: float = 0.3
+    outline: float = 0.3
+    identity: float = 1.0
+    magnitude: float = 1.0
+    bend: float = 4.0
+    moving_magnitude: float = 6.0
+    moving_bend: float = 6.0
+    moving_change: float = 0.2
+    pose: float = 1.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Which triangle every pixel shows: found now and then, not at every step."""
+
+    fragments: Fragments
+    evidence: Tensor  # [n, S, S] weight of each pixel
+    smooth: Tensor  # [n, S/2, S/2, 3] what is seen there, as `smoothed` has it
+    smooth_evidence: Tensor  # [n, S/2, S/2]
+
+
+class Energy:
+    """The terms for one head model."""
+
+    def __init__(self, topology: Topology, fit: Level, size: int) -> None:
+        self._faces = torch.from_numpy(fit.faces)
+        self._regions = torch.from_numpy(fit.regions)
+        self._size = size
+        self._marks = torch.from_numpy(topology.landmark_vertices.astype(np.int64))
+        self._mark_weights = torch.from_numpy(topology.landmark_weights)
+        turns = (fit.head_weight > 0.5) & (fit.soft > 0.5)
+        # Hair covers ears or stands off behind them: drawn to its outline they would be an elephant's.
+        turns[np.unique(fit.faces[np.isin(fit.regions, region_ids("ears"))])] = False
+        self._outer = torch.from_numpy(np.flatnonzero(turns))
+        table = torch.zeros(256, len(CLASSES))
+        for (region, shown), worth in _EVIDENCE.items():
+            table[REGIONS.index(region), CLASSES.index(shown)] = worth
+        self._table = table
+
+    @torch.no_grad()
+    def draw(self, posed: Posed, seen: Observation) -> Drawn:
+        """Rasterise the fit mesh in the crops."""
+        px = project(posed.fine, posed.camera)
+        fragments = rasterise(px, self._faces, self._size, self._size, cull_back=True)
+        regions = face_labels(self._regions, EMPTY, fragments)
+        evidence = self._table[regions.long(), seen.classes.long()] * seen.certainty
+        smooth, total = smoothed(seen.normals, evidence)
+        return Drawn(fragments, evidence, smooth, total)
+
+    def terms(self, posed: Posed, seen: Observation, drawn: Drawn) -> dict[str, Tensor]:
+        """normal, depth, landmark, outline: each a scalar with its gradient to the vertices."""
+        normals = vertex_normals(posed.fine, self._faces, "torch")
+        shown = interpolate_directions(normals, self._faces, drawn.fragments, "torch")
+        worth = drawn.smooth_evidence
+        angle = 1.0 - (smoothed(shown, drawn.evidence)[0] * drawn.smooth).sum(-1)
+        return {
+            "normal": (worth * _robust(angle / _ANGLE)).sum() / worth.sum().clamp(min=1.0),
+            "depth": self._depth(posed, seen, drawn),
+            "landmark": self._landmarks(posed, seen),
+            "outline": self._outline(posed, normals, seen, drawn),
+        }
+
+    def _depth(self, posed: Posed, seen: Observation, drawn: Drawn) -> Tensor:
+        worth = torch.where(seen.depth.isnan(), 0.0, drawn.evidence)
+        total = worth.sum((1, 2)).clamp(min=1.0)
+        found = interpolate(posed.fine[..., 2:].contiguous(), self._faces, drawn.fragments, "torch")[..., 0]
+        # A side of the crop at the head's distance, in mm.
+        side = 1000.0 * seen.t_cam_head[:, 2] * self._size / seen.camera[:, 0]
+        error = 1000.0 * found - torch.nan_to_num(seen.depth) * side[:, None, None]
+        error = error - ((worth * error).sum((1, 2)) / total)[:, None, None]
+        return (worth * _robust((error / _DEPTH_MM) ** 2)).sum() / worth.sum().clamp(min=1.0)
+
+    def landmarks_px(self, posed: Posed, seen: Observation) -> Tensor:
+        """[n, 478, 2] where the landmarks of the posed head are, px of the crops."""
+        points = (posed.control[:, self._marks] * self._mark_weights[:, :, None]).sum(2)
+        points = points + seen.placement @ posed.turn.transpose(1, 2)
+        return project(points, posed.camera)[..., :2]
+
+    def _landmarks(self, posed: Posed, seen: Observation) -> Tensor:
+        error = (self.landmarks_px(posed, seen) - seen.landmarks) / _LANDMARK_PX
+        known = ~seen.landmarks.isnan().any(-1)
+        if not known.any():
+            return posed.control.new_zeros(())
+        return _robust((error[known] ** 2).sum(-1)).mean()
+
+    def _outline(self, posed: Posed, normals: Tensor, seen: Observation, drawn: Drawn) -> Tensor:
+        points, lie = posed.fine[:, self._outer], normals[:, self._outer]
+        px = project(points, posed.camera)
+        with torch.no_grad():
+            ray = normalize(points, dim=-1)
+            beside = px[..., :2] + 2.5 * normalize(lie[..., :2], dim=-1)
+            covered = _sample((drawn.fragments.face >= 0).float(), beside, self._size)
+            edge = ((lie * ray).sum(-1).abs() < _CONTOUR) & (covered < 0.5)
+            inside = (px[..., :2] > 1).all(-1) & (px[..., :2] < self._size - 1).all(-1)
+        away = _sample(seen.outline, px[..., :2], self._size)
+        with torch.no_grad():
+            near = edge & inside & (away.abs() < _REACH_PX)
+        if not near.any():
+            return px.new_zeros(())
+        return huber_loss(away[near] / _OUTLINE_PX, torch.zeros_like(away[near]))
+
+
+def regularity(offsets: Offsets, rows: Tensor, static: Static, dynamic: Tensor) -> dict[str, Tensor]:
+    """How unusual the identity is (its coefficients are of unit variance, head/model.py), how large, bent and changing
+    the offsets are, and how far the poses have gone from the tracked ones.
+    """
+    mm = 1000.0 / offsets.scale
+    wide, narrow = static.wide * mm, static.narrow * mm
+    bends = [
+        stiffness * (field - near.mean(field)) / _BEND_MM
+        for field, near, stiffness in zip((wide, narrow), offsets.spread, offsets.stiffness, strict=True)
+    ]
+    moving = dynamic * mm
+    out = {
+        "identity": (offsets.person.tracked + offsets.identity).pow(2).mean(),
+        "magnitude": (wide / _MAGNITUDE_MM).pow(2).sum(-1).mean() + (narrow / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
+        "bend": sum((b.pow(2).sum(-1).mean() for b in bends), start=moving.new_zeros(())),
+        "moving_magnitude": (moving / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
+        "moving_bend": ((moving - offsets.spread[0].mean(moving)) / _BEND_MM).pow(2).sum(-1).mean(),
+        "pose": (offsets.turn[rows] / 0.05).pow(2).sum(-1).mean() + (offsets.shift[rows] / 0.01).pow(2).sum(-1).mean(),
+    }
+    if len(rows) > 1:
+        out["moving_change"] = ((moving[1:] - moving[:-1]) / _MAGNITUDE_MM).pow(2).sum(-1).mean()
+    return out
+
+
+def project(points: Tensor, camera: Tensor) -> Tensor:
+    """[n, N, 3] camera space, metres -> x px, y px of the crops, z m."""
+    x, y, z = points.unbind(-1)
+    focal, cx, cy = (c[:, None] for c in camera.unbind(1))
+    return torch.stack([x / z * focal + cx, y / z * focal + cy, z], -1)
+
+
+def smoothed(normals: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
+    """[n, S, S, 3] directions, [n, S, S] weights -> at half the side, means over near ones, unit again; and weights.
+
+    The shipped estimator is no finer, and a quarter of the pixels is a quarter of the work.
+    """
+    both = torch.cat([normals * worth[..., None], worth[..., None]], -1).permute(0, 3, 1, 2)
+    both = avg_pool2d(both, 2).permute(0, 2, 3, 1)
+    return normalize(both[..., :3], dim=-1, eps=1e-6), both[..., 3]
+
+
+def _robust(square: Tensor) -> Tensor:
+    """Squares that stop growing so fast beyond one (Charbonnier)."""
+    return 2.0 * (torch.sqrt(1.0 + square.clamp(min=0.0)) - 1.0)
+
+
+def _sample(picture: Tensor, px: Tensor, size: int) -> Tensor:
+    """[n, S, S] at px [n, N, 2] -> [n, N]; the border goes on outside."""
+    grid = (px / size * 2.0 - 1.0)[:, None]
+    return grid_sample(picture[:, None], grid, padding_mode="border", align_corners=False)[:, 0, 0]

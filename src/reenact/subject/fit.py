@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The joint fit of static and dynamic offsets, by gradient through the rasteriser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from reenact.head.model import Topology
+
+from .energy import Drawn, Energy, regularity
+from .observation import Observation
+from .offsets import Offsets
+from .stages import REDRAWN, Stage
+
+_FASTER = {"turn": 3.0, "dolly": 40.0, "identity": 120.0}
+"""Angles, the logarithm of a distance and coefficients of unit variance are not lengths."""
+Progress = Callable[[str, int, int | None], None]
+
+
+def fit_stages(
+    offsets: Offsets, seen: Observation, topology: Topology, stages: Sequence[Stage], progress: Progress
+) -> None:
+    """Move the offsets of the F observed frames through the stages."""
+    energy = Energy(topology, offsets.levels[1], seen.normals.shape[1])
+    total, done = sum(s.steps for s in stages), 0
+    for stage in stages:
+        optimiser = torch.optim.Adam(
+            [{"params": [getattr(offsets, name)], "lr": stage.rate * _FASTER.get(name, 1.0)} for name in stage.moves],
+            betas=(0.8, 0.95),
+        )
+        kept: dict[tuple[int, ...], tuple[int, Drawn]] = {}
+        for step in range(stage.steps):
+            rows = _turn(len(seen), stage.batch, step)
+            part = seen.rows(rows)
+            for group in optimiser.param_groups:
+                group["lr"] *= 0.98
+            static, dynamic = offsets.static(), offsets.dynamic(rows)
+            posed = offsets.posed(part, rows, static, dynamic)
+            key = tuple(rows.tolist())
+            if key not in kept or kept[key][0] == REDRAWN:
+                kept[key] = (0, energy.draw(posed, part))
+            kept[key] = (kept[key][0] + 1, kept[key][1])
+            terms = energy.terms(posed, part, kept[key][1]) | regularity(offsets, rows, static, dynamic)
+            loss = weighted(terms, stage)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            done += 1
+            progress("fitting the head", done, total)
+
+
+def weighted(terms: dict[str, Tensor], stage: Stage) -> Tensor:
+    """The sum that is minimised."""
+    return torch.stack([getattr(stage.weights, name) * value for name, value in terms.items()]).sum()
+
+
+def _turn(frames: int, batch: int, step: int) -> Tensor:
+    """Rows of a step: every frame in turn, spread over the clip."""
+    if frames <= batch:
+        return torch.arange(frames)
+    groups = -(-frames // batch)
+    return torch.arange(step % groups, frames, groups)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From pictures of one person to a PersonalHead: who it is from key frames, then what is done in every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from reenact.head.model import HeadModel
+from reenact.head.state import HeadState
+from reenact.perception.dense.crops import BASE_FACE_M
+from reenact.perception.dense.maps import DenseEstimator
+from reenact.perception.dense.shipped import INPUT_PX
+from reenact.rendering.camera import Camera
+from reenact.tracking import CoarseTrack, Person
+
+from .detailed import Levels, detailed_levels
+from .fit import Progress, fit_stages
+from .frames_fit import fitted_chunks, observe_rows
+from .observation import Observation
+from .offsets import Identity, Offsets
+from .personal_head import PersonalHead, QuantisedOffsets
+from .resume import Kept
+from .source import Source, read_source
+from .stages import FRAMES, KEY_FRAMES, PERSON, Stage
+from .texture import bake_texture
+
+_PERSON, _KNOWN = "person", ("identity", "wide", "narrow", "dolly")
+_LOOKED_AT = 8  # pictures that the estimator sees at a time
+
+
+def fit_head(
+    model: HeadModel,
+    sources: Sequence[Path],
+    estimator: DenseEstimator,
+    *,
+    face: int = 0,
+    task: Path | None = None,
+    progress: Progress = lambda stage, done, total: None,
+    stages: Sequence[Stage] = PERSON,
+    every_frame: Stage = FRAMES,
+    kept: Kept | None = None,
+    textured: bool = True,
+) -> PersonalHead:
+    """Fit the head of a person seen in photos and clips; the first is the one whose performance is kept.
+
+    face, task: of every source, see tracking. stages, every_frame: of the key frames, and of all frames.
+    kept: where an interrupted fit goes on; the clip is tracked again, key frames and frames fitted before are not.
+    textured: bake a texture.
+    Raises InputError, naming the file, if one cannot be used.
+    """
+    main = read_source(model, sources[0], face, None, task, progress)
+    levels = detailed_levels(model.topology)
+    share = max(1, KEY_FRAMES // len(sources))
+    person = _restored(model, levels, main, kept)
+    if person is None:
+        others = [read_source(model, path, face, main.person, task, progress) for path in sources[1:]]
+        seen = Observation.joined([observed(s, s.key_rows(share), estimator, progress) for s in (main, *others)])
+        person = Offsets(levels, len(seen), main.face_size_m / BASE_FACE_M, _identity(model, levels, main))
+        fit_stages(person, seen, model.topology, stages, progress)
+        if kept is not None:
+            kept.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})
+    head = _performed(model, levels, main, person, estimator, every_frame, progress, kept)
+    if not textured:
+        return head
+    rows = main.key_rows(share)
+    return replace(head, texture=bake_texture(head, model, levels, rows, main.views(rows, INPUT_PX), estimator))
+
+
+def _identity(model: HeadModel, levels: Levels, main: Source) -> Identity:
+    return Identity.of(model, levels[0], main.person.identity)
+
+
+def _restored(model: HeadModel, levels: Levels, main: Source, kept: Kept | None) -> Offsets | None:
+    """The person of an interrupted fit; None: not that far yet."""
+    found = None if kept is None else kept.load(_PERSON)
+    if found is None:
+        return None
+    person = Offsets(levels, 1, main.face_size_m / BASE_FACE_M, _identity(model, levels, main))
+    person.load_state_dict(found, strict=False)
+    return person
+
+
+def observed(source: Source, rows: np.ndarray, estimator: DenseEstimator, progress: Progress) -> Observation:
+    """What is known of some rows of a source, rising."""
+    parts = []
+    views = source.views(rows, INPUT_PX)
+    while chunk := list(islice(views, _LOOKED_AT)):
+        first = len(parts) * _LOOKED_AT
+        parts.append(observe_rows(source, rows[first : first + len(chunk)], chunk, estimator))
+        progress("looking closely", first + len(chunk), len(rows))
+    return Observation.joined(parts)
+
+
+def _performed(
+    model: HeadModel,
+    levels: Levels,
+    main: Source,
+    person: Offsets,
+    estimator: DenseEstimator,
+    stage: Stage,
+    progress: Progress,
+    kept: Kept | None,
+) -> PersonalHead:
+    """Dynamic offsets and poses of every frame, a chunk at a time, so that a long clip takes no more memory."""
+    every = np.arange(len(main.states))
+    chunks = list(fitted_chunks(model, levels, main, every, person, estimator, stage, progress, kept))
+    turns, shifts = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("turn", "shift"))
+    states = [
+        HeadState(old.expression, old.gaze, turn, shift)
+        for old, turn, shift in zip(main.states, turns, shifts, strict=True)
+    ]
+    away, static = float(person.dolly.detach().exp()), person.static().still()
+    camera = replace(main.person.camera, focal_px=main.person.camera.focal_px * away)
+    track = _track(model, main, main.person, states, camera)
+    offsets = QuantisedOffsets.joined([chunk.offsets for chunk in chunks])
+    return PersonalHead(track, static.control.numpy(), static.narrow.numpy(), offsets)
+
+
+def _track(model: HeadModel, main: Source, person: Person, states: list[HeadState], camera: Camera) -> CoarseTrack:
+    count = len(states)
+
+    def stacked(name: str) -> np.ndarray:
+        return np.stack([getattr(s, name) for s in states]).astype(np.float32)
+
+    return CoarseTrack(
+        fps=main.fps, width=main.width, height=main.height, head=model.name,
+        expression=stacked("expression"), gaze=stacked("gaze"),
+        R_cam_head=stacked("R_cam_head"), t_cam_head=stacked("t_cam_head"),
+        residual_px=np.full(count, np.nan, np.float32), seen=np.ones(count, bool), shot=np.zeros(count, np.int32),
+        frame=main.frames.astype(np.int32), identity=person.identity[None],
+        focal_px=np.asarray([camera.focal_px], np.float32), face_size_m=np.asarray([main.face_size_m], np.float32),
+        placement=person.placement[None].astype(np.float32), source=main.path.name,
+    )  # fmt: skip

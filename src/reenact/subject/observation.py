@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the fit is told about F frames of one person: tracked states, landmarks, and dense maps of crops of the head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from reenact.head.state import HeadState, deformed, torso_translation
+from reenact.perception.dense.classes import HEAD
+from reenact.perception.dense.maps import DenseMaps, View
+from reenact.tracking import Person
+
+_FAR_PX = 24.0  # beyond that far from the outline of the head, only that it is far is known
+
+
+@dataclass(frozen=True)
+class Observation:
+    """F frames; crops of S x S pixels."""
+
+    SHARED: ClassVar[tuple[str, ...]] = ("placement",)
+    """What belongs to the person and not to a frame."""
+    shape: Tensor  # [F, V, 3] the coarse head, canonical, metres: expression and gaze as tracked
+    R_cam_head: Tensor  # [F, 3, 3]
+    t_cam_head: Tensor  # [F, 3]
+    R_cam_torso: Tensor  # [F, 3, 3]
+    t_cam_torso: Tensor  # [F, 3]
+    camera: Tensor  # [F, 3] focal length, principal point x and y of each crop, px of the crop
+    landmarks: Tensor  # [F, 478, 2] px of the crop; NaN: not seen
+    placement: Tensor  # [478, 3] metres from each landmark's place on the mesh to where it is seen on this person
+    normals: Tensor  # [F, S, S, 3] picture's camera space
+    certainty: Tensor  # [F, S, S] 0..1
+    depth: Tensor  # [F, S, S] sides of the crop, up to a shift; NaN: not known
+    classes: Tensor  # [F, S, S] uint8
+    outline: Tensor  # [F, S, S] px from the outline of head and hair, positive outside, clipped
+
+    def __len__(self) -> int:
+        return len(self.shape)
+
+    def rows(self, rows: Tensor) -> Observation:
+        """Some of the frames."""
+        return Observation(**{n: x if n in self.SHARED else x[rows] for n, x in self._tensors().items()})
+
+    @staticmethod
+    def joined(parts: Sequence[Observation]) -> Observation:
+        """The frames of several, of one person, one after the other."""
+        every = [p._tensors() for p in parts]
+        return Observation(
+            **{n: x if n in Observation.SHARED else torch.cat([p[n] for p in every]) for n, x in every[0].items()}
+        )
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def observe(
+    person: Person,
+    states: Sequence[HeadState],
+    at_ease: HeadState,
+    views: Sequence[View],
+    maps: Sequence[DenseMaps],
+    landmarks_px: Sequence[np.ndarray | None],
+) -> Observation:
+    """Put together what is known of some frames.
+
+    at_ease: the state at which the shoulders are at rest (head/state.py). landmarks_px: [478, 2] px of the pictures,
+    or None where no face was seen.
+    """
+    cameras, marks = [], []
+    for view, points in zip(views, landmarks_px, strict=True):
+        crop = view.crop
+        height, width = view.picture.shape[:2]
+        middle = crop.to_crop(np.asarray([width / 2, height / 2]))
+        cameras.append([view.focal_px / crop.scale, *middle])
+        marks.append(np.full((478, 2), np.nan) if points is None else crop.to_crop(points))
+    size = maps[0].classes.shape
+    known = [_inside(view, size) for view in views]
+    unknown = np.full(size, np.nan, np.float32)
+    numbers = {
+        "shape": deformed(person.rig, states),
+        "R_cam_head": np.stack([s.R_cam_head for s in states]),
+        "t_cam_head": np.stack([s.t_cam_head for s in states]),
+        "R_cam_torso": np.stack([at_ease.R_cam_head] * len(states)),
+        "t_cam_torso": np.stack([at_ease.t_cam_head + torso_translation(person.rig, at_ease, s) for s in states]),
+        "camera": np.asarray(cameras),
+        "landmarks": np.stack(marks),
+        "placement": person.placement,
+        "normals": np.stack([m.normals for m in maps]),
+        "certainty": np.stack([m.certainty * k for m, k in zip(maps, known, strict=True)]),
+        "depth": np.stack(
+            [unknown if m.depth is None else np.where(k, m.depth, np.nan) for m, k in zip(maps, known, strict=True)]
+        ),
+        "outline": np.stack([_outline(np.isin(m.classes, HEAD), k) for m, k in zip(maps, known, strict=True)]),
+    }
+    tensors = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in numbers.items()}
+    return Observation(**tensors, classes=torch.from_numpy(np.stack([m.classes for m in maps])))
+
+
+def _inside(view: View, size: tuple[int, ...]) -> np.ndarray:
+    """[S, S] bool: pixels of the crop that the picture shows; what an estimator says of others is made up."""
+    height, width = view.picture.shape[:2]
+    grid = np.arange(size[0]) + 0.5
+    x, y = view.crop.to_image(np.stack([grid, grid], -1) * (view.crop.output_px / size[0])).T
+    return ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))[None]
+
+
+def _outline(head: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """[S, S] bool -> signed distance from its edge, px. Where the picture ends, the head does not."""
+    if not known.any():
+        return np.zeros(head.shape, np.float32)
+    if not known.all():
+        nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        head = head[tuple(np.asarray(nearest))]
+    if head.all() or not head.any():
+        return np.zeros(head.shape, np.float32)
+    away = np.asarray(distance_transform_edt(~head)) - np.asarray(distance_transform_edt(head))
+    return np.clip(away, -_FAR_PX, _FAR_PX).astype(np.float32)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The head with its offsets, as the fit moves it: V~(i) = B(V(i) + D_f(i)) + D_g, posed (paper, section 1).
+
+D_g is a change of identity within the head model's basis, and fields beyond it. The tracked identity rests on
+landmarks; dense maps see more of it, and what the basis can say it says with noses and lids as sharp as people's are.
+
+What is moved of the rest is not the offset but a field that is smoothed into it: a step against the gradient then moves
+a cheek and not one vertex of it (Nicolet et al. 2021, doi 10.1145/3478513.3480501, who do so by a linear solve).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import coo_matrix, csr_matrix, diags
+from torch import Tensor, nn
+
+from reenact.head.model import HeadModel
+
+from .detailed import Level, Levels
+from .followers import followers
+from .observation import Observation
+from .sparse import Sparse
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Means over neighbours on one level, on skin only: what is rigid is no neighbour."""
+
+    matrix: Sparse  # [N, N], rows of soft vertices sum to 1
+
+    @staticmethod
+    def of(level: Level) -> Spread:
+        a, b, c = level.faces.T
+        rows, columns = np.concatenate([a, b, c, b, c, a]), np.concatenate([b, c, a, a, b, c])
+        soft = level.soft
+        graph = coo_matrix((soft[rows] * soft[columns], (rows, columns)), (len(level), len(level))).tocsr()
+        graph.data[:] = np.minimum(graph.data, 1.0)
+        total = np.asarray(graph.sum(axis=1)).ravel()
+        return Spread(Sparse(csr_matrix(diags(1.0 / np.maximum(total, 1e-9)) @ graph)))
+
+    def smooth(self, field: Tensor, rounds: int) -> Tensor:
+        """[..., N, 3] -> the same, `rounds` times averaged half with its neighbours."""
+        return self.matrix.smoothed(field, rounds)
+
+    def mean(self, field: Tensor) -> Tensor:
+        """[..., N, 3] means over the neighbours."""
+        return self.matrix @ field
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A head model about a tracked identity: what it may still become, and what goes along with its skin."""
+
+    tracked: Tensor  # [K] coefficients
+    basis: Tensor  # [K, V, 3] metres
+    follow: Sparse  # [V, V] see followers.py
+
+    @staticmethod
+    def of(model: HeadModel, control: Level, tracked: np.ndarray) -> Identity:
+        """control: of the model's detailed levels the first. tracked: [K]."""
+        basis = model.identity_basis(np.arange(len(model.base_neutral), dtype=np.int32))[1]
+        follow = followers(model, control.soft)
+        return Identity(torch.from_numpy(np.asarray(tracked, np.float32)), torch.from_numpy(basis), follow)
+
+    def change(self, by: Tensor) -> Tensor:
+        """[K] change of the coefficients -> [V, 3] metres."""
+        return (by @ self.basis.reshape(len(by), -1)).reshape(-1, 3)
+
+
+@dataclass(frozen=True)
+class Static:
+    """D_g in its parts, metres."""
+
+    wide: Tensor  # [V, 3] on the control mesh's skin, beyond the basis
+    along: Tensor  # [V, 3] the same, with what goes along with the skin
+    narrow: Tensor  # [W, 3] on the fit mesh
+    within: Tensor  # [V, 3] on the control mesh: another identity of the basis
+
+    @property
+    def control(self) -> Tensor:
+        """[V, 3] all of it that is on the control mesh."""
+        return self.along + self.within
+
+    def still(self) -> Static:
+        """The same without gradients."""
+        return Static(self.wide.detach(), self.along.detach(), self.narrow.detach(), self.within.detach())
+
+
+class Offsets(nn.Module):
+    """Fields of F frames. Units: metres of a head whose face is `scale` base adults' large."""
+
+    _WIDE, _NARROW, _MOVING = 24, 4, 3  # rounds of smoothing of each field
+
+    def __init__(
+        self,
+        levels: Levels,
+        frames: int,
+        scale: float,
+        identity: Identity,
+        person: Offsets | None = None,
+    ) -> None:
+        """person: the offsets whose static part and camera are known already, and stay."""
+        super().__init__()
+        self._known = None if person is None else person.static().still()
+        control, fit, _ = levels
+        self.levels, self.scale, self.person = levels, scale, identity
+        self.spread = (Spread.of(control), Spread.of(fit)) if person is None else person.spread
+        self.masks = tuple(torch.from_numpy(m)[:, None] for m in (control.soft, fit.soft, control.face))
+        self.stiffness = tuple(torch.from_numpy(level.stiffness)[:, None] for level in (control, fit))
+        self.identity = nn.Parameter(torch.zeros(len(identity.tracked)))
+        self.wide = nn.Parameter(torch.zeros(len(control), 3))
+        self.narrow = nn.Parameter(torch.zeros(len(fit), 3))
+        self.moving = nn.Parameter(torch.zeros(frames, len(control), 3))
+        self.turn = nn.Parameter(torch.zeros(frames, 3))
+        self.shift = nn.Parameter(torch.zeros(frames, 3))
+        self.dolly = nn.Parameter(torch.tensor(0.0) if person is None else person.dolly.detach().clone())
+
+    def static(self) -> Static:
+        """D_g."""
+        if self._known is not None:
+            return self._known
+        soft, fine_soft, _ = self.masks
+        wide = self.scale * soft * self.spread[0].smooth(self.wide, self._WIDE)
+        return Static(
+            wide,
+            self.person.follow @ wide,
+            self.scale * fine_soft * self.spread[1].smooth(self.narrow, self._NARROW),
+            self.person.change(self.identity),
+        )
+
+    def dynamic(self, rows: Tensor) -> Tensor:
+        """[n, V, 3] D_f of some frames on the control mesh, metres."""
+        return self.scale * self.masks[2] * self.spread[0].smooth(self.moving[rows], self._MOVING)
+
+    def posed(self, seen: Observation, rows: Tensor, static: Static, dynamic: Tensor) -> Posed:
+        """Frames `rows`, of which `seen` is the observation."""
+        control = seen.shape + static.control + dynamic
+        fine = self.levels[1].upsample(control) + static.narrow
+        turn, shift = self._pose(seen, rows)
+        away = self._away()
+        moved = []
+        for points, level in ((control, self.levels[0]), (fine, self.levels[1])):
+            weight = torch.from_numpy(level.head_weight)[:, None]
+            head = points @ turn.transpose(1, 2) + shift[:, None]
+            torso = points @ seen.R_cam_torso.transpose(1, 2) + (away * seen.t_cam_torso)[:, None]
+            moved.append(weight * head + (1.0 - weight) * torso)
+        camera = torch.cat([seen.camera[:, :1] * self.dolly.exp(), seen.camera[:, 1:]], 1)
+        return Posed(moved[0], moved[1], turn, camera)
+
+    def poses(self, seen: Observation) -> tuple[np.ndarray, np.ndarray]:
+        """R_cam_head [F, 3, 3] and t_cam_head [F, 3] of all frames."""
+        turn, shift = self._pose(seen, torch.arange(len(seen)))
+        return turn.detach().numpy(), shift.detach().numpy()
+
+    def start_from(self, last: tuple[Tensor, Tensor, Tensor]) -> None:
+        """Begin every frame as another chunk's last one ended (`last`)."""
+        with torch.no_grad():
+            for name, value in zip(("moving", "turn", "shift"), last, strict=True):
+                getattr(self, name).copy_(value.expand_as(getattr(self, name)))
+
+    def last(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The last frame's fields."""
+        return self.moving[-1].detach().clone(), self.turn[-1].detach().clone(), self.shift[-1].detach().clone()
+
+    def _away(self) -> Tensor:
+        return torch.stack([torch.ones_like(self.dolly)] * 2 + [self.dolly.exp()])
+
+    def _pose(self, seen: Observation, rows: Tensor) -> tuple[Tensor, Tensor]:
+        turn = small_rotation(self.turn[rows]) @ seen.R_cam_head
+        return turn, self._away() * (seen.t_cam_head + self.scale * self.shift[rows])
+
+
+@dataclass(frozen=True)
+class Posed:
+    """Camera space, metres."""
+
+    control: Tensor  # [n, V, 3]
+    fine: Tensor  # [n, W, 3]
+    turn: Tensor  # [n, 3, 3] of the head
+    camera: Tensor  # [n, 3] of the crops, see Observation; farther away and with a longer lens than the tracked one
+
+
+def small_rotation(vector: Tensor) -> Tensor:
+    """[n, 3] rotation vectors, radians -> [n, 3, 3] (Cayley's map: exact rotations, right to third order)."""
+    zero = torch.zeros_like(vector[:, 0])
+    x, y, z = (0.5 * vector).unbind(1)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], 1).reshape(-1, 3, 3)
+    eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
+    return torch.linalg.solve(eye - skew, eye + skew)

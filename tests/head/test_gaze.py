@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gaze angles and eyeLook activations say the same thing."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from reenact.head.arkit import index
+from reenact.head.gaze import eye_rotations, gaze_of, look_actions, with_gaze
+from reenact.head.open import open_head
+
+LIMITS = open_head().gaze_limits
+ANGLES = arrays(np.float32, (3, 2, 2), elements=st.floats(-0.25, 0.25, width=32))
+
+
+@given(ANGLES)
+def test_gaze_survives_the_way_through_actions(gaze: np.ndarray) -> None:
+    codes = with_gaze(np.zeros((3, 52), np.float32), gaze, LIMITS)
+    np.testing.assert_allclose(gaze_of(codes, LIMITS), gaze, atol=1e-5)
+
+
+@given(ANGLES)
+def test_eye_rotations_are_rotations_onto_the_line_of_sight(gaze: np.ndarray) -> None:
+    turn = eye_rotations(gaze)
+    np.testing.assert_allclose(turn @ np.swapaxes(turn, -1, -2), np.broadcast_to(np.eye(3), turn.shape), atol=1e-6)
+    sight = turn[..., :, 2]
+    np.testing.assert_allclose(np.arcsin(sight[..., 1]), gaze[..., 1], atol=1e-5)
+    np.testing.assert_allclose(np.arctan2(sight[..., 0], sight[..., 2]), gaze[..., 0], atol=1e-5)
+
+
+def test_looking_to_the_subjects_left_is_out_for_the_left_eye_and_in_for_the_right() -> None:
+    gaze = np.zeros((1, 2, 2), np.float32)
+    gaze[..., 0] = 0.2
+    codes = with_gaze(np.zeros((1, 52), np.float32), gaze, LIMITS)[0]
+    assert codes[index("eyeLookOutLeft")] > 0 and codes[index("eyeLookInRight")] > 0
+    assert codes[index("eyeLookInLeft")] == codes[index("eyeLookOutRight")] == 0
+    assert look_actions(gaze * 100, LIMITS).max() == 2.0  # the lids stop following

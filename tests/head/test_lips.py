@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lips touch and do not pass through one another, on anybody, whatever shuts them; parted ones are left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from reenact.head.arkit import ACTIONS
+from reenact.head.lids import meet_lids
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
+from reenact.head.regions import region_ids
+from reenact.head.rig import Rig
+from reenact.head.state import HeadState, deformed
+
+HEAD = open_head()
+TOP = HEAD.topology
+UPPER, LOWER = TOP.lip_contacts.T
+LEVEL = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+
+
+def someone(seed: int) -> Rig:
+    rng = np.random.default_rng(seed)
+    return personal_rig(HEAD, rng.normal(size=HEAD.identity_size).astype(np.float32))
+
+
+def doing(**codes: float) -> HeadState:
+    """Both sides of an action where it has two."""
+    expression = np.zeros(len(ACTIONS), np.float32)
+    for name, value in codes.items():
+        expression[[i for i, a in enumerate(ACTIONS) if a in (name, f"{name}Left", f"{name}Right")]] = value
+    return HeadState(expression, np.zeros((2, 2), np.float32), LEVEL, np.asarray([0, 0, 1], np.float32))
+
+
+def gaps_mm(shape: np.ndarray) -> np.ndarray:
+    return 1000.0 * (shape[UPPER, 1] - shape[LOWER, 1])
+
+
+def plain(rig: Rig, state: HeadState) -> np.ndarray:
+    """Its lids meet, its lips do not."""
+    plain = torch.from_numpy(rig.deform(state.expression[None], state.gaze[None]))
+    return meet_lids(rig.shape.lids, plain)[0].numpy()
+
+
+CROSSED = [
+    {"mouthSmile": 1.0},
+    {"mouthPucker": 1.0},
+    {"mouthSmile": 1.2, "mouthPress": 0.8, "mouthShrugLower": 1.0},
+    {"mouthClose": 1.0},
+    {"mouthClose": 0.8, "jawOpen": 0.2, "mouthRollUpper": 0.5},
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("codes", CROSSED)
+def test_lips_that_would_cross_touch(seed: int, codes: dict[str, float]) -> None:
+    rig, state = someone(seed), doing(**codes)
+    rest = np.minimum(gaps_mm(rig.neutral), 0.0)
+    crossed = gaps_mm(plain(rig, state)) - rest
+    assert crossed.min() < -0.8
+    met = gaps_mm(deformed(rig, [state])[0])
+    assert (met - rest).min() > -0.3
+    if "mouthClose" not in codes:  # drawn to where they touch, no farther
+        assert np.abs((met - rest)[crossed < -0.3]).max() < 0.3
+
+
+def test_mouth_close_shuts_no_farther_than_the_jaw_has_opened() -> None:
+    rig = someone(0)
+    shut = deformed(rig, [doing(mouthClose=1.0)])[0]
+    lips = TOP.region_vertices(*region_ids("lips"))
+    assert np.linalg.norm(shut - rig.neutral, axis=1)[lips].max() < 0.004
+    opened, closed = deformed(rig, [doing(jawOpen=0.6), doing(jawOpen=0.6, mouthClose=0.6)])
+    middle = gaps_mm(opened) > 15.0
+    assert middle.any() and np.abs(gaps_mm(closed)[middle]).max() < 0.2 * gaps_mm(opened).max()
+
+
+@pytest.mark.parametrize("codes", [{"jawOpen": 0.5}, {"jawOpen": 0.7, "mouthFunnel": 0.2}, {"mouthUpperUp": 0.6}])
+def test_parted_lips_are_left_alone(codes: dict[str, float]) -> None:
+    rig, state = someone(1), doing(**codes)
+    assert np.abs(deformed(rig, [state])[0] - plain(rig, state)).max() < 2e-4
+
+
+def test_only_the_skin_about_the_mouth_gives_way_and_each_lip_by_half() -> None:
+    rig, state = someone(2), doing(mouthPucker=1.0, mouthSmile=0.5)
+    moved = deformed(rig, [state])[0] - plain(rig, state)
+    assert not moved[:, [0, 2]].any()
+    width = np.ptp(rig.neutral[TOP.lip_contacts.ravel(), 0])
+    away = np.linalg.norm(rig.neutral[:, None] - rig.neutral[TOP.lip_contacts.ravel()][None], axis=2).min(1)
+    assert not moved[away > 0.35 * width].any()
+    assert not moved[TOP.region_vertices(*region_ids("teeth_upper", "teeth_lower", "tongue", "eyelids"))].any()
+    deep = np.argmin(gaps_mm(plain(rig, state)))
+    up, down = moved[UPPER[deep], 1], moved[LOWER[deep], 1]
+    assert up > 0.0003 and down == pytest.approx(-up, rel=0.35)
+
+
+def test_lips_that_rest_crossed_stay_as_they_rest() -> None:
+    rig = someone(0)
+    neutral = rig.neutral.copy()
+    neutral[UPPER, 1] -= 0.001
+    crossed = replace(rig, neutral=neutral)
+    state = doing()
+    assert np.array_equal(deformed(crossed, [state])[0], plain(crossed, state))
+    pressed = gaps_mm(deformed(crossed, [doing(mouthSmile=1.0)])[0]) - gaps_mm(neutral)
+    assert pressed.min() > -0.3

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo photo giving a bundled performance, small, and ways of spoiling it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from reenact.head.arkit import index
+from reenact.head.open import open_head
+from reenact.lab.evaluation.observe import Image, Observed, Seen, Watcher
+from reenact.media import VideoWriter
+from reenact.pipeline import AnimateOptions, bundled_performance, make_warp, read_portrait
+from reenact.rendering.threads import one_torch_thread
+from reenact.tracking import load_motion
+from reenact.transfer.retarget import retarget
+
+PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+SIDE = 256
+FRAMES = range(5, 41, 2)  # of `talking`: speech, brows, turns of the head
+BLINKS = (5, 6, 12, 13, 14)  # frames whose eyes are shut on top of that
+FPS = Fraction(30000, 1001)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is compared in these tests: a portrait and its performance, with landmarks."""
+
+    photo: Image
+    seen: tuple[Seen, ...]
+
+    @property
+    def frames(self) -> list[Image]:
+        return [one.image for one in self.seen]
+
+
+def make_scene() -> Scene:
+    options = AnimateOptions(size=SIDE, crop=True)
+    model = open_head()
+    with one_torch_thread():
+        portrait = read_portrait(model, PHOTO, options)
+    motion = bundled_performance("talking")
+    assert motion is not None
+    states = retarget(model, load_motion(motion), portrait.receiver, "relative", {})
+    generator = make_warp(portrait)
+    acted = [states[k] for k in FRAMES]
+    for k in BLINKS:
+        expression = acted[k].expression.copy()
+        expression[[index("eyeBlinkLeft"), index("eyeBlinkRight")]] = 1.0
+        acted[k] = replace(acted[k], expression=expression)
+    frames = [generator.render(state) for state in acted]
+    return Scene(portrait.crop.extract(portrait.image), tuple(watched(frames)))
+
+
+def watched(frames: Sequence[Image]) -> list[Seen]:
+    """Both networks' landmarks of a clip."""
+    with Watcher() as watcher:
+        return [watcher(frame) for frame in frames]
+
+
+def moments(output: Sequence[Seen], driver: Sequence[Seen], truth: bool = True) -> list[Observed]:
+    """Self-reenactment (truth: the driver itself) or cross-reenactment."""
+    pairs = zip(output, driver, strict=True)
+    return [Observed(k, out, real, real if truth else None) for k, (out, real) in enumerate(pairs)]
+
+
+def write_video(path: Path, frames: Sequence[Image], fps: Fraction = FPS) -> Path:
+    with VideoWriter(path, fps, frames[0].shape[1], frames[0].shape[0]) as writer:
+        for frame in frames:
+            writer.write(np.ascontiguousarray(frame))
+    return path

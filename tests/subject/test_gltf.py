@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An exported head as another reader (pygltflib) finds it: names, targets, places, times, and the camera's view."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import KDTree
+from scipy.spatial.transform import Rotation
+
+from benchmarks.read_glb import ReadGlb, read_glb
+from reenact.head.arkit import ACTIONS, index
+from reenact.head.gaze import eye_rotations, with_gaze
+from reenact.head.open import open_head
+from reenact.head.regions import REGIONS
+from reenact.lab.synthetic import made_up
+from reenact.subject.detailed import open_levels
+from reenact.subject.glb import GlbWriter
+from reenact.subject.gltf import PARTS, head_to_glb
+from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
+from reenact.subject.shape import Shape, shape_of
+
+HEAD, LEVELS, COUNT = open_head(), open_levels(), 6
+RATE = Fraction(30000, 1001)
+
+
+@pytest.fixture(scope="module")
+def person() -> PersonalHead:
+    """A performer with offsets of their own, at television's frame rate, two frames left out."""
+    draw = np.random.default_rng(3)
+    track = replace(made_up(1, COUNT).track(), fps=RATE, frame=np.asarray([0, 1, 2, 5, 6, 7], np.int32))
+    control, fit, _ = LEVELS
+    static = (0.0005 * draw.standard_normal((len(control), 3)) * control.soft[:, None]).astype(np.float32)
+    fine = (0.0001 * draw.standard_normal((len(fit), 3)) * fit.soft[:, None]).astype(np.float32)
+    still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((COUNT, 1, 3), np.int8), np.ones(COUNT, np.float32))
+    texture = draw.integers(0, 255, (64, 64, 3), np.uint8)
+    return PersonalHead(track, static, fine, still, texture)
+
+
+@pytest.fixture(scope="module")
+def shape(person: PersonalHead) -> Shape:
+    return shape_of(person, HEAD, LEVELS, "coarse")
+
+
+@pytest.fixture(scope="module")
+def read(person: PersonalHead, tmp_path_factory: pytest.TempPathFactory) -> ReadGlb:
+    path = tmp_path_factory.mktemp("glb") / "a.glb"
+    path.write_bytes(head_to_glb(person, HEAD, LEVELS, "coarse"))
+    return read_glb(path)
+
+
+def test_the_targets_bear_arkits_names_in_order(read: ReadGlb) -> None:
+    head = read.nodes["head"]
+    assert head.target_names == list(ACTIONS) and len(ACTIONS) == 52
+    assert [p.material for p in head.parts] == ["skin", "mouth", "teeth", "lashes"]
+    assert all(len(p.targets) == 52 for p in head.parts)
+    assert head.children == ["leftEye", "rightEye"]
+    assert all(not read.nodes[eye].target_names for eye in head.children)
+    assert read.sparse > 52
+
+
+def test_every_region_is_in_one_part() -> None:
+    assert sorted(r for part in PARTS.values() for r in part.regions) == sorted(REGIONS)
+
+
+def test_neutral_and_targets_are_the_rigs(read: ReadGlb, shape: Shape, person: PersonalHead) -> None:
+    """Each read vertex is one of the rig's, and moves as that one does; a blink is more, it shuts the eye."""
+    rig = person.rig(HEAD)
+    skin = np.unique(
+        shape.faces[np.isin(shape.regions, np.flatnonzero([r not in ("sclera", "iris") for r in REGIONS]))]
+    )
+    tree = KDTree(rig.neutral[skin])
+    others = [i for i, name in enumerate(ACTIONS) if not name.startswith("eyeBlink")]
+    found = set()
+    for part in read.nodes["head"].parts:
+        distance, near = tree.query(part.points)
+        vertex = skin[near]
+        assert distance.max() < 1e-6
+        apart = np.linalg.norm(part.targets[others] - rig.actions[others][:, vertex], axis=2)
+        assert apart.max() < 2e-5
+        np.testing.assert_allclose(part.normals, shape.normals[vertex], atol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(part.normals, axis=1), 1.0, atol=1e-5)
+        found |= set(vertex.tolist())
+    assert found == set(skin.tolist())
+
+
+def test_triangles_and_texture_coordinates_are_the_models(read: ReadGlb, shape: Shape) -> None:
+    parts = read.nodes["head"].parts + [p for eye in ("leftEye", "rightEye") for p in read.nodes[eye].parts]
+    assert sum(len(p.faces) for p in parts) == len(shape.faces)
+    skin = parts[0]
+    rows = shape.rows(*PARTS["skin"].regions)
+    corners = shape.atlas.uv[shape.atlas.faces[rows]]
+    np.testing.assert_allclose(skin.uv[skin.faces], np.stack([corners[..., 0], 1.0 - corners[..., 1]], -1), atol=1e-6)
+    np.testing.assert_allclose(skin.points[skin.faces], shape.neutral[shape.faces[rows]], atol=1e-6)
+    assert (skin.texture[..., 3] == 255).all() and not skin.blended
+    lashes = parts[3]
+    assert lashes.blended and lashes.uv.min() >= 0 and lashes.uv.max() <= 1 and lashes.texture[..., 3].min() == 0
+
+
+def test_an_eyeball_turns_about_its_own_middle_and_no_target_moves_it(read: ReadGlb, shape: Shape) -> None:
+    for side, name in enumerate(("leftEye", "rightEye")):
+        eye = read.nodes[name]
+        (ball,) = eye.parts
+        np.testing.assert_allclose(eye.translation, shape.eyes[side], atol=1e-6)
+        assert (eye.translation[0] > 0) == (side == 0) and len(ball.targets) == 0
+        far = np.linalg.norm(ball.points, axis=1)
+        assert far.min() > 0.8 * far.max() and abs(ball.points[:, :2].mean(axis=0)).max() < 0.05 * far.max()
+
+
+def test_times_are_frame_numbers_over_the_exact_rate(read: ReadGlb) -> None:
+    exact = np.asarray([float(frame / RATE) for frame in (0, 1, 2, 5, 6, 7)]).astype(np.float32)
+    assert len(read.channels) == 5
+    for times, values in read.channels.values():
+        np.testing.assert_array_equal(times, exact)
+        assert len(values) == COUNT
+
+
+def test_the_animation_is_the_performance(read: ReadGlb, person: PersonalHead) -> None:
+    t = person.track
+    codes = with_gaze(t.expression, t.gaze, HEAD.gaze_limits)
+    np.testing.assert_allclose(read.channels["head", "weights"][1], codes, atol=1e-6)
+    for side, eye in enumerate(("leftEye", "rightEye")):
+        turned = Rotation.from_quat(read.channels[eye, "rotation"][1]).as_matrix()
+        np.testing.assert_allclose(turned, eye_rotations(t.gaze[:, side]), atol=1e-5)
+    for name in ("head", "leftEye", "rightEye"):
+        turns = read.channels[name, "rotation"][1]
+        assert ((turns[1:] * turns[:-1]).sum(axis=1) > 0).all()  # the short way round
+
+
+def test_its_camera_sees_the_head_where_the_tracks_camera_did(read: ReadGlb, person: PersonalHead) -> None:
+    """The same pixels by glTF's rules (y up, camera along -z, yfov) and by ours (OpenCV axes, focal length)."""
+    t, points = person.track, read.nodes["head"].parts[0].points.astype(float)
+    for i in range(COUNT):
+        turn = Rotation.from_quat(read.channels["head", "rotation"][1][i])
+        world = turn.apply(points) + read.channels["head", "translation"][1][i]
+        assert (world[:, 2] < 0).all()
+        by_gltf = world[:, :2] / -world[:, 2:] / np.tan(read.yfov / 2)  # -1..1 of half the height
+        px = by_gltf * [1, -1] * t.height / 2 + [t.width / 2, t.height / 2]
+        cam = points @ t.R_cam_head[i].T.astype(float) + t.t_cam_head[i]
+        ours = t.focal_px[0] * cam[:, :2] / cam[:, 2:] + [t.width / 2, t.height / 2]
+        np.testing.assert_allclose(px, ours, atol=0.01)
+
+
+@pytest.mark.parametrize("detail", ["coarse", "fit"])
+def test_a_blink_shuts_the_eye(person: PersonalHead, detail: str) -> None:
+    own = shape_of(person, HEAD, LEVELS, "fit" if detail == "fit" else "coarse")
+    pairs = HEAD.topology.lid_contacts
+    for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
+        upper, lower = pairs[(own.neutral[pairs[:, 0], 0] > 0) == (side == 0)].T
+        open_ = own.neutral[upper, 1] - own.neutral[lower, 1]
+        shut = open_ + (own.targets[index(action)][upper] - own.targets[index(action)][lower])[:, 1]
+        wide = open_ > 0.5 * open_.max()
+        assert np.abs(shut[wide]).max() < 0.1 * open_.max()
+
+
+def test_the_finer_export_follows_the_rig_and_the_fit_meshs_offsets(person: PersonalHead) -> None:
+    fine, level = shape_of(person, HEAD, LEVELS, "fit"), LEVELS[1]
+    rig = person.rig(HEAD)
+    neutral = level.upsample(torch.from_numpy(rig.neutral)).numpy() + person.static_fit
+    balls = np.unique(fine.faces[np.concatenate([fine.eyeball(0), fine.eyeball(1)])])
+    rest = np.setdiff1d(np.arange(len(neutral)), balls)
+    np.testing.assert_allclose(fine.neutral[rest], neutral[rest], atol=1e-6)
+    smile = index("mouthSmileLeft")
+    np.testing.assert_allclose(
+        fine.targets[smile], level.upsample(torch.from_numpy(rig.actions[smile])).numpy(), atol=2e-5
+    )
+    assert len(fine.atlas.faces) == len(fine.faces) and fine.lashes.shape == (len(level), 2)
+
+
+def test_static_offsets_that_push_the_lids_in_take_the_eyeball_along(person: PersonalHead) -> None:
+    pushed = replace(person, static_control=person.static_control.copy(), static_fit=np.zeros_like(person.static_fit))
+    pushed.static_control[:] = 0.0
+    before = shape_of(pushed, HEAD, LEVELS, "coarse").eyes
+    pushed.static_control[HEAD.topology.region_vertices(REGIONS.index("skin"), REGIONS.index("eyelids")), 2] = -0.002
+    after = shape_of(pushed, HEAD, LEVELS, "coarse").eyes
+    np.testing.assert_array_equal(before, pushed.rig(HEAD).joints.eyes)
+    assert (after - before)[:, 2] == pytest.approx([-0.002, -0.002], abs=0.0008)
+
+
+def test_what_is_zero_takes_no_room_and_comes_back_exactly() -> None:
+    values = np.zeros((5000, 3), np.float32)
+    out = GlbWriter("test")
+    out.displacements(values)
+    empty = len(out.to_bytes())
+    values[[7, 4999]] = [[1, 2, 3], [-4, 0.5, 0]]
+    out.displacements(values)
+    assert len(out.to_bytes()) - empty < 600
+    values[:] = 1.0
+    out.displacements(values)
+    assert len(out.to_bytes()) - empty > values.nbytes
+    assert len(out.to_bytes()) % 4 == 0 and out.to_bytes()[:4] == b"glTF"

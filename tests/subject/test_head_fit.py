@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole of `reenact head`, short: a clip in two chunks and a photo of the same made-up person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reenact.head.open import open_head
+from reenact.lab.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
+from reenact.media import InputError, VideoWriter, write_image
+from reenact.perception.dense.maps import DenseMaps, View
+from reenact.perception.dense.shipped import shipped_estimator
+from reenact.subject.detailed import open_levels
+from reenact.subject.fit import Progress
+from reenact.subject.head_fit import fit_head
+from reenact.subject.personal_head import PersonalHead
+from reenact.subject.resume import Kept
+from reenact.subject.stages import FRAMES, PERSON
+from reenact.tracking import find_face
+
+HEAD, SEED, SIDE, COUNT = open_head(), 920_003, 256, 6
+SHORT = [replace(stage, steps=12) for stage in PERSON]
+EVERY = replace(FRAMES, steps=4, batch=4)  # two chunks, of four frames and of two
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndarray]:
+    """A clip, a photo of another size, and the clip's pictures."""
+    folder = tmp_path_factory.mktemp("person")
+    person, scene = synthetic_person(SEED, age=30.0), random_scene(SEED, clean=True)
+    states = made_up(SEED, COUNT).by(person, scene)
+    images = render_portraits([person], states, [scene], SIDE).images
+    with VideoWriter(folder / "clip.mp4", Fraction(25), SIDE, SIDE, crf=6) as writer:
+        for image in images:
+            writer.write(image)
+    photo = render_portraits([person], [still_state(person, scene)], [scene], 320).images[0]
+    write_image(folder / "photo.png", photo[:, 20:300])
+    return folder / "clip.mp4", folder / "photo.png", images
+
+
+@pytest.fixture(scope="module")
+def head(files: tuple[Path, Path, np.ndarray]) -> PersonalHead:
+    clip, photo, _ = files
+    return fit_head(HEAD, [clip, photo], shipped_estimator(), stages=SHORT, every_frame=EVERY)
+
+
+@pytest.mark.slow
+def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: PersonalHead) -> None:
+    assert head.track.frame.tolist() == list(range(COUNT)) and head.track.source == "clip.mp4"
+    assert head.dynamic.values.shape[0] == COUNT == len(head.dynamic.scale)
+    assert (head.track.width, head.track.height) == (SIDE, SIDE)
+    assert np.abs(head.static_control).max() > 0.0003 and np.abs(head.static_fit).max() > 0
+    assert head.texture is not None and head.texture.std() > 10
+
+
+@pytest.mark.slow
+def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tuple[Path, Path, np.ndarray]) -> None:
+    """Offsets, moved camera and poses are kept together: the landmarks still fall on the face."""
+    rig, levels, t = head.coarse_rig(HEAD), open_levels(), head.track
+    shapes = head.surface(rig, levels, np.arange(COUNT))[:, : len(rig.neutral)].numpy()
+    errors = []
+    for i in (0, 3, 5):
+        seen = find_face(files[2][i], 0, "frame").points
+        points = HEAD.topology.landmarks(shapes[i]) + t.placement[0]
+        cam = points @ t.R_cam_head[i].T + t.t_cam_head[i]
+        px = t.focal_px[0] * cam[:, :2] / cam[:, 2:] + SIDE / 2
+        errors.append(np.median(np.linalg.norm(px - seen, axis=1)))
+    assert max(errors) < 0.015 * SIDE
+
+
+@pytest.mark.slow
+def test_a_chunk_begins_where_the_one_before_ended(head: PersonalHead) -> None:
+    """Frames 3 and 4 are in two chunks: the step between them is no larger than steps within."""
+    moved = head.dynamic.rows(np.arange(COUNT), len(HEAD.base_neutral))
+    steps = np.linalg.norm(np.diff(moved, axis=0), axis=2).mean(axis=1)
+    assert steps[3] < 3.0 * np.delete(steps, 3).max()
+    assert torch.isfinite(torch.from_numpy(moved)).all() and np.abs(moved).max() > 0
+
+
+@pytest.mark.slow
+def test_an_interrupted_fit_goes_on_to_the_same_head(
+    head: PersonalHead, files: tuple[Path, Path, np.ndarray], tmp_path: Path
+) -> None:
+    """Stopped after the first chunk; then neither the key frames nor that chunk are looked at again."""
+    seen: list[int] = []
+    looks = shipped_estimator()
+
+    class Counting:
+        name = looks.name
+
+        def __call__(self, views: Sequence[View]) -> list[DenseMaps]:
+            seen.append(len(views))
+            return looks(views)
+
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if stage == "fitting every frame":
+            raise KeyboardInterrupt
+
+    def fit(progress: Progress = lambda *said: None) -> PersonalHead:
+        kept = Kept(tmp_path / "work", "this fit")
+        return fit_head(
+            HEAD, files[:2], Counting(), stages=SHORT, every_frame=EVERY, kept=kept, textured=False, progress=progress
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(stop)
+    seen.clear()
+    again = fit()
+    assert seen == [COUNT - EVERY.batch]
+    assert again.texture is None
+    assert np.array_equal(again.dynamic.values, head.dynamic.values)
+    assert np.array_equal(again.static_control, head.static_control)
+    assert np.array_equal(again.track.R_cam_head, head.track.R_cam_head)
+
+
+def test_what_was_kept_of_another_fit_is_not_used(tmp_path: Path) -> None:
+    Kept(tmp_path / "work", ["a"]).save("person", {"x": torch.ones(2)})
+    same = Kept(tmp_path / "work", ["a"]).load("person")
+    assert same is not None and same["x"].tolist() == [1.0, 1.0]
+    assert Kept(tmp_path / "work", ["b"]).load("person") is None and not (tmp_path / "work").exists()
+
+
+def test_a_clip_without_a_face_is_refused_by_name(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "grey.mp4", Fraction(25), 128, 128) as writer:
+        for _ in range(3):
+            writer.write(np.full((128, 128, 3), 90, np.uint8))
+    with pytest.raises(InputError, match=r"grey\.mp4: no face was found"):
+        fit_head(HEAD, [tmp_path / "grey.mp4"], shipped_estimator(), stages=SHORT)

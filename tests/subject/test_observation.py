@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is said of a head that the picture cuts off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reenact.head.open import open_head
+from reenact.head.personal import personal_rig
+from reenact.head.state import HeadState
+from reenact.media import SquareCrop
+from reenact.perception.dense.classes import CLASSES, HEAD
+from reenact.perception.dense.maps import DenseMaps, View
+from reenact.rendering.camera import Camera
+from reenact.subject.observation import Observation, observe
+from reenact.tracking import Person
+
+SIDE = 64
+
+
+def seen(top: float) -> Observation:
+    """A round head of 20 px radius in the middle of a crop that reaches `top` px above the picture."""
+    picture = np.zeros((200, 64, 3), np.uint8)
+    y, x = np.mgrid[:SIDE, :SIDE] + 0.5 - SIDE / 2
+    classes = np.where(x**2 + y**2 < 20**2, HEAD[0], CLASSES.index("background")).astype(np.uint8)
+    maps = DenseMaps(np.zeros((SIDE, SIDE, 3), "f"), np.ones((SIDE, SIDE), "f"), np.ones((SIDE, SIDE), "f"), classes)
+    rig = personal_rig(open_head(), np.zeros(open_head().identity_size, np.float32))
+    person = Person(np.zeros(open_head().identity_size, "f"), rig, Camera(300.0, 32.0, 100.0, 64, 200))
+    level = np.diag([1.0, -1.0, -1.0]).astype("f")
+    state = HeadState(np.zeros(52, "f"), np.zeros((2, 2), "f"), level, np.asarray([0, 0, 1], "f"))
+    view = View(picture, 0, SquareCrop(0.0, -top, float(SIDE), SIDE), 300.0)
+    return observe(person, [state], state, [view], [maps], [None])
+
+
+def test_where_the_picture_ends_nothing_is_evidence() -> None:
+    whole, cut = seen(0.0), seen(24.0)
+    assert whole.certainty.min() == 1.0 and not whole.depth.isnan().any()
+    assert cut.certainty[0, :24].max() == 0.0 and cut.certainty[0, 24:].min() == 1.0
+    assert cut.depth[0, :24].isnan().all() and not cut.depth[0, 24:].isnan().any()
+
+
+def test_a_head_goes_on_beyond_the_pictures_edge() -> None:
+    """The edge of the picture is no outline: above it the head is as far from ending as just below."""
+    whole, cut = seen(0.0).outline[0], seen(24.0).outline[0]
+    middle = SIDE // 2
+    assert whole[12, middle].abs() < 1.5  # the top of the head
+    assert cut[12, middle] < -5.0 and cut[24, middle] < -5.0
+    side = cut[middle, middle - 20]
+    assert abs(float(side)) < 1.5  # where it is seen to end it ends

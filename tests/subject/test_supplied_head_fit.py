@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person's head over a user's model file: tracked, fitted, saved and loaded like one over the open head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reenact.media import InputError, read_image
+from reenact.perception.dense.shipped import shipped_estimator
+from reenact.subject.detailed import detailed_levels
+from reenact.subject.head_fit import fit_head
+from reenact.subject.stages import FRAMES, PERSON
+from reenact.subject.store import load_head, save_head
+from reenact.tracking import find_face
+from tests.head.made_heads import supplied
+
+PHOTO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+
+
+def test_a_photo_fitted_with_a_model_of_the_users_own(tmp_path: Path) -> None:
+    model = supplied()
+    short = [replace(stage, steps=6) for stage in PERSON]
+    head = fit_head(model, [PHOTO], shipped_estimator(), stages=short, every_frame=replace(FRAMES, steps=2))
+    assert head.track.head == model.name and head.static_control.shape == (5023, 3)
+    rig, levels = head.coarse_rig(model), detailed_levels(model.topology)
+    shape = head.surface(rig, levels, np.arange(1))[0, : len(rig.neutral)].numpy()
+    t = head.track
+    cam = (model.topology.landmarks(shape) + t.placement[0]) @ t.R_cam_head[0].T + t.t_cam_head[0]
+    px = t.focal_px[0] * cam[:, :2] / cam[:, 2:] + (t.width / 2, t.height / 2)
+    seen = find_face(read_image(PHOTO), 0, PHOTO).points
+    assert np.median(np.linalg.norm(px - seen, axis=1)) < 0.02 * np.ptp(seen[:, 1])
+    save_head(head, tmp_path / "her.head", {})
+    again, _ = load_head(tmp_path / "her.head", model)
+    np.testing.assert_array_equal(again.static_control, head.static_control)
+    with pytest.raises(InputError, match=rf"of {model.name}; want .* of reenact-open-head-1"):
+        load_head(tmp_path / "her.head")

@@ -15,7 +15,7 @@ from tests.command_line import HANGS_S, SOURCES
 PRELUDE = """
 import os, signal, sys, time, warnings
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from reenact.app import cli
+from reenact import cli
 from reenact.app.doctor import Doctor
 def outcome(body):
     Doctor.run = body

@@ -19,7 +19,7 @@ from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
-PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+PHOTO = Path(__file__).parents[3] / "src/reenact/assets/demo/astronaut.jpg"
 SIDE = 256
 FRAMES = range(5, 41, 2)  # of `talking`: speech, brows, turns of the head
 BLINKS = (5, 6, 12, 13, 14)  # frames whose eyes are shut on top of that

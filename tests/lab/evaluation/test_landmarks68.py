@@ -15,7 +15,7 @@ pytest.importorskip("dlib", reason="needs the evaluation extra")
 
 from reenact.lab.evaluation.landmarks68 import MEASURES, Landmarks68, agreement, face_box, measure
 
-DEMO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+DEMO = Path(__file__).parents[3] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 
 
 def some_faces(frames: int = 5) -> np.ndarray:

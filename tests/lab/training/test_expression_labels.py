@@ -14,7 +14,7 @@ from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.training.data.expression_labels import LabelledFace, picture_of, read_labels
 from reenact.media import InputError, VideoWriter, read_image, write_image
 
-DEMO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+DEMO = Path(__file__).parents[3] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 
 
 def test_the_table_labels_both_sides_and_splits_by_person() -> None:

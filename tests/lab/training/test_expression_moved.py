@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from reenact.head.arkit import ACTIONS
 from reenact.lab.training.data.expression_moved import prepare_expression_moved
 
-DEMO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+DEMO = Path(__file__).parents[3] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ from benchmarks.fitted_person import quiet
 from reenact.head.open import open_head
 from reenact.head.state import deformed
 from reenact.lab.evaluation.protocol import validation_people
+from reenact.lab.training.data.habit_clips import shortened
 from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
 from reenact.rendering import interpolate_directions, vertex_normals
 from reenact.subject.detailed import open_levels
@@ -42,7 +43,6 @@ from reenact.subject.store import load_head, save_head
 from reenact.transfer.habits import size_of
 from reenact.transfer.own_motion import ASSET, OwnMotion
 from reenact.transfer.receiver import face_rows
-from scripts.fit_people import shortened
 
 WAYS = ("none", "copied", "ours", "fitted")
 

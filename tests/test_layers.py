@@ -80,6 +80,17 @@ def violations(sources: Path, package: str = "reenact") -> list[str]:
     return found
 
 
+def imports_of_tools(folder: Path) -> list[str]:
+    """One sentence for each import of `benchmarks` or `scripts`, which measure and build the package."""
+    found = []
+    for path in sorted(folder.rglob("*.py")):
+        home = ".".join(path.relative_to(folder.parent).parts[:-1])
+        for line, name in imported_modules(path.read_text(encoding="utf-8"), home):
+            if name.split(".")[0] in ("benchmarks", "scripts"):
+                found.append(f"{path.relative_to(folder)} imports {name} (line {line})")
+    return found
+
+
 def room_of(parts: Sequence[str]) -> str:
     """The room of a module below the package: its first part; in the lab its first two."""
     return ".".join(parts[:2]) if parts[0] == "lab" else parts[0]
@@ -114,6 +125,18 @@ def test_a_circle_of_imports_is_found(tmp_path: Path) -> None:
 
 def test_rooms_import_only_lower_rooms() -> None:
     assert violations(SOURCES) == []
+
+
+def test_neither_the_package_nor_a_test_imports_benchmarks_or_scripts() -> None:
+    repository = SOURCES.parent
+    assert imports_of_tools(repository / "src") == []
+    assert imports_of_tools(repository / "tests") == []
+
+
+@pytest.mark.parametrize("statement", ["import benchmarks.common", "def f():\n    from scripts import fit_people"])
+def test_checker_finds_an_import_of_a_tool(tmp_path: Path, statement: str) -> None:
+    (tmp_path / "test_a.py").write_text(statement, encoding="utf-8")
+    assert len(imports_of_tools(tmp_path)) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import pytest
 import trimesh
 from safetensors.numpy import save_file
 
-from benchmarks.read_glb import read_glb
 from reenact.head.arkit import ACTIONS
 from reenact.lab.synthetic import made_up
 from reenact.subject.detailed import open_levels
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import save_head
 from tests.command_line import refusal, run_here
+from tests.read_glb import read_glb
 
 
 @pytest.mark.parametrize(

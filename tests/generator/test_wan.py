@@ -14,7 +14,6 @@ import torch
 pytest.importorskip("diffusers")
 pytest.importorskip("peft")
 
-from benchmarks.wan_costs import RELEASED, added, model_of, step_costs
 from reenact.generator.diffusion.controls import Controls
 from reenact.generator.diffusion.wan.base import load_conditioned, load_scheduler, load_vae
 from reenact.generator.diffusion.wan.conditioned import ConditionedWan, Given
@@ -25,6 +24,7 @@ from reenact.generator.diffusion.wan.latents import blank, decoded, encoded, lat
 from reenact.generator.diffusion.wan.plan import INPUTS, WanPlan
 from reenact.generator.diffusion.wan.sampling import WanGenerator
 from reenact.media.errors import InputError
+from tests.generator.released_wan import RELEASED, conditioned_on_meta, weights_by_part
 from tests.made_wan import SIZE, Kind, made_controls, noise, save_base, stirred
 
 KINDS: tuple[Kind, ...] = ("wan2.1", "a14b", "5b")
@@ -245,24 +245,12 @@ def test_bad_input_is_refused_in_a_sentence(bases: dict[Kind, Path], tmp_path: P
 @pytest.mark.parametrize("name", RELEASED)
 def test_the_released_shapes_are_filled_and_every_weight_is_accounted_for(name: str) -> None:
     released = RELEASED[name]
-    model = model_of(released, rank=32)
+    model = conditioned_on_meta(released, rank=32)
     assert all(p.is_meta for p in model.parameters())
-    parts = added(model)
+    parts = weights_by_part(model)
     total = sum(p.numel() for p in model.parameters())
     assert sum(parts.values()) == total
     assert parts["pretrained"] == pytest.approx(released.parameters, rel=0.005)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert trainable == total - parts["pretrained"]
     assert parts["LoRA"] + parts["reference encoder"] + parts["pose encoder"] == trainable < 0.05 * total
-
-
-def test_a_step_costs_what_torch_counts(bases: dict[Kind, Path]) -> None:
-    """The formula of the cost table against torch's own count of a small model's multiplications."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-
-    model = conditioned(bases["a14b"], rank=0)
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # others are not counted on a CPU
-        velocity(model, made_controls())
-    counted = sum(counter.get_flop_counts()["ConditionedWan.transformer"].values())
-    assert step_costs(model.transformer.config, tokens=3 * 4, prompt=512).forward == pytest.approx(counted, rel=0.02)

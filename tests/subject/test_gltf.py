@@ -12,7 +12,6 @@ import torch
 from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
-from benchmarks.read_glb import ReadGlb, read_glb
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.gaze import eye_rotations, with_gaze
 from reenact.head.open import open_head
@@ -23,6 +22,7 @@ from reenact.subject.glb import GlbWriter
 from reenact.subject.gltf import PARTS, head_to_glb
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.shape import Shape, shape_of
+from tests.read_glb import ReadGlb, read_glb
 
 HEAD, LEVELS, COUNT = open_head(), open_levels(), 6
 RATE = Fraction(30000, 1001)

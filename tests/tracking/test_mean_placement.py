@@ -12,13 +12,13 @@ from scipy.spatial.transform import Rotation
 from reenact.head.open import open_head
 from reenact.head.reshaped import ReshapedHead
 from reenact.head.rig import base_rig
+from reenact.lab.training.landmark_shifts import LandmarkResiduals, fit_shifts, median_error, residuals_of
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.tracking import fit_person
 from reenact.tracking.face_model import landmark_model
 from reenact.tracking.normal_equations import FrameParameters, project
 from reenact.tracking.placement import mean_placement
 from reenact.tracking.scheme import IRIS
-from scripts.embed_landmarks import LandmarkResiduals, fit_shifts, median_error, residuals_of
 
 HEAD = open_head()
 SIDE, FOCAL = 512, 1400.0

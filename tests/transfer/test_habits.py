@@ -9,9 +9,9 @@ import pytest
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.open import open_head
 from reenact.lab.evaluation.protocol import validation_people
+from reenact.lab.training.data.habit_clips import HABIT_CLIPS
 from reenact.lab.training.habits import Performed, learn_habits, left_over, mirror_places, mirrored
 from reenact.transfer.habits import frames_on, habit_rows, shipped_habits, size_of
-from scripts.fit_people import CLIPS
 
 HEAD = open_head()
 LEFT, RIGHT = index("mouthSmileLeft"), index("mouthSmileRight")
@@ -50,8 +50,8 @@ def known_backwards(one: Performed) -> Performed:
 
 
 def test_no_validation_person_is_learnt_from() -> None:
-    assert len(CLIPS) == len(set(CLIPS)) == 19
-    assert not set(CLIPS) & {clip for person in validation_people() for clip in person.clips}
+    assert len(HABIT_CLIPS) == len(set(HABIT_CLIPS)) == 19
+    assert not set(HABIT_CLIPS) & {clip for person in validation_people() for clip in person.clips}
 
 
 def test_mirroring_twice_changes_nothing() -> None:

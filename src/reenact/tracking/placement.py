@@ -2,7 +2,7 @@
 """Where the detector's points lie on one person's skin: brows sit higher or lower, and a cheek has no marks at all.
 
 The head ties each landmark to one place of its mesh, found by showing the detector renders; the sightings scattered
-by 2.7 mm.  The mean displacement over people is measured on synthetic people (scripts/embed_landmarks.py), and every
+by 2.7 mm.  The mean displacement over people is measured on synthetic people (assets/landmark_shifts.md), and every
 fit starts from it; the rest differs from person to person.  A fit that ignores the rest explains it by expressions that
 the person does not make: low inner brows become a frown held throughout, and its counterpart is held against it.  So a
 clip may displace its points along the skin, smoothly.  The mesh does not move with them.

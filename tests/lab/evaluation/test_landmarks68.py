@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The independent witness: its measures ignore the camera's roll, zoom and place, and follow what moved."""
+"""The independent detector: its measures ignore the camera's roll, zoom and place, and follow what moved."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dlib's 68 landmarks as an independent witness of what a mouth, an eye and a brow do.
+"""dlib's 68 landmarks, an independent detector of what a mouth, an eye and a brow do.
 
 The predictor (King, dlib; Kazemi and Sullivan 2014) was trained on iBUG 300-W, which is for non-commercial
 use: it measures, and is on no other path.
@@ -44,7 +44,7 @@ JITTERS: Sequence[tuple[float, float, float]] = (
     (0, 0, 1.06),
 )
 """Shifts of the box (x, y, in units of its side) and zooms over which points are averaged. On three driving
-clips this takes the witness's frame-to-frame noise from 0.011 to 0.005 (eyes) and 0.005 to 0.002 (mouth)."""
+clips this takes the detector's frame-to-frame noise from 0.011 to 0.005 (eyes) and 0.005 to 0.002 (mouth)."""
 
 CHECK_EVERY = 15
 """Frames after which the detector must confirm the box."""

@@ -38,7 +38,7 @@ class Seen:
     points: NDArray[np.float32] | None
     """[478, 2] px by MediaPipe, None where it sees no face."""
     points_68: NDArray[np.float64] | None
-    """[68, 2] px by dlib, the witness that has no part in making outputs."""
+    """[68, 2] px by dlib, the independent detector that has no part in making outputs."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 """AED and APD: how far expression and pose of the output are from the driver's, by one estimator on both.
 
 The default estimator is this project's tracker, which also makes its outputs: it is consistent, not independent.
-Bring another one (`CoefficientEstimator`) to compare with published numbers, and read the witness in motion.py.
+Bring another one (`CoefficientEstimator`) to compare with published numbers, and read what the independent detector
+says (motion.py).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's two views of the witness: another network's points in its place, and a row of its table."""
+"""Agreement by an independent detector: another network's points in its place, and a row of its table."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,19 +11,18 @@ from reenact.media.image import read_image
 
 pytest.importorskip("dlib", reason="needs the evaluation extra")
 
-from benchmarks.independent_check import compare, reached
-from benchmarks.witness import as_68
+from reenact.lab.evaluation.independent_detector import compare_motion, mediapipe_as_68, meets_targets
 from reenact.lab.evaluation.landmarks68 import MEASURES, Landmarks68, face_box, measure
 
-DEMO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+DEMO = Path(__file__).parents[3] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 
 
-def test_mediapipe_stands_in_where_the_witness_looks() -> None:
+def test_mediapipe_stands_in_where_the_detector_looks() -> None:
     photo = read_image(DEMO)
-    witness, other = Landmarks68().follow([photo])[0], as_68([photo])[0]
+    detected, other = Landmarks68().follow([photo])[0], mediapipe_as_68([photo])[0]
     known = np.isfinite(other).all(axis=1)
     assert known.sum() == 30
-    assert np.linalg.norm(other - witness, axis=1)[known].max() < 0.08 * face_box(witness)[2]
+    assert np.linalg.norm(other - detected, axis=1)[known].max() < 0.08 * face_box(detected)[2]
     for name, series in measure(other[None]).items():
         assert np.isfinite(series).all(), name
 
@@ -31,10 +30,10 @@ def test_mediapipe_stands_in_where_the_witness_looks() -> None:
 def test_a_row_compares_common_frames_and_refuses_other_rates() -> None:
     driver = {name: np.sin(np.arange(40.0) + k) for k, name in enumerate(MEASURES)}
     output = {name: 0.9 * series[:30] for name, series in driver.items()}
-    row = compare("p.jpg", "c.mp4", driver, output, (Fraction(25), Fraction(25)))
+    row = compare_motion(driver, output, (Fraction(25), Fraction(25)))
     assert (row["frames"], row["frames_driver"], row["frames_output"]) == (30, 40, 30)
     assert row["mouth"]["correlation"] == 1
     assert row["mouth"]["amplitude"] == pytest.approx(0.9)
-    assert reached(row, "mouth")
+    assert meets_targets(row, "mouth")
     with pytest.raises(ValueError, match="25 frames per second"):
-        compare("p.jpg", "c.mp4", driver, output, (Fraction(25), Fraction(30)))
+        compare_motion(driver, output, (Fraction(25), Fraction(30)))

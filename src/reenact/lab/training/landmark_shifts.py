@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fit the mean displacement of detected landmarks from the mesh's (`assets/landmark_shifts.safetensors`).
+
+Synthetic people with known heads, cameras and codes are rendered, and one shift of each landmark in head space is
+fitted to the differences between detected and true landmarks (robust least squares).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from reenact.head.state import HeadState
+from reenact.lab.synthetic import random_scene, render_portraits, synthetic_person
+from reenact.lab.synthetic.noise import rng
+from reenact.perception.landmark_network import LandmarkNetwork
+from reenact.perception.landmarks import Roi
+from reenact.tracking.scheme import IRIS
+
+from .data.expression_portraits import random_expression
+
+_SIZE: Final = 320  # px of the picture
+_DISTANCE_M: Final = (0.45, 2.0)
+_YAW, _PITCH, _ROLL = 0.35, 0.2, 0.1  # standard deviations of the head's angles, rad
+_CALM: Final = 0.5  # share of the codes that is acted: places are sought, not what mouths do
+_LOST: Final = 0.06  # of the face's radius: beyond, the face was not found where it is
+_SHIFT_SIGMA, _POINT_SIGMA = 0.004, 0.0025  # m: how far points may shift, and how far single detections scatter
+_ROBUST_STEPS: Final = 6
+
+
+@dataclass(frozen=True)
+class LandmarkResiduals:
+    """Differences between detected and true landmarks of N faces, metres of a head of the base adult's size."""
+
+    residual: NDArray[np.float64]  # [N, 478, 2] detected minus true, camera x and y, at the true depth
+    jacobian: NDArray[np.float64]  # [N, 2, 3] of the residual, by a shift in head space
+    radius: NDArray[np.float64]  # [N] root mean square radius of the face in the picture
+
+
+def median_error(faces: LandmarkResiduals, shifts: NDArray[np.floating]) -> float:
+    """Return the median distance of single landmarks, in radii of their face, after shifts [478, 3] metres."""
+    left = faces.residual - np.einsum("nij,lj->nli", faces.jacobian, shifts)
+    return float(np.median(np.linalg.norm(left, axis=2) / faces.radius[:, None]))
+
+
+def residuals_of(seed: int, each: int, network: LandmarkNetwork) -> LandmarkResiduals:
+    """Render one synthetic person `each` times and detect landmarks; faces that are not detected are left out."""
+    person, draw = synthetic_person(seed), rng(seed, "embedding")
+    near, far = np.log(_DISTANCE_M)
+    scenes, states = [], []
+    for i in range(each):
+        scene = replace(random_scene(seed * 100 + i), distance_m=float(np.exp(draw.uniform(near, far))) * person.size)
+        turn = Rotation.from_euler("YXZ", draw.normal(0.0, (_YAW, _PITCH, _ROLL))).as_matrix()
+        rotation = (turn @ np.diag([1.0, -1.0, -1.0])).astype(np.float32)
+        codes = (_CALM * random_expression(seed, i)).astype(np.float32)
+        scenes.append(scene)
+        states.append(HeadState(codes, np.zeros((2, 2), np.float32), rotation, scene.head_at(person)))
+    with torch.no_grad():
+        drawn = render_portraits([person], states, scenes, _SIZE)
+    found = LandmarkResiduals(np.zeros((0, 478, 2)), np.zeros((0, 2, 3)), np.zeros(0))
+    for state, camera, image, marks in zip(states, drawn.cameras, drawn.images, drawn.landmarks, strict=True):
+        true = marks[:, :2].astype(np.float64)
+        roi = Roi.around(marks[:, :2])
+        seen = network(roi.extract(image))
+        if seen is None:
+            continue
+        metres = (marks[:, 2:] / (camera.focal_px * person.size)).astype(np.float64)  # of a pixel
+        residual = (seen.points * roi.side + (roi.x0, roi.y0) - true) * metres
+        middle = np.median(true, axis=0)
+        radius = float(np.sqrt((((true - middle) * metres) ** 2).sum(axis=1).mean()))
+        if np.median(np.linalg.norm(residual, axis=1)) > _LOST * radius:
+            continue
+        # Towards the camera a point moves off the picture's middle by the slope of its line of sight.
+        slope = (middle - (camera.cx, camera.cy)) / camera.focal_px
+        view = np.asarray([[1.0, 0.0, -slope[0]], [0.0, 1.0, -slope[1]]])
+        found = concatenated(
+            [found, LandmarkResiduals(residual[None], (view @ state.R_cam_head)[None], np.asarray([radius]))]
+        )
+    return found
+
+
+def concatenated(parts: list[LandmarkResiduals]) -> LandmarkResiduals:
+    """Concatenate along the faces."""
+    return LandmarkResiduals(
+        np.concatenate([p.residual for p in parts]),
+        np.concatenate([p.jacobian for p in parts]),
+        np.concatenate([p.radius for p in parts]),
+    )
+
+
+def fit_shifts(seen: LandmarkResiduals) -> NDArray[np.float32]:
+    """Fit shifts [478, 3], metres in canonical head space, by iteratively reweighted least squares.
+
+    Irises turn with the gaze and are not shifted.
+    """
+    count = seen.residual.shape[1]
+    shifts = np.zeros((count, 3))
+    prior = np.eye(3) * (_POINT_SIGMA / _SHIFT_SIGMA) ** 2
+    for _ in range(_ROBUST_STEPS):
+        left = seen.residual - np.einsum("nij,lj->nli", seen.jacobian, shifts)
+        weight = 1.0 / (1.0 + (left**2).sum(axis=2) / (2 * _POINT_SIGMA) ** 2)  # Cauchy
+        normal = np.einsum("nl,nij,nik->ljk", weight, seen.jacobian, seen.jacobian) + prior
+        right = np.einsum("nl,nij,nli->lj", weight, seen.jacobian, seen.residual)
+        shifts = np.linalg.solve(normal, right[..., None])[..., 0]
+    shifts[[*IRIS[0], *IRIS[1]]] = 0.0
+    return shifts.astype(np.float32)

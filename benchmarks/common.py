@@ -1,62 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks share: which files, how an output is made, what a result file says about itself."""
+"""Shared by the benchmarks: development files, outputs that are made once, and how a result is written down."""
 
-import hashlib
+from __future__ import annotations
+
 import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from benchmarks.tables import RESULTS, TABLES, result_table
 from reenact.lab.evaluation.provenance import provenance
 from reenact.media.image import write_image
 from reenact.media.video import read_frames
-from reenact.pipeline import AnimateOptions, TrackOptions, animate, track
-from reenact.transfer.motion_modes import Mode
+from reenact.pipeline import AnimateOptions, TrackOptions, animate, bundled_performance, read_portrait, track
+from reenact.tracking import load_motion
+from reenact.transfer.retarget import retarget
 
-__all__ = [
-    "CLIPS",
-    "OUT",
-    "PHOTOS",
-    "REPOSITORY",
-    "SHARED",
-    "clip_file",
-    "motion_file",
-    "performed",
-    "photo_file",
-    "provenance",
-    "sha256",
-    "write_json",
-]
+if TYPE_CHECKING:
+    from reenact.head.model import HeadModel
+    from reenact.head.state import HeadState
+    from reenact.pipeline import Portrait
+    from reenact.transfer.motion_modes import Mode
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
-OUT = REPOSITORY / "out"
+OUT = REPOSITORY / "out" / "benchmarks"
+DEMO_PHOTO = REPOSITORY / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 
-PHOTOS = (
-    "hellomeme_qie.mp4",  # a boy: the first frame of a clip stands for a photo
-    "liveportrait_d11.mp4",  # a small girl
-    "stableavatar_case-1_reference.png",  # an older woman, mouth open
-    "hallo_reference_images_7.jpg",  # an older man, 3511 px
-    "3ddfa_v2_JianzhuGuo.jpg",  # glasses
-    "facerec_img1.jpg",  # beard
-    "human_stock-teen-2.jpg",  # three-quarter view
-    "sadtalker_happy.png",  # 256 px
-    "liveportrait_s2.jpg",  # 2048 px, black and white
-    "facerec_obama.jpg",  # teeth
-    "portrait-4d_Yeoh.jpg",
-    "human_stock-emotions-a-6.jpg",  # mouth open, surprised
-)
-CLIPS = (
-    "liveportrait_d0.mp4",
-    "liveportrait_d3.mp4",
-    "liveportrait_d10.mp4",
-    "liveportrait_d18.mp4",
-    "alp_driving_video.mp4",
-    "sadtalker_WDA_KatieHill_000.mp4",
-)
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """Options of every benchmark whose result is a table of docs/."""
+
+    record: bool = False
+    """Write to benchmarks/results, from which the tables of docs/ are made, and not to out/benchmarks."""
+
+
+def record(name: str, rows: Sequence[Mapping[str, Any]], arguments: Recorded, **details: Any) -> None:
+    """Print a result as the table of docs/ and write it with its commit, date, machine and command.
+
+    Args:
+        name: of the result; `TABLES` says which table shows it.
+        rows: of the table, values by column key.
+        arguments: whether the result goes to benchmarks/results/NAME.json or to out/benchmarks/NAME.json.
+        details: more than the table shows; written to out/benchmarks/NAME-details.json.
+    """
+    about = provenance()
+    main = sys.modules["__main__"].__spec__
+    module = "benchmarks" if main is None else main.name.removesuffix(".__main__")
+    result = {
+        "command": f"python -m {module} {shlex.join(a for a in sys.argv[1:] if a != '--record')}".strip(),
+        "commit": about["commit"][:7] + (" and uncommitted changes" if about["uncommitted_changes"] else ""),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "machine": about["machine"],
+        "rows": list(rows),
+    }
+    for table in TABLES.values():
+        if table.shows(name):
+            print(result_table(table, [result]))
+    write_json((RESULTS if arguments.record else OUT) / f"{name}.json", result)
+    if details:
+        write_json(OUT / f"{name}-details.json", {**about, **details})
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a result file that people can read, too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    print(f"wrote {path}")
 
 
 def photo_file(name: str, shared: Path, work: Path) -> Path:
-    """The photo of that name; for the name of a clip, its first frame, saved under `work`."""
+    """Return the development photo of that name; for the name of a clip, its first frame, saved under `work`."""
     photo = shared / "data" / "dev" / "photos" / name
     if photo.exists():
         return photo
@@ -68,12 +88,12 @@ def photo_file(name: str, shared: Path, work: Path) -> Path:
 
 
 def clip_file(name: str, shared: Path) -> Path:
-    """The development clip of that name."""
+    """Return the path of the development clip of that name."""
     return shared / "data" / "dev" / "clips" / name
 
 
 def motion_file(clip: Path, work: Path, reuse: bool) -> Path:
-    """The clip's performance, tracked once for all photos of a run."""
+    """Track a clip once for all photos of a run and return the motion file."""
     motion = work / "motion" / f"{clip.stem}.motion.safetensors"
     if not (reuse and motion.exists()):
         motion.parent.mkdir(parents=True, exist_ok=True)
@@ -81,16 +101,8 @@ def motion_file(clip: Path, work: Path, reuse: bool) -> Path:
     return motion
 
 
-def performed(
-    photo: Path,
-    motion: Path,
-    work: Path,
-    *,
-    size: int,
-    reuse: bool,
-    mode: Mode = "neutral",
-) -> Path:
-    """The video of `photo` performing `motion`: the head in a square of `size` pixels."""
+def animated(photo: Path, motion: Path, work: Path, *, size: int, reuse: bool, mode: Mode = "neutral") -> Path:
+    """Animate a photo with a motion file and return the video: the head in a square of `size` pixels."""
     clip = motion.name.split(".")[0]
     output = work / "videos" / f"{photo.stem}--{clip}--{mode}-{size}.mp4"
     if not (reuse and output.exists()):
@@ -99,13 +111,30 @@ def performed(
     return output
 
 
-def sha256(path: Path) -> str:
-    """Hex digest of a file, so that "which weights?" has one answer."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def demo(
+    model: HeadModel, size: int, motion: str, strengths: dict[str, float] | None = None
+) -> tuple[Portrait, list[HeadState]]:
+    """Read the demo photo's head and retarget a bundled performance to it, in relative motion.
+
+    Args:
+        model: the open head.
+        size: side of the output, px.
+        motion: name of the bundled performance.
+        strengths: by region, as `reenact animate --strength` takes them.
+    """
+    path = bundled_performance(motion)
+    if path is None:
+        raise SystemExit(f"no bundled performance is called {motion}")
+    portrait = read_portrait(model, DEMO_PHOTO, AnimateOptions(crop=True, size=size))
+    return portrait, retarget(model, load_motion(path), portrait.receiver, "relative", strengths or {})
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a result file, readable by people too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    print(f"wrote {path}")
+def fastest_ms(act: Callable[[], object], repeats: int) -> float:
+    """Return the milliseconds of the fastest of some calls after one to warm up; `act` waits for its own device."""
+    act()
+    taken = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        act()
+        taken.append(time.perf_counter() - started)
+    return 1000.0 * min(taken)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import tyro
 
-from benchmarks.common import CLIPS, OUT, PHOTOS, SHARED, clip_file, motion_file, photo_file
+from benchmarks.common import OUT, SHARED, clip_file, motion_file, photo_file
 from reenact.generator.choice import Generator, GeneratorName, GeneratorOptions
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.open import open_head
@@ -27,6 +27,28 @@ from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
 _AROUND = 2  # frames before and after a moment that a learned generator is shown as well
+PHOTOS = (
+    "hellomeme_qie.mp4",  # a boy: the first frame of a clip stands for a photo
+    "liveportrait_d11.mp4",  # a small girl
+    "stableavatar_case-1_reference.png",  # an older woman, mouth open
+    "hallo_reference_images_7.jpg",  # an older man, 3511 px
+    "3ddfa_v2_JianzhuGuo.jpg",  # glasses
+    "facerec_img1.jpg",  # beard
+    "human_stock-teen-2.jpg",  # three-quarter view
+    "sadtalker_happy.png",  # 256 px
+    "liveportrait_s2.jpg",  # 2048 px, black and white
+    "facerec_obama.jpg",  # teeth
+    "portrait-4d_Yeoh.jpg",
+    "human_stock-emotions-a-6.jpg",  # mouth open, surprised
+)
+CLIPS = (
+    "liveportrait_d0.mp4",
+    "liveportrait_d3.mp4",
+    "liveportrait_d10.mp4",
+    "liveportrait_d18.mp4",
+    "alp_driving_video.mp4",
+    "sadtalker_WDA_KatieHill_000.mp4",
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +66,9 @@ class Arguments:
     mode: Literal["relative", "absolute"] = "relative"
     """Motion mode."""
     size: int = 512
-    """Side of the heads' square while they are painted, in pixels."""
+    """Side of the heads' square in pixels."""
     generators: tuple[GeneratorName, ...] = ("warp",)
-    """What paints; a learned one sees a moment together with the frames around it."""
+    """A learned generator is shown a moment together with the frames around it."""
     reuse: bool = False
     """Take performances that an earlier run tracked."""
     shared: Path = SHARED

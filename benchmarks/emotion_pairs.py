@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does the emotion arrive? Twenty-four cross pairs to look at: ``python -m benchmarks.emotion_pairs``.
+"""Does the emotion arrive? Twenty-four cross pairs to look at.
+
+    python -m benchmarks.emotion_pairs                      # sheets of filmstrips
+    python -m benchmarks.emotion_pairs --grades chcnh...    # what somebody saw on them, a letter a pair
 
 Smiling photos get serious, angry, disgusted and pursed performances, serious photos get laughs, frowns and one-sided
 grimaces. One strip a pair: photo and driving frames above, the result below, at moments chosen by the driving codes.
+Grades: c, the emotion arrives clearly; h, by half; n, not.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Final, Literal
 import numpy as np
 import tyro
 
-from benchmarks.common import OUT, SHARED, clip_file, motion_file, photo_file
+from benchmarks.common import OUT, SHARED, Recorded, clip_file, motion_file, photo_file, record
 from benchmarks.contact_sheet import row
 from reenact.head.arkit import index
 from reenact.head.open import open_head
@@ -55,9 +59,11 @@ PAIRS: Final[tuple[tuple[str, str], ...]] = (
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Draw one strip a pair, six pairs a sheet."""
+class Arguments(Recorded):
+    """Render one strip a pair, six pairs a sheet, or write down what was seen."""
 
+    grades: str | None = None
+    """One letter for each of the 24 pairs, of sheets in one mode: nothing is rendered, the counts are the result."""
     modes: tuple[Literal["neutral", "relative", "absolute"], ...] = ("neutral",)
     """Motion modes, a row of results each."""
     pairs: tuple[int, ...] = tuple(range(len(PAIRS)))
@@ -90,8 +96,19 @@ def moments(track: CoarseTrack, count: int) -> np.ndarray:
     return np.unique(chosen)
 
 
+def write_grades(arguments: Arguments, grades: str) -> None:
+    """Record how many pairs have which grade."""
+    if len(grades) != len(PAIRS) or set(grades) - set("chn") or len(arguments.modes) != 1:
+        raise SystemExit(f"--grades has {len(grades)} letters; want {len(PAIRS)} of c, h and n, and one of --modes")
+    row = {"mode": arguments.modes[0], "clearly": grades.count("c"), "half": grades.count("h"), "pairs": len(grades)}
+    record("emotion-pairs", [row], arguments)
+
+
 def main(arguments: Arguments) -> None:
     """Write the sheets."""
+    if arguments.grades is not None:
+        write_grades(arguments, arguments.grades)
+        return
     model = open_head()
     tracks: dict[str, CoarseTrack] = {}
     strips: list[np.ndarray] = []

@@ -4,8 +4,8 @@
     python -m benchmarks.hard_files
     python -m benchmarks.hard_files --only derived insightface_mask
 
-Each file is tried as the photo, a video too, and each video also as the performance of the demo photo. Each
-try has a folder of its own, in which nothing but the finished video may be left.
+Each file is tried as the photo, a video too, and each video also drives the demo photo. Each try has a folder of its
+own, in which nothing but the finished video may be left.
 """
 
 import os
@@ -21,22 +21,21 @@ from pathlib import Path
 
 import tyro
 
-from benchmarks.common import OUT, REPOSITORY, SHARED, provenance, write_json
+from benchmarks.common import DEMO_PHOTO, OUT, REPOSITORY, SHARED, Recorded, record
 from reenact.media.errors import InputError
 from reenact.media.video import probe, read_frames
 
-DEMO_PHOTO = REPOSITORY / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 GOOD = ("video", "refused")
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Recorded):
     """Run the command line on every difficult file and list what happened."""
 
     only: tuple[str, ...] = ()
     """Only files whose names contain one of these."""
     performance: str = "winks"
-    """The bundled performance that photos give."""
+    """The bundled performance that drives the photos."""
     size: int = 256
     """Longer side of the outputs in pixels."""
     limit_s: float = 300.0
@@ -44,7 +43,7 @@ class Arguments:
     shared: Path = SHARED
     """Folder that holds data/hard."""
     work: Path = OUT / "hard_files"
-    """Where the result and the videos go."""
+    """Where the videos go."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Try:
 
 
 def main(arguments: Arguments) -> None:
-    """Run all tries, print a Markdown table, write a JSON file; exit code 1 if any outcome is a fault."""
+    """Run all tries and record the counts; exit code 1 if any outcome is a fault."""
     arguments.work.mkdir(parents=True, exist_ok=True)
     print("| file | as | outcome | detail | s |\n|---|---|---|---|---|")
     tries = []
@@ -70,10 +69,8 @@ def main(arguments: Arguments) -> None:
         detail = one.detail.replace("|", "/")
         print(f"| {one.file} | {one.role} | {one.outcome} | {detail} | {one.seconds:.0f} |", flush=True)
     counts = Counter(one.outcome for one in tries)
-    print("\n" + ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
-    settings = {"performance": arguments.performance, "size_px": arguments.size, "limit_s": arguments.limit_s}
-    result = {**settings, **provenance(), "counts": dict(counts), "tries": [asdict(one) for one in tries]}
-    write_json(arguments.work / "hard_files.json", result)
+    rows = [{"outcome": outcome, "tries": count} for outcome, count in counts.most_common()]
+    record("hard-files", rows, arguments, each=[asdict(one) for one in tries])
     sys.exit(any(one.outcome not in GOOD for one in tries))
 
 
@@ -139,4 +136,4 @@ def judge(done: "subprocess.CompletedProcess[str]", folder: Path) -> tuple[str, 
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Arguments))
+    main(tyro.cli(Arguments, description=__doc__))

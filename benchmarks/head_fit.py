@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The joint fit against exact truth: ``python -m benchmarks.head_fit [--people 6] [--maps network true]``.
+"""The joint fit of a personal head against exact truth.
 
-People who do not exist, partly outside the head model's basis, give a performance; the whole of `reenact head` is run
-on the video, once with our network's maps and once with the true ones, which shows what a better network could buy.
+    python -m benchmarks.head_fit
+    python -m benchmarks.head_fit --people 2 --maps network --without nothing normal depth
+
+Synthetic people, partly outside the head model's basis, perform; the whole of `reenact head` is run on the video, once
+with our network's maps and once with the true ones, which shows what a better network could gain. With --without, terms
+are left out of the fit.
 
 Error of a frame: distance of the fitted face from the true surface, mm of the true head, after the similarity that
 makes it least (iterated closest points to planes): a camera does not tell how far away, and so how large, a head is.
@@ -24,7 +28,7 @@ import torch
 import tyro
 from scipy.spatial import KDTree
 
-from benchmarks.common import OUT, provenance, write_json
+from benchmarks.common import Recorded, record
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.lab.evaluation.mesh import mesh_parts
@@ -44,20 +48,27 @@ _SIDE = 512
 _EVERY = 5  # frames measured
 
 
-@dataclass
-class Args:
-    """Measure the personalised head on made-up people."""
+Maps = Literal["network", "true"]
+Term = Literal["nothing", "normal", "depth"]
+SURFACES = ("coarse", "static", "both")
+
+
+@dataclass(frozen=True)
+class Arguments(Recorded):
+    """Measure the personal head of synthetic people."""
 
     people: int = 6
-    frames: int = 40
-    maps: tuple[Literal["network", "true"], ...] = ("network", "true")
-    without: tuple[Literal["nothing", "normal", "depth"], ...] = ("nothing",)
-    """Terms left out of the fit, one run each."""
-    out: Path = OUT / "head_fit.json"
+    """How many."""
+    frames: int = 20
+    """Length of each video."""
+    maps: tuple[Maps, ...] = ("network", "true")
+    """Where normals and depth come from, one fit each."""
+    without: tuple[Term, ...] = ("nothing",)
+    """Terms left out, one fit each."""
 
 
 class TrueMaps:
-    """`DenseEstimator` that knows."""
+    """`DenseEstimator` that returns the truth."""
 
     name = "truth"
 
@@ -81,7 +92,7 @@ class TrueMaps:
 
 
 def measured(shapes: np.ndarray, truth: np.ndarray, face: np.ndarray) -> dict[str, float]:
-    """Distances of faces [F, V, 3] from the true heads [F, V, 3], any frame and scale against metres."""
+    """Return distances of faces [F, V, 3], in any frame and scale, from the true heads [F, V, 3] in metres."""
     triangles = torch.from_numpy(open_head().topology.faces)
     normals = vertex_normals(torch.from_numpy(shapes), triangles, "torch").numpy()[:, face]
     true_normals = vertex_normals(torch.from_numpy(truth), triangles, "torch").numpy()
@@ -107,12 +118,12 @@ def measured(shapes: np.ndarray, truth: np.ndarray, face: np.ndarray) -> dict[st
     every, angle = np.concatenate(away), np.concatenate(angles)
     return {
         "median_mm": float(np.median(every)), "p90_mm": float(np.quantile(every, 0.9)),
-        "normals_mean_deg": float(angle.mean()),
+        "normals_deg": float(angle.mean()),
     }  # fmt: skip
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Scale, rotation and shift that carry [N, 3] to [N, 3] best (Umeyama 1991)."""
+    """Return scale, rotation and shift that carry [N, 3] to [N, 3] best (Umeyama 1991)."""
     a, b = source - source.mean(0), target - target.mean(0)
     u, s, vt = np.linalg.svd(b.T @ a)
     sign = np.asarray([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
@@ -121,8 +132,8 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarra
     return scale, rotation, target.mean(0) - scale * rotation @ source.mean(0)
 
 
-def stages(without: str) -> tuple[list[Stage], Stage]:
-    """The fit's own, a term left out."""
+def stages(without: Term) -> tuple[list[Stage], Stage]:
+    """Return the stages of the fit with a term left out."""
     if without == "nothing":
         return list(PERSON), FRAMES
     off = {without: 0.0}
@@ -131,60 +142,56 @@ def stages(without: str) -> tuple[list[Stage], Stage]:
 
 
 def surfaces(head: PersonalHead, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """[n, V, 3] of the fitted surface: coarse, with static offsets, with both."""
+    """Return the fitted surface [n, V, 3]: coarse, with static offsets, with static and dynamic ones."""
     levels, rig = open_levels(), head.coarse_rig(open_head())
     count = len(rig.neutral)
     bare = replace(head, static_control=0 * head.static_control, static_fit=0 * head.static_fit)
     return {
         "coarse": bare.surface(rig, levels, rows, dynamic=False)[:, :count].numpy(),
         "static": head.surface(rig, levels, rows, dynamic=False)[:, :count].numpy(),
-        "static and dynamic": head.surface(rig, levels, rows)[:, :count].numpy(),
+        "both": head.surface(rig, levels, rows)[:, :count].numpy(),
     }
 
 
-def main(args: Args) -> None:
-    face = mesh_parts()["face"]
-    rows_out = []
-    print("| person | maps | without | surface | median mm | p90 mm | normals deg | seconds |")
-    print("|---|---|---|---|---|---|---|---|")
-    for seed in range(_FIRST, _FIRST + args.people):
+def fitted(video: Path, drawn: SyntheticFrames, distance_m: float, maps: Maps, without: Term) -> dict[str, float]:
+    """Fit one person and return the errors of each surface, and the seconds that the fit took."""
+    estimator: DenseEstimator = shipped_estimator() if maps == "network" else TrueMaps(drawn, distance_m)
+    started = time.perf_counter()
+    key, every = stages(without)
+    head = fit_head(open_head(), [video], estimator, stages=key, every_frame=every)
+    out = {"seconds": time.perf_counter() - started}
+    rows = np.arange(0, len(head.track), _EVERY)
+    truth, face = drawn.vertices[head.track.frame[rows]], mesh_parts()["face"]
+    for name, shapes in surfaces(head, rows).items():
+        out |= {f"{name}_{key}": value for key, value in measured(shapes, truth, face).items()}
+    return out
+
+
+def main(arguments: Arguments) -> None:
+    """Fit everybody by each way and record the means."""
+    people: dict[tuple[Maps, Term], list[dict[str, float]]] = {
+        (maps, without): [] for maps in arguments.maps for without in arguments.without
+    }
+    for seed in range(_FIRST, _FIRST + arguments.people):
         person, scene = synthetic_person(seed), random_scene(seed)
-        states = made_up(seed, args.frames).by(person, scene)
+        states = made_up(seed, arguments.frames).by(person, scene)
         drawn = render_portraits([person], states, [scene], _SIDE)
         with tempfile.TemporaryDirectory() as folder:
             video = Path(folder) / "person.mp4"
             with VideoWriter(video, Fraction(25), _SIDE, _SIDE, crf=8) as writer:
                 for image in drawn.images:
                     writer.write(image)
-            for maps in args.maps:
-                looks: DenseEstimator = shipped_estimator() if maps == "network" else TrueMaps(drawn, scene.distance_m)
-                for without in args.without:
-                    started = time.perf_counter()
-                    key, every = stages(without)
-                    head = fit_head(open_head(), [video], looks, stages=key, every_frame=every)
-                    seconds = time.perf_counter() - started
-                    rows = np.arange(0, len(head.track), _EVERY)
-                    truth = drawn.vertices[head.track.frame[rows]]
-                    for name, shapes in surfaces(head, rows).items():
-                        row = {"seed": seed, "age": person.age, "maps": maps, "without": without, "surface": name}
-                        row |= measured(shapes, truth, face) | {"seconds": seconds}
-                        rows_out.append(row)
-                        print(
-                            f"| {seed}, {person.age:.0f} y | {maps} | {without} | {name} | {row['median_mm']:.2f} | "
-                            f"{row['p90_mm']:.2f} | {row['normals_mean_deg']:.1f} | {seconds:.0f} |",
-                            flush=True,
-                        )
-    summary = {}
-    for maps in args.maps:
-        for without in args.without:
-            for name in ("coarse", "static", "static and dynamic"):
-                mine = [r for r in rows_out if (r["maps"], r["without"], r["surface"]) == (maps, without, name)]
-                means = {k: float(np.mean([r[k] for r in mine])) for k in ("median_mm", "p90_mm", "normals_mean_deg")}
-                summary[f"{maps}, without {without}, {name}"] = means
-                print(f"{maps}, without {without}, {name}: {means}")
-    units = "mm from the true surface after the best similarity, degrees; over the face's vertices, means over people"
-    write_json(args.out, {**provenance(), "units": units, "people": rows_out, "mean": summary})
+            for (maps, without), rows in people.items():
+                rows.append({"age": person.age} | fitted(video, drawn, scene.distance_m, maps, without))
+                print(f"{seed}, {maps}, without {without}:", {k: round(v, 2) for k, v in rows[-1].items()}, flush=True)
+    means = [
+        {"maps": maps, "without": without, "people": len(rows)}
+        | {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+        for (maps, without), rows in people.items()
+    ]
+    name = "head-fit" if arguments.without == ("nothing",) else "head-fit-terms"
+    record(name, means, arguments, people={f"{m}, without {w}": rows for (m, w), rows in people.items()})
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args, description=__doc__))
+    main(tyro.cli(Arguments, description=__doc__))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forty synthetic people outside the identity basis, ten expressions each: pictures with exact codes, drawn once.
+"""Forty synthetic people outside the identity basis, ten expressions each: pictures with exact codes, rendered once.
 
 Ages go from 2 to 85 years; distance, focal length and light differ by person, head pose and strength by picture.
 """
@@ -61,7 +61,7 @@ class Truth:
 
 
 def synthetic_expressions(folder: Path) -> Truth:
-    """Read the pictures and their truth from a folder, drawing what is missing (about three a second)."""
+    """Read the pictures and their truth from a folder; missing ones are rendered (about three a second)."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
     for number in range(PEOPLE):

@@ -1,63 +1,158 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Expression transfer against exact truth: ``python -m benchmarks.transfer [--receivers 50] [--performances 10]``.
+"""Expression transfer: against exact truth, and on frames of real people.
 
-Receivers and drivers are people who do not exist, whose own way of moving is known (lab/synthetic/receivers.py); they
-have not been learnt from. The driver's codes are known. Error: distance of each vertex of the fit mesh from where the
-receiver's own face has it, mm.
+    python -m benchmarks.transfer synthetic
+    python -m benchmarks.transfer real
 
-linear      the base adult's actions, scaled by the size of the face, added to the receiver's neutral
+`synthetic`: targets and drivers are synthetic people whose own way of moving is known (lab/synthetic/receivers.py);
+they have not been learnt from. The driver's codes are known. Error: distance of each vertex of the fit mesh from where
+the target's own face has it, mm.
+
+linear      the base adult's actions, scaled by the size of the face, added to the target's neutral
 copied      the same, plus what the driver's face does beyond its own linear actions, scaled
 transferred deformation transfer (Sumner and Popovic 2004, with contacts) of the driver's moving mesh, plus the driver's
             folds, scaled
-adapted     the receiver's own actions by deformation transfer, made once, added up: what ours adds to
-ours        that, plus the transfer network's D_f
+adapted     the target's own actions by deformation transfer, made once, added up: what the network adds to
+predicted   that, plus the transfer network's D_f
+
+`real`: each validation person's head is fitted (at most 48 frames, kept under --work). Every frame is explained with
+the same codes, poses and static offsets, and with dynamic offsets that are none (a), what the network predicts for
+another validation person, scaled (copied, b), what it predicts for this face (predicted, c), or fitted to these very
+frames, which no prediction can exceed. Errors: mean angle to the normal network's maps where it sees skin, degrees, and
+mean distance of the 478 landmarks, px of the 256 px crop.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Final
 
 import numpy as np
 import torch
 import tyro
 from safetensors.torch import load_file
+from tyro.conf import Positional
 
-from benchmarks.common import OUT, provenance, sha256, write_json
+from benchmarks.common import OUT, SHARED, Recorded, clip_file, record
 from reenact.head.deformation import DeformationTransfer
 from reenact.head.model import Float
 from reenact.head.open import open_head
 from reenact.head.personal import transfer_between
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig, base_rig
-from reenact.head.state import HeadState
+from reenact.head.state import HeadState, deformed
+from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
+from reenact.lab.training.data.habit_clips import shortened
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
-from reenact.rendering import vertex_normals
+from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
+from reenact.rendering import interpolate_directions, vertex_normals
 from reenact.subject.detailed import open_levels
+from reenact.subject.energy import Energy
+from reenact.subject.head_fit import fit_head, observed
+from reenact.subject.offsets import Posed
+from reenact.subject.personal_head import PersonalHead
+from reenact.subject.source import read_source
+from reenact.subject.store import load_head, save_head
+from reenact.transfer.habits import size_of
 from reenact.transfer.network import TransferNet
 from reenact.transfer.own_motion import ASSET, OwnMotion
+from reenact.transfer.receiver import face_rows
 
-_DRIVERS = HELD_OUT_SEED + 10_000
-_SHUT_MM = 0.3  # a line of lips or lids whose pairs are nearer, in the middle, is shut
-METHODS: tuple[str, ...] = ("linear", "copied", "transferred", "adapted", "ours")
+_DRIVERS: Final = HELD_OUT_SEED + 10_000
+_SHUT_MM: Final = 0.3  # a line of lips or lids whose pairs are nearer, in the middle, is shut
+METHODS: Final = ("linear", "copied", "transferred", "adapted", "predicted")
+OFFSETS: Final = ("none", "copied", "predicted", "fitted")
 
 
-@dataclass
-class Args:
-    """Measure expression transfer."""
+@dataclass(frozen=True)
+class Synthetic(Recorded):
+    """Transfer between synthetic people and compare with the truth."""
 
     receivers: int = 50
+    """Target faces."""
     performances: int = 10
+    """Of each target, each by another driver."""
     frames: int = 12
     """Of each performance, consecutive."""
     weights: Path = ASSET
-    out: Path = OUT / "transfer.json"
+    """Of the transfer network: another training's, to compare with the shipped ones."""
+
+    def run(self) -> None:
+        """Measure all methods on the same performances."""
+        net = TransferNet()
+        net.load_state_dict({k: v.float() for k, v in load_file(self.weights).items()})
+        net.eval().requires_grad_(False)
+        where, fit = parts(), open_levels()[1]
+        errors: dict[str, dict[str, list[np.ndarray]]] = {m: {p: [] for p in where} for m in METHODS}
+        contact = {name: Contact.none() for name in ("truth", "transferred", "adapted", "predicted")}
+        people = []
+        for number in range(self.receivers):
+            own = OwnDeformation.of(HELD_OUT_SEED + number)
+            rest = own.neutral()
+            kept = rest - fit.upsample(torch.from_numpy(own.rig.neutral))  # folds that stay
+            motion = OwnMotion.of(own.rig, kept, net)
+            draw = rng(HELD_OUT_SEED + number, "driven by")
+            mine: dict[str, list[np.ndarray]] = {m: [] for m in METHODS}
+            for _ in range(self.performances):
+                driver = OwnDeformation.of(_DRIVERS + int(draw.integers(200)))
+                states = performance(draw, self.frames)
+                truth = own.shapes(states)
+                contact["truth"].add(truth, truth, rest)
+                for name, shapes in predictions(own, kept, driver, motion, states).items():
+                    if name in contact:
+                        contact[name].add(shapes, truth, rest)
+                    away = 1000.0 * (shapes - truth).norm(dim=-1).numpy()
+                    mine[name].append(away[:, where["face"]])
+                    for part, rows in where.items():
+                        errors[name][part].append(away[:, rows].astype(np.float16))
+            rms = {m: float(np.sqrt(np.mean(np.square(np.concatenate(mine[m]))))) for m in METHODS}
+            people.append({"seed": own.person.seed, "age": own.person.age} | rms)
+        table = [{"method": name} | distances(errors[name]) for name in METHODS]
+        record("transfer", table, self, people=people)
+        record("transfer-contact", [{"method": name} | found.summary() for name, found in contact.items()], self)
+
+
+@dataclass(frozen=True)
+class Real(Recorded):
+    """Explain frames of real people with each kind of dynamic offsets."""
+
+    clips: Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="CLIP")]] = ()
+    """Names of development clips, at least two; none: those of the validation people."""
+    frames: int = 16
+    """Of each clip, measured."""
+    shared: Path = SHARED
+    """Folder that holds data/dev/clips."""
+    work: Path = OUT / "transfer_real"
+    """Where shortened clips and fitted heads are kept."""
+
+    def run(self) -> None:
+        """Fit, explain, record."""
+        names = self.clips or tuple(clip for person in validation_people() for clip in person.clips)
+        heads = [fitted(name, self) for name in names]
+        energy = Energy(open_head().topology, open_levels()[1], INPUT_PX)
+        rows: list[dict[str, str | float]] = []
+        for i, name in enumerate(names):
+            rows.append({"clip": name} | explained(heads[i], heads[i - 1], self.work / name, self.frames, energy))
+            print(rows[-1], flush=True)
+        means = {key: float(np.mean([float(row[key]) for row in rows])) for key in rows[0] if key != "clip"}
+        record("transfer-real", [*rows, {"clip": "mean"} | means], self)
+
+
+def distances(errors: dict[str, list[np.ndarray]]) -> dict[str, float]:
+    """Summarise the distances of each part of the face, mm."""
+    row: dict[str, float] = {}
+    for part, found in errors.items():
+        every = np.concatenate([e.ravel() for e in found]).astype(np.float32)
+        row |= {f"{part}_median_mm": float(np.median(every)), f"{part}_p95_mm": float(np.quantile(every, 0.95))}
+        row |= {f"{part}_rms_mm": float(np.sqrt(np.mean(every.astype(np.float64) ** 2)))}
+    return row
 
 
 def parts() -> dict[str, np.ndarray]:
-    """Vertices of the fit mesh: the face, and of it the mouth and the eyes."""
+    """Return vertices of the fit mesh: the face, and of it the mouth and the eyes."""
     fit = open_levels()[1]
     base = fit.upsample(torch.from_numpy(open_head().base_neutral)).numpy()
     face = np.flatnonzero(fit.face > 0.5)
@@ -72,7 +167,7 @@ def parts() -> dict[str, np.ndarray]:
 
 @dataclass
 class Contact:
-    """Lips and lids that are shut on the receiver's own face, and triangles turned inside out."""
+    """Lips and lids that are shut on the target's own face, and triangles turned inside out."""
 
     gaps: dict[str, list[np.ndarray]]
     inverted: int = 0
@@ -83,7 +178,7 @@ class Contact:
         return Contact({"lips": [], "lids": []})
 
     def add(self, shapes: torch.Tensor, truth: torch.Tensor, rest: torch.Tensor) -> None:
-        """[F, W, 3] found and true, [W, 3] at rest."""
+        """Add frames: shapes [F, W, 3], the true ones, and the shape at rest [W, 3]."""
         top, fit = open_head().topology, open_levels()[1]
         for name, pairs in (("lips", top.lip_contacts), ("lids", top.lid_contacts)):
             sides = (
@@ -98,8 +193,8 @@ class Contact:
         self.triangles += len(faces) * len(shapes)
 
     def summary(self) -> dict[str, float]:
-        """mm; `inverted` is a count."""
-        out: dict[str, float] = {"inverted": self.inverted, "triangles": self.triangles}
+        """Return distances in mm, and the triangles turned inside out of a million."""
+        out: dict[str, float] = {"inverted_ppm": 1e6 * self.inverted / max(self.triangles, 1)}
         for name, found in self.gaps.items():
             gap = np.concatenate(found)
             if len(gap):
@@ -110,7 +205,7 @@ class Contact:
 
 
 def _turned(shapes: torch.Tensor, faces: np.ndarray) -> np.ndarray:
-    """[F, T] triangles that look the other way than the skin around them."""
+    """Return which triangles [F, T] look the other way than the skin around them."""
     around = vertex_normals(shapes, torch.from_numpy(open_levels()[1].faces), "torch")
     a, b, c = (shapes[:, faces[:, i]] for i in range(3))
     own = torch.linalg.cross(b - a, c - a)
@@ -118,60 +213,8 @@ def _turned(shapes: torch.Tensor, faces: np.ndarray) -> np.ndarray:
 
 
 def plain_rig(own: OwnDeformation) -> Rig:
-    """The base adult's actions on this person's neutral."""
+    """Return the base adult's actions on this person's neutral."""
     return replace(base_rig(open_head(), own.person.identity), neutral=own.rig.neutral)
-
-
-def main(args: Args) -> None:
-    net = TransferNet()
-    net.load_state_dict({k: v.float() for k, v in load_file(args.weights).items()})
-    net.eval().requires_grad_(False)
-    where, fit = parts(), open_levels()[1]
-    errors: dict[str, dict[str, list[np.ndarray]]] = {m: {p: [] for p in where} for m in METHODS}
-    people = []
-    contact = {name: Contact.none() for name in ("truth", "transferred", "adapted", "ours")}
-    for number in range(args.receivers):
-        own = OwnDeformation.of(HELD_OUT_SEED + number)
-        rest = own.neutral()
-        kept = rest - fit.upsample(torch.from_numpy(own.rig.neutral))  # folds that stay
-        motion = OwnMotion.of(own.rig, kept, net)
-        draw = rng(HELD_OUT_SEED + number, "driven by")
-        mine: dict[str, list[np.ndarray]] = {m: [] for m in METHODS}
-        for _ in range(args.performances):
-            driver = OwnDeformation.of(_DRIVERS + int(draw.integers(200)))
-            states = performance(draw, args.frames)
-            truth = own.shapes(states)
-            contact["truth"].add(truth, truth, rest)
-            for name, shapes in predictions(own, kept, driver, motion, states).items():
-                if name in contact:
-                    contact[name].add(shapes, truth, rest)
-                away = 1000.0 * (shapes - truth).norm(dim=-1).numpy()
-                mine[name].append(away[:, where["face"]])
-                for part, rows in where.items():
-                    errors[name][part].append(away[:, rows].astype(np.float16))
-        people.append(
-            {"seed": own.person.seed, "age": own.person.age}
-            | {m: float(np.sqrt(np.mean(np.square(np.concatenate(mine[m]))))) for m in METHODS}
-        )
-    table = {}
-    print("| method | face median, p95 mm | mouth | eyes | rms face |\n|---|---|---|---|---|")
-    for name in METHODS:
-        row: dict[str, float] = {}
-        for part in where:
-            every = np.concatenate([e.ravel() for e in errors[name][part]]).astype(np.float32)
-            row |= {f"{part}_median_mm": float(np.median(every)), f"{part}_p95_mm": float(np.quantile(every, 0.95))}
-            row |= {f"{part}_rms_mm": float(np.sqrt(np.mean(every.astype(np.float64) ** 2)))}
-        table[name] = row
-        numbers = [f"{row[f'{p}_median_mm']:.3f}, {row[f'{p}_p95_mm']:.2f}" for p in where]
-        print(f"| {name} | {' | '.join(numbers)} | {row['face_rms_mm']:.3f} |", flush=True)
-    touching = {name: found.summary() for name, found in contact.items()}
-    for name, found in touching.items():
-        print(f"{name}: {found}")
-    worst = sorted(people, key=lambda p: -p["ours"])[:5]
-    print("worst receivers, rms mm:", worst)
-    units = "mm from the receiver's own face, fit mesh"
-    about = {**provenance(), "units": units, "weights": sha256(args.weights), "receivers": args.receivers}
-    write_json(args.out, {**about, "methods": table, "contact": touching, "people": people})
 
 
 def predictions(
@@ -181,7 +224,7 @@ def predictions(
     motion: OwnMotion,
     states: list[HeadState],
 ) -> dict[str, torch.Tensor]:
-    """[F, W, 3] by each method."""
+    """Return shapes [F, W, 3] by each method."""
     out = {}
     ratio = own.person.size / driver.person.size
     performed, performer = driver.shapes(states), driver.neutral()
@@ -193,12 +236,12 @@ def predictions(
     carried = carry(driver.rig, own.rig, control)
     out["transferred"] = open_levels()[1].upsample(torch.from_numpy(carried)) + kept + ratio * folds
     out["adapted"] = linear(own.rig, states) + kept
-    out["ours"] = torch.cat(list(motion.surfaces(states)))
+    out["predicted"] = torch.cat(list(motion.surfaces(states)))
     return out
 
 
 def carry(source: Rig, target: Rig, shapes: Float) -> Float:
-    """[F, V, 3] shapes of one rig -> another's, frame by frame."""
+    """Carry shapes [F, V, 3] of one rig to another by deformation transfer, frame by frame."""
     transfer: DeformationTransfer = transfer_between(open_head(), source.neutral, target.neutral)
     moved = target.neutral + transfer.transfer(shapes - source.neutral).astype(np.float32)
     eyes = np.concatenate(target.eyeballs)
@@ -206,5 +249,60 @@ def carry(source: Rig, target: Rig, shapes: Float) -> Float:
     return moved
 
 
+def fitted(name: str, arguments: Real) -> PersonalHead:
+    """Fit a head to a shortened clip as scripts.fit_people does, or read the one that is kept."""
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    clip, out = arguments.work / name, (arguments.work / name).with_suffix(".head")
+    if not out.exists():
+        shortened(clip_file(name, arguments.shared), clip)
+        save_head(fit_head(open_head(), [clip], shipped_estimator(), textured=False), out, {"source": name})
+    return load_head(out)[0]
+
+
+def explained(head: PersonalHead, other: PersonalHead, clip: Path, count: int, energy: Energy) -> dict[str, float]:
+    """Return degrees and px of each kind of offsets; `other` is the head whose predicted D_f is copied."""
+    model, fit = open_head(), open_levels()[1]
+    source = read_source(model, clip, 0, None, None, lambda *_: None)
+    rows = np.unique(np.linspace(0, len(head.track) - 1, count).round().astype(int))
+    seen = observed(source, rows, shipped_estimator(), lambda *_: None)
+    states = [head.states()[row] for row in rows]
+    rig, narrow = head.rig(model), torch.from_numpy(head.static_fit)
+    control = torch.from_numpy(deformed(head.coarse_rig(model), states) + head.static_control)
+    moved = torch.from_numpy(head.dynamic.rows(rows, control.shape[1]))
+    own = _on_face(OwnMotion.of(rig, narrow).offsets(states))
+    ratio = size_of(rig.neutral) / size_of(other.rig(model).neutral)
+    theirs = ratio * _on_face(OwnMotion.of(other.rig(model), torch.from_numpy(other.static_fit)).offsets(states))
+    zoom = float(head.track.focal_px[0]) / source.person.camera.focal_px
+    camera = torch.cat([seen.camera[:, :1] * zoom, seen.camera[:, 1:]], 1)
+    turn, shift = (torch.from_numpy(x[rows]) for x in (head.track.R_cam_head, head.track.t_cam_head))
+    faces, out = torch.from_numpy(fit.faces), {}
+    nothing = torch.zeros_like(own)
+    for kind, before, added in (
+        ("none", control, nothing),
+        ("copied", control, theirs),
+        ("predicted", control, own),
+        ("fitted", control + moved, nothing),
+    ):
+        # The fit mesh begins with the control mesh's vertices, on which the landmarks lie.
+        surfaces = before + added[:, : before.shape[1]], fit.upsample(before) + narrow + added
+        coarse, fine = (x @ turn.transpose(1, 2) + shift[:, None] for x in surfaces)
+        posed = Posed(coarse, fine, turn, camera)
+        drawn = energy.draw(posed, seen)
+        shown = interpolate_directions(vertex_normals(fine, faces, "torch"), faces, drawn.fragments, "torch")
+        angle = torch.rad2deg(torch.arccos((shown * seen.normals).sum(-1).clamp(-1.0, 1.0)))
+        away = (energy.landmarks_px(posed, seen) - seen.landmarks).norm(dim=-1)
+        worth = drawn.evidence
+        degrees = float(((worth * angle).sum((1, 2)) / worth.sum((1, 2))).mean())
+        out |= {f"{kind}_deg": degrees, f"{kind}_px": float(away.nanmean())}
+    return out
+
+
+def _on_face(offsets: torch.Tensor) -> torch.Tensor:
+    """Spread offsets [F, N, 3] of `face_rows` over the fit mesh, [F, W, 3]."""
+    out = torch.zeros(len(offsets), len(open_levels()[1]), 3)
+    out[:, torch.from_numpy(face_rows())] = offsets
+    return out
+
+
 if __name__ == "__main__":
-    main(tyro.cli(Args, description=__doc__))
+    tyro.cli(Synthetic | Real, description=__doc__).run()

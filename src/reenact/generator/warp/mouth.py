@@ -19,8 +19,9 @@ from .window import Box, Drawing
 
 INTERIOR_IDS = region_ids(*MOUTH_INTERIOR)
 _CAVITY, _UPPER, _LOWER, _TONGUE = INTERIOR_IDS
-# Teeth, flesh and how dark a mouth is are what 28 performers show (benchmarks/mouth_tones.py): tongues pink and nearly
-# as bright as skin, no throat of a wide mouth black, teeth in the light that is on the skin.
+# Teeth, flesh and how dark a mouth is are what 28 performers show (measured by benchmarks/mouth_tones.py of commit
+# d1721c9): tongues pink and nearly as bright as skin, no throat of a wide mouth black, teeth in the light that is on
+# the skin.
 _ENAMEL = 0.88  # brightness, of a white surface in the same light
 _HUE, _BY_SKIN = np.asarray([1.0, 1.116, 1.05], np.float32), np.asarray([0.0, 0.91, 0.63], np.float32)
 _FLESH = np.asarray([0.87, 0.48, 0.46], np.float32)

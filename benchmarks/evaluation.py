@@ -3,7 +3,7 @@
 
 evaluation-self, -cross, -synth     the warp beside a frozen photo, a 2D warp and the real video
 generators-self, -cross, -synth     the compact generator beside the warp
-offsets-self, -cross                dynamic offsets: none, predicted for the source's face, copied from another's
+offsets-self, -cross                dynamic offsets: none, and those predicted for the source's face
 
 self and cross take the validation people of --shared, synth takes synthetic people with a true answer. A row is a
 motion mode and a system: its mean over pairs of every metric, and its place among the systems
@@ -42,7 +42,7 @@ Question = Literal[
 SYSTEMS: Final = {
     "evaluation": ("reenact-warp", "STATIC", "WARP-2D", "REAL"),
     "generators": ("reenact-warp", "reenact-compact", "STATIC", "REAL"),
-    "offsets": ("reenact-warp", "reenact-own", "reenact-copied", "STATIC", "REAL"),
+    "offsets": ("reenact-warp", "reenact-own", "STATIC", "REAL"),
 }
 FRAMES: Final[dict[Question, int]] = {
     "evaluation-self": 60, "evaluation-cross": 30, "evaluation-synth": 40,

@@ -69,9 +69,8 @@ class Synthetic(Recorded):
 
     def run(self) -> None:
         """Compare three variants on the same pictures."""
-        truth = synthetic_expressions(self.work)
-        people = np.linspace(0, PEOPLE - 1, self.people).astype(int)
-        found = {name: estimate(truth, people, *how, self) for name, how in _VARIANTS.items()}
+        truth = synthetic_expressions(self.work, np.linspace(0, PEOPLE - 1, self.people).astype(int).tolist())
+        found = {name: estimate(truth, *how, self) for name, how in _VARIANTS.items()}
         columns = {name: scores(each) for name, each in found.items()}
         rows = [{"what": what, **{name: s[what] for name, s in columns.items()}} for what in columns["fitted"]]
         record("expression-synthetic", rows, self, missed={name: each.missed for name, each in found.items()})
@@ -163,14 +162,14 @@ def correlation(a: NDArray, b: NDArray) -> float | None:
     return float(np.corrcoef(a, b)[0, 1]) if len(a) > 1 and a.std() > 1e-6 and b.std() > 1e-6 else None
 
 
-def estimate(truth: Truth, people: NDArray, sources: tuple[Source, ...], fit: bool, arguments: Synthetic) -> Estimates:
+def estimate(truth: Truth, sources: tuple[Source, ...], fit: bool, arguments: Synthetic) -> Estimates:
     """Read codes, head pose and distance off synthetic people by one variant."""
     model = open_head()
     observe = ExpressionObserver(sources, arguments.weights) if sources else None
     base_size = landmark_model(base_rig(model, np.zeros(model.identity_size, np.float32))).size
     parts: list[tuple[NDArray, ...]] = []
     missed = 0
-    for person in people:
+    for person in range(len(truth.images)):
         faces = [(detect_faces(image) or [None])[0] for image in truth.images[person]]
         rows = [i for i, face in enumerate(faces) if face is not None]
         missed += len(faces) - len(rows)

@@ -9,7 +9,7 @@ normals     normal maps of the detailed head (84,369 vertices): deformation, sub
 transfer    retargeted surfaces, against deformation transfer of every frame's mesh; on --device cuda the transfer
             network and the detailed mesh alone
 warp        the warp generator on the demo photo and a bundled performance
-compact     the compact generator: its network by steps, whole frames against the warp, and a training step
+compact     the compact generator: its network by steps, and whole frames against the warp
 score       the metrics of `reenact evaluate` on two videos of the demo photo; needs the `evaluation` extra
 animate     the command of `make demo`, from its start to the finished video
 
@@ -40,7 +40,7 @@ from tyro.conf import Positional
 from benchmarks.common import DEMO_PHOTO, Recorded, demo, fastest_ms, record
 from benchmarks.transfer import carry
 from reenact.generator.choice import GeneratorName, GeneratorOptions
-from reenact.generator.diffusion.compact.flow import Sampling, begin, noise_like, sample
+from reenact.generator.diffusion.compact.flow import Sampling, sample
 from reenact.generator.diffusion.compact.painter import CompactPainter
 from reenact.generator.diffusion.compact.weights import load_compact, shipped_weights
 from reenact.generator.diffusion.controls import Controls
@@ -53,7 +53,6 @@ from reenact.lab.evaluation import score_clip
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance
-from reenact.lab.training.generator_loss import generator_losses, importance, mouths
 from reenact.media import VideoWriter
 from reenact.pipeline import bundled_performance, make_generator, make_warp
 from reenact.rendering import Camera, interpolate_directions, rasterise, vertex_normals
@@ -219,10 +218,10 @@ def generated_ms(name: GeneratorName, arguments: Arguments, size: int) -> float:
 
 
 def compact(arguments: Arguments) -> list[Row]:
-    """Run the compact generator's network on random controls, whole frames, and a training step."""
+    """Run the compact generator's network on random controls, and make whole frames."""
     device, size, window = torch.device(arguments.device), CompactPainter.size, CompactPainter.window
     net = load_compact(arguments.weights or shipped_weights(), device)
-    controls = random_controls(1, window, size).to(device)
+    controls = random_controls(window, size).to(device)
 
     def best(act: Callable[[], object]) -> float:
         def waited() -> None:
@@ -247,29 +246,17 @@ def compact(arguments: Arguments) -> list[Row]:
     for whole in sorted({size, arguments.size}):
         warped = generated_ms("warp", arguments, whole), "warp"
         rows.append(row("compact, whole frames", generated_ms("compact", arguments, whole), whole, warped))
-    for clips, frames, side in ((2, 4, 128), (1, 8, 256)):
-        learnt = random_controls(clips, frames, side).to(device)
-        truth = learnt.warped * 0.9
-
-        def step(learnt: Controls = learnt, truth: torch.Tensor = truth) -> None:
-            conditioning = net.conditions(learnt)
-            time_ = torch.zeros(len(truth), device=device)
-            clean = net(begin(conditioning.start, learnt, noise_like(learnt, 0)), time_, conditioning).clean
-            generator_losses(clean, truth, importance(learnt), mouths(learnt))["loss"].backward()
-
-        rows.append(row("compact, training", best(step) / (clips * frames), side))
-        net.zero_grad()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
     print(f"peak memory {torch.cuda.max_memory_allocated() / 2**30 if device.type == 'cuda' else peak:.2f} GiB")
     return rows
 
 
-def random_controls(clips: int, frames: int, side: int) -> Controls:
+def random_controls(frames: int, side: int) -> Controls:
     """Return pictures of noise: speed does not depend on what they show."""
     torch.manual_seed(0)
-    pictures = [torch.rand(clips, *shape, side, side) * 2.0 - 1.0 for shape in ((3,), (3,), (frames, 3), (frames, 3))]
-    regions = [torch.randint(0, 13, (clips, *shape, side, side)).to(torch.uint8) for shape in ((), (frames,))]
-    visibility = torch.rand(clips, frames, 1, side, side)
+    pictures = [torch.rand(1, *shape, side, side) * 2.0 - 1.0 for shape in ((3,), (3,), (frames, 3), (frames, 3))]
+    regions = [torch.randint(0, 13, (1, *shape, side, side)).to(torch.uint8) for shape in ((), (frames,))]
+    visibility = torch.rand(1, frames, 1, side, side)
     return Controls(pictures[0], pictures[1], regions[0], pictures[2], pictures[3], regions[1], visibility)
 
 

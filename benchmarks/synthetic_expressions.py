@@ -6,6 +6,7 @@ Ages go from 2 to 85 years; distance, focal length and light differ by person, h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -60,11 +61,11 @@ class Truth:
     age: NDArray[np.float32]  # [P] years
 
 
-def synthetic_expressions(folder: Path) -> Truth:
-    """Read the pictures and their truth from a folder; missing ones are rendered (about three a second)."""
+def synthetic_expressions(folder: Path, people: Iterable[int] = range(PEOPLE)) -> Truth:
+    """Read the pictures of some people and their truth from a folder; missing ones are rendered (three a second)."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
-    for number in range(PEOPLE):
+    for number in people:
         path = folder / f"person-{number:02d}.safetensors"
         if not path.exists():
             write_arrays(path, _draw(number))

@@ -157,7 +157,7 @@ TABLES: Final[dict[str, Table]] = {
             "flow-warp": "{flow_warp:.4f}",
         },
     ),
-    "long-video": Table("long-video", {"of 60 seconds": "{what}", "": "{value:.3g}"}),
+    "long-video": Table("long-video", {"of 60 seconds": "{what}", "": "{value:.4g}"}),
     "generator-ablation": Table(
         "generator-ablation",
         {

@@ -2,7 +2,8 @@
 # make demo   a virtual environment, the package, and a photo that performs: demo.mp4
 # make test   the tests, but for the slow ones: less than 4 minutes on 2 cores
 # make test-all  the slow ones too
-# make clean  removes the environment and the video again
+# make docs   the documentation site, in site/: open site/index.html
+# make clean  removes the environment, the video and the site again
 
 # The first Python on the PATH that is new enough; name another with `make demo PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 INPUTS := pyproject.toml constraints.txt src/reenact/__init__.py
 
-.PHONY: demo test test-all clean
+.PHONY: demo test test-all docs clean
 
 demo: .venv/.installed
 	$(BIN)/reenact animate src/reenact/assets/demo/astronaut.jpg talking -o demo.mp4 --crop --size 512 --compare
@@ -25,8 +26,12 @@ test: .venv/.installed-dev
 test-all: .venv/.installed-dev
 	$(PYTEST)
 
+# Warnings are errors (`strict` in mkdocs.yml). The variable silences a notice of the theme about its successor.
+docs: .venv/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
 clean:
-	rm -rf .venv demo.mp4
+	rm -rf .venv demo.mp4 site
 
 .venv/bin/python:
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
@@ -41,4 +46,8 @@ clean:
 
 .venv/.installed-dev: .venv/.installed
 	$(PIP) -e '.[dev,evaluation,build-head,generator]' -c constraints.txt
+	@touch $@
+
+.venv/.installed-docs: .venv/.installed
+	$(PIP) -e '.[docs]' -c constraints.txt
 	@touch $@

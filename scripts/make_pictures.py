@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw the pictures of README and docs: ``python -m scripts.make_pictures``.
+"""Make the pictures of README and docs: ``python -m scripts.make_pictures``.
 
-They show the demo photo (NASA, public domain) and bundled performances; of performers only the fitted head is drawn.
+They show the demo photo (NASA, public domain) and bundled performances; of the driving people only the fitted head is
+shown, as the normals of its surface.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
 
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.open import open_head
@@ -27,51 +30,88 @@ _ROOT: Final = Path(__file__).parents[1]
 PHOTO: Final = _ROOT / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
 OUTPUT: Final = _ROOT / "docs" / "pictures"
 _SIZE: Final = 384  # px of the head's square
-_CELL: Final = 224
-_DEMO: Final = (("smile", 0.6), ("surprise", 0.5), ("pout", 0.55), ("laughing", 0.5), ("frown", 0.5))
+_CELL: Final = 224  # px of a square in a still picture
+_EXPRESSIONS: Final = (("smile", 0.6), ("surprise", 0.5), ("laughing", 0.73), ("winks", 0.14))
 """Performances and the moment shown, as a share of their length."""
+_STRENGTHS: Final[tuple[dict[str, float], ...]] = ({}, {"mouth": 0.3, "jaw": 0.3}, {"head": 0.0}, {"gaze": 0.0})
+_STRENGTHS_OF: Final = ("surprise", 0.7)
 _MODES: Final = ("surprise", 0.6)
+_ANIMATION: Final = "laughing"
+_ANIMATION_S: Final = (0.2, 3.2)  # from and to, seconds of the performance
+_ANIMATION_PX: Final = 320  # height
+_ANIMATION_FPS: Final = 25
+_ANIMATION_QUALITY: Final = 75  # of WebP: at 60 the normals have visible blocks
 
 Image = NDArray[np.uint8]
 
 
 def main() -> None:
-    """Write the strip of the demo and one of each motion mode."""
+    """Write the animation, the three pictures of the README, and one of each motion mode."""
     OUTPUT.mkdir(exist_ok=True)
     portrait = read_portrait(open_head(), PHOTO, AnimateOptions(size=_SIZE, crop=True))
     generator, photo = make_warp(portrait), portrait.crop.extract(portrait.image)
-    shown = [photo, *(picture(portrait, generator, name, at, "neutral") for name, at in _DEMO)]
-    write(OUTPUT / "demo.jpg", shown)
-    name, at = _MODES
+    write_animation(OUTPUT / "demo.webp", portrait, generator, photo)
+    shown = [state(portrait, name, at, "neutral") for name, at in _EXPRESSIONS]
+    write(OUTPUT / "expressions.jpg", list(generator.frames(shown)), columns=2)
+    write(OUTPUT / "head.jpg", [normals(generator, at) for at in shown], columns=2)
+    weakened = [state(portrait, *_STRENGTHS_OF, "neutral", strength) for strength in _STRENGTHS]
+    write(OUTPUT / "strengths.jpg", list(generator.frames(weakened)), columns=2)
     for mode in get_args(Mode):
-        write(
-            OUTPUT / f"mode-{mode}.jpg",
-            [photo, head(portrait, generator, name, at), picture(portrait, generator, name, at, mode)],
-        )
+        driving, target = (state(portrait, *_MODES, each) for each in ("absolute", mode))
+        write(OUTPUT / f"mode-{mode}.jpg", [photo, normals(generator, driving), *generator.frames([target])], columns=3)
 
 
-def state(portrait: Portrait, name: str, at: float, mode: Mode) -> HeadState:
-    """What a bundled performance makes the photographed head do at a moment, a share of its length."""
+def states(portrait: Portrait, name: str, mode: Mode, strength: dict[str, float] | None = None) -> list[HeadState]:
+    """Retarget a bundled performance to the photographed person."""
     path = bundled_performance(name)
     assert path is not None
-    track = load_motion(path)
-    return retarget(open_head(), track, portrait.receiver, mode, {})[round(at * (len(track) - 1))]
+    return retarget(open_head(), load_motion(path), portrait.receiver, mode, strength or {})
 
 
-def picture(portrait: Portrait, generator: WarpGenerator, name: str, at: float, mode: Mode) -> Image:
-    """Paint that moment."""
-    return next(iter(generator.frames([state(portrait, name, at, mode)])))
+def state(portrait: Portrait, name: str, at: float, mode: Mode, strength: dict[str, float] | None = None) -> HeadState:
+    """Retarget one moment, a share of the performance's length."""
+    performed = states(portrait, name, mode, strength)
+    return performed[round(at * (len(performed) - 1))]
 
 
-def head(portrait: Portrait, generator: WarpGenerator, name: str, at: float) -> Image:
-    """Draw the normals of the head that drives it."""
-    return normals_to_picture(generator.maps(state(portrait, name, at, "absolute")).normals[0])
+def normals(generator: WarpGenerator, at: HeadState) -> Image:
+    """Render the normals of the head in one state."""
+    return normals_to_picture(generator.maps(at).normals[0])
 
 
-def write(path: Path, pictures: list[Image]) -> None:
-    """Put pictures side by side and write them."""
-    cells = [cv2.resize(p, (_CELL, _CELL), interpolation=cv2.INTER_AREA) for p in pictures]
-    write_image(path, np.ascontiguousarray(np.concatenate(cells, axis=1)))
+def write_animation(path: Path, portrait: Portrait, generator: WarpGenerator, photo: Image) -> None:
+    """Write source, driven head and result side by side, moving, as WebP."""
+    source = bundled_performance(_ANIMATION)
+    assert source is not None
+    fps, performed = float(load_motion(source).fps), states(portrait, _ANIMATION, "neutral")
+    start, end = _ANIMATION_S
+    times = np.arange(start, end, 1 / _ANIMATION_FPS)
+    chosen = [performed[min(round(time * fps), len(performed) - 1)] for time in times]
+    frames = [
+        PillowImage.fromarray(row([photo, normals(generator, at), frame], _ANIMATION_PX))
+        for at, frame in zip(chosen, generator.frames(chosen), strict=True)
+    ]
+    frames[0].save(
+        path,
+        save_all=True,
+        append_images=frames[1:],
+        duration=round(1000 / _ANIMATION_FPS),
+        loop=0,
+        quality=_ANIMATION_QUALITY,
+        method=6,
+    )
+
+
+def row(pictures: Sequence[Image], side: int) -> Image:
+    """Put square pictures side by side, `side` px high."""
+    cells = [cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures]
+    return np.concatenate(cells, axis=1).astype(np.uint8)
+
+
+def write(path: Path, pictures: Sequence[Image], columns: int) -> None:
+    """Write square pictures as a table of so many columns."""
+    rows = [row(pictures[start : start + columns], _CELL) for start in range(0, len(pictures), columns)]
+    write_image(path, np.ascontiguousarray(np.concatenate(rows)))
 
 
 if __name__ == "__main__":

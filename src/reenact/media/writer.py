@@ -45,7 +45,8 @@ class VideoWriter:
     Args:
         path: ends in .mp4.
         fps: frames per second, exact.
-        width, height: of the images, px.
+        width: Width of the images, px.
+        height: Height of the images, px.
         audio_from: a video whose sound to carry over; one without sound is no error.
         crf: x264 quality, 0 (lossless) to 51; 17 is visually transparent.
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a performer's motion to the receiver's: motion modes, rest, strengths, head pose."""
+"""Retarget a driving motion to a subject: motion modes, strengths by region, head pose, edits, ARKit csv."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Learned generators over the warp: conditioning, windows and compositing; `compact` and `wan`."""

@@ -63,7 +63,8 @@ def render_portraits(
     """Draw one portrait for each state.
 
     Args:
-        people, scenes: one for each state, or a single one for all of them.
+        people: One person for each state, or a single one for all of them.
+        scenes: One scene for each state, or a single one for all of them.
         states: F head states in the scenes' cameras (scene.still_state, performance.states_of).
         size: side of the square pictures, px.
         rest: for each frame the state at which the shoulders are at ease; None: the frame's own, head upright.

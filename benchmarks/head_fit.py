@@ -29,6 +29,7 @@ import tyro
 from scipy.spatial import KDTree
 
 from benchmarks.common import Recorded, record
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.lab.evaluation.mesh import mesh_parts
@@ -38,7 +39,6 @@ from reenact.media import VideoWriter
 from reenact.perception.dense.maps import DenseEstimator, DenseMaps, View
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.rendering import vertex_normals
-from reenact.subject.detailed import open_levels
 from reenact.subject.head_fit import fit_head
 from reenact.subject.personal_head import PersonalHead
 from reenact.subject.stages import FRAMES, PERSON, Stage

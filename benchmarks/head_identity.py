@@ -30,13 +30,13 @@ from tyro.conf import Positional
 from benchmarks.common import Recorded, record
 from benchmarks.head_fit import measured
 from reenact.head.arkit import ACTIONS
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.lab.evaluation.mesh import mesh_parts
 from reenact.lab.synthetic import SyntheticPerson, made_up, random_scene, render_portraits, synthetic_person
 from reenact.media import VideoWriter
 from reenact.perception.dense.crops import BASE_FACE_M
 from reenact.perception.dense.shipped import shipped_estimator
-from reenact.subject.detailed import open_levels
 from reenact.subject.fit import fit_stages
 from reenact.subject.head_fit import observed
 from reenact.subject.offsets import Identity, Offsets

@@ -45,9 +45,10 @@ from reenact.generator.diffusion.compact.painter import CompactPainter
 from reenact.generator.diffusion.compact.weights import load_compact, shipped_weights
 from reenact.generator.diffusion.controls import Controls
 from reenact.head.arkit import REGIONS
+from reenact.head.head_model import action_source
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig, transfer_between
-from reenact.head.reshaped import ReshapedHead
+from reenact.head.personal import personal_rig
 from reenact.head.state import HeadState, codes_of, deformed
 from reenact.lab.evaluation import score_clip
 from reenact.lab.synthetic.noise import rng
@@ -56,7 +57,6 @@ from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance
 from reenact.media import VideoWriter
 from reenact.pipeline import bundled_performance, make_generator, make_warp
 from reenact.rendering import Camera, interpolate_directions, rasterise, vertex_normals
-from reenact.subject.detailed import open_levels
 from reenact.tracking import load_motion
 from reenact.transfer.network import frames_of
 from reenact.transfer.own_motion import OwnMotion
@@ -166,9 +166,9 @@ def transfer(arguments: Arguments) -> list[Row]:
     def best(act: Callable[[], object]) -> float:
         return fastest_ms(act, arguments.repeats)
 
-    pair = best(lambda: transfer_between(model, driver.rig.neutral, own.rig.neutral))
+    pair = best(lambda: action_source(model, driver.rig.neutral).onto(own.rig.neutral))
     carried = best(lambda: fit.upsample(torch.from_numpy(carry(driver.rig, own.rig, shapes)))) - pair
-    target = best(lambda: personal_rig(ReshapedHead(model, own.person.offset), own.person.identity))
+    target = best(lambda: personal_rig(model, own.person.identity, own.person.offset))
     target += best(lambda: OwnMotion.of(own.rig))
     coarse = best(lambda: [*motion.surfaces(states)])
     fine = best(lambda: [detailed.upsample(surface) for surface in motion.surfaces(states)])

@@ -35,10 +35,10 @@ from safetensors.torch import load_file
 from tyro.conf import Positional
 
 from benchmarks.common import OUT, SHARED, Recorded, clip_file, record
-from reenact.head.deformation import DeformationTransfer
+from reenact.head.head_model import action_source
+from reenact.head.levels import open_levels
 from reenact.head.model import Float
 from reenact.head.open import open_head
-from reenact.head.personal import transfer_between
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig, base_rig
 from reenact.head.state import HeadState, deformed
@@ -49,7 +49,6 @@ from reenact.lab.training.data.habit_clips import shortened
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
 from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
 from reenact.rendering import interpolate_directions, vertex_normals
-from reenact.subject.detailed import open_levels
 from reenact.subject.energy import Energy
 from reenact.subject.head_fit import fit_head, observed
 from reenact.subject.offsets import Posed
@@ -242,8 +241,8 @@ def predictions(
 
 def carry(source: Rig, target: Rig, shapes: Float) -> Float:
     """Carry shapes [F, V, 3] of one rig to another by deformation transfer, frame by frame."""
-    transfer: DeformationTransfer = transfer_between(open_head(), source.neutral, target.neutral)
-    moved = target.neutral + transfer.transfer(shapes - source.neutral).astype(np.float32)
+    transfer = action_source(open_head(), source.neutral).onto(target.neutral)
+    moved = target.neutral + transfer.transfer(shapes - source.neutral).float().numpy()
     eyes = np.concatenate(target.eyeballs)
     moved[:, eyes] = target.neutral[eyes] + (shapes - source.neutral)[:, eyes]
     return moved

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.lab.synthetic import random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import write_image
 from reenact.pipeline import AnimateOptions, TrackOptions, perform, read_performance, read_portrait, silent
-from reenact.subject.detailed import open_levels
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import save_head
 from reenact.tracking import CoarseTrack, load_motion, save_motion, track_image

@@ -19,9 +19,9 @@ from reenact.app.edit_arguments import (
     parse_ranges,
     parse_retime,
 )
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.lab.synthetic import made_up
-from reenact.subject.detailed import open_levels
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import save_head
 from reenact.tracking import load_motion

@@ -11,8 +11,8 @@ import trimesh
 from safetensors.numpy import save_file
 
 from reenact.head.arkit import ACTIONS
+from reenact.head.levels import open_levels
 from reenact.lab.synthetic import made_up
-from reenact.subject.detailed import open_levels
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import save_head
 from tests.command_line import refusal, run_here

@@ -13,13 +13,11 @@ import torch
 from portraits import Portrait
 
 from reenact.generator.warp import mouth
-from reenact.generator.warp.bite import seated, with_bite
 from reenact.generator.warp.finer import Surface, finer
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.generator.warp.light import Light, luma
 from reenact.generator.warp.moment import Moment, moment
 from reenact.generator.warp.mouth import _enamel, _front, _lit, _on_teeth, _rows
-from reenact.generator.warp.tuck import lip_lines, tuck
 from reenact.generator.warp.window import Box, Drawing, draw
 from reenact.head.arkit import ACTIONS
 from reenact.head.model import Float, Int
@@ -48,19 +46,19 @@ ENLARGED = 4
 @pytest.fixture(scope="module")
 def rig() -> Rig:
     model = open_head()
-    return with_bite(base_rig(model, np.zeros(model.identity_size, np.float32)))
+    return base_rig(model, np.zeros(model.identity_size, np.float32))
 
 
 def posed(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Rig, Moment]:
-    rig, faces = with_bite(portrait.rig), torch.from_numpy(portrait.rig.topology.faces)
-    return rig, moment(rig, portrait.doing(actions), portrait.state, portrait.camera, faces, tuck(rig))
+    rig, faces = portrait.rig, torch.from_numpy(portrait.rig.topology.faces)
+    return rig, moment(rig, portrait.doing(actions), portrait.state, portrait.camera, faces)
 
 
 def enlarged(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Drawing, np.ndarray]:
     """The mouth drawn several times larger than in the photo, and the mask of what is between the lips' lines."""
     rig, now = posed(portrait, actions)
     px = now.drawn * np.asarray([ENLARGED, ENLARGED, 1.0], np.float32)
-    upper, lower = lip_lines(rig.topology, px[:, :2])
+    upper, lower = rig.lip_lines(px[:, :2])
     outline = np.concatenate([upper, lower[::-1]])
     box = Box(*(int(v) for v in (*(outline.min(axis=0) - 60), *(outline.max(axis=0) + 60))))
     between = np.zeros(box.shape, np.uint8)
@@ -135,7 +133,7 @@ def lower_teeth(rig: Rig, actions: Mapping[str, float]) -> tuple[Float, Float, F
     codes = np.zeros(52, np.float32)
     state = HeadState(codes, still, np.eye(3, dtype=np.float32), np.asarray([0.0, 0.0, 1.0], np.float32))
     portrait = Portrait(np.zeros(0), rig, state, None, None)  # type: ignore[arg-type]
-    shape = seated(rig, deformed(rig, [portrait.doing(actions)]))[0]
+    shape = deformed(rig, [portrait.doing(actions)])[0]
 
     def middle(rows: Int) -> Int:
         return rows[np.abs(rig.neutral[rows, 0]) < 0.006]

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portraits import Portrait
 
-from reenact.generator.warp.bite import with_bite
 from reenact.generator.warp.filters import feather, grown, pixel_grid, remap, smoothstep
 from reenact.generator.warp.finer import Surface
 from reenact.generator.warp.light import estimate, luma
@@ -26,7 +25,7 @@ from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, toot
 @pytest.fixture(scope="module")
 def rig() -> Rig:
     model = open_head()
-    return with_bite(base_rig(model, np.zeros(model.identity_size, np.float32)))
+    return base_rig(model, np.zeros(model.identity_size, np.float32))
 
 
 def test_spread_keeps_what_is_known_and_averages_the_rest() -> None:

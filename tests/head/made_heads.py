@@ -20,12 +20,12 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.loop import subdivide
 from reenact.head.model_file import LAYOUTS, Kind
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.head.registration import open_skin
 from reenact.head.smplx import SuppliedHead, supplied_head
-from reenact.subject.loop import subdivide
 from tests.head.made_models import TREES
 
 Array = np.ndarray[Any, Any]

@@ -9,11 +9,11 @@ import torch
 from scipy.sparse import csr_matrix
 
 from reenact.head.arkit import index
+from reenact.head.levels import open_levels
+from reenact.head.loop import subdivide
 from reenact.head.open import open_head
 from reenact.head.regions import REGIONS, region_ids
-from reenact.subject.detailed import open_levels
-from reenact.subject.loop import subdivide
-from reenact.subject.sparse import Sparse
+from reenact.head.sparse import Sparse
 
 HEAD = open_head()
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from reenact.head.arkit import index
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import EMPTY, REGIONS, region_ids
@@ -17,7 +18,6 @@ from reenact.head.rig import eyeball_vertices
 from reenact.head.state import HeadState, deformed
 from reenact.perception.dense.classes import CLASSES
 from reenact.rendering import face_labels, interpolate_directions, rasterise, vertex_normals
-from reenact.subject.detailed import open_levels
 from reenact.subject.energy import Energy, Weights, project, regularity
 from reenact.subject.fit import fit_stages
 from reenact.subject.observation import Observation
@@ -74,6 +74,7 @@ def seen(offset: np.ndarray) -> Observation:
     relief = torch.where(drawn.face >= 0, drawn.depth - 0.9, torch.nan) * 2.4 / 0.9
     return Observation(
         shape=shape,
+        hidden_depth=torch.zeros(shape.shape[:2]),
         R_cam_head=turn,
         t_cam_head=shift,
         R_cam_torso=turn,

@@ -14,14 +14,14 @@ from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.gaze import eye_rotations, with_gaze
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.regions import REGIONS
 from reenact.lab.synthetic import made_up
-from reenact.subject.detailed import open_levels
 from reenact.subject.glb import GlbWriter
 from reenact.subject.gltf import PARTS, head_to_glb
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
-from reenact.subject.shape import Shape, shape_of
+from reenact.subject.shape import Shape, seated, shape_of
 from tests.read_glb import ReadGlb, read_glb
 
 HEAD, LEVELS, COUNT = open_head(), open_levels(), 6
@@ -69,18 +69,18 @@ def test_every_region_is_in_one_part() -> None:
 
 def test_neutral_and_targets_are_the_rigs(read: ReadGlb, shape: Shape, person: PersonalHead) -> None:
     """Each read vertex is one of the rig's, and moves as that one does; a blink is more, it shuts the eye."""
-    rig = person.rig(HEAD)
+    neutral, actions = seated(person.rig(HEAD))
     skin = np.unique(
         shape.faces[np.isin(shape.regions, np.flatnonzero([r not in ("sclera", "iris") for r in REGIONS]))]
     )
-    tree = KDTree(rig.neutral[skin])
+    tree = KDTree(neutral[skin])
     others = [i for i, name in enumerate(ACTIONS) if not name.startswith("eyeBlink")]
     found = set()
     for part in read.nodes["head"].parts:
         distance, near = tree.query(part.points)
         vertex = skin[near]
         assert distance.max() < 1e-6
-        apart = np.linalg.norm(part.targets[others] - rig.actions[others][:, vertex], axis=2)
+        apart = np.linalg.norm(part.targets[others] - actions[others][:, vertex], axis=2)
         assert apart.max() < 2e-5
         np.testing.assert_allclose(part.normals, shape.normals[vertex], atol=1e-5)
         np.testing.assert_allclose(np.linalg.norm(part.normals, axis=1), 1.0, atol=1e-5)
@@ -159,15 +159,13 @@ def test_a_blink_shuts_the_eye(person: PersonalHead, detail: str) -> None:
 
 def test_the_finer_export_follows_the_rig_and_the_fit_meshs_offsets(person: PersonalHead) -> None:
     fine, level = shape_of(person, HEAD, LEVELS, "fit"), LEVELS[1]
-    rig = person.rig(HEAD)
-    neutral = level.upsample(torch.from_numpy(rig.neutral)).numpy() + person.static_fit
+    control, actions = seated(person.rig(HEAD))
+    neutral = level.upsample(torch.from_numpy(control)).numpy() + person.static_fit
     balls = np.unique(fine.faces[np.concatenate([fine.eyeball(0), fine.eyeball(1)])])
     rest = np.setdiff1d(np.arange(len(neutral)), balls)
     np.testing.assert_allclose(fine.neutral[rest], neutral[rest], atol=1e-6)
     smile = index("mouthSmileLeft")
-    np.testing.assert_allclose(
-        fine.targets[smile], level.upsample(torch.from_numpy(rig.actions[smile])).numpy(), atol=2e-5
-    )
+    np.testing.assert_allclose(fine.targets[smile], level.upsample(torch.from_numpy(actions[smile])).numpy(), atol=2e-5)
     assert len(fine.atlas.faces) == len(fine.faces) and fine.lashes.shape == (len(level), 2)
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.lab.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import InputError, VideoWriter, write_image
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.perception.dense.shipped import shipped_estimator
-from reenact.subject.detailed import open_levels
 from reenact.subject.fit import Progress
 from reenact.subject.head_fit import fit_head
 from reenact.subject.personal_head import PersonalHead

@@ -13,10 +13,10 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.lab.synthetic import made_up
 from reenact.media import InputError
-from reenact.subject.detailed import open_levels
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import load_head, save_head
 
@@ -76,7 +76,8 @@ def test_the_offsets_are_in_the_surface_where_they_belong(person: PersonalHead) 
     bare = LEVELS[2].upsample(LEVELS[1].upsample(torch.from_numpy(rig.neutral)))
     moved = (neutral - bare).norm(dim=1)
     assert moved[torch.from_numpy(LEVELS[2].soft == 1)].median() > 0.0001
-    assert person.rig(HEAD).neutral == pytest.approx(rig.neutral + person.static_control, abs=1e-6)
+    soft = LEVELS[0].soft == 1  # teeth and tongue are seated behind the lips
+    assert person.rig(HEAD).neutral[soft] == pytest.approx((rig.neutral + person.static_control)[soft], abs=1e-6)
     still = person.surface(rig, LEVELS, np.asarray([2]), dynamic=False)
     assert (person.surface(rig, LEVELS, np.asarray([2])) - still).norm(dim=-1).max() > 0.001
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reenact.head.levels import detailed_levels
 from reenact.media import InputError, read_image
 from reenact.perception.dense.shipped import shipped_estimator
-from reenact.subject.detailed import detailed_levels
 from reenact.subject.head_fit import fit_head
 from reenact.subject.stages import FRAMES, PERSON
 from reenact.subject.store import load_head, save_head

@@ -12,6 +12,8 @@ import pytest
 import torch
 from torch.nn.functional import grid_sample
 
+from reenact.head.levels import open_levels
+from reenact.head.loop import subdivide
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.head.state import posed
@@ -21,8 +23,6 @@ from reenact.perception.dense.crops import head_crop
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.rendering import Camera, interpolate, rasterise
 from reenact.subject.atlas import Atlas, head_atlas
-from reenact.subject.detailed import open_levels
-from reenact.subject.loop import subdivide
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.texels import Texels, texels_of
 from reenact.subject.texture import bake_texture, plain_texture

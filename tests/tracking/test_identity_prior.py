@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
 from reenact.head.open import open_head
-from reenact.head.reshaped import ReshapedHead
 from reenact.head.rig import base_rig
 from reenact.tracking.face_model import identity_landmarks, landmark_model
 from reenact.tracking.fit import fit_person
@@ -38,7 +39,8 @@ def test_leading_components_move_the_landmarks_most() -> None:
 
 
 def test_other_heads_get_the_unit_prior() -> None:
-    other = ReshapedHead(HEAD, np.zeros_like(HEAD.base_neutral))
+    other = copy(HEAD)
+    other.name = "another head"
     assert other.name != HEAD.name
     prior = identity_prior(other)
     assert (prior.mean == 0).all()

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from reenact.head.open import open_head
-from reenact.head.reshaped import ReshapedHead
 from reenact.tracking.sightings import landmarks_off_mm
 
 
@@ -18,7 +18,8 @@ def test_it_agrees_with_the_open_head_and_notices_landmarks_laid_wrongly() -> No
     off = landmarks_off_mm(head)
     assert off is not None and off < 4.0
     # As if the open head had been laid 15 mm too low.
-    wrong = ReshapedHead(head, np.zeros_like(head.base_neutral))
+    wrong = copy(head)
+    wrong.name = "another head"
     low = head.topology.landmarks(head.base_neutral) - np.asarray([0, 0.015, 0], np.float32)
     nearest = ((head.base_neutral[None] - low[:, None]) ** 2).sum(axis=2).argmin(axis=1)
     vertices = np.repeat(nearest[:, None], 3, axis=1).astype(np.int32)

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from reenact.head.arkit import index
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import region_ids
 from reenact.head.state import HeadState, deformed
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
-from reenact.subject.detailed import open_levels
 from reenact.transfer.own_motion import ASSET, OwnMotion
 from reenact.transfer.own_rig import OwnRig
 from reenact.transfer.receiver import face_rows

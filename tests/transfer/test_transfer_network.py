@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, prepare_receivers
 from reenact.lab.training.loop import Run, Schedule
 from reenact.lab.training.transfer import Receivers, TransferTraining, score, train_transfer
-from reenact.subject.detailed import open_levels
 from reenact.transfer.network import CODES, DrivingEncoder, TransferNet
 from reenact.transfer.own_motion import OwnMotion
 from reenact.transfer.receiver import FEATURES, WHOLE, face_rows, receiver_features, tangent_frames

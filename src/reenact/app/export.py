@@ -31,9 +31,9 @@ class Export:
         """Write the file, say where it is, return the exit code. Raises BadArgument, InputError."""
         check_output(self.output, GLB_SUFFIX, [self.head])
 
+        from reenact.head.levels import open_levels
         from reenact.head.open import open_head
         from reenact.media.files import written_beside
-        from reenact.subject.detailed import open_levels
         from reenact.subject.gltf import head_to_glb
         from reenact.subject.store import load_head
 

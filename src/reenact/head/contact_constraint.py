@@ -6,11 +6,12 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 from torch import Tensor, nn
 
 from .line_interpolation import LineInterpolation
-from .model import Float, Int, Topology
+from .model import Int, Topology
 from .smoothstep import smoothstep
 
 _ROUNDS = 3  # two vertices of a pair are not quite at one place along the line
@@ -28,7 +29,7 @@ class ContactConstraint(nn.Module):
     _lower_row: Tensor  # [P]
     share: Tensor  # [n] 1 at the upper edge, -1 at the lower, 0 far away
 
-    def __init__(self, topology: Topology, neutral: Float, pairs: Int, reach: float, press: float = 0.0) -> None:
+    def __init__(self, topology: Topology, neutral: Tensor, pairs: Int, reach: float, press: float = 0.0) -> None:
         """Find what gives way.
 
         Args:
@@ -39,22 +40,25 @@ class ContactConstraint(nn.Module):
             press: metres by which the edges may overlap, beyond how they rest.
         """
         super().__init__()
-        upper, lower = pairs[np.argsort(neutral[pairs[:, 0], 0])].T
+        at_rest = neutral.detach().cpu().numpy()
+        upper, lower = pairs[np.argsort(at_rest[pairs[:, 0], 0])].T.astype(np.int64)
         x = 0.5 * (neutral[upper, 0] + neutral[lower, 0])
-        far = reach * np.ptp(x)
-        ways = _ways(topology, neutral, np.stack([upper, lower]), far)
-        near = np.minimum(*ways)
-        rows = np.flatnonzero(near < far)
-        above, below = (np.minimum(way[rows], far) for way in ways)
-        share = (below - above) / np.maximum(below + above, 1e-9) * (1.0 - smoothstep(0.0, far, near[rows]))
-        allowed = np.maximum(neutral[lower, 1] - neutral[upper, 1], 0.0) + np.float32(press)
-        self.along = LineInterpolation(np.maximum.accumulate(x), neutral[rows, 0])
-        for name, value in {"x": x, "allowed": allowed, "share": share.astype(np.float32)}.items():
-            self.register_buffer(name, torch.from_numpy(value))
-        at = {"upper": upper, "lower": lower, "rows": rows}
-        at |= {"_upper_row": np.searchsorted(rows, upper), "_lower_row": np.searchsorted(rows, lower)}
+        far = reach * (x.amax() - x.amin())
+        above, below = (geodesic_distances(topology.faces, neutral, edge, 4.0 * far.item()) for edge in (upper, lower))
+        near = torch.minimum(above, below)
+        rows = torch.nonzero(near < far)[:, 0]
+        above, below, near = (torch.minimum(way[rows], far) for way in (above, below, near))
+        fade = 1.0 - smoothstep(0.0, 1.0, near / far)
+        share = (below - above) / (below + above).clamp(min=1e-9) * fade
+        allowed = (neutral[lower, 1] - neutral[upper, 1]).clamp(min=0.0) + press
+        self.along = LineInterpolation(x.cummax(0).values, neutral[rows, 0])
+        for name, value in {"x": x, "allowed": allowed, "share": share, "rows": rows}.items():
+            self.register_buffer(name, value)
+        found = rows.cpu().numpy()
+        at = {"upper": upper, "lower": lower}
+        at |= {"_upper_row": np.searchsorted(found, upper), "_lower_row": np.searchsorted(found, lower)}
         for name, value in at.items():
-            self.register_buffer(name, torch.from_numpy(value.astype(np.int64)))
+            self.register_buffer(name, torch.from_numpy(value.astype(np.int64)).to(neutral.device))
 
     def through(self, shapes: Tensor) -> Tensor:
         """[F, P] metres by which the upper edge has come below the lower one, beyond what is allowed."""
@@ -72,11 +76,38 @@ class ContactConstraint(nn.Module):
         return shapes.index_add(1, self.rows, (height - start)[..., None] * up)
 
 
-def _ways(topology: Topology, neutral: Float, edges: Int, far: float) -> Float:
-    """[2, V] metres over the skin to the nearest of the upper edge's vertices, and of the lower's; inf: far away."""
-    links = np.concatenate([topology.faces[:, [0, 1]], topology.faces[:, [1, 2]], topology.faces[:, [2, 0]]])
-    length = np.linalg.norm(neutral[links[:, 0]] - neutral[links[:, 1]], axis=1)
-    count = len(neutral)
-    graph = sp.coo_matrix((length, (links[:, 0], links[:, 1])), shape=(count, count)).tocsr()
+def geodesic_distances(
+    faces: Int, vertices: Tensor, sources: NDArray[np.integer], limit: float = float("inf")
+) -> Tensor:
+    """Distances over a mesh's edges to the nearest of some vertices.
+
+    Args:
+        faces: [F, 3].
+        vertices: [V, 3] metres.
+        sources: [n] rows of vertices.
+        limit: metres beyond which no way is looked for.
+
+    Returns:
+        [V] metres, inf where there is no way; differentiable along the shortest ways.
+    """
+    at = vertices.detach().cpu().double().numpy()
+    links = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    length = np.linalg.norm(at[links[:, 0]] - at[links[:, 1]], axis=1)
+    graph = sp.coo_matrix((length, (links[:, 0], links[:, 1])), shape=(len(at), len(at))).tocsr()
     graph = graph.maximum(graph.T)
-    return np.stack([dijkstra(graph, indices=rows, min_only=True, limit=4.0 * far) for rows in edges])
+    distance, before, _ = dijkstra(graph, indices=sources, min_only=True, limit=limit, return_predecessors=True)
+    reached = np.isfinite(distance)
+    starts = np.flatnonzero(reached)
+    who, here = starts, starts
+    entries: list[tuple[NDArray[np.integer], ...]] = []
+    while len(who := who[before[here] >= 0]):
+        here = here[before[here] >= 0]
+        entries.append((who, here, before[here]))
+        here = before[here]
+    out = vertices.new_zeros(len(at))
+    if entries:
+        whose, a, b = (
+            torch.from_numpy(np.concatenate(e).astype(np.int64)).to(vertices.device) for e in zip(*entries, strict=True)
+        )
+        out = out.index_add(0, whose, torch.linalg.vector_norm(vertices[a] - vertices[b], dim=1))
+    return torch.where(torch.from_numpy(reached).to(out.device), out, torch.inf)

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pairs of vertices that meet (lid margins, inner lips): what closes on the source closes on the target."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
-from scipy.spatial.transform import Rotation
+import torch
+from torch import Tensor
 
-Float = NDArray[np.float64]
-Int = NDArray[np.int64]
-
-_TINY = np.finfo(np.float64).tiny
+from .rotation import rotations
 
 
 @dataclass(frozen=True)
@@ -23,35 +20,42 @@ class GapRule:
     its neutral says nothing about contact: the rule fades out and leaves it to the gradients.
     """
 
-    pairs: sparse.csr_matrix  # [P, V], first vertex minus second
-    neutral: Float  # [P, 3] the source's neutral gaps
-    carry: Float  # [P, 3, 3] from a change of the source's gap to one of the target's
+    pairs: Tensor  # [P, 2]
+    neutral: Tensor  # [P, 3] the source's neutral gaps, first vertex minus second
+    carry: Tensor  # [P, 3, 3] from a change of the source's gap to one of the target's
     tiny: float  # length of a gap too small to have a direction or a ratio
 
     @classmethod
-    def between(cls, source: Float, target: Float, pairs: Int, *, size_ratio: float, tiny: float) -> "GapRule":
+    def between(cls, source: Tensor, target: Tensor, pairs: Tensor, *, size_ratio: Tensor, tiny: float) -> GapRule:
         """Rule for `pairs` [P, 2] between two neutral heads [V, 3]; `tiny` in the source's units."""
-        row = np.arange(len(pairs))
-        signs = np.repeat([1.0, -1.0], len(pairs))
-        matrix = sparse.csr_matrix((signs, (np.r_[row, row], pairs.T.ravel())), shape=(len(pairs), len(source)))
-        gap_s, gap_t = matrix @ source, matrix @ target
-        length_s, length_t = np.linalg.norm(gap_s, axis=1), np.linalg.norm(gap_t, axis=1)
+        gap_s, gap_t = (head[pairs[:, 0]] - head[pairs[:, 1]] for head in (source, target))
+        length_s, length_t = _length(gap_s), _length(gap_t)
         scale = (length_t + tiny * size_ratio) / (length_s + tiny)
-        axis = np.cross(gap_s, gap_t)
-        sine = np.linalg.norm(axis, axis=1)
-        angle = np.arctan2(sine, (gap_s * gap_t).sum(axis=1))
+        axis = torch.linalg.cross(gap_s, gap_t)
+        sine, cosine = _length(axis), (gap_s * gap_t).sum(1)
+        # The angle over its sine goes to 1 over the cosine where the gaps are parallel, and is 0 of no gap at all.
+        parallel = sine <= 1e-9 * cosine.abs()
+        of_parallel = 1.0 / torch.where(parallel & (cosine != 0), cosine, 1.0)
+        per_sine = torch.where(parallel, of_parallel, torch.atan2(sine, cosine) / torch.where(parallel, 1.0, sine))
         # Two gaps of nothing have no angle between them: fade the rotation out as either vanishes.
-        certain = np.minimum(length_s, length_t / size_ratio) ** 2
-        angle *= certain / (certain + tiny**2)
-        turn = Rotation.from_rotvec(axis * (angle / np.maximum(sine, _TINY))[:, None])
-        return cls(matrix, gap_s, scale[:, None, None] * turn.as_matrix(), tiny)
+        certain = torch.minimum(length_s, length_t / size_ratio) ** 2
+        turn = rotations(axis * (per_sine * certain / (certain + tiny**2))[:, None])
+        return cls(pairs, gap_s, scale[:, None, None] * turn, tiny)
 
-    def missing(self, source_offsets: Float, target_offsets: Float) -> Float:
-        """What the target's gaps [P, A * 3] still lack, for offsets [V, A * 3] of source and target."""
-        change = (self.pairs @ source_offsets).reshape(len(self.neutral), -1, 3)
-        lack = np.einsum("pij,paj->pai", self.carry, change)
-        lack -= (self.pairs @ target_offsets).reshape(lack.shape)
-        length = np.linalg.norm(self.neutral, axis=1)[:, None]
-        growth = np.maximum(np.linalg.norm(self.neutral[:, None] + change, axis=2) - length, 0.0)
-        growth /= length + 10 * self.tiny
-        return (lack / (1 + growth**2)[:, :, None]).reshape(len(lack), -1)
+    def missing(self, source_offsets: Tensor, target_offsets: Tensor) -> Tensor:
+        """What the target's gaps [P, 3 A] still lack, for offsets [V, 3 A] of source and target."""
+        change, now = (
+            (o[self.pairs[:, 0]] - o[self.pairs[:, 1]]).unflatten(1, (-1, 3)) for o in (source_offsets, target_offsets)
+        )
+        lack = torch.einsum("pij,paj->pai", self.carry, change) - now
+        length = _length(self.neutral)[:, None]
+        growth = (torch.linalg.vector_norm(self.neutral[:, None] + change, dim=2) - length).clamp(min=0.0)
+        growth = growth / (length + 10 * self.tiny)
+        return (lack / (1 + growth**2)[:, :, None]).flatten(1)
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """[N] lengths of [N, 3]; the derivative at nothing is 0."""
+    square = vectors.pow(2).sum(1)
+    nothing = square == 0
+    return torch.where(nothing, 0.0, square.where(~nothing, 1.0).sqrt())

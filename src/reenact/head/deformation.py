@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deformation transfer between two heads of one topology: the receiver's own version of each facial action.
+"""Deformation transfer between two heads of one topology: the target's own version of each facial action.
 
 Sumner and Popovic, "Deformation transfer for triangle meshes", 2004 (doi:10.1145/1015706.1015736), in the
 gradient form. With hat functions phi_i on triangles of area A_t, their objective sum_t A_t |S_t - T_t(x)|^2
@@ -7,45 +7,55 @@ has, once each triangle's auxiliary fourth vertex is eliminated, the normal equa
 
     L u = sum_t A_t (S_t - I) grad phi_i,        L = cotangent Laplacian of the target's neutral
 
-for the target's offsets u. The source's gradient S_t - I is linear in the source's offsets o within the
-triangle's plane and depends on them only through the turned and stretched normal n across it, so the
-right-hand side is two constant sparse matrices: T o + B (n(o) - n(0)). Target equal to source makes
-T = L and B = 0: u = o.
+for the target's offsets u. The source's gradient S_t - I consists of what its offsets do within the triangle's
+plane, and of how they turn and stretch the normal n across it; both are constants of the source. Target equal to
+source makes the right-hand side L o: u = o. The result is differentiable in the target's neutral.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
+from torch import Tensor
 
 from .contacts import GapRule
+from .sparse_solve import TriangleSystem
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-_TINY = np.finfo(np.float64).tiny
+_TINY = float(np.finfo(np.float64).tiny)
 _SLIVER = 1e-7
 """A triangle whose height is below this share of its longest edge has no usable gradient and is left out."""
-_BLOCK = 12
-"""Right-hand sides solved at a time."""
 _CONTACT_SOFTNESS = 0.01
 """Compliance of a contact, as a share of the mean compliance of the skin at the contacts."""
 _TINY_GAP = 1e-3
 """Gaps below this share of the head's RMS radius (0.1 mm on an adult) have no meaningful direction."""
 
 
-class DeformationTransfer:
-    """Carries offsets of a source head over to a target head; built (and factorised) once per target.
+@dataclass(frozen=True)
+class SourceMotion:
+    """Offsets of the source head, and what of them does not depend on the target. A actions, float64."""
 
-    Both heads must be in one orientation (the canonical head frame) and one unit; sizes may differ.
+    offsets: Tensor  # [A, V, 3]
+    faces: Tensor  # [n] the triangles that any action moves
+    gradients: Tensor  # [n, 3, 3 A] S - I of each: axis of the source's space x (action, coordinate)
+    bodies: list[tuple[Tensor, Tensor, Tensor]]
+    """Of each rigid part: rotation [A, 3, 3] (of rows), mean shift [A, 1, 3], and what is not rigid [A, N, 3]."""
+
+
+class DeformationSource:
+    """A head whose offsets are carried over to others.
 
     Args:
-        source_neutral: [V, 3] vertices of the head that the offsets belong to.
-        target_neutral: [V, 3] vertices of the receiver, same topology.
+        neutral: [V, 3] vertices of the head that the offsets belong to.
         faces: [F, 3] vertex indices.
         anchors: [V] bool, vertices that never move (back of the head); they stay exactly where they are.
         rigid_parts: index arrays of parts moved as a body (teeth, eyeballs): their rotation is kept; their
@@ -63,150 +73,235 @@ class DeformationTransfer:
 
     def __init__(
         self,
-        source_neutral: ArrayLike,
-        target_neutral: ArrayLike,
+        neutral: ArrayLike,
         faces: ArrayLike,
         *,
         anchors: ArrayLike,
         rigid_parts: Sequence[ArrayLike] = (),
         contact_pairs: ArrayLike | None = None,
     ) -> None:
-        source, target = np.asarray(source_neutral, np.float64), np.asarray(target_neutral, np.float64)
+        source = np.asarray(neutral, np.float64)
         tri, fixed = np.asarray(faces, np.int64), np.asarray(anchors, bool)
         parts = [np.asarray(part, np.int64) for part in rigid_parts]
         pairs = np.asarray([] if contact_pairs is None else contact_pairs, np.int64).reshape(-1, 2)
-        _check(source, target, tri, fixed, [*parts, pairs] if len(pairs) else parts)
-        self._source, self._target, self._parts, self._anchors = source, target, parts, fixed
-        self._head_ratio = _radius(target) / _radius(source)
-
-        hats_s, normal_s, double_area_s, fine_s = _hat_gradients(source, tri)
-        hats_t, _, double_area_t, fine_t = _hat_gradients(target, tri)
-        fine = fine_s & fine_t
-        self._faces, self._normal, self._double_area = tri[fine], normal_s[fine], double_area_s[fine]
-        flow = 0.5 * double_area_t[fine, None, None] * hats_t[fine]  # [F, 3, 3] area-weighted, corner x axis
-        count = len(source)
-        laplacian = _assemble(self._faces, flow @ hats_t[fine].transpose(0, 2, 1), count)
-        tangential = _assemble(self._faces, flow @ hats_s[fine].transpose(0, 2, 1), count)
-        across = np.einsum("fca,fa->fc", flow, self._normal)
-        columns = np.repeat(np.arange(len(self._faces)), 3)
-        self._across = sparse.csr_matrix(
-            (across.ravel(), (self._faces.ravel(), columns)), shape=(count, len(self._faces))
-        )
-
-        rigid = np.zeros(count, bool)
+        _check(source, tri, fixed, [*parts, pairs] if len(pairs) else parts)
+        self.neutral = torch.from_numpy(source)
+        self.anchors = fixed
+        self.parts = [torch.from_numpy(part) for part in parts]
+        self.pairs = torch.from_numpy(pairs)
+        rigid = np.zeros(len(source), bool)
         for part in parts:
             rigid[part] = True
-        ties, tie_scale = _ties(source, target, self._faces, fixed, rigid)
-        self._tangential = (tangential + sparse.diags(tie_scale) @ ties).tocsr()
-        self._free = np.flatnonzero(~(fixed | rigid))
-        self._held = np.flatnonzero(rigid & ~fixed)
-        if not len(self._free):
+        self.free, self.held = np.flatnonzero(~(fixed | rigid)), np.flatnonzero(rigid & ~fixed)
+        if not len(self.free):
             raise ValueError("every vertex is anchored or rigid: there is nothing to transfer by gradients")
-        rows = (laplacian + ties).tocsr()[self._free]
-        self._coupling = rows[:, self._held]
-        # Positive definite but for the one-way ties, so diagonal pivots are safe, and three times faster.
-        self._solver = splu(
-            rows[:, self._free].tocsc(),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
-        self._gaps = None
-        if len(pairs):
-            tiny = _TINY_GAP * _radius(source)
-            self._gaps = GapRule.between(source, target, pairs, size_ratio=self._head_ratio, tiny=tiny)
-            self._spread = self._spread_of(self._gaps.pairs)
+        self._faces, self._rigid = tri, rigid
+        self.mesh = self._usable(np.ones(len(tri), bool))
+        self.radius = _radius(self.neutral)
 
-    def transfer(self, source_offsets: ArrayLike) -> NDArray[np.floating]:
+    def _usable(self, fine: NDArray[np.bool_]) -> UsableMesh:
+        hats, normal, double_area, usable = _hat_gradients(self.neutral, torch.from_numpy(self._faces))
+        rows = np.flatnonzero(usable.numpy() & fine)
+        ties = _ties(self.neutral.numpy(), self._faces[rows], self.anchors, self._rigid)
+        system = TriangleSystem(self._faces[rows], self.free, ties.matrix)
+        faces = torch.from_numpy(self._faces[rows])
+        return UsableMesh(rows, faces, hats[rows], normal[rows], double_area[rows], ties, system)
+
+    def mesh_for(self, target: Tensor) -> UsableMesh:
+        """The triangles that neither head has as a sliver."""
+        fine = _hat_gradients(target.detach(), self.mesh.faces)[3].numpy()
+        if fine.all():
+            return self.mesh
+        both = np.zeros(len(self._faces), bool)
+        both[self.mesh.rows[fine]] = True
+        return self._usable(both)
+
+    def motion(self, offsets: ArrayLike, mesh: UsableMesh | None = None) -> SourceMotion:
+        """Prepare offsets [A, V, 3] from the source's neutral, one row an action, for any target.
+
+        Raises ValueError for a wrong shape or non-finite offsets.
+        """
+        mesh = self.mesh if mesh is None else mesh
+        given, count = np.asarray(offsets), len(self.neutral)
+        if given.shape != (len(given), count, 3) or not given.size or not np.isfinite(given).all():
+            raise ValueError(f"source_offsets has shape {given.shape}, wanted finite [A, {count}, 3], A > 0")
+        moved = torch.from_numpy(given.astype(np.float64))
+        bodies = [_body_motion(self.neutral[part], moved[:, part]) for part in self.parts]
+        at_corners = (moved != 0).any(-1)[:, mesh.faces].any(-1)  # [A, F]
+        active = torch.nonzero(at_corners.any(0))[:, 0]
+        corners = moved[:, mesh.faces[active]]  # [A, n, 3, 3]
+        within = torch.einsum("fca,kfcx->fakx", mesh.hats[active], corners)
+        actions, faces = torch.nonzero(at_corners, as_tuple=True)
+        # A triangle crushed to nothing has a normal of length 0, not an undefined one.
+        placed = (self.neutral[mesh.faces[faces]]) + moved[actions[:, None], mesh.faces[faces]]
+        cross = torch.linalg.cross(placed[:, 1] - placed[:, 0], placed[:, 2] - placed[:, 0])
+        scale = (torch.linalg.vector_norm(cross, dim=1) * mesh.double_area[faces]).sqrt().clamp(min=_TINY)
+        change = cross / scale[:, None] - mesh.normal[faces]
+        number = torch.zeros(len(mesh.faces), dtype=torch.long)
+        number[active] = torch.arange(len(active))
+        turned = moved.new_zeros(len(active), len(moved), 3)
+        turned[number[faces], actions] = change
+        gradients = within + mesh.normal[active][:, :, None, None] * turned[:, None]
+        return SourceMotion(moved, active, gradients.flatten(2), bodies)
+
+    def onto(self, target: ArrayLike | Tensor) -> DeformationTransfer:
+        """The transfer to a target's neutral [V, 3]: same topology, orientation and unit; factorised once.
+
+        Raises ValueError for a target that does not fit.
+        """
+        neutral = target if isinstance(target, Tensor) else torch.from_numpy(np.asarray(target, np.float64))
+        if neutral.shape != self.neutral.shape or not bool(neutral.isfinite().all()):
+            raise ValueError(f"target_neutral has shape {list(neutral.shape)}, wanted finite [{len(self.neutral)}, 3]")
+        return DeformationTransfer(self, neutral)
+
+
+@dataclass(frozen=True)
+class UsableMesh:
+    """Triangles that have gradients, F of them, and what hangs on them; float64."""
+
+    rows: Int  # [F] of the mesh
+    faces: Tensor  # [F, 3]
+    hats: Tensor  # [F, 3, 3] gradients of the source's hat functions, corner x axis
+    normal: Tensor  # [F, 3]
+    double_area: Tensor  # [F]
+    ties: Ties
+    system: TriangleSystem
+
+
+@dataclass(frozen=True)
+class Ties:
+    """What hangs components without an anchor from the skin."""
+
+    matrix: sparse.csr_matrix  # [V, V]
+    vertices: Tensor  # [n] that hang
+    hold: Tensor  # [n] the skin's vertices that they hang from
+    component: Tensor  # [n] which component each belongs to
+    members: list[Tensor]  # the vertices of each component
+
+
+class DeformationTransfer:
+    """Carries offsets of a source head over to one target head, see `DeformationSource.onto`."""
+
+    def __init__(self, source: DeformationSource, target: Tensor) -> None:
+        self._source = source
+        self._given = target.dtype
+        self._target = neutral = target.cpu().double()
+        self._device = target.device
+        self._mesh = mesh = source.mesh_for(neutral)
+        hats, _, double_area, _ = _hat_gradients(neutral, mesh.faces)
+        self._flow = 0.5 * double_area[:, None, None] * hats  # [F, 3, 3] area-weighted, corner x axis
+        self._blocks = self._flow @ hats.mT
+        self._solve = mesh.system.factorise(self._blocks)
+        self._head_ratio = _radius(neutral) / source.radius
+        self._gaps: GapRule | None = None
+        if len(source.pairs):
+            tiny = _TINY_GAP * float(source.radius)
+            self._gaps = GapRule.between(source.neutral, neutral, source.pairs, size_ratio=self._head_ratio, tiny=tiny)
+            self._spread = self._spread_of(source.pairs)
+
+    def transfer(self, offsets: ArrayLike | SourceMotion) -> Tensor:
         """The target's offsets for each of the source's actions.
 
         Args:
-            source_offsets: [A, V, 3] offsets from the source's neutral, one row per action.
+            offsets: [A, V, 3] offsets from the source's neutral, one row an action, or what
+                `DeformationSource.motion` has prepared of them.
 
         Returns:
-            [A, V, 3] offsets from the target's neutral, of the input's float type.
+            [A, V, 3] float64 offsets from the target's neutral, differentiable in it, on its device.
 
         Raises:
             ValueError: wrong shape or non-finite offsets.
         """
-        given = np.asarray(source_offsets)
-        count = len(self._source)
-        if given.shape != (len(given), count, 3) or not given.size or not np.isfinite(given).all():
-            raise ValueError(f"source_offsets has shape {given.shape}, wanted finite [A, {count}, 3], A > 0")
-        offsets = given.astype(np.float64)
-        actions = len(offsets)
-        flat = offsets.transpose(1, 0, 2).reshape(count, actions * 3)
+        source, mesh = self._source, self._mesh
+        if not isinstance(offsets, SourceMotion):
+            motion = source.motion(offsets, mesh)
+        else:
+            motion = offsets if mesh is source.mesh else source.motion(offsets.offsets.numpy(), mesh)
+        actions, count = motion.offsets.shape[:2]
+        flat = motion.offsets.permute(1, 0, 2).reshape(count, -1)
 
-        out = np.zeros((count, actions, 3))
-        for part in self._parts:
-            body, body_t = self._source[part], self._target[part]
-            moved = _move_body(body, body_t, offsets[:, part], _size_ratio(body, body_t, self._head_ratio))
-            out[part] = moved.transpose(1, 0, 2)
-        out[self._anchors] = 0.0
-        turned = self._normal_change(offsets).reshape(len(self._faces), actions * 3)
-        load = (self._tangential @ flat + self._across @ turned)[self._free]
-        load -= self._coupling @ out[self._held].reshape(len(self._held), actions * 3)
-        out[self._free] = self._solve(load).reshape(-1, actions, 3)
+        out = torch.zeros_like(flat)
+        for part, body in zip(source.parts, motion.bodies, strict=True):
+            ratio = _size_ratio(source.neutral[part], self._target[part], self._head_ratio)
+            moved = _move_body(self._target[part], body, ratio)
+            out = out.index_copy(0, part, moved.permute(1, 0, 2).flatten(1))
+        if source.anchors.any():
+            out = out * torch.from_numpy(~source.anchors)[:, None]
+
+        corners = mesh.faces[motion.faces]
+        load = torch.zeros_like(flat)
+        load = load.index_add(0, corners.flatten(), (self._flow[motion.faces] @ motion.gradients).flatten(0, 1))
+        load = load + self._tied(flat) - self._pulled_by_held(out)
+        free = torch.from_numpy(source.free)
+        solved = self._solve(load[free])
         if self._gaps is not None:
-            missing = self._gaps.missing(flat, out.reshape(count, actions * 3))
-            out[self._free] += (self._spread @ missing).reshape(-1, actions, 3)
-        result = out.transpose(1, 0, 2)
-        return np.ascontiguousarray(result, given.dtype if given.dtype.kind == "f" else np.float64)
+            now = out.index_copy(0, free, solved)
+            solved = solved + self._spread @ self._gaps.missing(flat, now)
+        out = out.index_copy(0, free, solved)
+        return out.reshape(count, actions, 3).permute(1, 0, 2).contiguous().to(self._device)
 
-    def _normal_change(self, offsets: Float) -> Float:
-        """[F, A, 3]: change of the source's normals, each as long as the root of its triangle's stretch."""
-        change = np.zeros((len(self._faces), len(offsets), 3))
-        moved = (offsets != 0).any(axis=2)
-        for action in np.flatnonzero(moved.any(axis=1)):
-            active = np.flatnonzero(moved[action][self._faces].any(axis=1))
-            corner = (self._source + offsets[action])[self._faces[active]]
-            cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-            scale = np.sqrt(np.linalg.norm(cross, axis=1) * self._double_area[active])
-            # A triangle crushed to nothing has a normal of length 0, not an undefined one.
-            unit = cross / np.maximum(scale, _TINY)[:, None]
-            change[active, action] = unit - self._normal[active]
-        return change
+    def _tied(self, flat: Tensor) -> Tensor:
+        """[V, 3 A]: what hangs keeps the source's distance from the skin, by its component's own size."""
+        ties = self._mesh.ties
+        load = torch.zeros_like(flat)
+        if not len(ties.vertices):
+            return load
+        neutral = self._source.neutral
+        ratios = torch.stack([_size_ratio(neutral[m], self._target[m], self._head_ratio) for m in ties.members])
+        apart = flat[ties.vertices] - flat[ties.hold]
+        return load.index_add(0, ties.vertices, ratios[ties.component][:, None] * apart)
 
-    def _solve(self, load: Float) -> Float:
-        """Solution [free, K] for right-hand sides [free, K]."""
-        # Wider blocks wake the BLAS's threads, which gains nothing and on a busy machine costs tenfold.
-        starts = range(0, load.shape[1], _BLOCK)
-        return np.concatenate([self._solver.solve(load[:, i : i + _BLOCK]) for i in starts], axis=1)
+    def _pulled_by_held(self, held: Tensor) -> Tensor:
+        """[V, 3 A]: L times the offsets [V, 3 A] of rigid parts, for the rows of what is free."""
+        load = torch.zeros_like(held)
+        if not len(self._source.held):
+            return load
+        mask = torch.zeros(len(held), dtype=torch.bool)
+        mask[torch.from_numpy(self._source.held)] = True
+        faces = self._mesh.faces
+        near = torch.nonzero(mask[faces].any(1))[:, 0]
+        values = (held * mask[:, None])[faces[near]]  # [n, 3, 3 A]
+        load = load.index_add(0, faces[near].flatten(), (self._blocks[near] @ values).flatten(0, 1))
+        ties = self._mesh.ties
+        return load.index_add(0, ties.vertices, -(held * mask[:, None])[ties.hold])
 
-    def _spread_of(self, pairs: sparse.csr_matrix) -> Float:
+    def _spread_of(self, pairs: Tensor) -> Tensor:
         """[free, P]: offsets of the free vertices that add one unit to each pair's gap."""
-        onto = pairs[:, self._free]
-        response = self._solve(onto.T.toarray())
+        free = self._source.free
+        number = np.full(len(self._target), -1)
+        number[free] = np.arange(len(free))
+        rows = torch.from_numpy(number)[pairs]  # [P, 2]
+        onto = torch.zeros(len(pairs), len(free), dtype=torch.float64)
+        for column, sign in ((0, 1.0), (1, -1.0)):
+            at = torch.nonzero(rows[:, column] >= 0)[:, 0]
+            onto[at, rows[at, column]] += sign
+        response = self._solve(onto.T.contiguous())
         compliance = onto @ response
         # Softness smooths: contours close as a whole, single pairs are not pulled into spikes.
-        soft = _CONTACT_SOFTNESS * max(float(np.abs(compliance.diagonal()).mean()), _TINY)
-        return np.linalg.solve((compliance + soft * np.eye(len(compliance))).T, response.T).T
+        soft = _CONTACT_SOFTNESS * compliance.diagonal().abs().mean().clamp(min=_TINY)
+        damped = compliance + soft * torch.eye(len(pairs), dtype=torch.float64)
+        return torch.linalg.solve(damped.T, response.T).T
 
 
-def _hat_gradients(vertices: Float, faces: Int) -> tuple[Float, Float, Float, NDArray[np.bool_]]:
+def _hat_gradients(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Per triangle: hat functions' gradients [F, 3, 3], normal [F, 3], double area [F], usable [F]."""
     corner = vertices[faces]
-    opposite = np.roll(corner, -2, axis=1) - np.roll(corner, -1, axis=1)  # edge facing each corner
-    cross = np.cross(opposite[:, 1], opposite[:, 2])
-    double_area = np.linalg.norm(cross, axis=1)
-    usable = double_area > _SLIVER * (opposite**2).sum(axis=2).max(axis=1)
-    safe = np.where(usable, double_area, 1.0)[:, None]
-    normal = cross / safe
-    return np.cross(normal[:, None], opposite) / safe[:, None], normal, double_area, usable
+    opposite = corner.roll(-2, 1) - corner.roll(-1, 1)  # edge facing each corner
+    cross = torch.linalg.cross(opposite[:, 1], opposite[:, 2])
+    square = (cross * cross).sum(1)
+    longest = (opposite * opposite).sum(2).amax(1)
+    usable = square.sqrt() > _SLIVER * longest
+    double_area = torch.where(usable, square, 1.0).sqrt()  # no derivative at nothing
+    normal = cross / double_area[:, None]
+    hats = torch.linalg.cross(normal[:, None].expand_as(opposite), opposite) / double_area[:, None, None]
+    return hats, normal, torch.where(usable, double_area, 0.0), usable
 
 
-def _assemble(faces: Int, blocks: Float, count: int) -> sparse.csr_matrix:
-    """[V, V] sum of per-triangle [F, 3, 3] blocks over their corners."""
-    rows, columns = np.repeat(faces, 3, axis=1), np.tile(faces, (1, 3))
-    return sparse.csr_matrix((blocks.ravel(), (rows.ravel(), columns.ravel())), shape=(count, count))
-
-
-def _ties(
-    source: Float, target: Float, faces: Int, anchors: NDArray[np.bool_], rigid: NDArray[np.bool_]
-) -> tuple[sparse.csr_matrix, Float]:
-    """Rows [V, V] that hang unanchored components from the skin; each vertex's [V] component's size ratio."""
+def _ties(source: Float, faces: Int, anchors: NDArray[np.bool_], rigid: NDArray[np.bool_]) -> Ties:
+    """Find the components that hang, and where."""
     count = len(source)
-    edges = _assemble(faces, np.ones((len(faces), 3, 3)), count)
+    rows, columns = np.repeat(faces, 3, axis=1).ravel(), np.tile(faces, (1, 3)).ravel()
+    edges = sparse.csr_matrix((np.ones(rows.size), (rows, columns)), shape=(count, count))
     components, label = connected_components(edges, directed=False)
 
     def having(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -217,8 +312,8 @@ def _ties(
     skin = np.flatnonzero(supported[label])
     if not len(skin):
         raise ValueError("no vertex outside the rigid parts is anchored: the skin has nothing to hold on to")
-    hung, nearest = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    scale = np.ones(count)
+    hung, nearest, which = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    every = []
     tree = KDTree(source[skin])
     for component in np.flatnonzero(soft & ~supported):
         members = np.flatnonzero(label == component)
@@ -226,43 +321,52 @@ def _ties(
         roots = distance <= np.quantile(distance, 0.25)
         hung.append(members[roots])
         nearest.append(skin[np.asarray(closest)[roots]])
-        scale[members] = _size_ratio(source[members], target[members], _radius(target) / _radius(source))
+        which.append(np.full(int(roots.sum()), len(every)))
+        every.append(torch.from_numpy(members))
     row, column = np.concatenate(hung), np.concatenate(nearest)
     values = np.r_[np.ones(len(row)), -np.ones(len(row))]
     matrix = sparse.csr_matrix((values, (np.r_[row, row], np.r_[row, column])), shape=(count, count))
-    return matrix, scale
+    vertices, hold, component = (torch.from_numpy(x) for x in (row, column, np.concatenate(which)))
+    return Ties(matrix, vertices, hold, component, every)
 
 
-def _move_body(source: Float, target: Float, offsets: Float, ratio: float) -> Float:
-    """Offsets [A, N, 3] of a target part [N, 3], `ratio` the size of the source part moved by `offsets`."""
-    moved = np.zeros_like(offsets)
-    acting = (offsets != 0).any(axis=(1, 2))  # rest stays exactly at rest
-    body, body_t = source - source.mean(axis=0), target - target.mean(axis=0)
-    shift = offsets[acting].mean(axis=1, keepdims=True)
-    displaced = body + offsets[acting] - shift
-    u, _, vt = np.linalg.svd(np.einsum("ani,nj->aij", displaced, body))
-    u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    turn = (u @ vt).transpose(0, 2, 1)  # row vectors times `turn`
-    moved[acting] = body_t @ turn - body_t + ratio * (shift + displaced - body @ turn)
-    return moved
+def _body_motion(body: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Offsets [A, N, 3] of a part [N, 3]: its rotation (of rows), its mean shift, and what is not rigid."""
+    centred = body - body.mean(0)
+    shift = offsets.mean(1, keepdim=True)
+    displaced = centred + offsets - shift
+    u, _, vt = torch.linalg.svd(torch.einsum("ani,nj->aij", displaced, centred))
+    u = torch.cat([u[:, :, :2], u[:, :, 2:] * torch.linalg.det(u @ vt).sign()[:, None, None]], 2)
+    turn = (u @ vt).mT
+    still = ~(offsets != 0).any(2).any(1)  # rest stays exactly at rest
+    turn[still] = torch.eye(3, dtype=turn.dtype)
+    apart = displaced - centred @ turn
+    apart[still] = 0.0
+    return turn, shift, apart
 
 
-def _radius(vertices: Float) -> float:
+def _move_body(target: Tensor, motion: tuple[Tensor, Tensor, Tensor], ratio: Tensor) -> Tensor:
+    """Offsets [A, N, 3] of a target part [N, 3], `ratio` the size of the source part that moved so."""
+    turn, shift, apart = motion
+    centred = target - target.mean(0)
+    return centred @ turn - centred + ratio * (shift + apart)
+
+
+def _radius(vertices: Tensor) -> Tensor:
     """RMS distance of [N, 3] vertices from their mean."""
-    return float(np.sqrt(((vertices - vertices.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    return (vertices - vertices.mean(0)).pow(2).sum(1).mean().sqrt()
 
 
-def _size_ratio(source: Float, target: Float, single: float) -> float:
+def _size_ratio(source: Tensor, target: Tensor, single: Tensor) -> Tensor:
     """Target's size over source's; `single` where the source is one point."""
     size = _radius(source)
     return _radius(target) / size if size > 0 else single
 
 
-def _check(source: Float, target: Float, faces: Int, anchors: NDArray[np.bool_], groups: list[Int]) -> None:
+def _check(source: Float, faces: Int, anchors: NDArray[np.bool_], groups: list[Int]) -> None:
     count = len(source)
-    for name, array in (("source_neutral", source), ("target_neutral", target)):
-        if array.shape != (count, 3) or not np.isfinite(array).all():
-            raise ValueError(f"{name} has shape {array.shape}, wanted finite [{count}, 3]")
+    if source.shape != (count, 3) or not np.isfinite(source).all():
+        raise ValueError(f"source_neutral has shape {source.shape}, wanted finite [{count}, 3]")
     if faces.ndim != 2 or faces.shape[1] != 3 or anchors.shape != (count,):
         raise ValueError(f"faces {faces.shape} and anchors {anchors.shape}, wanted [F, 3] and [{count}]")
     for indices in (faces, *groups):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .arkit import index
 from .contact_constraint import ContactConstraint
 from .line_interpolation import LineInterpolation
-from .model import Float, Int, Topology
+from .model import Int, Topology
 
 _SHUT = (0.85, 0.98)  # share of the way to shut over which the lids come to touch all along
 _CORNER = 0.15  # pairs that open less than this share of the widest are corners: they hardly close
@@ -30,20 +30,20 @@ class LidLine(nn.Module):
     rows: Tensor  # [n] vertices
     blink: Tensor  # [n, 3] metres
 
-    def __init__(self, topology: Topology, neutral: Float, blink: Float, pairs: Int) -> None:
+    def __init__(self, topology: Topology, neutral: Tensor, blink: Tensor, pairs: Int) -> None:
         """neutral, blink: [V, 3] canonical, metres, the blink such as to shut; pairs: [P, 2] (upper, lower)."""
         super().__init__()
         upper, lower = _edges(neutral, pairs)
         open_by = neutral[upper, 1] - neutral[lower, 1]
         closes_by = blink[lower, 1] - blink[upper, 1]
-        rows = np.flatnonzero(np.abs(blink).max(axis=1) > 0.0)
-        wide = np.flatnonzero(open_by > 0.5 * open_by.max())
-        self.along = LineInterpolation(np.abs(neutral[upper, 0]), np.abs(neutral[rows, 0]))
+        rows = torch.nonzero(blink.abs().amax(dim=1) > 0.0)[:, 0]
+        wide = torch.nonzero(open_by > 0.5 * open_by.max())[:, 0]
+        self.along = LineInterpolation(neutral[upper, 0].abs(), neutral[rows, 0].abs())
         self.corners = ContactConstraint(topology, neutral, pairs, _REACH)
-        for name, value in {"open_by": open_by, "closes_by": closes_by, "blink": blink[rows]}.items():
-            self.register_buffer(name, torch.from_numpy(value.astype(np.float32)))
-        for name, value in {"upper": upper, "lower": lower, "wide": wide, "rows": rows}.items():
-            self.register_buffer(name, torch.from_numpy(value.astype(np.int64)))
+        values = {"open_by": open_by, "closes_by": closes_by, "blink": blink[rows]}
+        values |= {"upper": upper, "lower": lower, "wide": wide, "rows": rows}
+        for name, value in values.items():
+            self.register_buffer(name, value)
 
     def forward(self, shapes: Tensor) -> Tensor:
         """[F, V, 3] canonical shapes, these lids let go where they cross and drawn together where they nearly touch."""
@@ -59,22 +59,24 @@ class LidLine(nn.Module):
         return self.corners(shapes)
 
 
-def lid_lines(topology: Topology, neutral: Float, actions: Float) -> nn.ModuleList:
+def lid_lines(topology: Topology, neutral: Tensor, actions: Tensor) -> nn.ModuleList:
     """`LidLine` of the left eye and of the right; none of an eye that the actions [52, V, 3] do not shut."""
     lines, pairs = nn.ModuleList(), topology.lid_contacts
+    left = neutral[torch.from_numpy(pairs[:, 0].astype(np.int64)), 0].detach().cpu().numpy() > 0
     for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
-        own, blink = pairs[(neutral[pairs[:, 0], 0] > 0) == (side == 0)], actions[index(action)]
+        own, blink = pairs[left == (side == 0)], actions[index(action)]
         upper, lower = _edges(neutral, own)
-        if (blink[lower, 1] > blink[upper, 1]).all():
+        if bool((blink[lower, 1] > blink[upper, 1]).all()):
             lines.append(LidLine(topology, neutral, blink, own))
     return lines
 
 
-def _edges(neutral: Float, pairs: Int) -> tuple[Int, Int]:
+def _edges(neutral: Tensor, pairs: Int) -> tuple[Tensor, Tensor]:
     """Upper and lower vertices [Q] of the pairs that are no corners, from the nose outwards."""
-    open_by = neutral[pairs[:, 0], 1] - neutral[pairs[:, 1], 1]
-    own = pairs[open_by > _CORNER * open_by.max()]
-    upper, lower = own[np.argsort(np.abs(neutral[own[:, 0], 0]))].T
+    rows = torch.from_numpy(pairs.astype(np.int64)).to(neutral.device)
+    open_by = neutral[rows[:, 0], 1] - neutral[rows[:, 1], 1]
+    own = rows[open_by > _CORNER * open_by.max()]
+    upper, lower = own[neutral[own[:, 0], 0].abs().argsort()].unbind(1)
     return upper, lower
 
 

@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-
-from .model import Float
 
 
 class LineInterpolation(nn.Module):
@@ -17,14 +13,17 @@ class LineInterpolation(nn.Module):
     before: Tensor  # [n] of the Q
     share: Tensor  # [n] of the next place
 
-    def __init__(self, line: Float, at: Float) -> None:
+    def __init__(self, line: Tensor, at: Tensor) -> None:
         """line: [Q] rising coordinate of the places; at: [n] of the vertices. Beyond the ends: as at the end."""
         super().__init__()
-        place = np.interp(at, line, np.arange(len(line)))
-        before: NDArray[np.int64] = np.minimum(place.astype(np.int64), len(line) - 2)
-        self.register_buffer("before", torch.from_numpy(before))
-        self.register_buffer("share", torch.from_numpy((place - before).astype(np.float32)))
+        before = torch.searchsorted(line.detach().contiguous(), at.detach().contiguous(), right=True) - 1
+        before = before.clamp(0, len(line) - 2)
+        step = line[before + 1] - line[before]
+        share = (at - line[before]) / torch.where(step > 0, step, 1.0)
+        self.register_buffer("before", before)
+        self.register_buffer("share", torch.where(step > 0, share, (at >= line[before]).to(share)).clamp(0.0, 1.0))
 
     def forward(self, values: Tensor) -> Tensor:
-        """[F, Q] -> [F, n]"""
-        return torch.lerp(values[:, self.before], values[:, self.before + 1], self.share)
+        """[F, Q, ...] -> [F, n, ...]"""
+        share = self.share.reshape(-1, *[1] * (values.ndim - 2))
+        return torch.lerp(values[:, self.before], values[:, self.before + 1], share)

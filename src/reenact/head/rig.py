@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from .model import Float, HeadModel, Int, Joints, Topology
+from .mouth import Bite
 from .regions import EYEBALL, region_ids
 from .shape import HeadShape
 
@@ -28,21 +29,41 @@ class Rig:
     @cached_property
     def shape(self) -> HeadShape:
         """The same as a function in torch."""
-        eyes, limits = self.joints.eyes, self.gaze_limits
-        return HeadShape(self.topology, self.neutral, self.actions, eyes, limits, self.eyeballs)
+        arrays = (self.neutral, self.actions, self.joints.eyes, self.gaze_limits)
+        neutral, actions, eyes, limits = map(_tensor, arrays)
+        return HeadShape(self.topology, neutral, actions, eyes, limits, self.eyeballs)
 
     def deform(self, expression: Float, gaze: Float) -> Float:
         """Codes [F, 52] and gaze [F, 2, 2] (radians, see head/gaze.py) -> vertices [F, V, 3].
 
-        The eyeLook entries of `expression` are ignored: they follow from the gaze. Lids and lips do not meet yet.
+        The eyeLook entries of `expression` are ignored: they follow from the gaze. Lids and lips do not meet yet, see
+        `met`.
         """
-        codes, turned = (torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (expression, gaze))
-        return self.shape.deform(codes, turned).numpy()
+        return self.shape.deform(_tensor(expression), _tensor(gaze)).numpy()
 
     def met(self, shapes: Float, expression: Float) -> Float:
-        """Shapes [F, V, 3] that codes [F, 52] made, their lids and lips made to meet: see `HeadShape.meet`."""
-        given, codes = (torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (shapes, expression))
-        return self.shape.meet(given, codes).numpy()
+        """Shapes [F, V, 3] that codes [F, 52] made, their lids, lips and mouth made to fit: see `HeadShape.meet`."""
+        return self.shape.meet(_tensor(shapes), _tensor(expression)).numpy()
+
+    def hidden_depth(self, shapes: Float) -> Float:
+        """[F, V] metres by which shapes [F, V, 3] are rendered deeper than they are: see `InnerLips.hidden_depth`."""
+        return self.shape.inner_lips.hidden_depth(_tensor(shapes)).numpy()
+
+    def depth_behind_lips(self, shape: Float, rows: Int) -> Float:
+        """[N] metres along the head's axis that vertices `rows` are behind where the lips meet before them.
+
+        shape: [V, 3] canonical.
+        """
+        which = torch.from_numpy(rows.astype(np.int64))
+        return self.shape.inner_lips.depth_behind_lips(_tensor(shape)[None], which)[0].numpy()
+
+    def lip_lines(self, values: Float) -> Float:
+        """[V, C] -> [2, P, C] along the line where the lips meet, on the upper and the lower, from the right."""
+        return self.shape.inner_lips.lines(_tensor(values)[None])[0].numpy()
+
+
+def _tensor(values: Float) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))
 
 
 def eyeball_vertices(topology: Topology, neutral: Float) -> tuple[Int, Int]:
@@ -60,11 +81,14 @@ def base_rig(model: HeadModel, identity: Float) -> Rig:
     neutral = model.neutral(identity)
     rows = np.flatnonzero(model.topology.face_weight > 0.5)
     size = np.linalg.norm(neutral[rows].std(axis=0)) / np.linalg.norm(model.base_neutral[rows].std(axis=0))
-    return Rig(
-        model.topology,
-        neutral,
-        (model.base_actions * np.float32(size)).astype(np.float32),
-        model.joints(identity),
-        model.gaze_limits,
-        eyeball_vertices(model.topology, neutral),
-    )
+    actions = (model.base_actions * np.float32(size)).astype(np.float32)
+    return seated_rig(model, neutral, actions, model.joints(identity))
+
+
+def seated_rig(model: HeadModel, neutral: Float, actions: Float, joints: Joints) -> Rig:
+    """A rig whose teeth and tongue sit where they are seen in a mouth at rest, see mouth.py."""
+    eyes, at_rest = torch.from_numpy(joints.eyes), torch.from_numpy(neutral)
+    bite = Bite(model.topology, at_rest, eyes)
+    seated, own = (x.numpy() for x in bite.seat_at_rest(at_rest, torch.from_numpy(actions)))
+    balls = eyeball_vertices(model.topology, neutral)
+    return Rig(model.topology, seated, own, joints, model.gaze_limits, balls)

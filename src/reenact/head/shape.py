@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shape of one person's head as a function of expression and gaze."""
+"""The shape of one person's head as a function of expression, gaze and dynamic offsets."""
 
 from __future__ import annotations
 
@@ -7,17 +7,28 @@ import torch
 from torch import Tensor, nn
 
 from .gaze import gaze_rotations, with_look_activations
+from .inner_lips import InnerLips
 from .lids import lid_lines, meet_lids
 from .lips import LipLine
-from .model import Float, Int, Topology
+from .model import Int, Topology
+from .mouth import Bite
 
 
 class HeadShape(nn.Module):
-    """Codes to vertices in canonical head space, metres: batched, differentiable, of any float type, on any device."""
+    """Codes to vertices in canonical head space, metres: batched, differentiable, of any float type, on any device.
 
-    neutral: Tensor  # [V, 3]
-    actions: Tensor  # [52, 3 V] this person's own
-    eyes: Tensor  # [2, 3] eyeball centres
+    Args:
+        topology: of the head model.
+        neutral: [V, 3], teeth and tongue seated, see `Bite.seat_at_rest`.
+        actions: [52, V, 3] this person's own.
+        eyes: [2, 3] eyeball centres.
+        gaze_limits: [2, 4], see gaze.py.
+        eyeballs: vertices of the left and the right eyeball.
+    """
+
+    neutral: Tensor  # [V, 3] teeth and tongue where they are seen in a mouth at rest
+    actions: Tensor  # [52, V, 3]
+    eyes: Tensor  # [2, 3]
     gaze_limits: Tensor  # [2, 4]
     _left: Tensor  # vertices of the left eyeball
     _right: Tensor
@@ -25,22 +36,21 @@ class HeadShape(nn.Module):
     def __init__(
         self,
         topology: Topology,
-        neutral: Float,
-        actions: Float,
-        eyes: Float,
-        gaze_limits: Float,
+        neutral: Tensor,
+        actions: Tensor,
+        eyes: Tensor,
+        gaze_limits: Tensor,
         eyeballs: tuple[Int, Int],
     ) -> None:
-        """Take over the arrays of a rig, see `Rig`, without copies. eyes: [2, 3] eyeball centres."""
         super().__init__()
-        self.register_buffer("neutral", torch.from_numpy(neutral))
-        self.register_buffer("actions", torch.from_numpy(actions).flatten(1))
-        self.register_buffer("eyes", torch.from_numpy(eyes))
-        self.register_buffer("gaze_limits", torch.from_numpy(gaze_limits))
+        for name, value in {"neutral": neutral, "actions": actions, "eyes": eyes, "gaze_limits": gaze_limits}.items():
+            self.register_buffer(name, value)
         for name, rows in zip(("_left", "_right"), eyeballs, strict=True):
-            self.register_buffer(name, torch.from_numpy(rows.astype("int64")))
+            self.register_buffer(name, torch.from_numpy(rows.astype("int64")).to(neutral.device))
         self.lids = lid_lines(topology, neutral, actions)
         self.lips = LipLine(topology, neutral, actions)
+        self.bite = Bite(topology, neutral, eyes)
+        self.inner_lips = InnerLips(topology, neutral, eyes)
 
     def deform(self, expression: Tensor, gaze: Tensor) -> Tensor:
         """Add up the actions and turn the eyeballs.
@@ -53,7 +63,7 @@ class HeadShape(nn.Module):
             [F, V, 3]
         """
         codes = with_look_activations(expression, gaze, self.gaze_limits)
-        vertices = self.neutral + (codes @ self.actions).unflatten(1, self.neutral.shape)
+        vertices = self.neutral + (codes @ self.actions.flatten(1)).unflatten(1, self.neutral.shape)
         turn = gaze_rotations(gaze)
         for eye, rows in enumerate((self._left, self._right)):
             rest = self.neutral[rows] - self.eyes[eye]
@@ -61,10 +71,17 @@ class HeadShape(nn.Module):
         return vertices
 
     def meet(self, shapes: Tensor, expression: Tensor) -> Tensor:
-        """Shapes [F, V, 3] that codes [F, 52] made, their lids and lips made to meet: see lids.py and lips.py."""
-        return self.lips(meet_lids(self.lids, shapes), expression)
+        """Make lids and lips meet, and seat teeth, tongue and the inner sides of the lips behind them.
 
-    def forward(self, expression: Tensor, gaze: Tensor, offset: Tensor | None = None) -> Tensor:
-        """[F, V, 3]; offset: [F, V, 3] metres that are added before lids and lips meet."""
+        shapes: [F, V, 3] that codes [F, 52] made. See lids.py, lips.py, mouth.py and inner_lips.py.
+        """
+        return self.seat(self.lips(meet_lids(self.lids, shapes), expression))
+
+    def seat(self, shapes: Tensor) -> Tensor:
+        """[F, V, 3] with teeth, tongue and the inner sides of the lips behind lips like these."""
+        return self.inner_lips(self.bite(shapes))
+
+    def forward(self, expression: Tensor, gaze: Tensor, dynamic_offset: Tensor | None = None) -> Tensor:
+        """[F, V, 3]; dynamic_offset: [F, V, 3] metres that are added before lids, lips and mouth are made to fit."""
         shapes = self.deform(expression, gaze)
-        return self.meet(shapes if offset is None else shapes + offset, expression)
+        return self.meet(shapes if dynamic_offset is None else shapes + dynamic_offset, expression)

@@ -12,20 +12,7 @@ import torch
 from torch import Tensor
 
 from .model_file import EXPRESSIONS, SHAPES, ModelFile
-
-
-def rotations(turns: Tensor) -> Tensor:
-    """Rotation vectors [..., 3], radians -> matrices [..., 3, 3]; smooth at zero, where its derivative is exact."""
-    x, y, z = turns.unbind(-1)
-    zero = torch.zeros_like(x)
-    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
-    square = (turns * turns).sum(-1)
-    small = square < 1e-8
-    angle = torch.where(small, torch.ones_like(square), square).sqrt()
-    sine = torch.where(small, 1.0 - square / 6.0, angle.sin() / angle)
-    # (1 - cos a) / a^2 by the half angle: the difference would lose all digits of a small one.
-    cosine = torch.where(small, 0.5 - square / 24.0, 2.0 * ((0.5 * angle).sin() / angle) ** 2)
-    return torch.eye(3).to(turns) + sine[..., None, None] * skew + cosine[..., None, None] * (skew @ skew)
+from .rotation import rotations
 
 
 def chained(turns: Tensor, joints: Tensor, parents: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .model import Float
 
 
-def smoothstep(low: float, high: float, value: NDArray[Any]) -> Float:
-    """0 below `low`, 1 above `high`, smooth in between; also with low > high, then falling."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return (t * t * (3.0 - 2.0 * t)).astype(np.float32)
+@overload
+def smoothstep(low: float, high: float, value: Tensor) -> Tensor: ...
+@overload
+def smoothstep(low: float, high: float, value: NDArray[Any]) -> Float: ...
+def smoothstep(low: float, high: float, value: Any) -> Any:
+    """0 below `low`, 1 above `high`, smooth in between; also with low > high, then falling. Arrays or tensors."""
+    t = ((value - low) / (high - low)).clip(0.0, 1.0)
+    out = t * t * (3.0 - 2.0 * t)
+    return out if isinstance(out, Tensor) else np.asarray(out, np.float32)

@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 from .arkit import ACTIONS
 from .carry import Laid
 from .closest import Float64
-from .deformation import DeformationTransfer
+from .deformation import DeformationSource
 from .model import Float, HeadModel, Topology
 from .model_file import EXPRESSIONS, SHAPES
 from .regions import region_ids
@@ -69,14 +69,13 @@ def _on_placed(model: HeadModel, on: Laid) -> Float64:
     """[52, N, 3] the open head's actions on its skin as it lies on the other head."""
     rows, top = on.skin.rows, model.topology
     offsets = model.base_actions[:, rows].astype(np.float64)
-    transfer = DeformationTransfer(
+    source = DeformationSource(
         model.base_neutral[rows],
-        on.placed,
         on.skin.faces,
         anchors=np.abs(offsets).max(axis=(0, 2)) < _MOVES_M,
         contact_pairs=on.skin.local(np.concatenate([top.lip_contacts, top.lid_contacts])),
     )
-    return transfer.transfer(offsets).astype(np.float64)
+    return source.onto(on.placed).transfer(offsets).numpy()
 
 
 def _worth(parts: Parts, top: Topology) -> Float64:

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, huber_loss, normalize
 
+from reenact.head.levels import Level
 from reenact.head.model import Topology
 from reenact.head.regions import EMPTY, REGIONS, region_ids
 from reenact.perception.dense.classes import CLASSES
 from reenact.rendering import Fragments, face_labels, interpolate, interpolate_directions, rasterise, vertex_normals
 
-from .detailed import Level
 from .observation import Observation
 from .offsets import Offsets, Posed, Static
 
@@ -65,7 +65,7 @@ class Energy:
     """The terms for one head model."""
 
     def __init__(self, topology: Topology, fit: Level, size: int) -> None:
-        self._faces = torch.from_numpy(fit.faces)
+        self._faces, self._upsample = torch.from_numpy(fit.faces), fit.upsample
         self._regions = torch.from_numpy(fit.regions)
         self._size = size
         self._marks = torch.from_numpy(topology.landmark_vertices.astype(np.int64))
@@ -83,6 +83,7 @@ class Energy:
     def draw(self, posed: Posed, seen: Observation) -> Drawn:
         """Rasterise the fit mesh in the crops."""
         px = project(posed.fine, posed.camera)
+        px[..., 2:] += self._upsample(seen.hidden_depth[..., None])
         fragments = rasterise(px, self._faces, self._size, self._size, cull_back=True)
         regions = face_labels(self._regions, EMPTY, fragments)
         evidence = self._table[regions.long(), seen.classes.long()] * seen.certainty

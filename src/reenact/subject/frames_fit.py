@@ -10,11 +10,11 @@ from itertools import islice
 import numpy as np
 import torch
 
+from reenact.head.levels import Levels
 from reenact.head.model import Float, HeadModel
 from reenact.perception.dense.maps import DenseEstimator, View
 from reenact.perception.dense.shipped import INPUT_PX
 
-from .detailed import Levels
 from .fit import Progress, fit_stages
 from .observation import Observation, observe
 from .offsets import Offsets

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from reenact import __version__
 from reenact.head.arkit import ACTIONS
+from reenact.head.levels import Levels
 from reenact.head.model import HeadModel
 from reenact.head.regions import EYEBALL
 
-from .detailed import Levels
 from .glb import GlbWriter
 from .gltf_performance import add_camera, add_performance
 from .lash_strands import lash_picture

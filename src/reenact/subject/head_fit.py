@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reenact.head.levels import Levels, detailed_levels
 from reenact.head.model import HeadModel
 from reenact.head.state import HeadState
 from reenact.perception.dense.crops import BASE_FACE_M
@@ -18,7 +19,6 @@ from reenact.perception.dense.shipped import INPUT_PX
 from reenact.rendering.camera import Camera
 from reenact.tracking import CoarseTrack, Person
 
-from .detailed import Levels, detailed_levels
 from .fit import Progress, fit_stages
 from .frames_fit import fitted_chunks, observe_rows
 from .observation import Observation

@@ -27,6 +27,7 @@ class Observation:
     SHARED: ClassVar[tuple[str, ...]] = ("placement",)
     """What belongs to the person and not to a frame."""
     shape: Tensor  # [F, V, 3] the coarse head, canonical, metres: expression and gaze as tracked
+    hidden_depth: Tensor  # [F, V] metres by which vertices are rendered deeper, see head.inner_lips
     R_cam_head: Tensor  # [F, 3, 3]
     t_cam_head: Tensor  # [F, 3]
     R_cam_torso: Tensor  # [F, 3, 3]
@@ -82,8 +83,10 @@ def observe(
     size = maps[0].classes.shape
     known = [_inside(view, size) for view in views]
     unknown = np.full(size, np.nan, np.float32)
+    shapes = deformed(person.rig, states)
     numbers = {
-        "shape": deformed(person.rig, states),
+        "shape": shapes,
+        "hidden_depth": person.rig.hidden_depth(shapes),
         "R_cam_head": np.stack([s.R_cam_head for s in states]),
         "t_cam_head": np.stack([s.t_cam_head for s in states]),
         "R_cam_torso": np.stack([at_ease.R_cam_head] * len(states)),

@@ -17,12 +17,12 @@ import torch
 from scipy.sparse import coo_matrix, csr_matrix, diags
 from torch import Tensor, nn
 
+from reenact.head.levels import Level, Levels
 from reenact.head.model import HeadModel
+from reenact.head.sparse import Sparse
 
-from .detailed import Level, Levels
 from .followers import followers
 from .observation import Observation
-from .sparse import Sparse
 
 
 @dataclass(frozen=True)

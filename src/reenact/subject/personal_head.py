@@ -9,14 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reenact.head.levels import Levels
 from reenact.head.model import Float, HeadModel, Int
 from reenact.head.personal import personal_rig
-from reenact.head.reshaped import ReshapedHead
 from reenact.head.rig import Rig
 from reenact.head.state import HeadState, deformed
 from reenact.tracking import CoarseTrack, Person, tracked_person
-
-from .detailed import Levels
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class PersonalHead:
 
     def rig(self, model: HeadModel) -> Rig:
         """The control mesh with the static offset and this person's own actions."""
-        return personal_rig(ReshapedHead(model, self.static_control), self.track.identity[0])
+        return personal_rig(model, self.track.identity[0], self.static_control)
 
     def person(self, model: HeadModel) -> Person:
         """Who the tracker is to look for in other pictures: this head, its landmarks placed as in the fit."""

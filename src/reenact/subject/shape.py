@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from reenact.head.arkit import index
+from reenact.head.levels import Level, Levels
 from reenact.head.lids import lid_lines, meet_lids
 from reenact.head.model import Float, HeadModel
 from reenact.head.regions import EYEBALL, region_ids
@@ -18,7 +19,6 @@ from reenact.head.rig import Rig
 from reenact.rendering import vertex_normals
 
 from .atlas import Atlas, head_atlas
-from .detailed import Level, Levels
 from .eye_seat import eye_seat
 from .lash_strands import lash_places
 from .personal_head import PersonalHead
@@ -61,8 +61,9 @@ def shape_of(head: PersonalHead, model: HeadModel, levels: Levels, detail: Detai
     """Neutral and targets of a person's own rig (PersonalHead.rig), subdivided; the offsets of the fit mesh added."""
     rig, coarse = head.rig(model), head.coarse_rig(model)
     finer = levels[1 : _ROUNDS[detail] + 1]
-    neutral = _upsampled(rig.neutral, finer, head.static_fit)
-    targets = with_met_lids(rig, neutral, _upsampled(rig.actions, finer))
+    control, actions = seated(rig)
+    neutral = _upsampled(control, finer, head.static_fit)
+    targets = with_met_lids(rig, neutral, _upsampled(actions, finer))
     atlas = head_atlas(model)
     for _ in finer:
         atlas = atlas.divided()
@@ -71,8 +72,9 @@ def shape_of(head: PersonalHead, model: HeadModel, levels: Levels, detail: Detai
     targets *= np.linalg.norm(targets, axis=-1, keepdims=True) > _STILL_M
     lashes = _upsampled(lash_places(rig), finer)
     shape = Shape(neutral, normals, targets, rig.joints.eyes.copy(), level.faces, level.regions, atlas, lashes)
-    before = _upsampled(coarse.neutral, finer)
-    actions_before = with_met_lids(coarse, before, _upsampled(coarse.actions, finer))
+    control, actions = seated(coarse)
+    before = _upsampled(control, finer)
+    actions_before = with_met_lids(coarse, before, _upsampled(actions, finer))
     skin = np.unique(shape.faces[shape.rows("skin", "eyelids")])
     for side in (0, 1):
         own = skin[(neutral[skin, 0] > 0) == (side == 0)]
@@ -84,12 +86,21 @@ def shape_of(head: PersonalHead, model: HeadModel, levels: Levels, detail: Detai
     return shape
 
 
+def seated(rig: Rig) -> tuple[Float, Float]:
+    """[V, 3] and [52, V, 3]: a rig's neutral and actions, teeth and inner lips of each where its lips want them."""
+    shape = rig.shape
+    with torch.no_grad():
+        rest = shape.seat(shape.neutral[None])
+        actions = shape.seat(shape.neutral + shape.actions) - rest
+    return rest[0].numpy(), actions.numpy()
+
+
 def with_met_lids(rig: Rig, neutral: Float, targets: Float) -> Float:
     """[52, N, 3]: a blink alone shuts the eye all along, as in heads.state.deformed, whatever offsets have opened it.
 
     neutral, targets: the rig's own at a finer level, whose first vertices are the control mesh's.
     """
-    out, lines = targets.copy(), lid_lines(rig.topology, neutral, targets)
+    out, lines = targets.copy(), lid_lines(rig.topology, torch.from_numpy(neutral), torch.from_numpy(targets))
     for side, blink in enumerate(_BLINKS):
         upper, lower = rig.topology.lid_contacts[(neutral[rig.topology.lid_contacts[:, 0], 0] > 0) == (side == 0)].T
         opened = neutral[upper, 1] - neutral[lower, 1]

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reenact.head.levels import detailed_levels, open_levels
 from reenact.head.model import HeadModel
 from reenact.head.open import open_head
 from reenact.media import InputError
 from reenact.media.arrays import read_arrays, write_arrays
 from reenact.tracking import load_motion, save_motion
 
-from .detailed import detailed_levels, open_levels
 from .personal_head import PersonalHead, QuantisedOffsets
 
 SUFFIX: Final = ".head"

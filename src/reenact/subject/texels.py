@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from reenact.head.levels import Levels
 from reenact.head.model import Float, HeadModel
 from reenact.rendering import rasterise
 
 from .atlas import Atlas, head_atlas
-from .detailed import Levels
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from reenact.head.levels import Levels
 from reenact.head.model import HeadModel
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
@@ -22,7 +23,6 @@ from reenact.head.smoothstep import smoothstep
 from reenact.head.state import posed
 from reenact.perception.dense.maps import DenseEstimator, View
 
-from .detailed import Levels
 from .personal_head import PersonalHead
 from .texels import Texels, texels_of
 from .texture_fill import OUTSIDE, Layer, Surroundings

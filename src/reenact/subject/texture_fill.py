@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import torch
 
+from reenact.head.levels import Levels
 from reenact.head.model import Float, HeadModel
 from reenact.head.regions import region_ids
 from reenact.head.spread import spread
 from reenact.perception.dense.classes import CLASSES
 
 from .atlas import head_atlas
-from .detailed import Levels
 from .texels import Texels
 from .texture_look import Look
 

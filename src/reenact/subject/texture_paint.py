@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reenact.head.levels import Levels
 from reenact.head.model import Float
 from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.rig import Rig
@@ -18,7 +19,6 @@ from reenact.head.smoothstep import smoothstep
 from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
 from reenact.perception.dense.classes import CLASSES
 
-from .detailed import Levels
 from .texels import Texels
 from .texture_look import Look
 

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from reenact.head.levels import open_levels
 from reenact.head.model import Float, Int
 from reenact.head.open import open_head
 from reenact.rendering import vertex_normals
-from reenact.subject.detailed import open_levels
 
 from .receiver import tangent_frames
 

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from reenact.head.levels import open_levels
 from reenact.head.rig import Rig
 from reenact.head.state import HeadState, codes_of, deformed
-from reenact.subject.detailed import open_levels
 
 from .network import TransferNet, frames_of
 from .receiver import face_rows, receiver_features

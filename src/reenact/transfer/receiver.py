@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.regions import REGIONS
 from reenact.rendering import vertex_normals
-from reenact.subject.detailed import open_levels
 from reenact.subject.offsets import Spread
 
 _ROUNDS = (1, 4, 16)  # of smoothing, at which a surface's bumps are told apart by size

@@ -33,6 +33,7 @@ _NEAREST = 0.1
 _SHUT_READS = (0.05, 0.05, 0.0)  # share of the gap at rest that a detector still reads off shut lids: lashes
 _LEAST_GAP = (0.08, 0.08, 0.02)  # a gap at rest that is smaller cannot be closed in proportion
 _TOLERANCE = 0.004  # of a reading
+_ROUNDING = 1e-6  # of a reading: a gap that is no larger is shut, whatever the last bits of its two ends say
 _IDLE, _ACTIVE = 0.05, 0.6  # how far a code may move for it: standard deviation, at rest and per unit of its motion
 _STEEPEST = 2.0
 _ROUNDS = 3
@@ -149,7 +150,7 @@ def show(receiver: Reader, codes: Float, rest: Float, wanted: Float, lowest: Flo
     for _ in range(_ROUNDS):
         lack = wanted - receiver.neutral - out @ receiver.actions
         # Lids and lips that are to be shut may press on one another.
-        pressing = (wanted[:, :_GAPS] <= 0.0) & (lack[:, :_GAPS] > 0.0)
+        pressing = (wanted[:, :_GAPS] <= _ROUNDING) & (lack[:, :_GAPS] > 0.0)
         lack[:, :_GAPS][pressing] = 0.0
         pull = (spread**2 * free)[:, :, None] * (receiver.actions * _MEANS)  # [F, 52, M]
         gram = np.einsum("am,fan->fmn", receiver.actions, pull) + _TOLERANCE**2 * np.eye(lack.shape[1])

@@ -12,11 +12,11 @@ import torch
 from safetensors.numpy import load_file
 
 from reenact.head.arkit import index
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.state import HeadState, deformed
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
 from reenact.lab.training.data.transfer_shards import CLIPS, FRAMES, performance, prepare_receivers, still
-from reenact.subject.detailed import open_levels
 from reenact.transfer.receiver import face_rows
 
 TOP = open_head().topology

@@ -22,17 +22,15 @@ from reenact.perception.person_mask import person_mask
 from reenact.rendering import Camera, HeadMaps, render_head_maps
 from reenact.rendering.threads import one_torch_thread
 
-from .bite import seated, with_bite
 from .eye_window import EyeWindow, eye_anchors
 from .eyes import eyeball_directions
 from .filters import feather, pixel_grid, remap, resized
 from .finer import Surface
-from .moment import Moment, kept_back, moment
+from .moment import Moment, moment
 from .mouth_window import MouthWindow
 from .reference import look
 from .sheet import lay
 from .skin import photographed_skin
-from .tuck import tuck
 from .window import Box, Drawing, box_around, draw
 
 _SHEET_PX = 192
@@ -54,14 +52,13 @@ class WarpGenerator:
                 f"photo_crop has shape {photo_crop.shape}, camera {camera.width} x {camera.height}; wanted one square"
             )
         self._photo = photo_crop
-        self._rig = rig = with_bite(rig)
+        self._rig = rig
         self._state = photo_state
         self._camera = camera
         self._grid = pixel_grid(camera.width)
         self._seen = look(rig, photo_state, camera.scaled(size / camera.width))
-        self._tuck = tuck(rig)
         self._surface = Surface(self._seen.faces, self._seen.regions)
-        self._at = moment(rig, photo_state, photo_state, camera, self._seen.faces, self._tuck)
+        self._at = moment(rig, photo_state, photo_state, camera, self._seen.faces)
         coarse = look(rig, photo_state, camera.scaled(_SHEET_PX / camera.width))
         person = resized(person_mask(photo_crop), _SHEET_PX, _SHEET_PX)
         self._sheet = lay(rig, coarse, person)
@@ -75,7 +72,7 @@ class WarpGenerator:
             return self._render(state)
 
     def _render(self, state: HeadState) -> NDArray[np.uint8]:
-        now = moment(self._rig, state, self._state, self._camera, self._seen.faces, self._tuck)
+        now = moment(self._rig, state, self._state, self._camera, self._seen.faces)
         size = self._camera.width
         field = self._sheet.draw(self._rig, state, now.shape - self._at.shape, self._still)
         field = resized(field, size, size) * np.float32(size / _SHEET_PX)
@@ -108,9 +105,9 @@ class WarpGenerator:
         The correspondence to the photo is in pixels of a photo of `size`.
         """
         topology = self._rig.topology
-        shape = self._tuck(seated(self._rig, deformed(self._rig, [state]))[0])
-        vertices = posed(self._rig, shape[None], [state], self._state)
-        vertices *= 1.0 + (kept_back(self._rig, self._tuck, shape) / vertices[..., 2])[..., None]
+        shapes = deformed(self._rig, [state])
+        vertices = posed(self._rig, shapes, [state], self._state)
+        vertices *= 1.0 + (self._rig.hidden_depth(shapes) / vertices[..., 2])[..., None]
         return render_head_maps(
             torch.from_numpy(vertices),
             torch.from_numpy(topology.faces),

@@ -12,7 +12,7 @@ from reenact.head.rig import Rig
 
 from .filters import blurred, dilated, grown, smoothstep
 from .light import luma
-from .moment import Moment, depth_behind_lips
+from .moment import Moment
 from .skin import Skin
 from .window import Drawing
 
@@ -31,7 +31,7 @@ class InnerLips:
         self._lips = top.region_vertices(*region_ids("lips"))
         size = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
         # In front of the line at the same distance from the middle is the red of the lips, behind it their inside.
-        behind = depth_behind_lips(rig, rig.neutral, self._lips)
+        behind = rig.depth_behind_lips(rig.neutral, self._lips)
         self._depth = smoothstep(*_TURN_M, behind / size)[:, None]
         self._light = skin.light
         self._fill = skin.fill

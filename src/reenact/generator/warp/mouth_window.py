@@ -20,7 +20,6 @@ from .lines import nearest_on
 from .moment import Moment
 from .mouth import INTERIOR_IDS, Mouth, look_inside
 from .skin import Skin, distance_to
-from .tuck import lip_lines
 from .window import Box, Drawing, box_around, draw
 
 _LIPS = region_ids("lips")
@@ -47,7 +46,7 @@ class MouthWindow:
         top = rig.topology
         self.anchors = top.region_vertices(*_LIPS)
         self._photo = photo
-        self._topology = top
+        self._rig = rig
         self._moving = np.union1d(self.anchors, top.region_vertices(*region_ids("tongue")))
         self._at = at
         pairs = top.lip_contacts
@@ -116,7 +115,7 @@ class MouthWindow:
         """[h, w] where between the lips the drawing shows neither them nor the inside, but a chin pulled behind it."""
         if self._gap(now) < _WIDE_M[1]:
             return np.zeros(drawing.box.shape, bool)
-        upper, lower = lip_lines(self._topology, now.px[:, :2]) - drawing.box.corner
+        upper, lower = self._rig.lip_lines(now.px[:, :2]) - drawing.box.corner
         line = np.concatenate([upper, lower[::-1]])
         between = np.zeros(drawing.box.shape, np.uint8)
         cv2.fillPoly(between, [np.rint(line - 0.5).astype(np.int32)], (1,))

@@ -15,7 +15,6 @@ from reenact.head.model import Float, Int
 from reenact.head.open import ASSET, open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import EYEBALL, region_ids
-from reenact.head.reshaped import ReshapedHead
 from reenact.head.rig import Rig
 from reenact.head.state import HeadState, deformed, torso_translation
 from reenact.rendering import vertex_normals
@@ -101,7 +100,7 @@ def synthetic_person(seed: int, *, age: float | None = None, female: bool | None
     size = _face_size(head.neutral(identity)) / _face_size(head.base_neutral)
     offset = out_of_basis_offset(seed, float(draw.uniform(0.0010, 0.0018)) * size)
     strength = np.exp(0.35 * draw.standard_normal(len(folds()))).astype(np.float32)
-    rig = personal_rig(ReshapedHead(head, offset), identity)
+    rig = personal_rig(head, identity, offset)
     return SyntheticPerson(seed, age, female, identity, offset, strength, rig)
 
 

@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 
 from reenact.head.arkit import ACTIONS
+from reenact.head.levels import open_levels
 from reenact.head.model import Float
 from reenact.head.open import open_head
 from reenact.head.rig import Rig
 from reenact.head.state import HeadState, codes_of, deformed, met
 from reenact.rendering import vertex_normals
-from reenact.subject.detailed import open_levels
 from reenact.transfer.habits import shipped_habits
 
 from . import SyntheticPerson, synthetic_person

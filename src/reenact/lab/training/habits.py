@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from reenact.head.arkit import ACTIONS
+from reenact.head.levels import open_levels
 from reenact.head.model import Float, Int
 from reenact.head.open import open_head
 from reenact.head.state import codes_of
-from reenact.subject.detailed import open_levels
 from reenact.subject.personal_head import PersonalHead
 from reenact.transfer.habits import Habits, frames_on, habit_rows, size_of
 

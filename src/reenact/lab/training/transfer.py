@@ -12,8 +12,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.subject.detailed import open_levels
 from reenact.transfer.network import TransferNet
 from reenact.transfer.receiver import ReceiverFeatures, face_rows, receiver_features
 

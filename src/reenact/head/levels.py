@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from reenact.head.model import Float, Topology
-from reenact.head.open import open_head
-from reenact.head.regions import region_ids
-
 from .loop import Int, subdivide
+from .model import Float, Topology
+from .open import open_head
+from .regions import region_ids
 from .sparse import Sparse
 
 RIGID = ("sclera", "iris", "teeth_upper", "teeth_lower", "eyelashes", "mouth_cavity", "eye_socket", "tongue")

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lips end where they meet: their inner side lies behind that line, also when the mouth opens wide.
+
+The actions move the line where the lips meet farther than the rows of vertices behind it, which then hang into the
+opening: lips would swell to a thick ring as the mouth opens, and the opening be smaller than the performer's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .contact_constraint import geodesic_distances
+from .line_interpolation import LineInterpolation
+from .model import Topology
+from .mouth import head_size
+from .regions import MOUTH_INTERIOR, region_ids
+from .smoothstep import smoothstep
+
+_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)  # landmarks of the inner lips, from the subject's right
+_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+_BEHIND_M = 0.0003  # behind the line, on an adult's neutral, from where skin counts as the inner side
+_APART_M = (0.0010, 0.0035)  # distance of the lips from where on they stand apart
+_SLOPE = 0.3  # metres outwards a metre behind the line: what is flush with it would look out between its vertices
+_CLEAR_M = 0.03  # deeper than teeth or cavity could stick out of the lips, cheeks or chin in front of them
+_INNER = 8.0  # times its depth behind their edge is how much deeper the inner side of the lips is rendered
+_TONGUE_OUT_M = (0.004, -0.002)  # behind the lips: a tongue that is put out is in front of them
+
+
+class InnerSide(nn.Module):
+    """The inner side of one lip: N vertices."""
+
+    rows: Tensor  # [N] vertices
+    depth: Tensor  # [N] metres behind the line of the lips, in a mouth at rest
+
+    def __init__(self, rows: Tensor, line: Tensor, neutral: Tensor, up: float) -> None:
+        """line: [P, 3] where the lips meet at rest, from the subject's right. up: 1 for the upper lip, -1 the lower."""
+        super().__init__()
+        self.along = LineInterpolation(line[:, 0], neutral[rows, 0])
+        self.up = up
+        self.register_buffer("rows", rows)
+        self.register_buffer("depth", self.along(line[None, :, 2])[0] - neutral[rows, 2])
+
+    def forward(self, shapes: Tensor, edge: Tensor, apart: Tensor) -> Tensor:
+        """[F, N, 2] metres in x and y by which the vertices have to move to lie behind the line.
+
+        edge: [F, P, 2] of this lip; apart: [F, N], see `InnerLips.apart`.
+        """
+        along = torch.gradient(edge, dim=1)[0]
+        outward = self.up * torch.stack([-along[..., 1], along[..., 0]], -1)
+        outward = outward / outward.norm(dim=-1, keepdim=True).clamp(min=1e-9)
+        at, way = self.along(edge), self.along(outward)
+        inwards = _SLOPE * self.depth - ((shapes[:, self.rows, :2] - at) * way).sum(-1)
+        return (apart * inwards.clamp(min=0.0))[..., None] * way
+
+
+class InnerLips(nn.Module):
+    """The inner sides of both lips of one head, and what lies inside of the mouth."""
+
+    _corners: Tensor  # [2, P, 3] vertices of the landmarks where the lips meet
+    _weights: Tensor  # [2, P, 3]
+    _contacts: Tensor  # [n] vertices where the lips meet
+    _inside: Tensor  # vertices of the mouth's interior
+    _tongue: Tensor
+
+    def __init__(self, topology: Topology, neutral: Tensor, eyes: Tensor) -> None:
+        """neutral: [V, 3] canonical, metres; eyes: [2, 3] eyeball centres."""
+        super().__init__()
+        marks = [list(_UPPER), list(_LOWER)]
+        device = neutral.device
+
+        def rows_of(*names: str) -> Tensor:
+            return torch.from_numpy(topology.region_vertices(*region_ids(*names)).astype("int64")).to(device)
+
+        self.register_buffer("_corners", torch.from_numpy(topology.landmark_vertices[marks].astype("int64")).to(device))
+        self.register_buffer("_weights", torch.from_numpy(topology.landmark_weights[marks]).to(neutral))
+        lips, pairs = rows_of("lips"), topology.lip_contacts
+        inside, tongue = rows_of(*MOUTH_INTERIOR), rows_of("tongue")
+        self.register_buffer("_inside", inside[~torch.isin(inside, lips)])
+        self.register_buffer("_tongue", tongue)
+        self.register_buffer("_contacts", torch.from_numpy(pairs.astype("int64")).to(device))
+        line = self.lines(neutral[None])[0].mean(0)  # [P, 3]
+        depth = LineInterpolation(line[:, 0], neutral[lips, 0])(line[None, :, 2])[0] - neutral[lips, 2]
+        behind = depth > _BEHIND_M * head_size(eyes)
+        faces = topology.faces[topology.region_faces(*region_ids("lips"))]
+        with torch.no_grad():
+            upper, lower = (geodesic_distances(faces, neutral, pairs[:, i])[lips] for i in (0, 1))
+        sides = lips[behind & (upper < lower)], lips[behind & ~(upper < lower)]
+        self.upper, self.lower = (
+            InnerSide(rows, line, neutral, up) for rows, up in zip(sides, (1.0, -1.0), strict=True)
+        )
+
+    def lines(self, values: Tensor) -> Tensor:
+        """[F, V, C] -> [F, 2, P, C] along the line where the lips meet, on the upper and on the lower lip."""
+        return torch.einsum("flpkc,lpk->flpc", values[:, self._corners], self._weights)
+
+    def apart(self, shapes: Tensor) -> tuple[Tensor, Tensor]:
+        """[F, N] whether the lips stand apart at each inner vertex, 0 to 1, of the upper lip and the lower.
+
+        Where they touch, soft flesh fills what is left between them.
+        """
+        upper, lower = self.lines(shapes).unbind(1)
+        share = smoothstep(*_APART_M, (upper - lower).norm(dim=-1))
+        return self.upper.along(share), self.lower.along(share)
+
+    def forward(self, shapes: Tensor) -> Tensor:
+        """[F, V, 3] canonical -> the same, the inner sides no farther into the opening than the line before them."""
+        lines, apart = self.lines(shapes)[..., :2], self.apart(shapes)
+        for number, side in enumerate((self.upper, self.lower)):
+            step = side(shapes, lines[:, number], apart[number])
+            shapes = shapes.index_add(1, side.rows, torch.cat([step, torch.zeros_like(step[..., :1])], -1))
+        return shapes
+
+    def hidden_depth(self, shapes: Tensor) -> Tensor:
+        """[F, V] metres by which vertices are rendered deeper than they are: nothing in a mouth comes out of a face.
+
+        shapes: [F, V, 3] canonical.
+        """
+        out = shapes.new_zeros(shapes.shape[:2])
+        for side, apart in zip((self.upper, self.lower), self.apart(shapes), strict=True):
+            out = out.index_add(1, side.rows, _INNER * apart * side.depth)
+        out = out.index_add(1, self._inside, out.new_full((len(out), len(self._inside)), _CLEAR_M))
+        behind = smoothstep(*_TONGUE_OUT_M, self.depth_behind_lips(shapes, self._tongue))
+        return out.index_add(1, self._tongue, -_CLEAR_M * behind)
+
+    def depth_behind_lips(self, shapes: Tensor, rows: Tensor) -> Tensor:
+        """[F, N] metres along the head's axis that vertices `rows` are behind where the lips meet before them."""
+        out = []
+        for shape in shapes:
+            line = shape[self._contacts].mean(1)
+            line = line[line[:, 0].argsort()]
+            out.append(LineInterpolation(line[:, 0], shape[rows, 0])(line[None, :, 2])[0] - shape[rows, 2])
+        return torch.stack(out)

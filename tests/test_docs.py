@@ -109,6 +109,35 @@ def test_python_in_the_docs_imports_what_there_is(page: Path) -> None:
     assert wrong == []
 
 
+def undocumented(source: str) -> list[str]:
+    """The entries under `Args:` in docstrings of Python code that name no parameter; one entry names one parameter."""
+    wrong = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        section = re.search(r"^Args:\n((?: {4}.*\n?|\n)+)", ast.get_docstring(node) or "", re.MULTILINE)
+        entries = re.findall(r"^ {4}([^\s:][^:]*):", section[1], re.MULTILINE) if section else []
+        wrong += [f"{node.name}: {entry}" for entry in entries if entry.lstrip("*") not in parameters(node)]
+    return wrong
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> set[str]:
+    """The parameters of a function, or of a class: those of its constructor, and its fields if it is a dataclass."""
+    if isinstance(node, ast.ClassDef):
+        fields = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+        return fields.union(
+            *(parameters(n) for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+        )
+    given = node.args
+    return {a.arg for a in [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg] if a}
+
+
+def test_docstrings_describe_the_parameters_that_there_are() -> None:
+    """The API reference is built with warnings as errors; this finds the usual one at once."""
+    found = {str(path.relative_to(ROOT)): undocumented(path.read_text("utf-8")) for path in SOURCES.rglob("*.py")}
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
@@ -139,4 +168,6 @@ def test_the_checks_find_what_is_wrong(tmp_path: Path) -> None:
     ]
     assert exists("reenact.media.probe") and exists("reenact.media.video")
     assert not exists("reenact.media.no_such_name") and not exists("reenact.no_such_room.x")
+    doc = '"""Do it.\n\n    Args:\n        a, b: Both.\n        c: One:\n            more.\n    """'
+    assert undocumented(f"def f(a, b, c):\n    {doc}") == ["f: a, b"]
     assert REGISTRY.search("https://" + "py" + "pi.org/simple") and not REGISTRY.search("PyPI")

@@ -38,7 +38,8 @@ def compare_motion(
     """Correlate the measures of an output with those of its driver.
 
     Args:
-        driver, output: series [F] of each of `MEASURES`, frame by frame; only frames that both have count.
+        driver: Series [F] of each of `MEASURES`, frame by frame, read on the driving video.
+        output: The same series, read on the output. Only frames that both have count.
         fps: frame rates of both.
 
     Returns:

@@ -4,12 +4,22 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from reenact.head.arkit import index
-from reenact.head.gaze import eye_rotations, gaze_of, look_actions, with_gaze
+from reenact.head.gaze import (
+    eye_rotations,
+    gaze_of,
+    gaze_rotation_derivatives,
+    gaze_rotations,
+    look_actions,
+    look_activations,
+    look_derivatives,
+    with_gaze,
+)
 from reenact.head.open import open_head
 
 LIMITS = open_head().gaze_limits
@@ -38,3 +48,17 @@ def test_looking_to_the_subjects_left_is_out_for_the_left_eye_and_in_for_the_rig
     assert codes[index("eyeLookOutLeft")] > 0 and codes[index("eyeLookInRight")] > 0
     assert codes[index("eyeLookInLeft")] == codes[index("eyeLookOutRight")] == 0
     assert look_actions(gaze * 100, LIMITS).max() == 2.0  # the lids stop following
+
+
+def test_derivatives_by_gaze_are_those_of_the_functions() -> None:
+    limits = torch.from_numpy(LIMITS).double()
+    gaze = torch.tensor([[[0.3, -0.1], [-0.2, 0.15]], [[2.0, -0.4], [0.1, 0.0]]], dtype=torch.float64)
+    turn = torch.func.jacrev(gaze_rotations)(gaze)  # [F, 2, 3, 3, F, 2, 2]
+    look = torch.func.jacrev(lambda g: look_activations(g, limits))(gaze)  # [F, 2, 4, F, 2, 2]
+    for frame in range(2):
+        for eye in range(2):
+            own = gaze_rotation_derivatives(gaze)[frame, eye].permute(1, 2, 0)
+            torch.testing.assert_close(own, turn[frame, eye, :, :, frame, eye])
+            if not (frame and eye):  # where the pitch is 0, the activations have a corner
+                own = look_derivatives(gaze, limits)[frame, eye]
+                torch.testing.assert_close(own, look[frame, eye, :, frame, eye])

@@ -30,6 +30,14 @@ def look_activations(gaze: Tensor, limits: Tensor) -> Tensor:
     return (torch.stack([-outward, outward, pitch, -pitch], dim=-1) / limits).clamp(0.0, LOOK_BOUND)
 
 
+def look_derivatives(gaze: Tensor, limits: Tensor) -> Tensor:
+    """[F, 2, 4, 2] derivatives of `look_activations` by each eye's own yaw and pitch."""
+    look = look_activations(gaze, limits)
+    slope = ((look > 0.0) & (look < LOOK_BOUND)).to(gaze) / limits
+    signs = gaze.new_tensor([[[-1, 0], [1, 0], [0, 1], [0, -1]], [[1, 0], [-1, 0], [0, 1], [0, -1]]])
+    return slope[..., None] * signs
+
+
 def with_look_activations(expression: Tensor, gaze: Tensor, limits: Tensor) -> Tensor:
     """[F, 52] codes with their eyeLook entries replaced by those of `gaze`, which is the one truth about the eyes."""
     columns = torch.tensor([i for eye in LOOK_ACTIONS for i in eye], device=expression.device)
@@ -42,6 +50,17 @@ def gaze_rotations(gaze: Tensor) -> Tensor:
     cy, sy, cp, sp = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin()
     rows = [cy, -sy * sp, sy * cp, torch.zeros_like(cy), cp, sp, -sy, -cy * sp, cy * cp]
     return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+
+
+def gaze_rotation_derivatives(gaze: Tensor) -> Tensor:
+    """[..., 2] -> [..., 2, 3, 3] derivatives of `gaze_rotations` by yaw and by pitch.
+
+    The entries are products of the angles' cosines and sines: a quarter turn on they are the derivative, but for those
+    that do not have the angle in them.
+    """
+    turns = gaze[..., None, :] + gaze.new_tensor([[torch.pi / 2, 0.0], [0.0, torch.pi / 2]])
+    depends = gaze.new_tensor([[[1, 1, 1], [0, 0, 0], [1, 1, 1]], [[0, 1, 1], [0, 1, 1], [0, 1, 1]]])
+    return gaze_rotations(turns) * depends
 
 
 def look_actions(gaze: NDArray[np.floating], limits: Float) -> Float:

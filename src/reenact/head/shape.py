@@ -14,6 +14,38 @@ from .model import Int, Topology
 from .mouth import Bite
 
 
+def deform(
+    neutral: Tensor,
+    actions: Tensor,
+    eyes: Tensor,
+    gaze_limits: Tensor,
+    eyeballs: tuple[Tensor, Tensor],
+    expression: Tensor,
+    gaze: Tensor,
+) -> Tensor:
+    """Add actions to a neutral, and turn the eyeballs rigidly.
+
+    Args:
+        neutral: [N, 3] points of a head, canonical, metres: all of its vertices, or its landmarks.
+        actions: [52, N, 3] their offsets.
+        eyes: [2, 3] eyeball centres.
+        gaze_limits: [2, 4], see gaze.py.
+        eyeballs: which of the points are on the left and on the right eyeball.
+        expression: [F, 52]; its eyeLook entries are ignored, they follow from the gaze.
+        gaze: [F, 2, 2] radians.
+
+    Returns:
+        [F, N, 3]
+    """
+    codes = with_look_activations(expression, gaze, gaze_limits)
+    points = neutral + (codes @ actions.flatten(1)).unflatten(1, neutral.shape)
+    turn = gaze_rotations(gaze)
+    for eye, rows in enumerate(eyeballs):
+        rest = neutral[rows] - eyes[eye]
+        points = points.index_copy(1, rows, rest @ turn[:, eye].mT + eyes[eye])
+    return points
+
+
 class HeadShape(nn.Module):
     """Codes to vertices in canonical head space, metres: batched, differentiable, of any float type, on any device.
 
@@ -62,13 +94,8 @@ class HeadShape(nn.Module):
         Returns:
             [F, V, 3]
         """
-        codes = with_look_activations(expression, gaze, self.gaze_limits)
-        vertices = self.neutral + (codes @ self.actions.flatten(1)).unflatten(1, self.neutral.shape)
-        turn = gaze_rotations(gaze)
-        for eye, rows in enumerate((self._left, self._right)):
-            rest = self.neutral[rows] - self.eyes[eye]
-            vertices = vertices.index_copy(1, rows, rest @ turn[:, eye].mT + self.eyes[eye])
-        return vertices
+        balls = (self._left, self._right)
+        return deform(self.neutral, self.actions, self.eyes, self.gaze_limits, balls, expression, gaze)
 
     def meet(self, shapes: Tensor, expression: Tensor) -> Tensor:
         """Make lids and lips meet, and seat teeth, tongue and the inner sides of the lips behind them.

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.head.gaze import LOOK_ACTIONS, LOOK_BOUND, gaze_rotations, look_activations
+from reenact.head.gaze import LOOK_ACTIONS, gaze_rotation_derivatives, look_derivatives
 from reenact.head.model import HeadModel
 from reenact.head.rig import Rig
+from reenact.head.shape import deform
 
 from .scheme import IRIS
 
@@ -61,41 +62,15 @@ def identity_landmarks(model: HeadModel, count: int) -> Tensor:
     return torch.from_numpy(np.einsum("klvc,lv->klc", corners, top.landmark_weights).astype(np.float32))
 
 
-def look_codes(gaze: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
-    """eyeLook activations [F, 8] (left In, Out, Up, Down, right ...) and their derivative [F, 8, 2, 2] by gaze."""
-    sign = torch.tensor([1.0, -1.0])
-    look = look_activations(gaze, limits)  # [F, 2, 4]
-    active = ((look > 0) & (look < LOOK_BOUND)).float() / limits
-    slope = torch.zeros(len(gaze), 2, 4, 2, 2)
-    for eye in range(2):
-        slope[:, eye, 0, eye, 0] = -sign[eye] * active[:, eye, 0]
-        slope[:, eye, 1, eye, 0] = sign[eye] * active[:, eye, 1]
-        slope[:, eye, 2, eye, 1] = active[:, eye, 2]
-        slope[:, eye, 3, eye, 1] = -active[:, eye, 3]
-    return look.flatten(1), slope.flatten(1, 2)
-
-
 def canonical_landmarks(model: LandmarkModel, expression: Tensor, gaze: Tensor) -> tuple[Tensor, Tensor]:
     """Landmarks [F, 478, 3] of codes [F, 52] and gaze [F, 2, 2], and their derivative [F, 478, 3, 4] by gaze."""
-    look, slope = look_codes(gaze, model.gaze_limits)
-    columns = [i for eye in LOOK_ACTIONS for i in eye]
-    codes = expression.clone()
-    codes[:, columns] = look
-    points = model.neutral + torch.einsum("fa,alc->flc", codes, model.actions)
-    by_gaze = torch.einsum("faij,alc->flcij", slope, model.actions[columns])
-    yaw, pitch = gaze[..., 0], gaze[..., 1]
-    cy, sy, cp, sp = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin()
-    zero = torch.zeros_like(cy)
+    left, right = (torch.tensor(rows) for rows in IRIS)
+    points = deform(model.neutral, model.actions, model.eyes, model.gaze_limits, (left, right), expression, gaze)
 
-    def matrix(rows: list[list[Tensor]]) -> Tensor:
-        return torch.stack([torch.stack(r, dim=-1) for r in rows], dim=-2)  # [F, 2, 3, 3]
-
-    turn = gaze_rotations(gaze)
-    d_yaw = matrix([[-sy, -cy * sp, cy * cp], [zero, zero, zero], [-cy, sy * sp, -sy * cp]])
-    d_pitch = matrix([[zero, -sy * cp, -sy * sp], [zero, -sp, cp], [zero, -cy * cp, -cy * sp]])
-    for eye, rows in enumerate(IRIS):
-        rest = model.neutral[list(rows)] - model.eyes[eye]
-        points[:, rows] = torch.einsum("fij,lj->fli", turn[:, eye], rest) + model.eyes[eye]
-        by_gaze[:, rows, :, eye, 0] = torch.einsum("fij,lj->fli", d_yaw[:, eye], rest)
-        by_gaze[:, rows, :, eye, 1] = torch.einsum("fij,lj->fli", d_pitch[:, eye], rest)
+    look, turn = look_derivatives(gaze, model.gaze_limits), gaze_rotation_derivatives(gaze)
+    by_gaze = points.new_zeros(*points.shape, 2, 2)
+    for eye, rows in enumerate((left, right)):
+        lids = model.actions[list(LOOK_ACTIONS[eye])]
+        by_gaze[..., eye, :] = torch.einsum("fij,ilc->flcj", look[:, eye], lids)
+        by_gaze[:, rows, :, eye] = torch.einsum("fjic,lc->flij", turn[:, eye], model.neutral[rows] - model.eyes[eye])
     return points, by_gaze.flatten(3)

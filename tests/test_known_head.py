@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     control, fit, _ = open_levels()
     nothing = QuantisedOffsets.of(np.zeros((len(track), len(control), 3), np.float32), np.asarray([0], np.int32))
-    true = person.rig.neutral - HEAD.neutral(track.identity[0])
+    true = HEAD.neutral(person.identity) + person.offset - HEAD.neutral(track.identity[0])
     save_head(PersonalHead(track, true, np.zeros((len(fit), 3), np.float32), nothing), folder / "me.head", {})
     return folder
 

@@ -7,8 +7,8 @@ offsets-self, -cross                dynamic offsets: none, and those predicted f
 
 self and cross take the validation people of --shared, synth takes synthetic people with a true answer. A row is a
 motion mode and a system: its mean over pairs of every metric, and its place among the systems
-(lab/evaluation/ranking.py). Videos, scores and the report are kept in a folder of the commit, and taken from there when
-the run is repeated.
+(lab/evaluation/ranking.py). Videos, scores and the report are kept in a folder of the commit and the options, and taken
+from there when the run is repeated.
 """
 
 from __future__ import annotations
@@ -71,9 +71,14 @@ class Arguments(Recorded):
     """Pairs at a time."""
 
 
+def frames_of(arguments: Arguments) -> int:
+    """Return the frames of each driver."""
+    return arguments.frames or FRAMES[arguments.question]
+
+
 def inputs_of(arguments: Arguments, folder: Path, progress: Progress) -> Manifest:
     """Write the inputs of a question to a folder."""
-    frames = arguments.frames or FRAMES[arguments.question]
+    frames = frames_of(arguments)
     protocol = arguments.question.partition("-")[2]
     if protocol == "synth":
         return draw_benchmark(folder, 0, arguments.pairs or 8, frames, 256, progress, arguments.jobs)
@@ -89,10 +94,11 @@ def main(arguments: Arguments) -> None:
     systems = SYSTEMS[arguments.question.partition("-")[0]]
     about = provenance()
     state = "changed" if about["uncommitted_changes"] else about["commit"][:7]
+    made_of = f"{arguments.question}-{frames_of(arguments)}-frames-{arguments.pairs or 'all'}-pairs-{state}"
     with ProgressLine(sys.stderr) as progress:
         folder = run(
             partial(inputs_of, arguments),
-            arguments.work / f"{arguments.question}-{state}",
+            arguments.work / made_of,
             systems,
             progress,
             jobs=arguments.jobs,

@@ -17,7 +17,7 @@ from reenact.head.regions import EMPTY, REGIONS, region_ids
 from reenact.head.rig import eyeball_vertices
 from reenact.head.state import HeadState, deformed
 from reenact.perception.dense.classes import CLASSES
-from reenact.rendering import face_labels, interpolate_directions, rasterise, vertex_normals
+from reenact.rendering import PixelInterpolation, VertexNormals, face_labels, rasterise, vertex_normals
 from reenact.subject.energy import Energy, Weights, project, regularity
 from reenact.subject.fit import fit_stages
 from reenact.subject.observation import Observation
@@ -65,7 +65,11 @@ def seen(offset: np.ndarray) -> Observation:
     camera = torch.tensor([[SIDE * 2.4, SIDE / 2, SIDE / 2]]).repeat(3, 1)
     control = (shape + torch.from_numpy(offset)) @ turn.transpose(1, 2) + shift[:, None]
     fine, faces = LEVELS[1].upsample(control), torch.from_numpy(LEVELS[1].faces)
-    drawn = rasterise(project(fine, camera), faces, SIDE, SIDE, cull_back=True)
+    hidden = torch.from_numpy(rig.hidden_depth(shape.numpy()))
+    px = project(fine, camera)
+    px[..., 2:] += LEVELS[1].upsample(hidden[..., None])
+    drawn = rasterise(px, faces, SIDE, SIDE, cull_back=True)
+    pixels = PixelInterpolation(faces, drawn, fine.shape[1])
     shown = face_labels(torch.from_numpy(LEVELS[1].regions), EMPTY, drawn)
     table = torch.zeros(256, dtype=torch.uint8)
     for i, name in enumerate(REGIONS):
@@ -74,7 +78,7 @@ def seen(offset: np.ndarray) -> Observation:
     relief = torch.where(drawn.face >= 0, drawn.depth - 0.9, torch.nan) * 2.4 / 0.9
     return Observation(
         shape=shape,
-        hidden_depth=torch.zeros(shape.shape[:2]),
+        hidden_depth=hidden,
         R_cam_head=turn,
         t_cam_head=shift,
         R_cam_torso=turn,
@@ -82,7 +86,7 @@ def seen(offset: np.ndarray) -> Observation:
         camera=camera,
         landmarks=project(points, camera)[..., :2],
         placement=torch.zeros(478, 3),
-        normals=interpolate_directions(vertex_normals(fine, faces), faces, drawn),
+        normals=torch.nn.functional.normalize(pixels(VertexNormals(faces, fine.shape[1])(fine)), dim=-1),
         certainty=(drawn.face >= 0).float(),
         depth=relief,
         classes=torch.where(drawn.face >= 0, table[shown.long()], 0).to(torch.uint8),

@@ -4,9 +4,9 @@
 from .backend import Backend
 from .camera import Camera
 from .fragments import Fragments
-from .interpolate import face_labels, interpolate, interpolate_directions
+from .interpolate import PixelInterpolation, face_labels, interpolate, interpolate_directions
 from .maps import HeadMaps, render_head_maps
-from .normals import normals_to_picture, picture_to_normals, vertex_normals
+from .normals import VertexNormals, normals_to_picture, picture_to_normals, vertex_normals
 from .rasterise import rasterise
 from .visibility import visible_vertices
 
@@ -15,6 +15,8 @@ __all__ = [
     "Camera",
     "Fragments",
     "HeadMaps",
+    "PixelInterpolation",
+    "VertexNormals",
     "face_labels",
     "interpolate",
     "interpolate_directions",

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
+
+from reenact.head.sparse import Sparse
 
 from .backend import Backend, choose
 from .fragments import EMPTY_FACE, Fragments, check_faces
@@ -59,6 +63,41 @@ def face_labels(labels: Tensor, empty: int, fragments: Fragments, backend: Backe
         return interpolate_warp.face_labels(labels, empty, fragments)
     # Index -1, no face, picks the label appended for it.
     return torch.cat((labels, labels.new_tensor([empty])))[fragments.face]
+
+
+class PixelInterpolation:
+    """`interpolate` of one drawing for a fit that takes many steps: one product with a sparse matrix.
+
+    Not differentiable in the fragments, as a drawing that is kept for some steps is not.
+
+    Args:
+        faces: [F, 3] integer, the faces that were drawn.
+        fragments: of B pictures of H x W pixels.
+        count: V, of vertices.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+
+    def __init__(self, faces: Tensor, fragments: Fragments, count: int) -> None:
+        check_faces(faces, count)
+        if len(faces) != fragments.face_count:
+            raise ValueError(f"{fragments.face_count} faces were drawn, but {len(faces)} faces are given")
+        self._shape = fragments.face.shape
+        batch, height, width = self._shape
+        face = fragments.face.cpu().numpy().reshape(-1)
+        pixel = np.flatnonzero(face != EMPTY_FACE)
+        corners = faces.cpu().numpy()[face[pixel]] + (pixel // (height * width) * count)[:, None]
+        weights = fragments.bary.detach().cpu().numpy().reshape(-1, 3)[pixel]
+        # Rows of three entries each, in order: no sorting as from triples.
+        starts = np.zeros(len(face) + 1, np.int64)
+        starts[pixel + 1] = 3
+        entries = weights.ravel(), corners.ravel().astype(np.int64), starts.cumsum()
+        self._matrix = Sparse(csr_matrix(entries, (len(face), batch * count)))
+
+    def __call__(self, attributes: Tensor) -> Tensor:
+        """[B, V, C] float32 -> [B, H, W, C], 0 where nothing was drawn; differentiable."""
+        return (self._matrix @ attributes.flatten(0, 1)).view(*self._shape, -1)
 
 
 def _checked(attributes: Tensor, faces: Tensor, fragments: Fragments) -> Tensor:

@@ -17,7 +17,7 @@ from reenact.head.levels import Level
 from reenact.head.model import Topology
 from reenact.head.regions import EMPTY, REGIONS, region_ids
 from reenact.perception.dense.classes import CLASSES
-from reenact.rendering import Fragments, face_labels, interpolate, interpolate_directions, rasterise, vertex_normals
+from reenact.rendering import PixelInterpolation, VertexNormals, face_labels, rasterise
 
 from .observation import Observation
 from .offsets import Offsets, Posed, Static
@@ -55,7 +55,8 @@ class Weights:
 class Drawn:
     """Which triangle every pixel shows: found now and then, not at every step."""
 
-    fragments: Fragments
+    covered: Tensor  # [n, S, S] whether a triangle is shown
+    pixels: PixelInterpolation
     evidence: Tensor  # [n, S, S] weight of each pixel
     smooth: Tensor  # [n, S/2, S/2, 3] what is seen there, as `smoothed` has it
     smooth_evidence: Tensor  # [n, S/2, S/2]
@@ -66,6 +67,7 @@ class Energy:
 
     def __init__(self, topology: Topology, fit: Level, size: int) -> None:
         self._faces, self._upsample = torch.from_numpy(fit.faces), fit.upsample
+        self._normals = VertexNormals(self._faces, len(fit))
         self._regions = torch.from_numpy(fit.regions)
         self._size = size
         self._marks = torch.from_numpy(topology.landmark_vertices.astype(np.int64))
@@ -88,25 +90,26 @@ class Energy:
         regions = face_labels(self._regions, EMPTY, fragments)
         evidence = self._table[regions.long(), seen.classes.long()] * seen.certainty
         smooth, total = smoothed(seen.normals, evidence)
-        return Drawn(fragments, evidence, smooth, total)
+        pixels = PixelInterpolation(self._faces, fragments, posed.fine.shape[1])
+        return Drawn(fragments.face >= 0, pixels, evidence, smooth, total)
 
     def terms(self, posed: Posed, seen: Observation, drawn: Drawn) -> dict[str, Tensor]:
         """normal, depth, landmark, outline: each a scalar with its gradient to the vertices."""
-        normals = vertex_normals(posed.fine, self._faces, "torch")
-        shown = interpolate_directions(normals, self._faces, drawn.fragments, "torch")
+        normals = self._normals(posed.fine)
+        shown, depth = drawn.pixels(torch.cat([normals, posed.fine[..., 2:]], -1)).split([3, 1], -1)
+        shown = normalize(shown, dim=-1)
         worth = drawn.smooth_evidence
         angle = 1.0 - (smoothed(shown, drawn.evidence)[0] * drawn.smooth).sum(-1)
         return {
             "normal": (worth * _robust(angle / _ANGLE)).sum() / worth.sum().clamp(min=1.0),
-            "depth": self._depth(posed, seen, drawn),
+            "depth": self._depth(depth[..., 0], seen, drawn),
             "landmark": self._landmarks(posed, seen),
             "outline": self._outline(posed, normals, seen, drawn),
         }
 
-    def _depth(self, posed: Posed, seen: Observation, drawn: Drawn) -> Tensor:
+    def _depth(self, found: Tensor, seen: Observation, drawn: Drawn) -> Tensor:
         worth = torch.where(seen.depth.isnan(), 0.0, drawn.evidence)
         total = worth.sum((1, 2)).clamp(min=1.0)
-        found = interpolate(posed.fine[..., 2:].contiguous(), self._faces, drawn.fragments, "torch")[..., 0]
         # A side of the crop at the head's distance, in mm.
         side = 1000.0 * seen.t_cam_head[:, 2] * self._size / seen.camera[:, 0]
         error = 1000.0 * found - torch.nan_to_num(seen.depth) * side[:, None, None]
@@ -132,7 +135,7 @@ class Energy:
         with torch.no_grad():
             ray = normalize(points, dim=-1)
             beside = px[..., :2] + 2.5 * normalize(lie[..., :2], dim=-1)
-            covered = _sample((drawn.fragments.face >= 0).float(), beside, self._size)
+            covered = _sample(drawn.covered.float(), beside, self._size)
             edge = ((lie * ray).sum(-1).abs() < _CONTOUR) & (covered < 0.5)
             inside = (px[..., :2] > 1).all(-1) & (px[..., :2] < self._size - 1).all(-1)
         away = _sample(seen.outline, px[..., :2], self._size)

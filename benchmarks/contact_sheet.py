@@ -17,8 +17,8 @@ import tyro
 from benchmarks.common import OUT, SHARED, clip_file, motion_file, photo_file
 from reenact.generator.choice import Generator, GeneratorName, GeneratorOptions
 from reenact.generator.warp.generator import WarpGenerator
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
 from reenact.media.errors import InputError
 from reenact.media.image import write_image
 from reenact.media.video import probe, read_frames
@@ -110,11 +110,11 @@ def main(arguments: Arguments) -> None:
         print(f"wrote {sheet}", flush=True)
 
 
-def moment(generator: Generator, states: list[HeadState], at: int) -> np.ndarray:
+def moment(generator: Generator, states: Motion, at: int) -> np.ndarray:
     """[P, P, 3] one frame as the generator paints it."""
     spare = 0 if isinstance(generator, WarpGenerator) else _AROUND
-    around = range(max(at - spare, 0), min(at + spare + 1, len(states)))
-    return list(generator.frames([states[i] for i in around]))[around.index(at)]
+    first = max(at - spare, 0)
+    return list(generator.frames(states[first : at + spare + 1]))[at - first]
 
 
 def row(pictures: list[np.ndarray], cell: int) -> np.ndarray:

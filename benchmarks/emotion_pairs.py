@@ -21,12 +21,12 @@ import tyro
 from benchmarks.common import OUT, SHARED, Recorded, clip_file, motion_file, photo_file, record
 from benchmarks.contact_sheet import row
 from reenact.head.arkit import index
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
 from reenact.media.image import write_image
 from reenact.media.video import probe, read_frames
 from reenact.pipeline import AnimateOptions, head_crop, make_warp, read_portrait
-from reenact.tracking import CoarseTrack, load_motion, tracked_person
+from reenact.tracking import load_motion, tracked_person
 from reenact.transfer.retarget import retarget
 
 _M, _W9, _W11 = ("dreamtalk_M030_front", "dreamtalk_W009_front", "dreamtalk_W011_front")
@@ -80,10 +80,10 @@ class Arguments(Recorded):
     """Where tracked performances and sheets go."""
 
 
-def moments(track: CoarseTrack, count: int) -> np.ndarray:
+def moments(track: Motion, count: int) -> np.ndarray:
     """Rows, rising: the widest mouth, the most closed eyes, the largest turn, then an even spread."""
-    codes = track.expression
-    turn = np.arccos(np.clip(-track.R_cam_head[:, 2, 2], -1.0, 1.0))
+    codes = track.expression.numpy()
+    turn = np.arccos(np.clip(-track.rotation[:, 2, 2].numpy(), -1.0, 1.0))
     chosen = [
         int(np.argmax(codes[:, index("jawOpen")])),
         int(np.argmax(codes[:, index("eyeBlinkLeft")] + codes[:, index("eyeBlinkRight")])),
@@ -110,7 +110,7 @@ def main(arguments: Arguments) -> None:
         write_grades(arguments, arguments.grades)
         return
     model = open_head()
-    tracks: dict[str, CoarseTrack] = {}
+    tracks: dict[str, Motion] = {}
     strips: list[np.ndarray] = []
     for number in arguments.pairs:
         photo_name, clip_name = PAIRS[number]
@@ -122,19 +122,15 @@ def main(arguments: Arguments) -> None:
         portrait = read_portrait(model, photo_file(photo_name, arguments.shared, arguments.work), options)
         rows = moments(track, arguments.samples)
         driver = tracked_person(model, track)
-        middle = int(rows[len(rows) // 2])
-        state = HeadState(
-            track.expression[middle], track.gaze[middle], track.R_cam_head[middle], track.t_cam_head[middle]
-        )
-        wanted = {int(track.frame[r]) for r in rows}
+        wanted = set(track[rows].require_clip().frame.tolist())
         frames = [f.image for f in read_frames(probe(clip)) if f.index in wanted]
-        crop = head_crop(frames[0], driver, state, options)
+        crop = head_crop(frames[0], driver, track[rows[len(rows) // 2]], options)
         photo = portrait.crop.extract(portrait.image)
         strip = [row([photo, *(crop.extract(f) for f in frames)], arguments.cell)]
         generator = make_warp(portrait)
         for mode in arguments.modes:
             states = retarget(model, track, portrait.receiver, mode, {})
-            strip.append(row([photo, *generator.frames([states[int(r)] for r in rows])], arguments.cell))
+            strip.append(row([photo, *generator.frames(states[rows])], arguments.cell))
         strips.append(np.concatenate(strip))
         print(f"pair {number}: {photo_name} gives {clip_name}", flush=True)
     for start in range(0, len(strips), 6):

@@ -92,11 +92,14 @@ class Clips(Recorded):
         for name in self.clips:
             clip = clip_file(f"{name}.mp4", self.shared)
             track = track_video(open_head(), clip, refine="none")
-            score = scores_of(clip)[track.frame]
-            known = track.seen & np.isfinite(score[:, 0])
-            codes.append(track.expression[known])
+            tracked = track.require_clip()
+            score = scores_of(clip)[tracked.frame.numpy()]
+            known = tracked.seen.numpy() & np.isfinite(score[:, 0])
+            codes.append(track[known].expression.numpy())
             scored.append(score[known])
-            print(f"{name}: {known.sum()} frames, residual {np.nanmedian(track.residual_px):.2f} px", flush=True)
+            print(
+                f"{name}: {known.sum()} frames, residual {np.nanmedian(tracked.residual_px.numpy()):.2f} px", flush=True
+            )
         record("expression-clips", compared(np.concatenate(codes), np.concatenate(scored)), self)
 
 
@@ -182,8 +185,8 @@ def estimate(truth: Truth, sources: tuple[Source, ...], fit: bool, arguments: Sy
             if fit:
                 fitted = fit_person(model, points, SIZE, SIZE, evidence)
                 frames = fit_frames(fitted, points, np.zeros(len(group) - 1, bool), evidence=evidence)
-                codes, rotation = frames.expression, frames.R_cam_head
-                distance = frames.t_cam_head[:, 2] / landmark_model(fitted.rig).size
+                codes, rotation = frames.expression.numpy(), frames.rotation.numpy()
+                distance = frames.translation[:, 2].numpy() / landmark_model(fitted.rig).size
             else:
                 assert evidence is not None, "without a fit and without evidence there is nothing to compare"
                 codes, pose = evidence.mean, evidence.pose

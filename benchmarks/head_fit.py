@@ -33,7 +33,14 @@ from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.lab.evaluation.mesh import mesh_parts
-from reenact.lab.synthetic import SyntheticFrames, made_up, random_scene, render_portraits, synthetic_person
+from reenact.lab.synthetic import (
+    SyntheticFrames,
+    made_up,
+    performed_by,
+    random_scene,
+    render_portraits,
+    synthetic_person,
+)
 from reenact.lab.training.data.portraits import class_table
 from reenact.media import VideoWriter
 from reenact.perception.dense.maps import DenseEstimator, DenseMaps, View
@@ -161,7 +168,7 @@ def fitted(video: Path, drawn: SyntheticFrames, distance_m: float, maps: Maps, w
     head = fit_head(open_head(), [video], estimator, stages=key, every_frame=every)
     out = {"seconds": time.perf_counter() - started}
     rows = np.arange(0, len(head.track), _EVERY)
-    truth, face = drawn.vertices[head.track.frame[rows]], mesh_parts()["face"]
+    truth, face = drawn.vertices[head.track[rows].require_clip().frame.numpy()], mesh_parts()["face"]
     for name, shapes in surfaces(head, rows).items():
         out |= {f"{name}_{key}": value for key, value in measured(shapes, truth, face).items()}
     return out
@@ -174,7 +181,7 @@ def main(arguments: Arguments) -> None:
     }
     for seed in range(_FIRST, _FIRST + arguments.people):
         person, scene = synthetic_person(seed), random_scene(seed)
-        states = made_up(seed, arguments.frames).by(person, scene)
+        states = performed_by(made_up(seed, arguments.frames), person, scene)
         drawn = render_portraits([person], states, [scene], _SIDE)
         with tempfile.TemporaryDirectory() as folder:
             video = Path(folder) / "person.mp4"

@@ -16,7 +16,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
@@ -33,7 +33,14 @@ from reenact.head.arkit import ACTIONS
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.lab.evaluation.mesh import mesh_parts
-from reenact.lab.synthetic import SyntheticPerson, made_up, random_scene, render_portraits, synthetic_person
+from reenact.lab.synthetic import (
+    SyntheticPerson,
+    made_up,
+    performed_by,
+    random_scene,
+    render_portraits,
+    synthetic_person,
+)
 from reenact.media import VideoWriter
 from reenact.perception.dense.crops import BASE_FACE_M
 from reenact.perception.dense.shipped import shipped_estimator
@@ -101,9 +108,9 @@ def drawn_clips(people: int, folder: Path) -> list[tuple[str, Path]]:
             scene = random_scene(3 * seed + take)
             performance = made_up(3 * seed + take, _FRAMES)
             if name == "smiling":
-                quieter = np.where([a.startswith("mouth") for a in ACTIONS], 0.3, 1.0) * performance.expression
-                performance = replace(performance, expression=np.clip(quieter + smile(), 0.0, 1.0).astype(np.float32))
-            drawn = render_portraits([person], performance.by(person, scene), [scene], _SIDE)
+                quieter = np.where([a.startswith("mouth") for a in ACTIONS], 0.3, 1.0) * performance.expression.numpy()
+                performance = performance.replace(expression=np.clip(quieter + smile(), 0.0, 1.0))
+            drawn = render_portraits([person], performed_by(performance, person, scene), [scene], _SIDE)
             path = folder / f"{seed}-{name}.mp4"
             with VideoWriter(path, Fraction(25), _SIDE, _SIDE, crf=8) as writer:
                 for image in drawn.images:

@@ -23,6 +23,7 @@ import tyro
 from benchmarks.common import OUT, Recorded, demo, record
 from reenact.generator.choice import GeneratorOptions
 from reenact.generator.diffusion.compact.painter import CompactPainter
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.evaluation.landmarks68 import Follower, Landmarks68
 from reenact.lab.evaluation.metrics.identity import DlibIdentity, cosine
@@ -54,8 +55,8 @@ def main(arguments: Arguments) -> None:
     """Generate, measure, record."""
     portrait, there = demo(open_head(), arguments.size, arguments.motion)
     count = round(arguments.seconds * FPS)
-    both = [*there, *there[-2:0:-1]]
-    states = [both[i % len(both)] for i in range(count)]
+    both = Motion.joined([there, there[-2:0:-1]])
+    states = both[[i % len(both) for i in range(count)]]
     learned = make_generator(portrait, GeneratorOptions("compact", weights=arguments.weights)).frames(states)
     warped = make_generator(portrait, GeneratorOptions("warp")).frames(states)
     stride = CompactPainter.window - CompactPainter.overlap

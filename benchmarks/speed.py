@@ -47,9 +47,10 @@ from reenact.generator.diffusion.controls import Controls
 from reenact.head.arkit import REGIONS
 from reenact.head.head_model import action_source
 from reenact.head.levels import open_levels
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
-from reenact.head.state import HeadState, codes_of, deformed
+from reenact.head.state import codes_of, deformed
 from reenact.lab.evaluation import score_clip
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation
@@ -135,16 +136,15 @@ def normals(arguments: Arguments, batch: int = 4) -> list[Row]:
     if path is None:
         raise SystemExit(f"no bundled performance is called {arguments.motion}")
     model, (_, fit, detailed), track = open_head(), open_levels(), load_motion(path)
-    rig, side = personal_rig(model, track.identity[0]), arguments.size
-    camera = Camera(float(track.focal_px[0]) * side / max(track.width, track.height), side / 2, side / 2, side, side)
+    clip = track.require_clip()
+    rig, side = personal_rig(model, clip.identity[0].numpy()), arguments.size
+    camera = Camera(float(clip.focal_px[0]) * side / max(clip.width, clip.height), side / 2, side / 2, side, side)
     faces = torch.from_numpy(np.ascontiguousarray(detailed.faces))
 
     def render(some: np.ndarray) -> None:
-        columns = (track.expression[some], track.gaze[some], track.R_cam_head[some], track.t_cam_head[some])
-        states = [HeadState(*values) for values in zip(*columns, strict=True)]
+        states = track[some]
         fine = detailed.upsample(fit.upsample(torch.from_numpy(deformed(rig, states))))
-        rotation, translation = torch.from_numpy(track.R_cam_head[some]), torch.from_numpy(track.t_cam_head[some])
-        fine = fine @ rotation.transpose(1, 2) + translation[:, None]
+        fine = fine @ states.rotation.mT + states.translation[:, None]
         fragments = rasterise(camera.project(fine), faces, side, side, cull_back=True)
         interpolate_directions(vertex_normals(fine, faces), faces, fragments)
 
@@ -160,7 +160,7 @@ def transfer(arguments: Arguments) -> list[Row]:
     model, (_, fit, detailed) = open_head(), open_levels()
     own, driver = (OwnDeformation.of(HELD_OUT_SEED + n) for n in (3, 4))
     draw, count = rng(HELD_OUT_SEED, "speed"), arguments.frames
-    states = [s for _ in range(-(-count // 50)) for s in performance(draw, 50)][:count]
+    states = Motion.joined([performance(draw, 50) for _ in range(-(-count // 50))])[:count]
     shapes, motion = driver.control(states), OwnMotion.of(own.rig)
 
     def best(act: Callable[[], object]) -> float:
@@ -207,7 +207,7 @@ def generated_ms(name: GeneratorName, arguments: Arguments, size: int) -> float:
     """Return the milliseconds a frame of a generator on the demo photo, tracking not included."""
     portrait, states = demo(open_head(), size, arguments.motion)
     count = arguments.frames + _WARM_UP
-    states = (states * (1 + count // len(states)))[:count]
+    states = states[[i % len(states) for i in range(count)]]
     options = GeneratorOptions(name, weights=arguments.weights if name == "compact" else None, device=arguments.device)
     frames = make_generator(portrait, options).frames(states)
     for _ in range(_WARM_UP):

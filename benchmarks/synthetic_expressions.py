@@ -18,7 +18,7 @@ from safetensors import safe_open
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
-from reenact.head.state import HeadState
+from reenact.head.motion import Motion
 from reenact.lab.synthetic import SyntheticPerson, random_scene, render_portraits, synthetic_person
 from reenact.media.arrays import write_arrays
 from reenact.rendering import Camera
@@ -80,7 +80,7 @@ def _draw(number: int) -> dict[str, NDArray[np.generic]]:
     person = synthetic_person(_FIRST_SEED + number, age=float(np.exp(low + (high - low) * number / (PEOPLE - 1))))
     distance = float(np.exp(draw.uniform(*np.log(_DISTANCE_M)))) * person.size
     scene = replace(random_scene(_FIRST_SEED + number), distance_m=distance)
-    states = [_state(draw, person, scene.head_at(person), amounts) for amounts in EXPRESSIONS.values()]
+    states = Motion.joined([_state(draw, person, scene.head_at(person), a) for a in EXPRESSIONS.values()])
     with torch.no_grad():
         drawn = render_portraits([person], states, [scene], SIZE)
     camera: Camera = drawn.cameras[0]
@@ -88,9 +88,9 @@ def _draw(number: int) -> dict[str, NDArray[np.generic]]:
     size = float(np.sqrt(((marks - marks.mean(axis=0)) ** 2).sum(axis=1).mean()))
     return {
         "images": drawn.images,
-        "expression": np.stack([s.expression for s in states]),
-        "R_cam_head": np.stack([s.R_cam_head for s in states]),
-        "distance_faces": np.asarray([s.t_cam_head[2] / size for s in states], np.float32),
+        "expression": states.expression.numpy(),
+        "R_cam_head": states.rotation.numpy(),
+        "distance_faces": (states.translation[:, 2] / size).numpy(),
         "focal_px": np.asarray(camera.focal_px, np.float32),
         "age": np.asarray(person.age, np.float32),
     }
@@ -98,7 +98,7 @@ def _draw(number: int) -> dict[str, NDArray[np.generic]]:
 
 def _state(
     draw: np.random.Generator, person: SyntheticPerson, place: NDArray, amounts: dict[str, tuple[float, float]]
-) -> HeadState:
+) -> Motion:
     sides = np.ones(2)
     if draw.random() < _ONE_SIDED:
         sides[draw.integers(2)] = 0.5
@@ -114,4 +114,4 @@ def _state(
     turn = Rotation.from_euler("YXZ", angles).as_matrix() @ _LEVEL
     gaze = np.repeat(draw.normal(0.0, (0.12, 0.07))[None], 2, axis=0).astype(np.float32)
     shift = draw.normal(0.0, 0.006, 3) * person.size
-    return HeadState(codes, gaze, turn.astype(np.float32), (place + shift).astype(np.float32))
+    return Motion(codes, gaze, turn, place + shift)

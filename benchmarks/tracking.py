@@ -24,11 +24,11 @@ import tyro
 from scipy.spatial.transform import Rotation
 
 from benchmarks.common import SHARED, Recorded, clip_file, record
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
-from reenact.head.state import HeadState
 from reenact.media import probe
-from reenact.tracking import CoarseTrack, track_video
+from reenact.tracking import track_video
 from reenact.tracking.track import Refinement, see_video
 
 
@@ -46,58 +46,50 @@ class Arguments(Recorded):
     """As in `reenact track`; a row of the table each."""
 
 
-def face_scales(track: CoarseTrack) -> tuple[float, float]:
+def face_scales(track: Motion) -> tuple[float, float]:
     """Return inter-ocular distance and face height, px, medians over frames of the fitted landmarks."""
-    head = open_head()
-    rig = personal_rig(head, track.identity[0])
+    head, clip = open_head(), track.require_clip()
+    rig = personal_rig(head, clip.identity[0].numpy())
     rows = np.linspace(0, len(track) - 1, min(len(track), 50)).astype(int)
-    states = [
-        HeadState(track.expression[i], track.gaze[i], track.R_cam_head[i], track.t_cam_head[i])
-        for i in rows
-        if track.shot[i] == 0
-    ]
-    shape = rig.deform(np.stack([s.expression for s in states]), np.stack([s.gaze for s in states]))
-    points = head.topology.landmarks(shape)
-    px = []
-    for p, s in zip(points, states, strict=True):
-        cam = p @ s.R_cam_head.T + s.t_cam_head
-        px.append(track.focal_px[0] * cam[:, :2] / cam[:, 2:])
-    px = np.stack(px)
+    some = track[rows[clip.shot.numpy()[rows] == 0]]
+    points = head.topology.landmarks(rig.deform(some.expression.numpy(), some.gaze.numpy()))
+    cam = points @ some.rotation.mT.numpy() + some.translation[:, None].numpy()
+    px = float(clip.focal_px[0]) * cam[..., :2] / cam[..., 2:]
     eyes = np.linalg.norm(px[:, 33] - px[:, 263], axis=1)
     height = np.linalg.norm(px[:, 10] - px[:, 152], axis=1)
     return float(np.median(eyes)), float(np.median(height))
 
 
-def mesh_residual_px(track: CoarseTrack, clip: Path) -> float:
+def mesh_residual_px(track: Motion, clip: Path) -> float:
     """Return the median distance of the landmarks from their places on the mesh, px, without the person's placement.
 
     This is what the motion file alone reproduces.
     """
     sightings = see_video(probe(clip), 0, "each", None, lambda stage, done, total: None)
-    head = open_head()
+    head, known = open_head(), track.require_clip()
     errors = []
-    for shot in range(int(track.shot.max()) + 1):
-        rig = personal_rig(head, track.identity[shot])
-        for i in np.flatnonzero((track.shot == shot) & track.seen):
-            points = sightings.points[track.frame[i]]
+    for shot, (identity, focal) in enumerate(zip(known.identity.numpy(), known.focal_px.tolist(), strict=True)):
+        rig = personal_rig(head, identity)
+        for i in np.flatnonzero(((known.shot == shot) & known.seen).numpy()):
+            points, state = sightings.points[int(known.frame[i])], track[i]
             if points is None:
                 continue
-            shape = rig.deform(track.expression[i : i + 1], track.gaze[i : i + 1])[0]
-            cam = head.topology.landmarks(shape) @ track.R_cam_head[i].T + track.t_cam_head[i]
-            px = track.focal_px[shot] * cam[:, :2] / cam[:, 2:] + (track.width / 2, track.height / 2)
+            shape = rig.deform(state.expression.numpy(), state.gaze.numpy())[0]
+            cam = head.topology.landmarks(shape) @ state.rotation[0].numpy().T + state.translation.numpy()
+            px = focal * cam[:, :2] / cam[:, 2:] + (known.width / 2, known.height / 2)
             errors.append(float(np.median(np.linalg.norm(px - points, axis=1))))
     return float(np.median(errors))
 
 
-def jitter(track: CoarseTrack) -> tuple[float, float, float]:
+def jitter(track: Motion) -> tuple[float, float, float]:
     """Return second differences on the stillest second: degrees, millimetres, activation."""
     window = max(5, round(float(track.fps)))
     if len(track) < window + 2:
         window = len(track) - 2
     if window < 3:
         return float("nan"), float("nan"), float("nan")
-    turn = Rotation.from_matrix(track.R_cam_head[1:] @ track.R_cam_head[:-1].transpose(0, 2, 1)).as_rotvec()
-    move, codes = np.diff(track.t_cam_head, axis=0), np.diff(track.expression, axis=0)
+    turn = Rotation.from_matrix((track.rotation[1:] @ track.rotation[:-1].mT).numpy()).as_rotvec()
+    move, codes = np.diff(track.translation.numpy(), axis=0), np.diff(track.expression.numpy(), axis=0)
     motion = np.linalg.norm(turn, axis=1) + np.linalg.norm(move, axis=1) + 0.1 * np.linalg.norm(codes, axis=1)
     start = int(np.argmin(np.convolve(motion, np.ones(window), "valid")))
     rows = slice(start, start + window)
@@ -114,13 +106,14 @@ def measured(clip: Path, refine: Refinement, mesh: bool) -> dict[str, str | int 
     track = track_video(open_head(), clip, refine=refine)
     seconds = time.perf_counter() - started
     eyes, height = face_scales(track)
-    residual = float(np.nanmedian(track.residual_px))
+    known = track.require_clip()
+    residual = float(np.nanmedian(known.residual_px.numpy()))
     degrees, millimetres, code = jitter(track)
     return {
         "clip": clip.name,
         "frames": len(track),
-        "shots": int(track.shot.max()) + 1,
-        "lost": int((~track.seen).sum()),
+        "shots": len(known.identity),
+        "lost": int((~known.seen).sum()),
         "percent_inter_ocular": 100 * residual / eyes,
         "percent_face": 100 * residual / height,
         "percent_face_mesh": 100 * mesh_residual_px(track, clip) / height if mesh else None,

@@ -38,10 +38,11 @@ from benchmarks.common import OUT, SHARED, Recorded, clip_file, record
 from reenact.head.head_model import action_source
 from reenact.head.levels import open_levels
 from reenact.head.model import Float
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig, base_rig
-from reenact.head.state import HeadState, deformed
+from reenact.head.state import deformed
 from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
@@ -221,14 +222,14 @@ def predictions(
     kept: torch.Tensor,
     driver: OwnDeformation,
     motion: OwnMotion,
-    states: list[HeadState],
+    states: Motion,
 ) -> dict[str, torch.Tensor]:
     """Return shapes [F, W, 3] by each method."""
     out = {}
     ratio = own.person.size / driver.person.size
     performed, performer = driver.shapes(states), driver.neutral()
     out["linear"] = linear(plain_rig(own), states) + kept
-    beyond = performed - performer - (linear(plain_rig(driver), states) - linear(plain_rig(driver), [still()]))
+    beyond = performed - performer - (linear(plain_rig(driver), states) - linear(plain_rig(driver), still()))
     out["copied"] = out["linear"] + ratio * beyond
     control, control_rest = driver.control(states), driver.rig.neutral
     folds = performed - performer - open_levels()[1].upsample(torch.from_numpy(control - control_rest))
@@ -264,16 +265,16 @@ def explained(head: PersonalHead, other: PersonalHead, clip: Path, count: int, e
     source = read_source(model, clip, 0, None, None, lambda *_: None)
     rows = np.unique(np.linspace(0, len(head.track) - 1, count).round().astype(int))
     seen = observed(source, rows, shipped_estimator(), lambda *_: None)
-    states = [head.states()[row] for row in rows]
+    states = head.track[rows]
     rig, narrow = head.rig(model), torch.from_numpy(head.static_fit)
     control = torch.from_numpy(deformed(head.coarse_rig(model), states) + head.static_control)
     moved = torch.from_numpy(head.dynamic.rows(rows, control.shape[1]))
     own = _on_face(OwnMotion.of(rig, narrow).offsets(states))
     ratio = size_of(rig.neutral) / size_of(other.rig(model).neutral)
     theirs = ratio * _on_face(OwnMotion.of(other.rig(model), torch.from_numpy(other.static_fit)).offsets(states))
-    zoom = float(head.track.focal_px[0]) / source.person.camera.focal_px
+    zoom = float(head.track.require_clip().focal_px[0]) / source.person.camera.focal_px
     camera = torch.cat([seen.camera[:, :1] * zoom, seen.camera[:, 1:]], 1)
-    turn, shift = (torch.from_numpy(x[rows]) for x in (head.track.R_cam_head, head.track.t_cam_head))
+    turn, shift = states.rotation, states.translation
     faces, out = torch.from_numpy(fit.faces), {}
     nothing = torch.zeros_like(own)
     for kind, before, added in (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 import tyro
 from scipy.ndimage import gaussian_filter1d
 
@@ -63,15 +64,15 @@ def main(args: Args) -> None:
     for name in args.only or TAKES:
         take = TAKES[name]
         whole = track_video(open_head(), args.clips / take.clip)
-        expression = whole.expression.copy()
         out = np.zeros(len(whole), np.float32)
         for first, last in take.tongue:
             out[first : last + 1] = 1.0
-        expression[:, index("tongueOut")] = gaussian_filter1d(out, 1.0)
-        rows = (np.arange(len(whole)) >= take.start) & (np.arange(len(whole)) < take.stop)
-        cut = replace(whole, expression=expression).select(rows)
-        # What was seen beyond the actions is the performer's own and ten times as large as all else.
-        cut = replace(cut, frame=cut.frame - cut.frame[0], dynamic=None)
+        expression = whole.expression.clone()
+        expression[:, index("tongueOut")] = torch.from_numpy(gaussian_filter1d(out, 1.0))
+        # Dynamic offsets are the performer's own and ten times as large as all else.
+        cut = whole.replace(expression=expression, dynamic_offset=None)[take.start : take.stop]
+        clip = cut.require_clip()
+        cut = cut.replace(clip=replace(clip, frame=clip.frame - clip.frame[0]))
         path = OUTPUT / f"{name}.motion.safetensors"
         save_motion(cut, path)
         print(f"{path}: {len(cut)} frames, {path.stat().st_size / 1e3:.0f} kB")

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from reenact.generator.warp.generator import WarpGenerator
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
 from reenact.media.image import write_image
 from reenact.pipeline import AnimateOptions, Portrait, bundled_performance, make_warp, read_portrait
 from reenact.rendering import normals_to_picture
@@ -51,31 +51,31 @@ def main() -> None:
     portrait = read_portrait(open_head(), PHOTO, AnimateOptions(size=_SIZE, crop=True))
     generator, photo = make_warp(portrait), portrait.crop.extract(portrait.image)
     write_animation(OUTPUT / "demo.webp", portrait, generator, photo)
-    shown = [state(portrait, name, at, "neutral") for name, at in _EXPRESSIONS]
+    shown = Motion.joined([state(portrait, name, at, "neutral") for name, at in _EXPRESSIONS])
     write(OUTPUT / "expressions.jpg", list(generator.frames(shown)), columns=2)
     write(OUTPUT / "head.jpg", [normals(generator, at) for at in shown], columns=2)
-    weakened = [state(portrait, *_STRENGTHS_OF, "neutral", strength) for strength in _STRENGTHS]
+    weakened = Motion.joined([state(portrait, *_STRENGTHS_OF, "neutral", strength) for strength in _STRENGTHS])
     write(OUTPUT / "strengths.jpg", list(generator.frames(weakened)), columns=2)
     for mode in get_args(Mode):
         driving, target = (state(portrait, *_MODES, each) for each in ("absolute", mode))
-        write(OUTPUT / f"mode-{mode}.jpg", [photo, normals(generator, driving), *generator.frames([target])], columns=3)
+        write(OUTPUT / f"mode-{mode}.jpg", [photo, normals(generator, driving), *generator.frames(target)], columns=3)
 
 
-def states(portrait: Portrait, name: str, mode: Mode, strength: dict[str, float] | None = None) -> list[HeadState]:
+def states(portrait: Portrait, name: str, mode: Mode, strength: dict[str, float] | None = None) -> Motion:
     """Retarget a bundled performance to the photographed person."""
     path = bundled_performance(name)
     assert path is not None
     return retarget(open_head(), load_motion(path), portrait.receiver, mode, strength or {})
 
 
-def state(portrait: Portrait, name: str, at: float, mode: Mode, strength: dict[str, float] | None = None) -> HeadState:
-    """Retarget one moment, a share of the performance's length."""
+def state(portrait: Portrait, name: str, at: float, mode: Mode, strength: dict[str, float] | None = None) -> Motion:
+    """Retarget one frame, a share of the performance's length."""
     performed = states(portrait, name, mode, strength)
     return performed[round(at * (len(performed) - 1))]
 
 
-def normals(generator: WarpGenerator, at: HeadState) -> Image:
-    """Render the normals of the head in one state."""
+def normals(generator: WarpGenerator, at: Motion) -> Image:
+    """Render the normals of the head in one frame."""
     return normals_to_picture(generator.maps(at).normals[0])
 
 
@@ -86,7 +86,7 @@ def write_animation(path: Path, portrait: Portrait, generator: WarpGenerator, ph
     fps, performed = float(load_motion(source).fps), states(portrait, _ANIMATION, "neutral")
     start, end = _ANIMATION_S
     times = np.arange(start, end, 1 / _ANIMATION_FPS)
-    chosen = [performed[min(round(time * fps), len(performed) - 1)] for time in times]
+    chosen = performed[[min(round(time * fps), len(performed) - 1) for time in times]]
     frames = [
         PillowImage.fromarray(row([photo, normals(generator, at), frame], _ANIMATION_PX))
         for at, frame in zip(chosen, generator.frames(chosen), strict=True)

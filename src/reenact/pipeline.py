@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.resources import files
@@ -17,9 +17,9 @@ import numpy as np
 from reenact.generator.choice import Generator, GeneratorOptions, make
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.model import HeadModel
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
-from reenact.head.state import HeadState
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
 from reenact.media.image import IMAGE_SUFFIXES
 from reenact.perception import ExpressionObserver
@@ -27,7 +27,6 @@ from reenact.rendering import normals_to_picture
 from reenact.subject.store import SUFFIX as HEAD_SUFFIX
 from reenact.subject.store import load_head
 from reenact.tracking import (
-    CoarseTrack,
     CutsPolicy,
     LostPolicy,
     Person,
@@ -46,7 +45,7 @@ from reenact.tracking import (
 from reenact.tracking.face_model import landmark_model
 from reenact.transfer.motion_modes import Mode
 from reenact.transfer.own_rig import OwnRig
-from reenact.transfer.retarget import Receiver, Rest, retarget
+from reenact.transfer.retarget import Receiver, retarget
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 Progress = Callable[[str, int, int | None], None]
@@ -120,7 +119,7 @@ class Portrait:
 
     image: Image
     person: Person
-    state: HeadState
+    state: Motion  # of one frame
     crop: SquareCrop
 
     @property
@@ -133,8 +132,8 @@ class Performed:
     """A portrait and what it is to do."""
 
     portrait: Portrait  # its rig moves with the detail asked for
-    track: CoarseTrack
-    states: list[HeadState]
+    track: Motion
+    states: Motion
 
 
 def animate(
@@ -162,19 +161,20 @@ def perform(photo: Path, performance: Path, options: AnimateOptions, progress: P
     neutral = options.neutral
     if isinstance(neutral, Path):
         neutral = resting_in(model, neutral, track, options)
-    camera = portrait.person.camera
-    same_camera = options.same_person and same_shape(camera.width, camera.height, track.width, track.height)
+    camera, clip = portrait.person.camera, track.require_clip()
+    same_camera = options.same_person and same_shape(camera.width, camera.height, clip.width, clip.height)
     states = retarget(model, track, portrait.receiver, options.mode, options.strength, neutral, same_camera=same_camera)
     detail = options.detail or ("none" if options.generator.name == "warp" else "own")
     return Performed(detailed(portrait, detail, model, track), track, states)
 
 
-def detailed(portrait: Portrait, detail: Detail, model: HeadModel, track: CoarseTrack) -> Portrait:
+def detailed(portrait: Portrait, detail: Detail, model: HeadModel, track: Motion) -> Portrait:
     """The portrait, its rig moving with detail."""
     if detail == "none":
         return portrait
     own = portrait.person.rig
-    rig = OwnRig.of(own, personal_rig(model, track.identity[0]) if detail == "copied" else None)
+    performer = track.require_clip().identity[0].numpy()
+    rig = OwnRig.of(own, personal_rig(model, performer) if detail == "copied" else None)
     return replace(portrait, person=replace(portrait.person, rig=rig))
 
 
@@ -196,7 +196,7 @@ def paint(
 
 def track(
     video: Path, output: Path, options: TrackOptions, progress: Progress = silent, model: HeadModel | None = None
-) -> CoarseTrack:
+) -> Motion:
     """Write the performance of a video or an image as a motion file. model: None for the open head."""
     result = read_performance(model or open_head(), video, options, progress)
     save_motion(result, output)
@@ -220,29 +220,27 @@ def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known:
         person = fit_person(model, points, width, height, evidence)
     else:
         person = seen_again(known, points, width, height)
-    fitted = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
-    state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
+    state = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
     return Portrait(image, person, state, head_crop(image, person, state, options))
 
 
-def resting_in(model: HeadModel, picture: Path, track: CoarseTrack, options: AnimateOptions) -> Rest:
+def resting_in(model: HeadModel, picture: Path, track: Motion, options: AnimateOptions) -> Motion:
     """Fit a track's person in another picture of them. Raises InputError if it shows no face."""
     image = read_image(picture)
     height, width = image.shape[:2]
     detected = find_face(image, 0, picture, options.landmarker)
     points, evidence = detected.points[None], ExpressionObserver()(image, detected)
     person = seen_again(tracked_person(model, track), points, width, height)
-    fitted = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
-    return Rest(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0])
+    return fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
 
 
-def head_crop(image: Image, person: Person, state: HeadState, options: AnimateOptions) -> SquareCrop:
+def head_crop(image: Image, person: Person, state: Motion, options: AnimateOptions) -> SquareCrop:
     """The square of whole pixels that is worked on, around the fitted head.
 
     If the square is the output, it is tight and, where the photo is large enough, inside the photo; if it is to be
     put back it is wide, so that the motion can fade out, and may reach beyond the photo's edges.
     """
-    posed = person.rig.neutral @ state.R_cam_head.T + state.t_cam_head
+    posed = person.rig.neutral @ state.rotation[0].numpy().T + state.translation[0].numpy()
     px = person.camera.focal_px * posed[:, :2] / posed[:, 2:] + (person.camera.cx, person.camera.cy)
     low, high = px.min(axis=0), px.max(axis=0)
     head = float((high - low).max())
@@ -259,7 +257,7 @@ def head_crop(image: Image, person: Person, state: HeadState, options: AnimateOp
 
 def read_performance(
     model: HeadModel, performance: Path, options: TrackOptions | AnimateOptions, progress: Progress
-) -> CoarseTrack:
+) -> Motion:
     """The track of a video, an image, a motion file, a head file, or a bundled performance."""
     if performance.name.endswith(MOTION_SUFFIX):
         return load_motion(performance)
@@ -312,7 +310,7 @@ def make_warp(portrait: Portrait) -> WarpGenerator:
 def painted(
     portrait: Portrait,
     generator: Generator,
-    states: Sequence[HeadState],
+    states: Motion,
     options: AnimateOptions,
     drivers: Iterator[Image] | None,
 ) -> Iterator[Image]:
@@ -327,9 +325,9 @@ def painted(
         yield frame
 
 
-def performance_frames(performance: Path, track: CoarseTrack) -> Iterator[Image] | None:
+def performance_frames(performance: Path, track: Motion) -> Iterator[Image] | None:
     """The performance's own pictures, as many as the track has frames; None if it has none."""
     if not is_video(performance):
         return None
-    wanted = set(track.frame.tolist())
+    wanted = set(track.require_clip().frame.tolist())
     return (frame.image for frame in read_frames(probe(performance)) if frame.index in wanted)

@@ -21,7 +21,7 @@ from reenact.app.edit_arguments import (
 )
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.lab.synthetic import made_up
+from reenact.lab.synthetic import as_tracked, made_up
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import save_head
 from reenact.tracking import load_motion
@@ -31,7 +31,8 @@ from reenact.transfer.mixing import mix
 from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import retime
 from tests.command_line import refusal, run_here, run_reenact
-from tests.transfer.made_performances import assert_same, bundled
+from tests.made_motions import assert_same
+from tests.transfer.made_performances import bundled
 
 
 def test_all_options_act_in_the_documented_order(tmp_path: Path) -> None:
@@ -57,20 +58,20 @@ def test_to_csv_and_back_by_way_of_the_command(tmp_path: Path) -> None:
     run_here(*back.split(), folder=tmp_path)
     track, found = bundled("winks"), load_motion(tmp_path / "b.motion.safetensors")
     assert found.fps == Fraction(30000, 1001) and found.source == "winks.csv"
-    for name in ("expression", "gaze", "R_cam_head"):
+    for name in ("expression", "gaze", "rotation"):
         np.testing.assert_allclose(getattr(found, name), getattr(track, name), atol=1e-4, err_msg=name)
     assert_same(read_arkit_csv(tmp_path / "winks.csv", open_head(), fps=found.fps, flipped=["HeadYaw"]), found)
 
 
 def test_a_head_files_performance_is_edited(tmp_path: Path) -> None:
-    track = made_up(1, 3).track()
+    track = as_tracked(made_up(1, 3))
     still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((3, 1, 3), np.int8), np.ones(3, np.float32))
     nothing = [np.zeros((len(level), 3), np.float32) for level in open_levels()[:2]]
     save_head(PersonalHead(track, nothing[0], nothing[1], still), tmp_path / "a.head", {})
     run_here("edit", "a.head", "-o", "a.motion.safetensors", "--mirror", folder=tmp_path)
     found = load_motion(tmp_path / "a.motion.safetensors")
     np.testing.assert_allclose(found.expression, edit.mirror(track).expression, atol=1e-6)
-    np.testing.assert_allclose(found.R_cam_head, edit.mirror(track).R_cam_head, atol=1e-6)
+    np.testing.assert_allclose(found.rotation, edit.mirror(track).rotation, atol=1e-6)
 
 
 @pytest.mark.parametrize(

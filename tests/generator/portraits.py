@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,9 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState
 from reenact.media import SquareCrop, read_image
 from reenact.perception import ExpressionEvidence
 from reenact.rendering import Camera
@@ -28,7 +28,7 @@ CROP = SquareCrop(x0=96, y0=0, size=256, output_px=384)
 class Portrait:
     photo: np.ndarray
     rig: Rig
-    state: HeadState
+    state: Motion
     camera: Camera
     generator: WarpGenerator
 
@@ -39,19 +39,19 @@ class Portrait:
         yaw: float = 0.0,
         pitch: float = 0.0,
         gaze: tuple[float, float] = (0.0, 0.0),
-    ) -> HeadState:
+    ) -> Motion:
         """The photo's state with some actions set; the head turned about the neck, degrees; the gaze moved, radians."""
         turn = Rotation.from_euler("yx", [yaw, pitch], degrees=True).as_matrix().astype(np.float32)
-        neck = self.state.R_cam_head @ self.rig.joints.neck + self.state.t_cam_head
-        expression = self.state.expression.copy()
+        rotation, translation = self.state.rotation[0].numpy(), self.state.translation[0].numpy()
+        neck = rotation @ self.rig.joints.neck + translation
+        expression = self.state.expression.clone()
         for name, value in actions.items():
-            expression[index(name)] = value
-        return replace(
-            self.state,
-            expression=expression,
-            gaze=self.state.gaze + np.asarray(gaze, np.float32),
-            R_cam_head=turn @ self.state.R_cam_head,
-            t_cam_head=turn @ (self.state.t_cam_head - neck) + neck,
+            expression[:, index(name)] = value
+        return Motion(
+            expression[0],
+            self.state.gaze[0].numpy() + np.asarray(gaze, np.float32),
+            turn @ rotation,
+            turn @ (translation - neck) + neck,
         )
 
 
@@ -74,8 +74,7 @@ def demo_portrait() -> Portrait:
     face = find_face(image, 0, PHOTO)
     points, evidence = face.points[None], ExpressionEvidence(face.blendshapes[None], fixed_sigma()[None])
     person = fit_person(open_head(), points, image.shape[1], image.shape[0], evidence)
-    fitted = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
-    state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
+    state = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
     camera = person.camera.cropped(CROP.x0, CROP.y0, CROP.size, CROP.output_px)
     photo = CROP.extract(image)
     return Portrait(photo, person.rig, state, camera, WarpGenerator(photo, person.rig, state, camera, size=256))

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
@@ -17,8 +15,8 @@ from reenact.generator.diffusion.compact.painter import CompactPainter
 from reenact.generator.diffusion.controls import NO_SURFACE, Controls, controls_of, directions
 from reenact.generator.diffusion.paint import LearnedGenerator, Paint, Painter
 from reenact.generator.diffusion.worked import head_pictures, worked_square
+from reenact.head.motion import Motion
 from reenact.head.regions import EYEBALL, REGIONS, region_ids
-from reenact.head.state import HeadState
 
 
 def learned(portrait: Portrait, painter: Painter) -> LearnedGenerator:
@@ -30,7 +28,7 @@ def untrained() -> CompactPainter:
 
 
 def test_untrained_paint_is_the_warp(portrait: Portrait) -> None:
-    states = [portrait.doing({"jawOpen": 0.1 * i}, yaw=i) for i in range(4)]
+    states = Motion.joined([portrait.doing({"jawOpen": 0.1 * i}, yaw=i) for i in range(4)])
     painted = list(learned(portrait, untrained()).frames(states))
     for frame, state in zip(painted, states, strict=True):
         head = head_pictures(portrait.generator, state, portrait.camera)
@@ -59,7 +57,7 @@ class Asked:
 
 def test_windows_are_told_of_their_own_frames_and_of_what_was_painted(portrait: Portrait) -> None:
     painter = Asked()
-    states = [portrait.doing({"jawOpen": 0.1 * i}) for i in range(9)]
+    states = Motion.joined([portrait.doing({"jawOpen": 0.1 * i}) for i in range(9)])
     frames = list(learned(portrait, painter).frames(states))
     assert len(frames) == 9
     assert [c.frames for c in painter.controls] == [4, 4, 3]
@@ -75,13 +73,13 @@ def test_windows_are_told_of_their_own_frames_and_of_what_was_painted(portrait: 
 
 def test_a_generator_streams(portrait: Portrait) -> None:
     painter = Asked()
-    frames = learned(portrait, painter).frames([portrait.state] * 50)
+    frames = learned(portrait, painter).frames(Motion.joined([portrait.state] * 50))
     next(frames)
     assert len(painter.controls) == 1
 
 
 def test_the_square_holds_the_head_wherever_it_goes(portrait: Portrait) -> None:
-    states = [portrait.state, portrait.doing(yaw=25), portrait.doing(pitch=20)]
+    states = Motion.joined([portrait.state, portrait.doing(yaw=25), portrait.doing(pitch=20)])
     square = worked_square(portrait.rig, states, portrait.state, portrait.camera, 64)
     seen = portrait.camera.cropped(square.x0, square.y0, square.size, 64)
     for state in states:
@@ -89,14 +87,14 @@ def test_the_square_holds_the_head_wherever_it_goes(portrait: Portrait) -> None:
         whole = portrait.generator.maps(state).mask[0].numpy()
         share = inside.sum() * (square.size / 64) ** 2 / (whole.sum() * (portrait.camera.width / 256) ** 2)
         assert share == pytest.approx(1.0, abs=0.03)
-    small = worked_square(portrait.rig, [], portrait.state, portrait.camera, 64)
+    small = worked_square(portrait.rig, portrait.state[:0], portrait.state, portrait.camera, 64)
     assert small.size < square.size
 
 
 @pytest.mark.parametrize("z", [-0.5, 0.0, 50.0])
 def test_a_head_behind_or_far_away_still_has_a_square(portrait: Portrait, z: float) -> None:
-    away: HeadState = replace(portrait.state, t_cam_head=np.asarray([0.0, 0.0, z], np.float32))
-    square = worked_square(portrait.rig, [away], portrait.state, portrait.camera, 64)
+    away = portrait.state.replace(translation=[[0.0, 0.0, z]])
+    square = worked_square(portrait.rig, away, portrait.state, portrait.camera, 64)
     assert 0 <= square.x0 <= square.x0 + square.size <= portrait.camera.width
 
 

@@ -21,10 +21,11 @@ from reenact.generator.warp.mouth import _enamel, _front, _lit, _on_teeth, _rows
 from reenact.generator.warp.window import Box, Drawing, draw
 from reenact.head.arkit import ACTIONS
 from reenact.head.model import Float, Int
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import MOUTH_INTERIOR, region_ids
 from reenact.head.rig import Rig, base_rig
-from reenact.head.state import HeadState, deformed
+from reenact.head.state import deformed
 from reenact.head.teeth import UPPER_WIDTHS_M, paint_teeth
 from reenact.tracking import detect_faces
 
@@ -105,9 +106,9 @@ def opening(points: Float) -> float:
 
 @pytest.mark.parametrize("name", ["jaw", "scream", "laugh"])
 def test_a_detector_reads_the_opening_that_the_mesh_has(portrait: Portrait, name: str) -> None:
-    state: HeadState = portrait.doing(WIDE[name])
-    in_camera = portrait.rig.topology.landmarks(deformed(portrait.rig, [state])[0])
-    in_camera = in_camera @ state.R_cam_head.T + state.t_cam_head
+    state = portrait.doing(WIDE[name])
+    in_camera = portrait.rig.topology.landmarks(deformed(portrait.rig, state)[0])
+    in_camera = in_camera @ state.rotation[0].numpy().T + state.translation[0].numpy()
     wanted = opening(in_camera[:, :2] / in_camera[:, 2:])
     read = opening(detect_faces(portrait.generator.render(state))[0].points)
     # Of a real scream (where lips end was marked by hand) the network of mediapipe 0.10.21 reads 0.87, and the shipped
@@ -129,11 +130,9 @@ def test_lower_teeth_can_be_bared_while_the_jaw_is_shut(rig: Rig) -> None:
 
 def lower_teeth(rig: Rig, actions: Mapping[str, float]) -> tuple[Float, Float, Float]:
     """[3] each: the lower incisors' edge, the lower lip, the upper incisors' edge; canonical, metres."""
-    still = np.zeros((2, 2), np.float32)
-    codes = np.zeros(52, np.float32)
-    state = HeadState(codes, still, np.eye(3, dtype=np.float32), np.asarray([0.0, 0.0, 1.0], np.float32))
+    state = Motion(np.zeros(52), np.zeros((2, 2)), np.eye(3), [0, 0, 1])
     portrait = Portrait(np.zeros(0), rig, state, None, None)  # type: ignore[arg-type]
-    shape = deformed(rig, [portrait.doing(actions)])[0]
+    shape = deformed(rig, portrait.doing(actions))[0]
 
     def middle(rows: Int) -> Int:
         return rows[np.abs(rig.neutral[rows, 0]) < 0.006]
@@ -256,7 +255,7 @@ def test_teeth_between_narrow_lips_are_never_as_white_as_bared_ones(
         teeth = np.isin(np.kron(regions, np.ones((3, 3)))[::2, ::2], region_ids("teeth_upper")).astype(np.uint8)
         return float(np.quantile(picture[cv2.erode(teeth, np.ones((3, 3), np.uint8)) > 0], 0.8))
 
-    own = dict(zip(ACTIONS, portrait.state.expression.tolist(), strict=True))
+    own = dict(zip(ACTIONS, portrait.state.expression[0].tolist(), strict=True))
     near = {"jawOpen": own["jawOpen"] + 0.03, **both("mouthUpperUp", own["mouthUpperUpLeft"] + 0.03)}
     narrow = {"jawOpen": 0.06, **both("mouthUpperUp", own["mouthUpperUpLeft"] - 0.3)}
     plain = [whiteness(portrait.generator, actions) for actions in (near, LAUGH, narrow)]

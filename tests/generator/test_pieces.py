@@ -14,11 +14,12 @@ from reenact.generator.warp.filters import feather, grown, pixel_grid, remap, sm
 from reenact.generator.warp.finer import Surface
 from reenact.generator.warp.light import estimate, luma
 from reenact.generator.warp.window import Box, box_around, draw
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig, base_rig
 from reenact.head.spread import spread
-from reenact.head.state import HeadState, deformed, posed_vertices
+from reenact.head.state import deformed, posed_vertices
 from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
 
 
@@ -143,15 +144,15 @@ def test_teeth_are_symmetric_parted_at_their_edges_and_pink_at_their_roots(rig: 
 def test_lids_meet_and_do_not_cross_however_many_actions_shut_them(portrait: Portrait) -> None:
     shut = {f"{name}{side}": 1.0 for name in ("eyeBlink", "eyeSquint") for side in ("Left", "Right")}
     state = portrait.doing(shut, gaze=(0.0, -0.3))
-    shape = deformed(portrait.rig, [state])[0]
+    shape = deformed(portrait.rig, state)[0]
     upper, lower = portrait.rig.topology.lid_contacts.T
     gap = shape[upper, 1] - shape[lower, 1]
     assert np.abs(gap.mean()) < 1e-3 and np.abs(gap).max() < 2e-3
 
 
 def test_the_torso_stays_where_the_head_turns(portrait: Portrait) -> None:
-    turned: HeadState = portrait.doing(yaw=30.0)
-    before, after = posed_vertices(portrait.rig, [portrait.state, turned], portrait.state)
+    states = Motion.joined([portrait.state, portrait.doing(yaw=30.0)])
+    before, after = posed_vertices(portrait.rig, states, portrait.state)
     moved = np.linalg.norm(after - before, axis=1)
     weight = portrait.rig.topology.head_weight
     assert moved[weight < 0.35].max() < 0.4 * moved[weight > 0.99].max()

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from portraits import Portrait
 
 from reenact.generator.warp.generator import WarpGenerator
+from reenact.head.motion import Motion
 from reenact.head.regions import EYEBALL, MOUTH_INTERIOR, region_ids
-from reenact.head.state import HeadState, deformed, posed_vertices
+from reenact.head.state import deformed, posed_vertices
 from reenact.rendering import Camera, HeadMaps
 from reenact.tracking import detect_faces
 from reenact.tracking.scheme import eye_openness
@@ -25,7 +24,7 @@ LIPS_APART = [
 ]
 
 
-def states(portrait: Portrait) -> list[HeadState]:
+def states(portrait: Portrait) -> list[Motion]:
     return [
         portrait.doing({"jawOpen": 0.5}, yaw=25.0),
         portrait.doing(yaw=-30.0),
@@ -60,7 +59,7 @@ def test_the_frame_around_the_picture_stays(portrait: Portrait, pose: int) -> No
 
 
 def test_a_head_out_of_sight_leaves_a_picture(portrait: Portrait) -> None:
-    aside = replace(portrait.state, t_cam_head=portrait.state.t_cam_head + np.asarray([3.0, 0.0, 0.0], np.float32))
+    aside = portrait.state.replace(translation=portrait.state.translation + torch.tensor([3.0, 0.0, 0.0]))
     assert portrait.generator.render(aside).shape == portrait.photo.shape
 
 
@@ -86,7 +85,7 @@ def test_a_detector_reads_a_blink_as_large_as_the_mesh_has_it(portrait: Portrait
         state = portrait.doing(dict.fromkeys(SHUT, share) if share else {})
         points = detect_faces(portrait.generator.render(state))[0].points
         read.append(eye_openness(points[None])[0])
-        shape = deformed(portrait.rig, [state])[0]
+        shape = deformed(portrait.rig, state)[0]
         mesh.append(eye_openness(portrait.rig.topology.landmarks(shape)[None])[0])
     np.testing.assert_array_less(read[2], 0.11)
     np.testing.assert_allclose((read[0] - read[2]) / (mesh[0] - mesh[2]), 1.0, atol=0.2)
@@ -96,7 +95,7 @@ def test_a_detector_reads_a_blink_as_large_as_the_mesh_has_it(portrait: Portrait
 def test_the_photos_upper_lashes_do_not_stay_on_the_shut_lid(portrait: Portrait) -> None:
     """Between the brow and the line of the shut lids there is nothing as dark as a lash."""
     frame = portrait.generator.render(portrait.doing(SHUT)).astype(float).mean(axis=2)
-    px = portrait.camera.project(torch.from_numpy(posed_vertices(portrait.rig, [portrait.doing(SHUT)], portrait.state)))
+    px = portrait.camera.project(torch.from_numpy(posed_vertices(portrait.rig, portrait.doing(SHUT), portrait.state)))
     points = portrait.rig.topology.landmarks(px[0].numpy())
     for brow, lid in ((282, 386), (52, 159)):
         column = frame[int(points[brow, 1]) + 8 : int(points[lid, 1]) - 3, int(points[lid, 0])]
@@ -106,7 +105,7 @@ def test_the_photos_upper_lashes_do_not_stay_on_the_shut_lid(portrait: Portrait)
 
 
 def test_a_gaze_to_the_subjects_left_goes_to_the_viewers_right(portrait: Portrait) -> None:
-    def iris_x(state: HeadState) -> float:
+    def iris_x(state: Motion) -> float:
         maps = portrait.generator.maps(state)
         return float(np.nonzero(np.isin(maps.regions[0].numpy(), region_ids("iris")))[1].mean())
 
@@ -118,7 +117,7 @@ def test_a_gaze_to_the_subjects_left_goes_to_the_viewers_right(portrait: Portrai
     assert seen[0] < seen[1] < seen[2] and seen[2] - seen[0] > 3.0
 
 
-def dark_x(portrait: Portrait, state: HeadState) -> float:
+def dark_x(portrait: Portrait, state: Motion) -> float:
     """Where the dark of both eyes is in the picture, px."""
     regions = portrait.generator.maps(state).regions[0].numpy()
     eyes = np.kron(np.isin(regions, region_ids(*EYEBALL)), np.ones((3, 3)))[::2, ::2] > 0

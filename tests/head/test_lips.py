@@ -11,11 +11,12 @@ import torch
 
 from reenact.head.arkit import ACTIONS
 from reenact.head.lids import meet_lids
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState, deformed
+from reenact.head.state import deformed
 
 HEAD = open_head()
 TOP = HEAD.topology
@@ -28,28 +29,28 @@ def someone(seed: int) -> Rig:
     return personal_rig(HEAD, rng.normal(size=HEAD.identity_size).astype(np.float32))
 
 
-def doing(**codes: float) -> HeadState:
+def doing(**codes: float) -> Motion:
     """Both sides of an action where it has two."""
     expression = np.zeros(len(ACTIONS), np.float32)
     for name, value in codes.items():
         expression[[i for i, a in enumerate(ACTIONS) if a in (name, f"{name}Left", f"{name}Right")]] = value
-    return HeadState(expression, np.zeros((2, 2), np.float32), LEVEL, np.asarray([0, 0, 1], np.float32))
+    return Motion(expression, np.zeros((2, 2)), LEVEL, [0, 0, 1])
 
 
 def gaps_mm(shape: np.ndarray) -> np.ndarray:
     return 1000.0 * (shape[UPPER, 1] - shape[LOWER, 1])
 
 
-def plain(rig: Rig, state: HeadState) -> np.ndarray:
+def plain(rig: Rig, state: Motion) -> np.ndarray:
     """Its lids meet, its lips do not, and its mouth is as it was sculpted."""
-    plain = torch.from_numpy(rig.deform(state.expression[None], state.gaze[None]))
+    plain = torch.from_numpy(rig.deform(state.expression.numpy(), state.gaze.numpy()))
     return meet_lids(rig.shape.lids, plain)[0].numpy()
 
 
-def met(rig: Rig, state: HeadState) -> np.ndarray:
+def met(rig: Rig, state: Motion) -> np.ndarray:
     """The same with lips that meet."""
     shape = torch.from_numpy(plain(rig, state))[None]
-    return rig.shape.lips(shape, torch.from_numpy(state.expression)[None])[0].numpy()
+    return rig.shape.lips(shape, state.expression)[0].numpy()
 
 
 CROSSED = [
@@ -68,7 +69,7 @@ def test_lips_that_would_cross_touch(seed: int, codes: dict[str, float]) -> None
     rest = np.minimum(gaps_mm(rig.neutral), 0.0)
     crossed = gaps_mm(plain(rig, state)) - rest
     assert crossed.min() < -0.8
-    touching = gaps_mm(deformed(rig, [state])[0])
+    touching = gaps_mm(deformed(rig, state)[0])
     assert (touching - rest).min() > -0.3
     if "mouthClose" not in codes:  # drawn to where they touch, no farther
         assert np.abs((touching - rest)[crossed < -0.3]).max() < 0.3
@@ -76,10 +77,10 @@ def test_lips_that_would_cross_touch(seed: int, codes: dict[str, float]) -> None
 
 def test_mouth_close_shuts_no_farther_than_the_jaw_has_opened() -> None:
     rig = someone(0)
-    shut = deformed(rig, [doing(mouthClose=1.0)])[0]
+    shut = deformed(rig, doing(mouthClose=1.0))[0]
     lips = TOP.region_vertices(*region_ids("lips"))
     assert np.linalg.norm(shut - rig.neutral, axis=1)[lips].max() < 0.004
-    opened, closed = deformed(rig, [doing(jawOpen=0.6), doing(jawOpen=0.6, mouthClose=0.6)])
+    opened, closed = deformed(rig, Motion.joined([doing(jawOpen=0.6), doing(jawOpen=0.6, mouthClose=0.6)]))
     middle = gaps_mm(opened) > 15.0
     assert middle.any() and np.abs(gaps_mm(closed)[middle]).max() < 0.2 * gaps_mm(opened).max()
 
@@ -110,5 +111,5 @@ def test_lips_that_rest_crossed_stay_as_they_rest() -> None:
     crossed = replace(rig, neutral=neutral)
     state = doing()
     assert np.array_equal(met(crossed, state), plain(crossed, state))
-    pressed = gaps_mm(deformed(crossed, [doing(mouthSmile=1.0)])[0]) - gaps_mm(neutral)
+    pressed = gaps_mm(deformed(crossed, doing(mouthSmile=1.0))[0]) - gaps_mm(neutral)
     assert pressed.min() > -0.3

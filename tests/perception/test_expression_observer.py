@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +34,7 @@ def acting(portrait: Portrait, actions: dict[str, float]) -> ExpressionEvidence:
     codes = np.zeros(len(ACTIONS), np.float32)
     for name, value in actions.items():
         codes[[a.startswith(name) for a in ACTIONS]] = value
-    picture = next(iter(make_warp(portrait).frames([replace(portrait.state, expression=codes)])))
+    picture = next(iter(make_warp(portrait).frames(portrait.state.replace(expression=codes[None]))))
     return ExpressionObserver()(picture, detect_faces(picture)[0])
 
 

@@ -134,7 +134,7 @@ def test_what_is_no_task_file_is_refused(tmp_path: Path) -> None:
 def test_a_face_on_which_the_detectors_disagree_stays_the_right_way_up() -> None:
     """The larger of two boxes over one face, which has the lower score, once turned the picture over."""
     person, scene = synthetic_person(1040, age=48.0), random_scene(1040)
-    portrait = render_portraits([person], [still_state(person, scene)], [scene], 256).images[0]
+    portrait = render_portraits([person], still_state(person, scene), [scene], 256).images[0]
     (box,) = detect_boxes(portrait)
     (face,) = detect_faces(portrait)
     chin, forehead = face.points[152], face.points[10]

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
 from reenact.lab.synthetic import random_scene, render_portraits, still_state, synthetic_person
 from reenact.lab.synthetic.render import SyntheticFrames
 from reenact.lab.training.data.portraits import HELD_OUT_SEED, class_table
@@ -40,7 +39,7 @@ def drawn() -> SyntheticFrames:
     """A portrait with exact truth."""
     seed = HELD_OUT_SEED + 60
     person, scene = synthetic_person(seed), random_scene(seed)
-    return render_portraits([person], [still_state(person, scene)], [scene], SIDE)
+    return render_portraits([person], still_state(person, scene), [scene], SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -286,11 +285,10 @@ def test_the_fit_is_told_the_same_as_by_an_estimator_in_memory(
     same(estimator([replace(view, source=Path("other.png"))])[0], maps)
     points = find_face(view.picture, 0, PHOTO).points
     person = fit_person(open_head(), points[None], SIDE, SIDE)
-    fitted = fit_frames(person, points[None], np.zeros(0, bool))
-    state = HeadState(fitted.expression[0], fitted.gaze[0], fitted.R_cam_head[0], fitted.t_cam_head[0])
+    state = fit_frames(person, points[None], np.zeros(0, bool))
 
     def told(maps: Sequence[DenseMaps]) -> dict[str, Any]:
-        return observe(person, [state], state, [view], maps, [points]).__dict__
+        return observe(person, state, state, [view], maps, [points]).__dict__
 
     memory = replace(maps, certainty=(maps.certainty > 0).astype(np.float32), depth=None)
     sure = memory.certainty > 0

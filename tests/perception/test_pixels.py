@@ -8,6 +8,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.training.data.expression_portraits import seen_rotation
 from reenact.lab.training.expression import rotation_vector
@@ -43,7 +44,7 @@ def test_the_pose_that_training_teaches_is_the_pose_that_tracking_is_told() -> N
     t = np.asarray([0.25, -0.1, 0.9])
     posed = marks @ R.T + t
     points = 800.0 * posed[:, :2] / posed[:, 2:] + 256.0
-    shown = seen_rotation(R, t, points)
+    shown = seen_rotation(Motion(np.zeros(52), np.zeros((2, 2)), R, t), points)
     mean = torch.zeros(1, OUTPUTS)
     mean[:, ROTATION] = rotation_vector(torch.from_numpy(shown)[None])
     mean[:, DISTANCE] = -0.3

@@ -20,7 +20,7 @@ from reenact.perception.dense.shipped import INPUT_PX, WEIGHTS, shipped_estimato
 @pytest.mark.parametrize("seed", [HELD_OUT_SEED + 60, HELD_OUT_SEED + 61])
 def test_it_sees_people_it_has_not_learnt_from(seed: int) -> None:
     person, scene = synthetic_person(seed), random_scene(seed)
-    drawn = render_portraits([person], [still_state(person, scene)], [scene], INPUT_PX)
+    drawn = render_portraits([person], still_state(person, scene), [scene], INPUT_PX)
     view = View(drawn.images[0], 0, SquareCrop(0, 0, INPUT_PX, INPUT_PX), drawn.cameras[0].focal_px)
     (maps,) = shipped_estimator()([view])
     truth = np.where(np.isfinite(drawn.depth[0]), class_table()[drawn.labels[0]], 0)

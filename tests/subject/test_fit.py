@@ -11,11 +11,12 @@ import torch
 
 from reenact.head.arkit import index
 from reenact.head.levels import open_levels
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import EMPTY, REGIONS, region_ids
 from reenact.head.rig import eyeball_vertices
-from reenact.head.state import HeadState, deformed
+from reenact.head.state import deformed
 from reenact.perception.dense.classes import CLASSES
 from reenact.rendering import PixelInterpolation, VertexNormals, face_labels, rasterise, vertex_normals
 from reenact.subject.energy import Energy, Weights, project, regularity
@@ -32,7 +33,7 @@ MEAN = Identity.of(HEAD, LEVELS[0], np.zeros(HEAD.identity_size))
 CHEEK = 205  # landmark below the subject's right eye, beside the nose
 
 
-def frames() -> list[HeadState]:
+def frames() -> Motion:
     """Three views of a face, smiling in the last."""
     out = []
     for yaw, smile in ((-0.4, 0.0), (0.0, 0.0), (0.4, 0.6)):
@@ -40,10 +41,8 @@ def frames() -> list[HeadState]:
         turn = np.asarray([[c, 0, s], [0, 1, 0], [-s, 0, c]]) @ np.diag([1.0, -1.0, -1.0])
         codes = np.zeros(52, np.float32)
         codes[[index("mouthSmileLeft"), index("mouthSmileRight")]] = smile
-        out.append(
-            HeadState(codes, np.zeros((2, 2), np.float32), turn.astype(np.float32), np.asarray([0, 0, 0.9], "f"))
-        )
-    return out
+        out.append(Motion(codes, np.zeros((2, 2)), turn, [0, 0, 0.9]))
+    return Motion.joined(out)
 
 
 def bump() -> np.ndarray:
@@ -60,8 +59,7 @@ def seen(offset: np.ndarray) -> Observation:
     rig = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
     states = frames()
     shape = torch.from_numpy(deformed(rig, states))
-    turn = torch.from_numpy(np.stack([s.R_cam_head for s in states]))
-    shift = torch.from_numpy(np.stack([s.t_cam_head for s in states]))
+    turn, shift = states.rotation, states.translation
     camera = torch.tensor([[SIDE * 2.4, SIDE / 2, SIDE / 2]]).repeat(3, 1)
     control = (shape + torch.from_numpy(offset)) @ turn.transpose(1, 2) + shift[:, None]
     fine, faces = LEVELS[1].upsample(control), torch.from_numpy(LEVELS[1].faces)

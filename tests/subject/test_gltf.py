@@ -17,11 +17,12 @@ from reenact.head.gaze import eye_rotations, with_gaze
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.regions import REGIONS
-from reenact.lab.synthetic import made_up
+from reenact.lab.synthetic import as_tracked, made_up
 from reenact.subject.glb import GlbWriter
 from reenact.subject.gltf import PARTS, head_to_glb
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.shape import Shape, seated, shape_of
+from tests.made_motions import with_clip
 from tests.read_glb import ReadGlb, read_glb
 
 HEAD, LEVELS, COUNT = open_head(), open_levels(), 6
@@ -32,7 +33,7 @@ RATE = Fraction(30000, 1001)
 def person() -> PersonalHead:
     """A performer with offsets of their own, at television's frame rate, two frames left out."""
     draw = np.random.default_rng(3)
-    track = replace(made_up(1, COUNT).track(), fps=RATE, frame=np.asarray([0, 1, 2, 5, 6, 7], np.int32))
+    track = with_clip(as_tracked(made_up(1, COUNT)), frame=np.asarray([0, 1, 2, 5, 6, 7], np.int32)).replace(fps=RATE)
     control, fit, _ = LEVELS
     static = (0.0005 * draw.standard_normal((len(control), 3)) * control.soft[:, None]).astype(np.float32)
     fine = (0.0001 * draw.standard_normal((len(fit), 3)) * fit.soft[:, None]).astype(np.float32)
@@ -121,11 +122,11 @@ def test_times_are_frame_numbers_over_the_exact_rate(read: ReadGlb) -> None:
 
 def test_the_animation_is_the_performance(read: ReadGlb, person: PersonalHead) -> None:
     t = person.track
-    codes = with_gaze(t.expression, t.gaze, HEAD.gaze_limits)
+    codes = with_gaze(t.expression.numpy(), t.gaze.numpy(), HEAD.gaze_limits)
     np.testing.assert_allclose(read.channels["head", "weights"][1], codes, atol=1e-6)
     for side, eye in enumerate(("leftEye", "rightEye")):
         turned = Rotation.from_quat(read.channels[eye, "rotation"][1]).as_matrix()
-        np.testing.assert_allclose(turned, eye_rotations(t.gaze[:, side]), atol=1e-5)
+        np.testing.assert_allclose(turned, eye_rotations(t.gaze[:, side].numpy()), atol=1e-5)
     for name in ("head", "leftEye", "rightEye"):
         turns = read.channels[name, "rotation"][1]
         assert ((turns[1:] * turns[:-1]).sum(axis=1) > 0).all()  # the short way round
@@ -133,15 +134,15 @@ def test_the_animation_is_the_performance(read: ReadGlb, person: PersonalHead) -
 
 def test_its_camera_sees_the_head_where_the_tracks_camera_did(read: ReadGlb, person: PersonalHead) -> None:
     """The same pixels by glTF's rules (y up, camera along -z, yfov) and by ours (OpenCV axes, focal length)."""
-    t, points = person.track, read.nodes["head"].parts[0].points.astype(float)
+    t, clip, points = person.track, person.track.require_clip(), read.nodes["head"].parts[0].points.astype(float)
     for i in range(COUNT):
         turn = Rotation.from_quat(read.channels["head", "rotation"][1][i])
         world = turn.apply(points) + read.channels["head", "translation"][1][i]
         assert (world[:, 2] < 0).all()
         by_gltf = world[:, :2] / -world[:, 2:] / np.tan(read.yfov / 2)  # -1..1 of half the height
-        px = by_gltf * [1, -1] * t.height / 2 + [t.width / 2, t.height / 2]
-        cam = points @ t.R_cam_head[i].T.astype(float) + t.t_cam_head[i]
-        ours = t.focal_px[0] * cam[:, :2] / cam[:, 2:] + [t.width / 2, t.height / 2]
+        px = by_gltf * [1, -1] * clip.height / 2 + [clip.width / 2, clip.height / 2]
+        cam = points @ t.rotation[i].double().numpy().T + t.translation[i].numpy()
+        ours = float(clip.focal_px[0]) * cam[:, :2] / cam[:, 2:] + [clip.width / 2, clip.height / 2]
         np.testing.assert_allclose(px, ours, atol=0.01)
 
 

@@ -14,7 +14,7 @@ import torch
 
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.lab.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
+from reenact.lab.synthetic import made_up, performed_by, random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import InputError, VideoWriter, write_image
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.perception.dense.shipped import shipped_estimator
@@ -35,12 +35,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndar
     """A clip, a photo of another size, and the clip's pictures."""
     folder = tmp_path_factory.mktemp("person")
     person, scene = synthetic_person(SEED, age=30.0), random_scene(SEED, clean=True)
-    states = made_up(SEED, COUNT).by(person, scene)
+    states = performed_by(made_up(SEED, COUNT), person, scene)
     images = render_portraits([person], states, [scene], SIDE).images
     with VideoWriter(folder / "clip.mp4", Fraction(25), SIDE, SIDE, crf=6) as writer:
         for image in images:
             writer.write(image)
-    photo = render_portraits([person], [still_state(person, scene)], [scene], 320).images[0]
+    photo = render_portraits([person], still_state(person, scene), [scene], 320).images[0]
     write_image(folder / "photo.png", photo[:, 20:300])
     return folder / "clip.mp4", folder / "photo.png", images
 
@@ -53,9 +53,10 @@ def head(files: tuple[Path, Path, np.ndarray]) -> PersonalHead:
 
 @pytest.mark.slow
 def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: PersonalHead) -> None:
-    assert head.track.frame.tolist() == list(range(COUNT)) and head.track.source == "clip.mp4"
+    clip = head.track.require_clip()
+    assert clip.frame.tolist() == list(range(COUNT)) and clip.source == "clip.mp4"
     assert head.dynamic.values.shape[0] == COUNT == len(head.dynamic.scale)
-    assert (head.track.width, head.track.height) == (SIDE, SIDE)
+    assert (clip.width, clip.height) == (SIDE, SIDE)
     assert np.abs(head.static_control).max() > 0.0003 and np.abs(head.static_fit).max() > 0
     assert head.texture is not None and head.texture.std() > 10
 
@@ -63,14 +64,14 @@ def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: Pe
 @pytest.mark.slow
 def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tuple[Path, Path, np.ndarray]) -> None:
     """Offsets, moved camera and poses are kept together: the landmarks still fall on the face."""
-    rig, levels, t = head.coarse_rig(HEAD), open_levels(), head.track
+    rig, levels, t, clip = head.coarse_rig(HEAD), open_levels(), head.track, head.track.require_clip()
     shapes = head.surface(rig, levels, np.arange(COUNT))[:, : len(rig.neutral)].numpy()
     errors = []
     for i in (0, 3, 5):
         seen = find_face(files[2][i], 0, "frame").points
-        points = HEAD.topology.landmarks(shapes[i]) + t.placement[0]
-        cam = points @ t.R_cam_head[i].T + t.t_cam_head[i]
-        px = t.focal_px[0] * cam[:, :2] / cam[:, 2:] + SIDE / 2
+        points = HEAD.topology.landmarks(shapes[i]) + clip.placement[0].numpy()
+        cam = points @ t.rotation[i].numpy().T + t.translation[i].numpy()
+        px = float(clip.focal_px[0]) * cam[:, :2] / cam[:, 2:] + SIDE / 2
         errors.append(np.median(np.linalg.norm(px - seen, axis=1)))
     assert max(errors) < 0.015 * SIDE
 
@@ -117,7 +118,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_head(
     assert again.texture is None
     assert np.array_equal(again.dynamic.values, head.dynamic.values)
     assert np.array_equal(again.static_control, head.static_control)
-    assert np.array_equal(again.track.R_cam_head, head.track.R_cam_head)
+    assert np.array_equal(again.track.rotation, head.track.rotation)
 
 
 def test_what_was_kept_of_another_fit_is_not_used(tmp_path: Path) -> None:

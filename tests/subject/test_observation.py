@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
-from reenact.head.state import HeadState
 from reenact.media import SquareCrop
 from reenact.perception.dense.classes import CLASSES, HEAD
 from reenact.perception.dense.maps import DenseMaps, View
@@ -26,10 +26,9 @@ def seen(top: float) -> Observation:
     maps = DenseMaps(np.zeros((SIDE, SIDE, 3), "f"), np.ones((SIDE, SIDE), "f"), np.ones((SIDE, SIDE), "f"), classes)
     rig = personal_rig(open_head(), np.zeros(open_head().identity_size, np.float32))
     person = Person(np.zeros(open_head().identity_size, "f"), rig, Camera(300.0, 32.0, 100.0, 64, 200))
-    level = np.diag([1.0, -1.0, -1.0]).astype("f")
-    state = HeadState(np.zeros(52, "f"), np.zeros((2, 2), "f"), level, np.asarray([0, 0, 1], "f"))
+    state = Motion(np.zeros(52), np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), [0, 0, 1])
     view = View(picture, 0, SquareCrop(0.0, -top, float(SIDE), SIDE), 300.0)
-    return observe(person, [state], state, [view], [maps], [None])
+    return observe(person, state, state, [view], [maps], [None])
 
 
 def test_where_the_picture_ends_nothing_is_evidence() -> None:

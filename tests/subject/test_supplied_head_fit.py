@@ -25,12 +25,13 @@ def test_a_photo_fitted_with_a_model_of_the_users_own(tmp_path: Path) -> None:
     model = supplied()
     short = [replace(stage, steps=6) for stage in PERSON]
     head = fit_head(model, [PHOTO], shipped_estimator(), stages=short, every_frame=replace(FRAMES, steps=2))
-    assert head.track.head == model.name and head.static_control.shape == (5023, 3)
+    assert head.track.require_clip().head == model.name and head.static_control.shape == (5023, 3)
     rig, levels = head.coarse_rig(model), detailed_levels(model.topology)
     shape = head.surface(rig, levels, np.arange(1))[0, : len(rig.neutral)].numpy()
-    t = head.track
-    cam = (model.topology.landmarks(shape) + t.placement[0]) @ t.R_cam_head[0].T + t.t_cam_head[0]
-    px = t.focal_px[0] * cam[:, :2] / cam[:, 2:] + (t.width / 2, t.height / 2)
+    t, clip = head.track, head.track.require_clip()
+    points = model.topology.landmarks(shape) + clip.placement[0].numpy()
+    cam = points @ t.rotation[0].numpy().T + t.translation[0].numpy()
+    px = float(clip.focal_px[0]) * cam[:, :2] / cam[:, 2:] + (clip.width / 2, clip.height / 2)
     seen = find_face(read_image(PHOTO), 0, PHOTO).points
     assert np.median(np.linalg.norm(px - seen, axis=1)) < 0.02 * np.ptp(seen[:, 1])
     save_head(head, tmp_path / "her.head", {})

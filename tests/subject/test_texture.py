@@ -17,7 +17,7 @@ from reenact.head.loop import subdivide
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.head.state import posed
-from reenact.lab.synthetic import made_up
+from reenact.lab.synthetic import as_tracked, made_up
 from reenact.perception.dense.classes import CLASSES
 from reenact.perception.dense.crops import head_crop
 from reenact.perception.dense.maps import DenseMaps, View
@@ -27,6 +27,7 @@ from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.texels import Texels, texels_of
 from reenact.subject.texture import bake_texture, plain_texture
 from reenact.subject.texture_fill import OUTSIDE
+from tests.made_motions import with_clip
 
 HEAD, LEVELS, SIZE, SIDE = open_head(), open_levels(), 512, 480
 YAWS = (0.0, 0.6, -0.6)
@@ -42,14 +43,15 @@ def texels() -> Texels:
 @pytest.fixture(scope="module")
 def person() -> PersonalHead:
     """Three frames: from the front and from both sides, at rest."""
-    track = made_up(2, len(YAWS)).track()
+    track = as_tracked(made_up(2, len(YAWS)))
     level = np.diag([1.0, -1.0, -1.0])
     turns = [level @ np.asarray([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]) for a in YAWS]
-    track = replace(
-        track, expression=np.zeros_like(track.expression), gaze=np.zeros_like(track.gaze), width=SIDE, height=SIDE,
-        R_cam_head=np.asarray(turns, np.float32), focal_px=np.asarray([2.4 * SIDE], np.float32),
-        t_cam_head=np.tile(np.asarray([0.0, 0.01, 0.85], np.float32), (len(YAWS), 1)),
-    )  # fmt: skip
+    track = with_clip(track, width=SIDE, height=SIDE, focal_px=np.asarray([2.4 * SIDE], np.float32)).replace(
+        expression=torch.zeros_like(track.expression),
+        gaze=torch.zeros_like(track.gaze),
+        rotation=turns,
+        translation=np.tile([0.0, 0.01, 0.85], (len(YAWS), 1)),
+    )
     still = QuantisedOffsets(
         np.zeros(1, np.int32), np.zeros((len(YAWS), 1, 3), np.int8), np.ones(len(YAWS), np.float32)
     )
@@ -83,19 +85,20 @@ def drawn(person: PersonalHead, texture: np.ndarray, truth: Shown) -> list[View]
     """Each frame of the person with a texture on, before grey."""
     atlas = head_atlas(HEAD).divided().divided()
     uv = torch.from_numpy(atlas.pixels(1)) * 2.0 - 1.0
-    rig, states, focal = person.coarse_rig(HEAD), person.states(), float(person.track.focal_px[0])
+    rig, states, clip = person.coarse_rig(HEAD), person.track, person.track.require_clip()
+    focal = float(clip.focal_px[0])
     picture = torch.from_numpy(texture.astype(np.float32)).permute(2, 0, 1)[None]
     faces = torch.from_numpy(LEVELS[2].faces)
     views = []
     for row, state in enumerate(states):
         shape = person.surface(rig, LEVELS, np.asarray([row])).numpy()
-        cam = torch.from_numpy(posed(rig, shape, [state], states[0], LEVELS[2].head_weight))
+        cam = torch.from_numpy(posed(rig, shape, state, states[0], LEVELS[2].head_weight))
         seen = rasterise(Camera(focal, SIDE / 2, SIDE / 2, SIDE, SIDE).project(cam), faces, SIDE, SIDE, cull_back=True)
         places = interpolate(uv, torch.from_numpy(atlas.faces), seen)
         colour = grid_sample(picture, places, align_corners=False)[0].permute(1, 2, 0)
         truth.covered[row] = (seen.face[0] >= 0).numpy()
         image = torch.where(seen.face[0][..., None] >= 0, colour, torch.tensor(90.0)).round().byte().numpy()
-        crop = head_crop(state.t_cam_head, float(person.track.face_size_m[0]), focal, SIDE, SIDE, 256)
+        crop = head_crop(state.translation[0].numpy(), float(clip.face_size_m[0]), focal, SIDE, SIDE, 256)
         views.append(View(image, row, crop, focal))
     return views
 
@@ -162,9 +165,8 @@ def test_it_is_as_sharp_as_the_best_picture(person: PersonalHead, texels: Texels
         truth.covered |= {1: truth.covered[0], 2: truth.covered[0]}
         return [replace(front, picture=blurred, frame=0), replace(front, frame=1)]
 
-    alike = replace(
-        person, track=replace(person.track, R_cam_head=np.repeat(person.track.R_cam_head[:1], len(YAWS), 0))
-    )
+    ahead = person.track.rotation[:1].repeat(len(YAWS), 1, 1)
+    alike = replace(person, track=person.track.replace(rotation=ahead))
     found = [
         baked(alike, one_is_sharp),
         baked(person, lambda truth: drawn(person, painted, truth)[:1]),

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from reenact.head.dynamic import carried
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import EYEBALL, region_ids
-from reenact.head.state import HeadState, deformed
+from reenact.head.state import deformed
 from reenact.rendering import Camera
-from reenact.tracking import CoarseTrack, Performance, Person
+from reenact.tracking import Person
 from reenact.tracking.dynamic import dynamic_offsets
 from reenact.tracking.flow import Shot
 from reenact.tracking.scheme import LEFT_LIDS
@@ -42,20 +43,21 @@ def shot() -> Shot:
     rotation = np.stack([turned(0.05 * i) for i in range(FRAMES)])
     place = np.repeat(np.asarray([[0.0, 0.0, 0.8]], np.float32), FRAMES, axis=0)
     still = np.zeros((FRAMES, 52), np.float32), np.zeros((FRAMES, 2, 2), np.float32)
-    fitted = Performance(*still, rotation, place, np.zeros(FRAMES, np.float32))
+    fitted = Motion(*still, rotation, place)
     person = Person(np.zeros(HEAD.identity_size, np.float32), RIG, CAMERA)
     made = Shot(person, np.zeros((FRAMES, 478, 2), np.float32), fitted, np.arange(FRAMES))
     return replace(made, points=made.predicted)
 
 
-def track(dynamic: np.ndarray | None) -> CoarseTrack:
+def track(offset: np.ndarray | None) -> Motion:
     """A face of 4 cm."""
-    return replace(made_performance(FRAMES, shots=1), dynamic=dynamic)
+    return made_performance(FRAMES, shots=1).replace(dynamic_offset=offset)
 
 
-def given(offsets: np.ndarray | None) -> np.ndarray:
-    assert offsets is not None
-    return offsets
+def given(motion: Motion) -> np.ndarray:
+    """Its dynamic offsets."""
+    assert motion.dynamic_offset is not None
+    return motion.dynamic_offset.numpy()
 
 
 def drawn() -> np.ndarray:
@@ -68,10 +70,10 @@ def test_what_pixels_say_beyond_the_fit_comes_back_in_space() -> None:
     slip = np.zeros((FRAMES, 478, 3))
     slip[5:, CHIN, 0] = 0.002
     places = made.person.rig.topology.landmarks(RIG.neutral) + slip
-    in_camera = places @ np.swapaxes(made.fitted.R_cam_head, 1, 2) + made.fitted.t_cam_head[:, None]
+    in_camera = places @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2) + made.fitted.translation[:, None].numpy()
     moved = 1000.0 * in_camera[..., :2] / in_camera[..., 2:] + (320.0, 240.0)
-    still = RIG.topology.landmarks(RIG.neutral) @ np.swapaxes(made.fitted.R_cam_head, 1, 2)
-    still = still + made.fitted.t_cam_head[:, None]
+    still = RIG.topology.landmarks(RIG.neutral) @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2)
+    still = still + made.fitted.translation[:, None].numpy()
     seen = made.points + (moved - (1000.0 * still[..., :2] / still[..., 2:] + (320.0, 240.0))).astype(np.float32)
     found = dynamic_offsets(made, seen, np.ones((FRAMES, 478), np.float32))
     # Nobody sees depth: what lies across the line of sight comes back, a little shortened.
@@ -86,7 +88,7 @@ def test_what_pixels_say_beyond_the_fit_comes_back_in_space() -> None:
 
 def test_frames_may_be_worked_on_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     made = shot()
-    moved = replace(made, fitted=replace(made.fitted, dynamic=drawn()))
+    moved = replace(made, fitted=made.fitted.replace(dynamic_offset=drawn()))
     seen, trust = moved.predicted, np.ones((FRAMES, 478), np.float32)
     whole = dynamic_offsets(made, seen, trust)
     monkeypatch.setattr("reenact.tracking.flow._ROWS", 4)
@@ -128,42 +130,36 @@ def test_skin_follows_its_landmarks_and_eyeballs_keep_their_shape() -> None:
     assert np.abs(moved).max() > 1e-5 and np.ptp(moved, axis=0).max() == 0
 
 
-def test_a_state_with_offsets_is_that_much_elsewhere() -> None:
-    plain = HeadState(
-        np.zeros(52, np.float32), np.zeros((2, 2), np.float32), AHEAD, np.asarray([0, 0, 0.8], np.float32)
-    )
-    moved = replace(plain, dynamic=drawn()[0])
-    one, two, three = deformed(RIG, [plain, moved, plain])
+def test_a_frame_with_offsets_is_that_much_elsewhere() -> None:
+    plain = Motion(np.zeros(52), np.zeros((2, 2)), AHEAD, [0, 0, 0.8])
+    moved = plain.replace(dynamic_offset=drawn()[:1])
+    one, two, three = deformed(RIG, Motion.joined([plain, moved, plain]))
     np.testing.assert_array_equal(one, three)
     skin = RIG.topology.landmark_vertices[CHIN]
     np.testing.assert_allclose((two - one)[skin], carried(RIG, drawn()[:1])[0, skin], atol=1e-6)
-    with pytest.raises(ValueError, match="dynamic has shape"):
-        replace(plain, dynamic=np.zeros((3, 3), np.float32))
 
 
 def test_offsets_count_from_the_neutral_frame_in_sizes_of_the_face() -> None:
     dynamic = drawn()
-    photo = HeadState(
-        np.zeros(52, np.float32), np.zeros((2, 2), np.float32), AHEAD, np.asarray([0, 0, 0.7], np.float32)
-    )
+    photo = Motion(np.zeros(52), np.zeros((2, 2)), AHEAD, [0, 0, 0.7])
     states = retarget(HEAD, track(dynamic), Receiver(RIG, photo, 0.02), "relative", {}, neutral=2)
-    assert np.abs(given(states[2].dynamic)).max() == 0
-    np.testing.assert_allclose(given(states[4].dynamic), 0.5 * (dynamic[4] - dynamic[2]), atol=1e-8)
+    assert np.abs(given(states[2])).max() == 0
+    np.testing.assert_allclose(given(states[4])[0], 0.5 * (dynamic[4] - dynamic[2]), atol=1e-8)
     usual = retarget(HEAD, track(dynamic), Receiver(RIG, photo, 0.04), "absolute", {})
-    np.testing.assert_allclose(given(usual[4].dynamic), dynamic[4] - np.median(dynamic, axis=0), atol=1e-8)
+    np.testing.assert_allclose(given(usual[4])[0], dynamic[4] - np.median(dynamic, axis=0), atol=1e-8)
     less = retarget(HEAD, track(dynamic), Receiver(RIG, photo, 0.02), "relative", {"mouth": 0.5}, neutral=2)
-    np.testing.assert_allclose(given(less[4].dynamic), 0.25 * (dynamic[4] - dynamic[2]), atol=1e-8)
+    np.testing.assert_allclose(given(less[4])[0], 0.25 * (dynamic[4] - dynamic[2]), atol=1e-8)
     for source, strength in ((track(None), {}), (track(dynamic), {"all": 0.0})):
         none = retarget(HEAD, source, Receiver(RIG, photo, 0.02), "relative", strength)
-        assert all(s.dynamic is None for s in none)
+        assert none.dynamic_offset is None
 
 
 def test_edits_keep_offsets_only_while_the_actions_are_theirs() -> None:
     offsets = drawn()
     made = track(offsets)
-    np.testing.assert_array_equal(given(cut(made, 2, 5).dynamic), offsets[2:5])
-    np.testing.assert_allclose(given(sampled(made, [1.5]).dynamic), offsets[1:3].mean(axis=0, keepdims=True), atol=1e-9)
-    assert given(smooth(made, 0.2).dynamic).std() < 0.7 * offsets.std()
-    assert scale(made, "head", 0.5).dynamic is not None and mix(made, made, ["head"]).dynamic is not None
+    np.testing.assert_array_equal(given(cut(made, 2, 5)), offsets[2:5])
+    np.testing.assert_allclose(given(sampled(made, [1.5])), offsets[1:3].mean(axis=0, keepdims=True), atol=1e-9)
+    assert given(smooth(made, 0.2)).std() < 0.7 * offsets.std()
+    assert all(len(given(edited)) == FRAMES for edited in (scale(made, "head", 0.5), mix(made, made, ["head"])))
     for edited in (scale(made, "mouth", 0.5), mirror(made), mix(made, made, ["mouth"])):
-        assert edited.dynamic is None
+        assert edited.dynamic_offset is None

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
-from reenact.lab.synthetic import made_up, random_scene, render_portraits, still_state, synthetic_person
+from reenact.lab.synthetic import made_up, performed_by, random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import VideoInfo, VideoWriter, probe, read_image
-from reenact.tracking import Performance, Person, fit_frames, track_video
+from reenact.tracking import Person, fit_frames, track_video
 from reenact.tracking.flow import Anchor, Shot, followed
 from reenact.tracking.refine import joined_frames, refined
 from reenact.tracking.scheme import INNER_LIPS, IRIS, LEFT_LIDS, RIGHT_LIDS
@@ -23,7 +23,7 @@ from reenact.tracking.scheme import INNER_LIPS, IRIS, LEFT_LIDS, RIGHT_LIDS
 PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
 SIDE, FRAMES = 256, 16
 CHEEK = 205
-PERFORMANCE = ("expression", "gaze", "R_cam_head", "t_cam_head", "residual_px")
+MOTION = ("expression", "gaze", "rotation", "translation", "dynamic_offset")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Clip:
     info: VideoInfo
     images: np.ndarray
     truth: np.ndarray  # [F, 478, 2] px
-    states: list[HeadState]
+    states: Motion
     shot: Shot  # as a detector sees it
 
 
@@ -40,7 +40,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     someone = synthetic_person(51, age=8.0)
     scene = random_scene(51, clean=True)
     act = made_up(54, FRAMES)
-    states = act.by(someone, scene)
+    states = performed_by(act, someone, scene)
     drawn = render_portraits([someone], states, [scene], SIDE, rest=[still_state(someone, scene)])
     path = tmp_path_factory.mktemp("flow") / "clip.mp4"
     with VideoWriter(path, Fraction(25), SIDE, SIDE, crf=8) as writer:
@@ -52,8 +52,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 
 @pytest.fixture(scope="module")
-def after(clip: Clip) -> Performance:
-    return refined(clip.info, [clip.shot])[0]
+def after(clip: Clip) -> Motion:
+    return refined(clip.info, [clip.shot])[0].fitted
 
 
 def detected(truth: np.ndarray) -> np.ndarray:
@@ -68,25 +68,25 @@ def fitted_shot(person: Person, points: np.ndarray, frames: np.ndarray) -> Shot:
     return Shot(person, points, fit_frames(person, points, joined_frames(frames, points)), frames)
 
 
-def landmark_error_px(shot: Shot, fitted: Performance, truth: np.ndarray) -> float:
+def landmark_error_px(shot: Shot, fitted: Motion, truth: np.ndarray) -> float:
     """Of skin, apart from what is the same in all frames."""
     away = replace(shot, fitted=fitted).predicted - truth
     skin = np.setdiff1d(np.arange(468), [*LEFT_LIDS, *RIGHT_LIDS, *INNER_LIPS, *IRIS[0], *IRIS[1]])
     return float(np.sqrt(((away - np.median(away, axis=0))[:, skin] ** 2).sum(axis=-1).mean()))
 
 
-def way_error_mm(fitted: Performance, states: list[HeadState]) -> float:
+def way_error_mm(fitted: Motion, states: Motion) -> float:
     """Of the head's place, apart from what is the same in all frames."""
-    away = fitted.t_cam_head - np.stack([s.t_cam_head for s in states])
+    away = (fitted.translation - states.translation).numpy()
     return 1e3 * float(np.linalg.norm(away - np.median(away, axis=0), axis=1).mean())
 
 
-def code_error(fitted: Performance, states: list[HeadState]) -> float:
-    away = fitted.expression - np.stack([s.expression for s in states])
+def code_error(fitted: Motion, states: Motion) -> float:
+    away = (fitted.expression - states.expression).numpy()
     return float(np.abs(away - np.median(away, axis=0)).mean())
 
 
-def test_pixels_correct_what_a_detector_gets_wrong(clip: Clip, after: Performance) -> None:
+def test_pixels_correct_what_a_detector_gets_wrong(clip: Clip, after: Motion) -> None:
     before = clip.shot.fitted
     assert landmark_error_px(clip.shot, after, clip.truth) < 0.5 * landmark_error_px(clip.shot, before, clip.truth)
     assert way_error_mm(after, clip.states) < 0.7 * way_error_mm(before, clip.states)
@@ -94,12 +94,21 @@ def test_pixels_correct_what_a_detector_gets_wrong(clip: Clip, after: Performanc
     assert after.expression.min() >= 0.0
 
 
-def plain(fitted: Performance) -> Performance:
+def test_what_a_fit_leaves_is_counted_without_offsets(clip: Clip, after: Motion) -> None:
+    """Else a landmark would be as near as it was followed."""
+    without = replace(clip.shot, fitted=plain(after))
+    np.testing.assert_array_equal(replace(clip.shot, fitted=after).residual_px, without.residual_px)
+    away = np.linalg.norm(without.predicted - clip.shot.points, axis=-1)
+    np.testing.assert_array_equal(without.residual_px, np.median(away, axis=1))
+    assert without.residual_px.min() > 0.1 and without.residual_px.max() < 5.0
+
+
+def plain(fitted: Motion) -> Motion:
     """Without its offsets."""
-    return replace(fitted, dynamic=None)
+    return fitted.replace(dynamic_offset=None)
 
 
-def test_offsets_find_a_cheek_that_slips(clip: Clip, after: Performance, tmp_path: Path) -> None:
+def test_offsets_find_a_cheek_that_slips(clip: Clip, after: Motion, tmp_path: Path) -> None:
     """By 2.5 px to the right from the middle of the clip on, which no action does; the detector does not see it."""
     images, half = clip.images.copy(), FRAMES // 2
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
@@ -110,9 +119,9 @@ def test_offsets_find_a_cheek_that_slips(clip: Clip, after: Performance, tmp_pat
     with VideoWriter(tmp_path / "slips.mp4", Fraction(25), SIDE, SIDE, crf=8) as writer:
         for image in images:
             writer.write(image)
-    fits = [refined(probe(tmp_path / "slips.mp4"), [clip.shot])[0], after]
+    fits = [refined(probe(tmp_path / "slips.mp4"), [clip.shot])[0].fitted, after]
 
-    def later(fits: list[Performance]) -> float:
+    def later(fits: list[Motion]) -> float:
         slipped, still = (replace(clip.shot, fitted=fitted).predicted[:, CHEEK] for fitted in fits)
         px = slipped - still
         return float(px[half + 1 :, 0].mean() - px[: half - 1, 0].mean())
@@ -122,7 +131,7 @@ def test_offsets_find_a_cheek_that_slips(clip: Clip, after: Performance, tmp_pat
     assert 1.9 < whole < 2.6, whole
 
 
-def test_offsets_add_little_where_actions_say_it_all(clip: Clip, after: Performance) -> None:
+def test_offsets_add_little_where_actions_say_it_all(clip: Clip, after: Motion) -> None:
     """This head can do all that was drawn: whatever is found beyond is the flow's error (0.36 px become 0.46)."""
     errors = [landmark_error_px(clip.shot, fitted, clip.truth) for fitted in (after, plain(after))]
     assert errors[0] < 1.4 * errors[1]
@@ -154,8 +163,8 @@ def test_frames_without_a_face_and_shots_of_one_frame(clip: Clip) -> None:
     single = fitted_shot(clip.shot.person, clip.shot.points[12:13], np.asarray([12]))
     calls: list[tuple[int, int]] = []
     found = refined(clip.info, [first, single], lambda done, total: calls.append((done, total)))
-    assert [len(p.expression) for p in found] == [6, 1] and found[1] is single.fitted
-    assert landmark_error_px(first, found[0], clip.truth[rows]) < landmark_error_px(
+    assert [len(shot.fitted) for shot in found] == [6, 1] and found[1] is single
+    assert landmark_error_px(first, found[0].fitted, clip.truth[rows]) < landmark_error_px(
         first, first.fitted, clip.truth[rows]
     )
     assert calls == [(done, 12) for done in range(1, 13)]  # two rounds
@@ -167,19 +176,19 @@ def test_shots_have_anchors_of_their_own(clip: Clip) -> None:
     shots = [fitted_shot(clip.shot.person, clip.shot.points[p], np.arange(FRAMES)[p]) for p in parts]
     together = refined(clip.info, shots)
     for shot, whole in zip(shots, together, strict=True):
-        assert np.array_equal(refined(clip.info, [shot])[0].expression, whole.expression)
+        assert np.array_equal(refined(clip.info, [shot])[0].fitted.expression, whole.fitted.expression)
 
 
-def test_the_result_does_not_depend_on_the_number_of_threads(clip: Clip, after: Performance) -> None:
+def test_the_result_does_not_depend_on_the_number_of_threads(clip: Clip, after: Motion) -> None:
     threads = cv2.getNumThreads()
     count = 3 if threads == 1 else 1
     try:
         cv2.setNumThreads(count)
-        other = refined(clip.info, [clip.shot])[0]
+        other = refined(clip.info, [clip.shot])[0].fitted
         assert cv2.getNumThreads() == count
     finally:
         cv2.setNumThreads(threads)
-    for name in PERFORMANCE:
+    for name in MOTION:
         assert np.array_equal(getattr(after, name), getattr(other, name))
 
 
@@ -212,7 +221,7 @@ def test_a_track_keeps_offsets_of_every_frame_if_it_was_refined(tmp_path: Path) 
     with VideoWriter(path, Fraction(25), photo.shape[1], photo.shape[0], crf=8) as writer:
         for shift in (0, 2, 4):
             writer.write(np.roll(photo, shift, axis=1))
-    dynamic = track_video(open_head(), path).dynamic
-    assert dynamic is not None and dynamic.shape == (3, 478, 3)
-    assert 0 < np.abs(dynamic).max() < 2e-3  # a head that shifts as one does hardly anything else
-    assert track_video(open_head(), path, refine="none").dynamic is None
+    offset = track_video(open_head(), path).dynamic_offset
+    assert offset is not None and offset.shape == (3, 478, 3)
+    assert 0 < offset.abs().max() < 2e-3  # a head that shifts as one does hardly anything else
+    assert track_video(open_head(), path, refine="none").dynamic_offset is None

@@ -6,15 +6,15 @@ from __future__ import annotations
 from copy import copy
 
 import numpy as np
-import torch
 from scipy.spatial.transform import Rotation
 
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.rig import base_rig
 from reenact.tracking.face_model import identity_landmarks, landmark_model
 from reenact.tracking.fit import fit_person
 from reenact.tracking.identity_prior import identity_prior, unit_prior
-from reenact.tracking.normal_equations import FrameParameters, project
+from reenact.tracking.normal_equations import project
 from reenact.tracking.placement import mean_placement
 
 HEAD = open_head()
@@ -50,12 +50,7 @@ def test_other_heads_get_the_unit_prior() -> None:
 def test_people_of_the_prior_are_found_better_than_by_the_unit_prior() -> None:
     rng = np.random.default_rng(11)
     turns = Rotation.from_euler("xyz", [[0, -0.35, 0], [0.1, 0, 0], [0, 0.35, 0]]).as_matrix() @ np.diag([1.0, -1, -1])
-    act = FrameParameters(
-        torch.from_numpy(turns.astype(np.float32)),
-        torch.tensor([[0, 0.02, 0.75]] * 3),
-        torch.zeros(3, 52),
-        torch.zeros(3, 2, 2),
-    )
+    act = Motion(np.zeros((3, 52)), np.zeros((3, 2, 2)), turns, [[0, 0.02, 0.75]] * 3)
     mine, unit = [], []
     for _ in range(4):
         truth = PRIOR.identity(rng.standard_normal(HEAD.identity_size).astype(np.float32))

@@ -7,16 +7,16 @@ from contextlib import closing
 from copy import copy
 
 import numpy as np
-import torch
 from scipy.spatial.transform import Rotation
 
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.rig import base_rig
 from reenact.lab.training.landmark_shifts import LandmarkResiduals, fit_shifts, median_error, residuals_of
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.tracking import fit_person
 from reenact.tracking.face_model import landmark_model
-from reenact.tracking.normal_equations import FrameParameters, project
+from reenact.tracking.normal_equations import project
 from reenact.tracking.placement import mean_placement
 from reenact.tracking.scheme import IRIS
 
@@ -57,10 +57,7 @@ def test_the_shipped_shifts_are_of_the_open_head_alone_and_small() -> None:
 def test_a_fit_begins_with_the_mean_placement() -> None:
     """An average face whose points lie where the network sees them needs hardly a shift of its own."""
     turns = Rotation.from_euler("xyz", [[0, -0.35, 0], [0.1, 0, 0], [0, 0.35, 0]]).as_matrix() @ np.diag([1.0, -1, -1])
-    act = FrameParameters(
-        torch.from_numpy(turns.astype(np.float32)), torch.tensor([[0, 0.02, 0.75]] * 3),
-        torch.zeros(3, 52), torch.zeros(3, 2, 2),
-    )  # fmt: skip
+    act = Motion(np.zeros((3, 52)), np.zeros((3, 2, 2)), turns, [[0, 0.02, 0.75]] * 3)
     mean = mean_placement(HEAD)
     lm = landmark_model(base_rig(HEAD, np.zeros(HEAD.identity_size, np.float32)), mean)
     found = fit_person(HEAD, (project(lm, act, FOCAL) + SIDE / 2).numpy(), SIDE, SIDE)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,62 +11,34 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from reenact.app.arguments import bundled_performances
+from reenact.head.motion import Motion
 from reenact.media import InputError
 from reenact.pipeline import bundled_performance
-from reenact.tracking import CoarseTrack, load_motion, save_motion
-from reenact.tracking.fit import Performance
+from reenact.tracking import load_motion, save_motion
 from reenact.tracking.track import _fill, _merge_faceless
+from tests.made_motions import assert_same, made_motion
 
 
-def made_track(frames: int = 7) -> CoarseTrack:
-    rng = np.random.default_rng(0)
-    return CoarseTrack(
-        fps=Fraction(30000, 1001),
-        width=640,
-        height=360,
-        head="reenact-open-head-1",
-        expression=rng.random((frames, 52), np.float32),
-        gaze=rng.random((frames, 2, 2), np.float32),
-        R_cam_head=np.repeat(np.eye(3, dtype=np.float32)[None], frames, axis=0),
-        t_cam_head=rng.random((frames, 3), np.float32),
-        residual_px=rng.random(frames, np.float32),
-        seen=np.arange(frames) != 2,
-        shot=(np.arange(frames) > 3).astype(np.int32),
-        frame=np.arange(frames, dtype=np.int32),
-        identity=rng.random((2, 140), np.float32),
-        focal_px=np.asarray([800, 900], np.float32),
-        face_size_m=np.asarray([0.04, 0.03], np.float32),
-        placement=rng.random((2, 478, 3), np.float32),
-        source="clip.mp4",
-    )
-
-
-def test_a_track_survives_the_file_exactly(tmp_path: Path) -> None:
-    track = made_track()
-    save_motion(track, tmp_path / "a.motion.safetensors")
-    back = load_motion(tmp_path / "a.motion.safetensors")
-    for field in dataclasses.fields(CoarseTrack):
-        np.testing.assert_array_equal(getattr(back, field.name), getattr(track, field.name), err_msg=field.name)
+def test_a_motion_survives_the_file_exactly(tmp_path: Path) -> None:
+    motion = made_motion(fps=Fraction(30000, 1001))
+    save_motion(motion, tmp_path / "a.motion.safetensors")
+    assert_same(load_motion(tmp_path / "a.motion.safetensors"), motion)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.motion.safetensors"]
 
 
 def test_dynamic_offsets_survive_in_half_precision(tmp_path: Path) -> None:
-    offsets = np.random.default_rng(1).normal(0, 1e-3, (7, 478, 3)).astype(np.float32)
-    save_motion(dataclasses.replace(made_track(), dynamic=offsets), tmp_path / "a.motion.safetensors")
-    back = load_motion(tmp_path / "a.motion.safetensors").dynamic
-    assert back is not None and back.dtype == np.float32
-    np.testing.assert_allclose(back, offsets, atol=3e-6)
-    save_motion(dataclasses.replace(made_track(), dynamic=offsets[:, :5]), tmp_path / "b.motion.safetensors")
-    with pytest.raises(InputError, match="dynamic of shape"):
-        load_motion(tmp_path / "b.motion.safetensors")
+    motion = made_motion(offsets=True)
+    assert motion.dynamic_offset is not None
+    path = tmp_path / "a.motion.safetensors"
+    save_motion(motion, path)
+    back = load_motion(path).dynamic_offset
+    assert back is not None and load_file(path)["dynamic"].dtype == np.float16
+    np.testing.assert_allclose(back, motion.dynamic_offset, atol=3e-6)
 
 
-def test_select_keeps_the_frames_and_their_numbers() -> None:
-    track = made_track()
-    kept = track.select(track.seen)
-    assert len(kept) == 6 and kept.frame.tolist() == [0, 1, 3, 4, 5, 6]
-    np.testing.assert_array_equal(kept.expression, track.expression[track.seen])
-    np.testing.assert_array_equal(kept.identity, track.identity)
+def test_a_motion_that_was_not_tracked_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has no clip"):
+        save_motion(made_motion().replace(clip=None), tmp_path / "a.motion.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -77,13 +48,15 @@ def test_select_keeps_the_frames_and_their_numbers() -> None:
         (lambda t: t.update(gaze=t["gaze"][:3]), r"gaze of shape \(3, 2, 2\); want \(7, 2, 2\)"),
         (lambda t: t.update(expression=t["expression"] * np.nan), "expression that are not finite"),
         (lambda t: t.update(shot=t["shot"][::-1].copy()), "do not fit together"),
+        (lambda t: t.update(dynamic=t["dynamic"][:, :5]), r"dynamic of shape \(7, 5, 3\); want \(7, 478, 3\)"),
+        (lambda t: t.update(identity=t["identity"][0]), r"identity of shape"),
     ],
 )
 def test_a_spoilt_file_is_refused_by_name(tmp_path: Path, spoil, said: str) -> None:
     from safetensors import safe_open
 
     path = tmp_path / "b.motion.safetensors"
-    save_motion(made_track(), path)
+    save_motion(made_motion(offsets=True), path)
     with safe_open(path, framework="np") as file:
         about = file.metadata()
     tensors = load_file(path)
@@ -114,24 +87,22 @@ def test_six_or_more_performances_are_bundled_and_lively() -> None:
     for name in names:
         path = bundled_performance(name)
         assert path is not None
-        track = load_motion(path)
-        assert len(track) > 50 and track.seen.all()
-        assert track.expression.std(axis=0).max() > 0.1
+        motion = load_motion(path)
+        assert len(motion) > 50 and motion.require_clip().seen.all()
+        assert motion.expression.numpy().std(axis=0).max() > 0.1
 
 
 def test_faceless_frames_are_interpolated_and_held_at_the_ends() -> None:
     ramp = np.asarray([0.0, 1.0], np.float32)
-    part = Performance(
+    part = Motion(
         np.repeat(ramp[:, None], 52, axis=1),
-        np.zeros((2, 2, 2), np.float32),
-        np.repeat(np.eye(3, dtype=np.float32)[None], 2, axis=0),
+        np.zeros((2, 2, 2)),
+        np.tile(np.eye(3), (2, 1, 1)),
         np.repeat(ramp[:, None], 3, axis=1),
-        np.asarray([0.5, 0.7], np.float32),
     )
     seen = np.asarray([False, True, False, False, False, True, False])
     filled = _fill(part, seen)
     np.testing.assert_allclose(filled.expression[:, 0], [0, 0, 0.25, 0.5, 0.75, 1, 1], atol=1e-6)
-    np.testing.assert_array_equal(np.isfinite(filled.residual_px), seen)
 
 
 def test_shots_without_a_face_join_their_neighbours() -> None:

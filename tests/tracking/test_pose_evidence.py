@@ -3,38 +3,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.rig import base_rig
 from reenact.perception.evidence import ExpressionEvidence, PoseEvidence
 from reenact.tracking.face_model import landmark_model
 from reenact.tracking.fit import fit_person
-from reenact.tracking.normal_equations import FrameParameters, project
+from reenact.tracking.normal_equations import project, stepped
 from reenact.tracking.solve import FREE, prior_terms, ray_frame
 from reenact.tracking.start import STARTING_DISTANCE_M, observations, starting_focal
 
 
-def parameters() -> FrameParameters:
+def parameters() -> Motion:
     turn = Rotation.from_euler("YXZ", [[0.3, -0.1, 0.2], [0.0, 0.2, 0.0]]).as_matrix() @ np.diag([1.0, -1.0, -1.0])
-    return FrameParameters(
-        torch.from_numpy(turn.astype(np.float32)),
-        torch.tensor([[0.2, -0.1, 0.8], [-0.05, 0.0, 0.5]]),
-        torch.zeros(2, 52),
-        torch.zeros(2, 2, 2),
-    )
+    return Motion(np.zeros((2, 52)), np.zeros((2, 2, 2)), turn, [[0.2, -0.1, 0.8], [-0.05, 0.0, 0.5]])
 
 
 def known(pose: PoseEvidence) -> ExpressionEvidence:
     return ExpressionEvidence(np.zeros((2, 52), np.float32), np.full((2, 52), np.inf, np.float32), pose)
 
 
-def evidence(p: FrameParameters, turn: np.ndarray, log_distance: float = 0.0) -> PoseEvidence:
+def evidence(p: Motion, turn: np.ndarray, log_distance: float = 0.0) -> PoseEvidence:
     """Of heads turned by a rotation vector [3] rad about the line of sight's axes from where they are."""
     R = ray_frame(p.translation).transpose(1, 2) @ p.rotation
     turned = Rotation.from_rotvec(turn).as_matrix() @ R.numpy()
@@ -59,9 +53,8 @@ def test_the_step_against_pose_evidence_alone_arrives_at_it() -> None:
         obs = observations(points, (256.0, 256.0), known(evidence(p, np.asarray(turn))))
         gradient, hessian = prior_terms(p, obs, 1.0)
         step = -torch.linalg.solve(hessian[:, :3, :3], gradient[:, :3])
-        away = replace(p).stepped(
-            torch.cat([step, torch.zeros(2, 3 + len(FREE) + 4)], dim=1), FREE, torch.ones(len(FREE))
-        )
+        whole = torch.cat([step, torch.zeros(2, 3 + len(FREE) + 4)], dim=1)
+        away = stepped(p, whole, FREE, torch.ones(len(FREE)))
         wanted = ray_frame(p.translation) @ obs.R_ray_head
         torch.testing.assert_close(away.rotation, wanted, atol=2e-3, rtol=0)
     nothing = observations(points, (256.0, 256.0))

@@ -9,19 +9,21 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import index
-from reenact.head.gaze import with_gaze
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
+from reenact.head.state import codes_of
 from reenact.rendering import Camera
 from reenact.tracking.face_model import LandmarkModel, identity_landmarks, landmark_model
 from reenact.tracking.fit import Person, fit_frames, fit_person
+from reenact.tracking.flow import Shot
 from reenact.tracking.normal_equations import (
-    FrameParameters,
     Observations,
     frame_equations,
     joint_equations,
     linearise,
     project,
+    stepped,
 )
 from reenact.tracking.placement import mean_placement, placement_modes
 from reenact.tracking.priors import ANTAGONISTS, antagonism
@@ -40,7 +42,7 @@ def someone(seed: int) -> np.ndarray:
     return identity
 
 
-def performance(frames: int, seed: int) -> FrameParameters:
+def performance(frames: int, seed: int) -> Motion:
     """A smooth, lively act: blinks, speech, smiles, brows, glances, turns of the head."""
     rng = np.random.default_rng(seed)
     t = np.linspace(0, 2 * np.pi, frames)
@@ -55,14 +57,14 @@ def performance(frames: int, seed: int) -> FrameParameters:
     gaze = np.zeros((frames, 2, 2), np.float32)
     gaze[:, :, 0] = 0.15 * np.sin(2 * t)[:, None]
     place = np.asarray([0, 0.02, 0.75]) + 0.02 * np.stack([np.sin(t), np.cos(t), np.sin(2 * t)], axis=1)
-    return FrameParameters(*(torch.from_numpy(x.astype(np.float32)) for x in (rotation, place, expression, gaze)))
+    return Motion(expression, gaze, rotation, place)
 
 
 PLACEMENT = mean_placement(HEAD)
 CAMERA = Camera(FOCAL, SIDE / 2, SIDE / 2, SIDE, SIDE)
 
 
-def seen(identity: np.ndarray, act: FrameParameters, noise_px: float = 0.0) -> np.ndarray:
+def seen(identity: np.ndarray, act: Motion, noise_px: float = 0.0) -> np.ndarray:
     """Landmarks [F, 478, 2] px as the network would see them."""
     lm = landmark_model(personal_rig(HEAD, identity), PLACEMENT)
     points = project(lm, act, FOCAL).numpy() + SIDE / 2
@@ -72,10 +74,10 @@ def seen(identity: np.ndarray, act: FrameParameters, noise_px: float = 0.0) -> n
 FREELY = BOUNDS + 10  # bounds out of reach
 
 
-def half_played() -> tuple[LandmarkModel, FrameParameters, Observations]:
+def half_played() -> tuple[LandmarkModel, Motion, Observations]:
     """Somebody's landmarks, codes that rest on no bound, and what another performance shows."""
     act = performance(4, 1)
-    act = FrameParameters(act.rotation, act.translation, act.expression + 0.1, act.gaze)
+    act = act.replace(expression=act.expression + 0.1)
     obs = observations(seen(someone(0), performance(4, 2)), (SIDE / 2, SIDE / 2))
     return landmark_model(personal_rig(HEAD, someone(0)), PLACEMENT), act, obs
 
@@ -87,8 +89,8 @@ def test_jacobians_are_the_derivatives() -> None:
     for column in (0, 1, 2, 3, 5, 6 + FREE.index(index("jawOpen")), 6 + len(FREE), 6 + len(FREE) + 3):
         d = torch.zeros(4, 6 + len(FREE) + 4)
         d[:, column] = step * (0.1 if 3 <= column < 6 else 1)
-        ahead = linearise(lm, act.stepped(d, FREE, FREELY), obs, FOCAL, FREE).residual
-        back = linearise(lm, act.stepped(-d, FREE, FREELY), obs, FOCAL, FREE).residual
+        ahead = linearise(lm, stepped(act, d, FREE, FREELY), obs, FOCAL, FREE).residual
+        back = linearise(lm, stepped(act, -d, FREE, FREELY), obs, FOCAL, FREE).residual
         numeric = (ahead - back) / (2 * d[0, column])
         exact = lin.by_frame[:, column]
         assert float((numeric - exact).abs().median()) < 0.02 * float(exact.abs().max())
@@ -127,13 +129,13 @@ def test_a_known_performance_is_found_again(seed: int) -> None:
     truth, identity = performance(60, seed), someone(seed)
     person = Person(identity, personal_rig(HEAD, identity), CAMERA, PLACEMENT)
     found = fit_frames(person, seen(identity, truth), np.ones(59, bool))
-    turn = Rotation.from_matrix(found.R_cam_head @ truth.rotation.numpy().transpose(0, 2, 1)).magnitude()
+    turn = Rotation.from_matrix((found.rotation @ truth.rotation.mT).numpy()).magnitude()
     assert np.degrees(np.median(turn)) < 0.5
     for name in ("jawOpen", "mouthSmileLeft", "browInnerUp", "eyeBlinkLeft", "mouthPucker"):
-        mine, yours = found.expression[:, index(name)], truth.expression[:, index(name)].numpy()
+        mine, yours = (motion.expression[:, index(name)].numpy() for motion in (found, truth))
         assert np.corrcoef(mine, yours)[0, 1] > 0.97, name
         assert 0.8 < mine.std() / yours.std() < 1.2, name
-    assert np.degrees(np.abs(found.gaze - truth.gaze.numpy()).mean()) < 2
+    assert np.degrees(float((found.gaze - truth.gaze).abs().mean())) < 2
 
 
 def test_person_and_camera_come_from_the_landmarks_alone() -> None:
@@ -142,7 +144,7 @@ def test_person_and_camera_come_from_the_landmarks_alone() -> None:
     person = fit_person(HEAD, points, SIDE, SIDE)
     found = fit_frames(person, points, np.ones(39, bool))
     face_px = np.ptp(points[:, :468, 1], axis=1).mean()
-    assert np.median(found.residual_px) < 0.004 * face_px
+    assert np.median(Shot(person, points, found, np.arange(40)).residual_px) < 0.004 * face_px
     top = HEAD.topology
     mine, yours = (top.landmarks(HEAD.neutral(i))[:468] for i in (person.identity, identity))
     mine, yours = (x - x.mean(axis=0) for x in (mine, yours))
@@ -158,7 +160,7 @@ def test_a_smile_kept_through_the_clip_stays_an_expression() -> None:
     points = seen(identity, act)
     found = fit_frames(fit_person(HEAD, points, SIDE, SIDE), points, np.ones(29, bool))
     smile = found.expression[:, [index("mouthSmileLeft"), index("mouthSmileRight")]]
-    assert np.median(smile) > 0.35
+    assert smile.median() > 0.35
 
 
 def test_eyelook_codes_are_left_to_the_gaze() -> None:
@@ -166,8 +168,8 @@ def test_eyelook_codes_are_left_to_the_gaze() -> None:
     person = Person(identity, personal_rig(HEAD, identity), CAMERA, PLACEMENT)
     found = fit_frames(person, seen(identity, truth), np.ones(9, bool))
     looks = [i for i in range(52) if i not in FREE]
-    assert np.abs(found.expression[:, looks]).max() == 0
-    assert np.abs(with_gaze(found.expression, found.gaze, HEAD.gaze_limits)[:, looks]).max() > 0
+    assert found.expression[:, looks].abs().max() == 0
+    assert np.abs(codes_of(person.rig, found)[:, looks]).max() > 0
 
 
 BROWS = [*RIGHT_BROW, *LEFT_BROW]
@@ -186,12 +188,11 @@ def fitted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Landmarks [F, 478, 2] px and codes [F, 52] of a fit of person and frames."""
     person = fit_person(HEAD, points, SIDE, SIDE)
     found = fit_frames(person, points, np.ones(len(points) - 1, bool))
-    pose = (torch.from_numpy(x) for x in (found.R_cam_head, found.t_cam_head, found.expression, found.gaze))
     lm = landmark_model(person.rig, person.placement)
-    return project(lm, FrameParameters(*pose), person.camera.focal_px).numpy() + SIDE / 2, found.expression
+    return project(lm, found, person.camera.focal_px).numpy() + SIDE / 2, found.expression.numpy()
 
 
-def brow_play(frames: int) -> FrameParameters:
+def brow_play(frames: int) -> Motion:
     """Brows that rise three times and frown in between."""
     act = performance(frames, 7)
     wave = torch.sin(torch.linspace(0, 6 * np.pi, frames))

@@ -21,13 +21,14 @@ def test_a_motion_file_holds_the_models_own_coefficients(tmp_path: Path) -> None
     model, path = supplied(), tmp_path / "her.motion.safetensors"
     track(PHOTO, path, TrackOptions(), model=model)
     motion = load_motion(path)
-    assert motion.head == model.name and motion.identity.shape == (1, 300)
+    clip = motion.require_clip()
+    assert clip.head == model.name and clip.identity.shape == (1, 300)
     # As good as the open head's 0.4 % of face height, but for a basis that is a made-up person's.
-    assert motion.residual_px[-1] < 0.01 * 130
-    shape = torch.from_numpy(motion.identity[[0] * len(motion)])
-    psi, omega = (torch.from_numpy(x) for x in model.coefficients(motion.expression))
+    assert clip.residual_px[-1] < 0.01 * 130
+    shape = clip.identity[[0] * len(motion)]
+    psi, omega = (torch.from_numpy(x) for x in model.coefficients(motion.expression.numpy()))
     vertices, joints = model.skinned(shape, psi, {"jaw": omega})
     own = vertices[0].numpy() - joints[0, 3:5].mean(dim=0).numpy()  # at rest, before it acts
-    np.testing.assert_allclose(own, model.neutral(motion.identity[0]), atol=1e-5)
+    np.testing.assert_allclose(own, model.neutral(clip.identity[0].numpy()), atol=1e-5)
     with pytest.raises(InputError, match=rf"tracked with the head {model.name}"):
         perform(PHOTO, path, AnimateOptions())

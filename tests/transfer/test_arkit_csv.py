@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,22 +14,23 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
 from reenact.media import InputError
-from reenact.tracking import CoarseTrack, load_motion, save_motion, tracked_person
+from reenact.tracking import load_motion, save_motion, tracked_person
 from reenact.tracking.face_model import landmark_model
 from reenact.transfer.arkit_csv import read_arkit_csv, write_arkit_csv
 from reenact.transfer.csv_rows import ANGLES, CURVES, HEADER
 from reenact.transfer.retarget import Receiver, retarget
 from reenact.transfer.timecodes import frames_of, parsed, written
-from tests.transfer.made_performances import FACING, angles, assert_same, bundled, made_performance
+from tests.made_motions import assert_same
+from tests.transfer.made_performances import FACING, angles, bundled, made_performance
 
 FIRST_OF_THE_APP = "Timecode,BlendshapeCount,EyeBlinkLeft,EyeLookDownLeft,EyeLookInLeft,EyeLookOutLeft,EyeLookUpLeft,"
 LAST_OF_THE_APP = ",TongueOut,HeadYaw,HeadPitch,HeadRoll,LeftEyeYaw,LeftEyePitch,LeftEyeRoll,RightEyeYaw,RightEyePitch,"
 
 
-def read(path: Path, **options) -> CoarseTrack:
+def read(path: Path, **options) -> Motion:
     return read_arkit_csv(path, open_head(), **options)
 
 
@@ -75,10 +75,11 @@ def test_codes_gaze_and_head_survive_the_file(tmp_path: Path, name: str) -> None
     track = bundled(name)
     write_arkit_csv(track, tmp_path / "a.csv")
     back = read(tmp_path / "a.csv")
-    for field in ("expression", "gaze", "R_cam_head"):
+    for field in ("expression", "gaze", "rotation"):
         np.testing.assert_allclose(getattr(back, field), getattr(track, field), atol=1e-5, err_msg=field)
-    assert back.fps == track.fps and back.seen.all() and back.frame.tolist() == list(range(len(track)))
-    assert np.ptp(track.R_cam_head, axis=0).max() > 0.01
+    assert back.fps == track.fps and back.require_clip().seen.all()
+    assert back.require_clip().frame.tolist() == list(range(len(track)))
+    assert np.ptp(track.rotation.numpy(), axis=0).max() > 0.01
 
 
 @given(seed=st.integers(0, 10**6), turn=st.floats(0, 3), frames=st.integers(1, 80), fps=st.sampled_from([24, 30, 60]))
@@ -88,7 +89,7 @@ def test_any_performance_survives_the_file(tmp_path: Path, seed: int, turn: floa
     track = made_performance(frames, 1, seed, Fraction(fps), turn=turn)
     write_arkit_csv(track, tmp_path / "a.csv")
     back = read(tmp_path / "a.csv", fps=Fraction(fps))
-    for field in ("expression", "gaze", "R_cam_head"):
+    for field in ("expression", "gaze", "rotation"):
         np.testing.assert_allclose(getattr(back, field), getattr(track, field), atol=1e-4, err_msg=field)
     assert back.fps == fps
     save_motion(back, tmp_path / "a.motion.safetensors")
@@ -122,17 +123,18 @@ def test_a_flipped_angle_is_flipped_on_both_ways(tmp_path: Path) -> None:
 )
 def test_head_angles_turn_the_nose_as_documented(tmp_path: Path, column: str, moved: list[float]) -> None:
     track = read(recording(tmp_path / "a.csv", [{column: 0.3}]))
-    nose = track.R_cam_head[0] @ [0.0, 0.0, 1.0]
+    nose = track.rotation[0].numpy() @ [0.0, 0.0, 1.0]
     wanted = np.asarray(moved) * ([np.sin(0.3), np.sin(0.3), np.cos(0.3)] if column != "HeadRoll" else [1, 1, 1])
     np.testing.assert_allclose(nose, wanted, atol=1e-6)
     if column == "HeadRoll":  # the top goes to the subject's right, which is left in the picture
-        np.testing.assert_allclose(track.R_cam_head[0] @ [0.0, 1.0, 0.0], [-np.sin(0.3), -np.cos(0.3), 0], atol=1e-6)
+        top = track.rotation[0].numpy() @ [0.0, 1.0, 0.0]
+        np.testing.assert_allclose(top, [-np.sin(0.3), -np.cos(0.3), 0], atol=1e-6)
 
 
 def test_head_angles_are_applied_roll_first_then_pitch_then_yaw(tmp_path: Path) -> None:
     track = read(recording(tmp_path / "a.csv", [{"HeadYaw": 0.5, "HeadPitch": 0.4, "HeadRoll": 0.3}]))
     yaw, pitch, roll = (Rotation.from_euler(axis, a).as_matrix() for axis, a in (("y", 0.5), ("x", -0.4), ("z", 0.3)))
-    np.testing.assert_allclose(track.R_cam_head[0], FACING @ yaw @ pitch @ roll, atol=1e-6)
+    np.testing.assert_allclose(track.rotation[0], FACING @ yaw @ pitch @ roll, atol=1e-6)
 
 
 def test_eye_angles_are_those_of_the_other_side_as_in_recordings_of_the_app(tmp_path: Path) -> None:
@@ -148,7 +150,7 @@ def test_eye_angles_are_those_of_the_other_side_as_in_recordings_of_the_app(tmp_
 
 @pytest.mark.parametrize("gaze", [[[0.2, 0.1], [0.3, 0.1]], [[-0.2, -0.15], [-0.25, -0.1]]])
 def test_written_looks_say_the_same_as_the_written_angles(tmp_path: Path, gaze: list[list[float]]) -> None:
-    track = replace(made_performance(3, 1), gaze=np.repeat(np.asarray([gaze], np.float32), 3, axis=0))
+    track = made_performance(3, 1).replace(gaze=np.repeat([gaze], 3, axis=0))
     write_arkit_csv(track, tmp_path / "a.csv")
     lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
     without = [",".join(cells[:54]) for cells in lines]
@@ -161,15 +163,17 @@ def test_an_imported_performance_can_be_given(tmp_path: Path) -> None:
     model = open_head()
     rows = [{"JawOpen": 0.7 * (i % 10 == 5), "HeadYaw": 0.02 * (i % 7)} for i in range(40)]
     track = read(recording(tmp_path / "a.csv", rows))
-    assert not track.identity.any() and track.head == model.name
+    clip = track.require_clip()
+    assert not clip.identity.any() and clip.head == model.name
     person = tracked_person(model, track)
-    assert track.face_size_m[0] == pytest.approx(landmark_model(person.rig).size, rel=1e-5)
-    points = person.rig.topology.landmarks(person.rig.neutral) @ track.R_cam_head[0].T + track.t_cam_head[0]
-    px = track.focal_px[0] * points[:, :2] / points[:, 2:] + 256
+    assert clip.face_size_m[0] == pytest.approx(landmark_model(person.rig).size, rel=1e-5)
+    points = person.rig.topology.landmarks(person.rig.neutral)
+    points = points @ track.rotation[0].numpy().T + track.translation[0].numpy()
+    px = float(clip.focal_px[0]) * points[:, :2] / points[:, 2:] + 256
     assert px.min() > 60 and px.max() < 452 and np.ptp(px[:, 1]) > 200
-    rest = HeadState(np.zeros(52, np.float32), np.zeros((2, 2), np.float32), track.R_cam_head[0], track.t_cam_head[0])
-    states = retarget(model, track, Receiver(person.rig, rest, float(track.face_size_m[0])), "relative", {})
-    jaw = np.asarray([state.expression[index("jawOpen")] for state in states])
+    rest = Motion(np.zeros(52), np.zeros((2, 2)), track.rotation[0], track.translation[0])
+    states = retarget(model, track, Receiver(person.rig, rest, float(clip.face_size_m[0])), "relative", {})
+    jaw = states.expression[:, index("jawOpen")].numpy()
     assert jaw[5::10].min() > 0.5 and np.delete(jaw, np.arange(5, 40, 10)).max() < 0.1
 
 
@@ -180,7 +184,7 @@ def test_a_file_that_counts_sixty_a_second_at_thirty_frames_is_understood(tmp_pa
     """As the app writes: 12:27:47:57.168, 59.167, 12:27:48:01.167."""
     codes = [f"12:27:{47 + (47 + 2 * i) // 60:02d}:{(47 + 2 * i) % 60:02d}.{169 - i // 2:03d}" for i in range(40)]
     track = read(recording(tmp_path / "a.csv", [{"JawOpen": i / 40} for i in range(40)], codes))
-    assert track.fps == 30 and len(track) == 40 and track.seen.all()
+    assert track.fps == 30 and len(track) == 40 and track.require_clip().seen.all()
     np.testing.assert_allclose(track.expression[:, index("jawOpen")], np.arange(40) / 40, atol=1e-6)
 
 
@@ -189,13 +193,12 @@ def test_frames_that_are_lacking_are_interpolated_and_a_long_gap_is_a_cut(tmp_pa
     rows = [{"JawOpen": i / 1000, "HeadYaw": i / 1000} for i in at]
     track = read(recording(tmp_path / "a.csv", rows, [written(i, Fraction(60)) for i in at]))
     assert track.fps == 60
-    assert track.frame.tolist() == [*range(9), *range(400, 404)] and track.shot.tolist() == [0] * 9 + [1] * 4
-    assert (
-        track.frame[~track.seen].tolist() == [4, 5] and np.isnan(track.residual_px).tolist() == (~track.seen).tolist()
-    )
-    np.testing.assert_allclose(track.expression[:, index("jawOpen")], track.frame / 1000, atol=1e-6)
-    np.testing.assert_allclose(angles(track.R_cam_head, FACING), track.frame / 1000, atol=1e-6)
-    assert track.identity.shape == (2, 140)
+    clip = track.require_clip()
+    assert clip.frame.tolist() == [*range(9), *range(400, 404)] and clip.shot.tolist() == [0] * 9 + [1] * 4
+    assert clip.frame[~clip.seen].tolist() == [4, 5] and (clip.residual_px.isnan() == ~clip.seen).all()
+    np.testing.assert_allclose(track.expression[:, index("jawOpen")], clip.frame / 1000, atol=1e-6)
+    np.testing.assert_allclose(angles(track.rotation.numpy(), FACING), clip.frame / 1000, atol=1e-6)
+    assert clip.identity.shape == (2, 140)
 
 
 def test_frames_without_a_face_are_interpolated(tmp_path: Path) -> None:
@@ -205,7 +208,7 @@ def test_frames_without_a_face_are_interpolated(tmp_path: Path) -> None:
         lines[line] = ",".join([lines[line].split(",")[0], "0"])
     path.write_text("\n".join(lines))
     track = read(path)
-    assert track.seen.tolist() == [True, True, False, False, True, False]
+    assert track.require_clip().seen.tolist() == [True, True, False, False, True, False]
     np.testing.assert_allclose(track.expression[:, index("jawOpen")], [0, 0.1, 0.2, 0.3, 0.4, 0.4], atol=1e-6)
 
 
@@ -213,7 +216,7 @@ def test_midnight_passes_and_a_stated_rate_is_taken(tmp_path: Path) -> None:
     codes = [f"23:59:59:{f:02d}.5" for f in range(50, 60)] + [f"00:00:00:{f:02d}.5" for f in range(10)]
     path = recording(tmp_path / "a.csv", [{"JawOpen": i / 20} for i in range(20)], codes)
     assert len(read(path)) == 20 and read(path).fps == 60
-    assert_same(read(path, fps=Fraction(60000, 1001)), replace(read(path), fps=Fraction(60000, 1001)))
+    assert_same(read(path, fps=Fraction(60000, 1001)), read(path).replace(fps=Fraction(60000, 1001)))
 
 
 @given(st.sampled_from([10, 12, 24, 25, 30, 48, 50, 60, 120]), st.integers(0, 80000), st.integers(130, 200))
@@ -253,7 +256,7 @@ def test_tongue_and_angles_may_be_missing(tmp_path: Path) -> None:
     path = recording(tmp_path / "a.csv", [{"JawOpen": 0.5, "HeadYaw": 0.3, "EyeLookOutLeft": 0.5}], leave=53)
     track = read(path)
     assert track.expression[0, index("jawOpen")] == 0.5 and track.expression[0, index("tongueOut")] == 0
-    np.testing.assert_allclose(track.R_cam_head[0], FACING, atol=1e-7)
+    np.testing.assert_allclose(track.rotation[0], FACING, atol=1e-7)
     assert track.gaze[0, 0, 0] == pytest.approx(0.3015)
 
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,14 +11,14 @@ from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.gaze import eye_rotations
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
-from reenact.head.state import HeadState
 from reenact.pipeline import bundled_performance
-from reenact.tracking import CoarseTrack, load_motion
+from reenact.tracking import load_motion
 from reenact.transfer.gaze_motion import gaze_in_camera
 from reenact.transfer.head_motion import HeadPose, most_alike
-from reenact.transfer.retarget import Receiver, Rest, retarget
+from reenact.transfer.retarget import Receiver, retarget
 
 HEAD = open_head()
 RIG = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
@@ -35,25 +33,22 @@ def turned(yaw: float, pitch: float = 0.0) -> np.ndarray:
 def photo(smile: float = 0.0, yaw: float = 0.0) -> Receiver:
     codes = np.zeros(len(ACTIONS), np.float32)
     codes[SMILES] = smile
-    state = HeadState(codes, np.zeros((2, 2), np.float32), turned(yaw), np.asarray([0.02, 0.01, 0.7], np.float32))
-    return Receiver(RIG, state, 0.037)
+    return Receiver(RIG, Motion(codes, np.zeros((2, 2)), turned(yaw), [0.02, 0.01, 0.7]), 0.037)
 
 
-def driving(smile: float, yaws: np.ndarray) -> CoarseTrack:
+def driving(smile: float, yaws: np.ndarray) -> Motion:
     """A person who holds one expression and turns the head."""
     path = bundled_performance("talking")
     assert path is not None
-    track = load_motion(path)
-    track = track.select(np.arange(len(track)) < len(yaws))
+    track = load_motion(path)[: len(yaws)]
     codes = np.zeros((len(yaws), len(ACTIONS)), np.float32)
     codes[:, SMILES] = smile
-    return replace(
-        track,
+    return track.replace(
         expression=codes,
-        gaze=np.zeros((len(yaws), 2, 2), np.float32),
-        R_cam_head=np.stack([turned(y) for y in yaws]),
-        t_cam_head=np.repeat(np.asarray([[-0.05, 0.0, 0.9]], np.float32), len(yaws), axis=0),
-        dynamic=None,
+        gaze=np.zeros((len(yaws), 2, 2)),
+        rotation=np.stack([turned(y) for y in yaws]),
+        translation=np.tile([-0.05, 0.0, 0.9], (len(yaws), 1)),
+        dynamic_offset=None,
     )
 
 
@@ -62,41 +57,41 @@ YAWS = np.linspace(-0.3, 0.3, 41)
 
 @pytest.mark.parametrize("smile", [0.0, 0.8])
 def test_the_photos_expression_does_not_show(smile: float) -> None:
-    serious = retarget(HEAD, driving(0.0, YAWS), photo(smile), "neutral", {})[20].expression
-    laughing = retarget(HEAD, driving(0.9, YAWS), photo(smile), "neutral", {})[20].expression
-    assert np.abs(serious[SMILES]).max() < 0.1
+    serious = retarget(HEAD, driving(0.0, YAWS), photo(smile), "neutral", {}).expression[20]
+    laughing = retarget(HEAD, driving(0.9, YAWS), photo(smile), "neutral", {}).expression[20]
+    assert serious[SMILES].abs().max() < 0.1
     assert laughing[SMILES].min() > 0.7
 
 
 def test_relative_motion_keeps_the_photos_smile() -> None:
-    kept = retarget(HEAD, driving(0.0, YAWS), photo(0.8), "relative", {})[20].expression
+    kept = retarget(HEAD, driving(0.0, YAWS), photo(0.8), "relative", {}).expression[20]
     assert kept[SMILES].min() > 0.6
 
 
 def test_the_head_is_where_the_photo_has_it_when_the_driving_head_is_turned_alike() -> None:
     states = retarget(HEAD, driving(0.0, YAWS), photo(yaw=0.15), "neutral", {})
     alike = int(np.argmin(np.abs(YAWS - 0.15)))
-    away = Rotation.from_matrix(states[alike].R_cam_head @ turned(0.15).T).magnitude()
+    away = Rotation.from_matrix(states.rotation[alike].numpy() @ turned(0.15).T).magnitude()
     assert away < 0.02
-    end = Rotation.from_matrix(states[-1].R_cam_head @ turned(0.3).T).magnitude()
+    end = Rotation.from_matrix(states.rotation[-1].numpy() @ turned(0.3).T).magnitude()
     assert end < 0.02  # no further than the driving head
 
 
 def test_a_named_neutral_is_what_expression_and_head_are_counted_from() -> None:
     track = driving(0.4, YAWS)
-    rest = Rest(track.expression[0], track.gaze[0], turned(0.2))
+    rest = track[0].replace(rotation=turned(0.2)[None], clip=None)
     states = retarget(HEAD, track, photo(yaw=-0.1), "neutral", {}, neutral=rest)
-    assert np.abs(states[20].expression[SMILES]).max() < 0.1
+    assert states.expression[20, SMILES].abs().max() < 0.1
     alike = int(np.argmin(np.abs(YAWS - 0.2)))
-    assert Rotation.from_matrix(states[alike].R_cam_head @ turned(-0.1).T).magnitude() < 0.02
+    assert Rotation.from_matrix(states.rotation[alike].numpy() @ turned(-0.1).T).magnitude() < 0.02
 
 
 @pytest.mark.parametrize("mode", ["neutral", "absolute"])
 def test_a_picture_by_the_driving_camera_is_placed_exactly(mode) -> None:
     track = driving(0.3, YAWS)
     states = retarget(HEAD, track, photo(yaw=0.4), mode, {}, same_camera=True)
-    np.testing.assert_allclose(np.stack([s.R_cam_head for s in states]), track.R_cam_head, atol=1e-5)
-    np.testing.assert_allclose(np.stack([s.t_cam_head for s in states]), track.t_cam_head, atol=1e-6)
+    np.testing.assert_allclose(states.rotation, track.rotation, atol=1e-5)
+    np.testing.assert_allclose(states.translation, track.translation, atol=1e-6)
 
 
 angles = st.floats(-0.4, 0.4)
@@ -119,7 +114,6 @@ def test_the_reference_pose_does_not_depend_on_the_order_of_frames() -> None:
     track = driving(0.0, YAWS)
     order = np.random.default_rng(0).permutation(len(YAWS))
     wanted = HeadPose(turned(0.1), np.zeros(3))
-    one = most_alike(track.R_cam_head, track.t_cam_head, wanted)
-    other = most_alike(track.R_cam_head[order], track.t_cam_head[order], wanted)
+    one, other = (most_alike(t.rotation.numpy(), t.translation.numpy(), wanted) for t in (track, track[order]))
     np.testing.assert_allclose(one.R_cam_head, other.R_cam_head, atol=1e-9)
     assert Rotation.from_matrix(one.R_cam_head @ turned(0.1).T).magnitude() < 0.02

@@ -22,7 +22,7 @@ from .edit_arguments import (
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from reenact.tracking import CoarseTrack
+    from reenact.head.motion import Motion
 
 CSV_SUFFIX, HEAD_SUFFIX = ".csv", ".head"
 _WHAT = "all, a region (eyes, brows, mouth, jaw, gaze, head), an ARKit action (jawOpen) or both its sides (mouthSmile)"
@@ -169,7 +169,7 @@ class Edit:
         print(f"{self.output.absolute()}: {len(track)} frames, {len(track) / rate:.1f} s at {rate:g} frames per second")
         return 0
 
-    def _read(self, path: Path, fps: Fraction | None) -> CoarseTrack:
+    def _read(self, path: Path, fps: Fraction | None) -> Motion:
         from reenact.head.open import open_head
 
         if path.name.endswith(CSV_SUFFIX):
@@ -180,7 +180,7 @@ class Edit:
 
         return read_performance(open_head(), path, TrackOptions(), silent)
 
-    def _write(self, track: CoarseTrack) -> None:
+    def _write(self, track: Motion) -> None:
         if self.output.name.endswith(CSV_SUFFIX):
             from reenact.transfer.arkit_csv import write_arkit_csv
 

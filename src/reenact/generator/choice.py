@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reenact.head.motion import Motion
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState
 from reenact.media import InputError
 from reenact.rendering import Camera, HeadMaps
 
@@ -47,19 +47,19 @@ class GeneratorOptions:
 class Generator(Protocol):
     """Frames of one photo."""
 
-    def frames(self, states: Sequence[HeadState]) -> Iterator[NDArray[np.uint8]]:
+    def frames(self, states: Motion) -> Iterator[NDArray[np.uint8]]:
         """[P, P, 3] each, as a stream: memory does not grow with their number."""
         ...
 
-    def maps(self, state: HeadState) -> HeadMaps:
-        """The driven head's maps."""
+    def maps(self, state: Motion) -> HeadMaps:
+        """The driven head's maps in a motion of one frame."""
         ...
 
 
 def make(
     photo_crop: NDArray[np.uint8],
     rig: Rig,
-    photo_state: HeadState,
+    photo_state: Motion,
     camera: Camera,
     options: GeneratorOptions,
     *,

@@ -93,9 +93,8 @@ def fitted_chunks(
 
 def observe_rows(source: Source, rows: np.ndarray, views: Sequence[View], estimator: DenseEstimator) -> Observation:
     """What is known of some rows, whose pictures are `views`."""
-    states = [source.states[int(row)] for row in rows]
     marks = [source.points[row] for row in rows]
-    return observe(source.person, states, source.states[0], views, estimator(views), marks)
+    return observe(source.person, source.states[rows], source.states[0], views, estimator(views), marks)
 
 
 def _name(number: int) -> str:

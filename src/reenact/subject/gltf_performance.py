@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from reenact.head.gaze import eye_rotations, with_gaze
 from reenact.head.model import Float
-from reenact.tracking import CoarseTrack
+from reenact.head.motion import Motion
 
 from .glb import GlbWriter
 
@@ -24,21 +24,21 @@ _FLIP = np.asarray([1.0, -1.0, -1.0])  # C
 _NEAR_M = 0.01
 
 
-def frame_times(track: CoarseTrack) -> NDArray[np.float32]:
+def frame_times(track: Motion) -> NDArray[np.float32]:
     """[F] seconds: number of the frame in its source, divided by the exact frame rate, rounded once."""
-    return np.asarray([float(int(frame) / track.fps) for frame in track.frame], np.float32)
+    return np.asarray([float(int(frame) / track.fps) for frame in track.require_clip().frame], np.float32)
 
 
-def add_performance(out: GlbWriter, track: CoarseTrack, gaze_limits: Float, head: int, eyes: list[int]) -> None:
+def add_performance(out: GlbWriter, track: Motion, gaze_limits: Float, head: int, eyes: list[int]) -> None:
     """Add the animation of F frames. head, eyes: indices of the nodes, the subject's left eye first."""
     times = out.samples(frame_times(track), bounds=True)
-    codes = with_gaze(track.expression, track.gaze, gaze_limits)
+    codes = with_gaze(track.expression.numpy(), track.gaze.numpy(), gaze_limits)
     moves = [
         (head, "weights", codes.ravel()),
-        (head, "rotation", _quaternions(_FLIP[:, None] * track.R_cam_head)),
-        (head, "translation", _FLIP * track.t_cam_head),
+        (head, "rotation", _quaternions(_FLIP[:, None] * track.rotation.numpy())),
+        (head, "translation", _FLIP * track.translation.numpy()),
     ]
-    moves += [(node, "rotation", _quaternions(eye_rotations(track.gaze[:, i]))) for i, node in enumerate(eyes)]
+    moves += [(node, "rotation", _quaternions(eye_rotations(track.gaze[:, i].numpy()))) for i, node in enumerate(eyes)]
     samplers, channels = [], []
     for node, path, values in moves:
         channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})
@@ -46,11 +46,12 @@ def add_performance(out: GlbWriter, track: CoarseTrack, gaze_limits: Float, head
     out.add("animations", {"name": "performance", "samplers": samplers, "channels": channels})
 
 
-def add_camera(out: GlbWriter, track: CoarseTrack) -> int:
+def add_camera(out: GlbWriter, track: Motion) -> int:
     """Node of the camera that saw the first shot, at the origin."""
+    clip = track.require_clip()
     lens = {
-        "aspectRatio": track.width / track.height,
-        "yfov": 2.0 * math.atan(0.5 * track.height / float(track.focal_px[0])),
+        "aspectRatio": clip.width / clip.height,
+        "yfov": 2.0 * math.atan(0.5 * clip.height / float(clip.focal_px[0])),
         "znear": _NEAR_M,
     }
     camera = out.add("cameras", {"name": "camera", "type": "perspective", "perspective": lens})

@@ -12,12 +12,10 @@ import numpy as np
 
 from reenact.head.levels import Levels, detailed_levels
 from reenact.head.model import HeadModel
-from reenact.head.state import HeadState
 from reenact.perception.dense.crops import BASE_FACE_M
 from reenact.perception.dense.maps import DenseEstimator
 from reenact.perception.dense.shipped import INPUT_PX
-from reenact.rendering.camera import Camera
-from reenact.tracking import CoarseTrack, Person
+from reenact.tracking import clip_of
 
 from .fit import Progress, fit_stages
 from .frames_fit import fitted_chunks, observe_rows
@@ -110,29 +108,9 @@ def _performed(
     every = np.arange(len(main.states))
     chunks = list(fitted_chunks(model, levels, main, every, person, estimator, stage, progress, kept))
     turns, shifts = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("turn", "shift"))
-    states = [
-        HeadState(old.expression, old.gaze, turn, shift)
-        for old, turn, shift in zip(main.states, turns, shifts, strict=True)
-    ]
     away, static = float(person.dolly.detach().exp()), person.static().still()
     camera = replace(main.person.camera, focal_px=main.person.camera.focal_px * away)
-    track = _track(model, main, main.person, states, camera)
+    clip = clip_of(model, main.path.name, [replace(main.person, camera=camera)], len(every), frame=main.frames)
+    track = main.states.replace(rotation=turns, translation=shifts, clip=clip)
     offsets = QuantisedOffsets.joined([chunk.offsets for chunk in chunks])
     return PersonalHead(track, static.control.numpy(), static.narrow.numpy(), offsets)
-
-
-def _track(model: HeadModel, main: Source, person: Person, states: list[HeadState], camera: Camera) -> CoarseTrack:
-    count = len(states)
-
-    def stacked(name: str) -> np.ndarray:
-        return np.stack([getattr(s, name) for s in states]).astype(np.float32)
-
-    return CoarseTrack(
-        fps=main.fps, width=main.width, height=main.height, head=model.name,
-        expression=stacked("expression"), gaze=stacked("gaze"),
-        R_cam_head=stacked("R_cam_head"), t_cam_head=stacked("t_cam_head"),
-        residual_px=np.full(count, np.nan, np.float32), seen=np.ones(count, bool), shot=np.zeros(count, np.int32),
-        frame=main.frames.astype(np.int32), identity=person.identity[None],
-        focal_px=np.asarray([camera.focal_px], np.float32), face_size_m=np.asarray([main.face_size_m], np.float32),
-        placement=person.placement[None].astype(np.float32), source=main.path.name,
-    )  # fmt: skip

@@ -12,7 +12,8 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from reenact.head.state import HeadState, deformed, torso_translation
+from reenact.head.motion import Motion
+from reenact.head.state import deformed, torso_translation
 from reenact.perception.dense.classes import HEAD
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.tracking import Person
@@ -62,15 +63,15 @@ class Observation:
 
 def observe(
     person: Person,
-    states: Sequence[HeadState],
-    at_ease: HeadState,
+    states: Motion,
+    at_ease: Motion,
     views: Sequence[View],
     maps: Sequence[DenseMaps],
     landmarks_px: Sequence[np.ndarray | None],
 ) -> Observation:
     """Put together what is known of some frames.
 
-    at_ease: the state at which the shoulders are at rest (head/state.py). landmarks_px: [478, 2] px of the pictures,
+    at_ease: the frame at which the shoulders are at rest (head/state.py). landmarks_px: [478, 2] px of the pictures,
     or None where no face was seen.
     """
     cameras, marks = [], []
@@ -87,10 +88,10 @@ def observe(
     numbers = {
         "shape": shapes,
         "hidden_depth": person.rig.hidden_depth(shapes),
-        "R_cam_head": np.stack([s.R_cam_head for s in states]),
-        "t_cam_head": np.stack([s.t_cam_head for s in states]),
-        "R_cam_torso": np.stack([at_ease.R_cam_head] * len(states)),
-        "t_cam_torso": np.stack([at_ease.t_cam_head + torso_translation(person.rig, at_ease, s) for s in states]),
+        "R_cam_head": states.rotation.numpy(),
+        "t_cam_head": states.translation.numpy(),
+        "R_cam_torso": np.repeat(at_ease.rotation.numpy(), len(states), axis=0),
+        "t_cam_torso": at_ease.translation.numpy() + torso_translation(person.rig, at_ease, states),
         "camera": np.asarray(cameras),
         "landmarks": np.stack(marks),
         "placement": person.placement,

@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from reenact.head.levels import Levels
 from reenact.head.model import Float, HeadModel, Int
+from reenact.head.motion import Motion
 from reenact.head.personal import personal_rig
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState, deformed
-from reenact.tracking import CoarseTrack, Person, tracked_person
+from reenact.head.state import deformed
+from reenact.tracking import Person, tracked_person
 
 
 @dataclass(frozen=True)
 class PersonalHead:
     """Static offsets and, per frame of a performance, dynamic ones. V control vertices, W of the fit mesh."""
 
-    track: CoarseTrack  # of the first source: one shot, its pose and camera as the joint fit left them
+    track: Motion  # of the first source: one shot, its pose and camera as the joint fit left them
     static_control: Float  # [V, 3] metres, canonical: D_g on the control mesh
     static_fit: Float  # [W, 3] metres: D_g on the fit mesh
     dynamic: QuantisedOffsets  # D_f of the track's frames
@@ -29,7 +30,7 @@ class PersonalHead:
 
     def rig(self, model: HeadModel) -> Rig:
         """The control mesh with the static offset and this person's own actions."""
-        return personal_rig(model, self.track.identity[0], self.static_control)
+        return personal_rig(model, self._identity(), self.static_control)
 
     def person(self, model: HeadModel) -> Person:
         """Who the tracker is to look for in other pictures: this head, its landmarks placed as in the fit."""
@@ -37,20 +38,17 @@ class PersonalHead:
 
     def coarse_rig(self, model: HeadModel) -> Rig:
         """The tracked rig that the offsets are added to: its actions do not know of them."""
-        return personal_rig(model, self.track.identity[0])
+        return personal_rig(model, self._identity())
 
-    def states(self) -> list[HeadState]:
-        """Of the track's frames."""
-        t = self.track
-        return [HeadState(*row) for row in zip(t.expression, t.gaze, t.R_cam_head, t.t_cam_head, strict=True)]
+    def _identity(self) -> Float:
+        return self.track.require_clip().identity[0].numpy()
 
     def surface(self, rig: Rig, levels: Levels, rows: NDArray[np.integer], *, dynamic: bool = True) -> torch.Tensor:
         """[n, N_s, 3] detailed surface of some of the track's frames, canonical, metres.
 
         rig: `coarse_rig`, made once.
         """
-        states = self.states()
-        control = deformed(rig, [states[int(row)] for row in rows]) + self.static_control
+        control = deformed(rig, self.track[rows]) + self.static_control
         if dynamic:
             control = control + self.dynamic.rows(rows, len(self.static_control))
         fine = levels[1].upsample(torch.from_numpy(control.astype(np.float32))) + torch.from_numpy(self.static_fit)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from reenact.head.model import HeadModel
-from reenact.head.state import HeadState
+from reenact.head.motion import Motion
 from reenact.media import InputError, probe, read_frames, read_image
 from reenact.media.image import IMAGE_SUFFIXES
 from reenact.perception import ExpressionEvidence, ExpressionObserver
@@ -35,7 +35,7 @@ class Source:
     width: int
     height: int
     person: Person
-    states: list[HeadState]  # [F]
+    states: Motion  # of F frames
     points: np.ndarray  # [F, 478, 2] px
     frames: np.ndarray  # [F] their numbers in the file
 
@@ -56,7 +56,7 @@ class Source:
         for number, picture in pictures:
             if number in wanted:
                 state = self.states[wanted[number]]
-                crop = head_crop(state.t_cam_head, self.face_size_m, focal, self.width, self.height, size)
+                crop = head_crop(state.translation[0].numpy(), self.face_size_m, focal, self.width, self.height, size)
                 yield View(picture, number, crop, focal, self.path)
             if number >= last:
                 return
@@ -95,6 +95,5 @@ def read_source(
     else:
         person = seen_again(known, points, width, height)
     joined = (np.diff(frames) == 1) & ~find_jumps(points) if len(frames) > 1 else np.zeros(0, bool)
-    fitted = fit_frames(person, points, joined, evidence=evidence)
-    rows = zip(fitted.expression, fitted.gaze, fitted.R_cam_head, fitted.t_cam_head, strict=True)
-    return Source(path, fps, width, height, person, [HeadState(*row) for row in rows], points, frames)
+    states = fit_frames(person, points, joined, evidence=evidence).replace(fps=fps)
+    return Source(path, fps, width, height, person, states, points, frames)

@@ -53,7 +53,7 @@ def save_head(head: PersonalHead, path: Path, provenance: dict[str, Any]) -> Non
     about = {
         "format": FORMAT,
         "version": str(VERSION),
-        "head": head.track.head,
+        "head": head.track.require_clip().head,
         "units": json.dumps(UNITS),
         "provenance": json.dumps(provenance),
     }

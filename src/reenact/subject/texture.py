@@ -80,12 +80,12 @@ def _looks(
     estimator: DenseEstimator,
     texels: Texels,
 ) -> list[Look]:
-    rig, states = head.coarse_rig(model), head.states()
-    focal, faces = float(head.track.focal_px[0]), np.asarray(levels[2].faces)
+    rig, states = head.coarse_rig(model), head.track
+    focal, faces = float(states.require_clip().focal_px[0]), np.asarray(levels[2].faces)
     looks = []
     for row, view in zip(rows, views, strict=True):
         shape = head.surface(rig, levels, np.asarray([row])).numpy()
-        points = posed(rig, shape, [states[int(row)]], states[0], levels[2].head_weight)[0]
+        points = posed(rig, shape, states[row], states[0], levels[2].head_weight)[0]
         looks.append(look_at(view, focal, estimator([view])[0].classes, points, faces, texels))
     return looks
 
@@ -93,7 +93,7 @@ def _looks(
 def _worth(head: PersonalHead, rows: NDArray[np.integer], looks: list[Look], texels: Texels) -> list[float]:
     """Of each picture as a whole: sharp ones of a calm face are worth more."""
     face = np.isin(texels.region, region_ids("skin", "eyelids", "lips"))
-    calm = 1.0 / (1.0 + np.abs(head.track.expression[rows]).sum(axis=1) / _CALM)
+    calm = 1.0 / (1.0 + np.abs(head.track[rows].expression.numpy()).sum(axis=1) / _CALM)
     worth = []
     for look, rest in zip(looks, calm, strict=True):
         grey = texels.picture(look.colour).astype(np.float32).mean(axis=2)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,18 +12,17 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from reenact.head.model import HeadModel
+from reenact.head.motion import LANDMARKS, Clip, Motion
 from reenact.head.personal import personal_rig
 from reenact.head.rig import Rig, base_rig
 from reenact.media import InputError
 from reenact.perception.evidence import ExpressionEvidence
 from reenact.rendering.camera import Camera
 
-from .coarse_track import CoarseTrack
 from .face_model import LandmarkModel, identity_landmarks, landmark_model
 from .identity_prior import IdentityPrior, identity_prior
-from .normal_equations import FrameParameters, Observations, project
+from .normal_equations import Observations
 from .placement import mean_placement, placement_modes
-from .scheme import COUNT
 from .solve import Shared, step_frames, step_jointly
 from .stages import COARSE, FINE, FRAMES, FRAMES_WORTH, KEY_FRAMES, PERSONAL, JointStage
 from .start import observations, starting_focal, starting_pose
@@ -41,20 +40,8 @@ class Person:
     identity: NDArray[np.float32]  # [K]
     rig: Rig
     camera: Camera
-    placement: Points = field(default_factory=lambda: np.zeros((COUNT, 3), np.float32))
+    placement: Points = field(default_factory=lambda: np.zeros((LANDMARKS, 3), np.float32))
     """[478, 3] metres from the place of each landmark on the mesh to where the detector sees it on this person."""
-
-
-@dataclass(frozen=True)
-class Performance:
-    """What F frames show."""
-
-    expression: NDArray[np.float32]  # [F, 52]
-    gaze: NDArray[np.float32]  # [F, 2, 2] radians
-    R_cam_head: NDArray[np.float32]  # [F, 3, 3]
-    t_cam_head: NDArray[np.float32]  # [F, 3] metres
-    residual_px: NDArray[np.float32]  # [F] median distance of the landmarks
-    dynamic: NDArray[np.float32] | None = None  # [F, 478, 3] metres, see CoarseTrack; None: nobody looked
 
 
 # NumPy's threads wait busily after each product, in the way of torch's: the fit takes twice as long with both.
@@ -102,13 +89,59 @@ def fit_person(
     return Person(identity, personal_rig(model, identity), camera, _placed(shared, mean, modes))
 
 
-def tracked_person(model: HeadModel, track: CoarseTrack) -> Person:
-    """The person of a track's first shot, in its camera. Raises InputError for a track of another head model."""
-    if track.head != model.name:
-        raise InputError(f"{track.source} was tracked with the head {track.head}; want {model.name}: track it again")
-    rig = personal_rig(model, track.identity[0])
-    camera = Camera(float(track.focal_px[0]), track.width / 2, track.height / 2, track.width, track.height)
-    return Person(track.identity[0], rig, camera, track.placement[0])
+def tracked_person(model: HeadModel, motion: Motion) -> Person:
+    """The person of a motion's first shot, in its camera. Raises InputError for a motion of another head model."""
+    clip = motion.require_clip()
+    check_head(model, clip)
+    identity = clip.identity[0].numpy()
+    camera = Camera(float(clip.focal_px[0]), clip.width / 2, clip.height / 2, clip.width, clip.height)
+    return Person(identity, personal_rig(model, identity), camera, clip.placement[0].numpy())
+
+
+def check_head(model: HeadModel, clip: Clip) -> None:
+    """Raise InputError unless a clip was tracked with a head model."""
+    if clip.head != model.name:
+        raise InputError(f"{clip.source} was tracked with the head {clip.head}; want {model.name}: track it again")
+
+
+def clip_of(
+    model: HeadModel,
+    source: str,
+    shots: Sequence[Person],
+    frames: int,
+    *,
+    frame: NDArray[np.integer] | None = None,
+    shot: NDArray[np.integer] | None = None,
+    seen: NDArray[np.bool_] | None = None,
+    residual_px: Points | None = None,
+) -> Clip:
+    """Put together a clip of F frames in which `shots` [S] were seen by their cameras, all of one size.
+
+    Args:
+        model: that their identities belong to.
+        source: name of the file.
+        shots: who was fitted to each.
+        frames: F.
+        frame: [F] numbers in the source; None: 0 to F - 1.
+        shot: [F]; None: there is one.
+        seen: [F]; None: in all frames.
+        residual_px: [F]; None: not known.
+    """
+    camera = shots[0].camera
+    return Clip(
+        source=source,
+        width=camera.width,
+        height=camera.height,
+        head=model.name,
+        frame=torch.from_numpy(np.arange(frames, dtype=np.int32) if frame is None else frame.astype(np.int32)),
+        shot=torch.from_numpy(np.zeros(frames, np.int32) if shot is None else shot.astype(np.int32)),
+        seen=torch.ones(frames, dtype=torch.bool) if seen is None else torch.from_numpy(seen),
+        residual_px=torch.full((frames,), torch.nan) if residual_px is None else torch.from_numpy(residual_px),
+        identity=torch.from_numpy(np.stack([person.identity for person in shots])),
+        focal_px=torch.tensor([person.camera.focal_px for person in shots], dtype=torch.float32),
+        face_size_m=torch.tensor([landmark_model(person.rig).size for person in shots], dtype=torch.float32),
+        placement=torch.from_numpy(np.stack([person.placement for person in shots])),
+    )
 
 
 def seen_again(person: Person, points_px: Points, width: int, height: int) -> Person:
@@ -133,14 +166,14 @@ def _joint(
     model: HeadModel,
     prior: IdentityPrior,
     make_rig: Callable[[HeadModel, NDArray[np.float32]], Rig],
-    p: FrameParameters,
+    p: Motion,
     obs: Observations,
     focal: float,
     shared: Shared,
     mean: Points,
     modes: torch.Tensor,
     stage: JointStage,
-) -> tuple[FrameParameters, Shared]:
+) -> tuple[Motion, Shared]:
     every = identity_landmarks(model, model.identity_size)
     basis = torch.einsum("ki,klc->ilc", torch.from_numpy(prior.factor[:, : stage.components]), every)
     for _ in range(stage.steps):
@@ -189,7 +222,7 @@ def fit_frames(
     joined: NDArray[np.bool_],
     progress: Callable[[int, int], None] = lambda done, total: None,
     evidence: ExpressionEvidence | None = None,
-) -> Performance:
+) -> Motion:
     """Pose, expression and gaze of every frame.
 
     points_px: [F, 478, 2].  joined: [F - 1], whether frames i and i + 1 follow each other, without a cut, gap or jump.
@@ -197,27 +230,18 @@ def fit_frames(
     """
     lm = landmark_model(person.rig, person.placement)
     camera = person.camera
-    parts: list[tuple[FrameParameters, NDArray[np.float32]]] = []
+    parts = []
     for start in range(0, len(points_px), _CHUNK):
         low, high = max(0, start - _OVERLAP), min(len(points_px), start + _CHUNK + _OVERLAP)
         known = None if evidence is None else evidence.rows(slice(low, high))
         obs = observations(points_px[low:high], (camera.cx, camera.cy), known)
         p = _chunk(lm, obs, camera.focal_px, torch.from_numpy(joined[low : high - 1]))
-        keep = slice(start - low, min(start + _CHUNK, len(points_px)) - low)
-        error = (project(lm, p, camera.focal_px) - obs.points).norm(dim=-1).median(dim=1).values
-        parts.append((p.rows(keep), error[keep].numpy()))
+        parts.append(p[start - low : min(start + _CHUNK, len(points_px)) - low])
         progress(min(start + _CHUNK, len(points_px)), len(points_px))
-    ps = [p for p, _ in parts]
-    return Performance(
-        torch.cat([p.expression for p in ps]).numpy(),
-        torch.cat([p.gaze for p in ps]).numpy(),
-        torch.cat([p.rotation for p in ps]).numpy(),
-        torch.cat([p.translation for p in ps]).numpy(),
-        np.concatenate([e for _, e in parts]),
-    )
+    return Motion.joined(parts)
 
 
-def _chunk(lm: LandmarkModel, obs: Observations, focal: float, joined: torch.Tensor) -> FrameParameters:
+def _chunk(lm: LandmarkModel, obs: Observations, focal: float, joined: torch.Tensor) -> Motion:
     p = starting_pose(lm, obs, focal)
     for stage in FRAMES:
         for _ in range(stage.steps):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -24,16 +24,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
-from reenact.head.state import HeadState, posed_vertices
+from reenact.head.state import posed_vertices
 from reenact.media import SquareCrop
 from reenact.perception import ExpressionEvidence
 from reenact.rendering import interpolate, rasterise, vertex_normals, visible_vertices
 from reenact.rendering.camera import Camera
 
 from .face_model import LandmarkModel, landmark_model
-from .fit import Performance, Person, Points
-from .normal_equations import FrameParameters, project
+from .fit import Person, Points
+from .normal_equations import project
 from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 
 _ROWS: Final = 64  # frames at a time
@@ -57,7 +58,7 @@ class Shot:
 
     person: Person
     points: Points  # [N, 478, 2] px, as detected
-    fitted: Performance
+    fitted: Motion
     frames: NDArray[np.int64]  # [N] their numbers in the video
     evidence: ExpressionEvidence | None = None  # of N frames
 
@@ -72,18 +73,16 @@ class Shot:
         return [slice(start, start + _ROWS) for start in range(0, len(self.frames), _ROWS)]
 
     def _predicted(self, model: LandmarkModel, rows: slice) -> Points:
-        camera, fit = self.person.camera, self.fitted
-        arrays = (fit.R_cam_head, fit.t_cam_head, fit.expression, fit.gaze)
-        frames = FrameParameters(*(torch.from_numpy(a[rows]) for a in arrays))
-        px = project(model, frames, camera.focal_px).numpy() + np.asarray([camera.cx, camera.cy], np.float32)
-        if fit.dynamic is not None:
-            turned = fit.dynamic[rows] @ np.swapaxes(fit.R_cam_head[rows], 1, 2)
+        camera, fit = self.person.camera, self.fitted[rows]
+        px = project(model, fit, camera.focal_px).numpy() + np.asarray([camera.cx, camera.cy], np.float32)
+        if fit.dynamic_offset is not None:
+            turned = fit.dynamic_offset.numpy() @ np.swapaxes(fit.rotation.numpy(), 1, 2)
             px += turned[..., :2] * camera.focal_px / self.depth(rows)[..., None]
         return px
 
     def depth(self, rows: slice) -> Float:
         """[R, 478] metres of the landmarks of a head at rest, at the pose of each frame."""
-        rotation, translation = self.fitted.R_cam_head[rows], self.fitted.t_cam_head[rows]
+        rotation, translation = self.fitted.rotation[rows].numpy(), self.fitted.translation[rows].numpy()
         rig = self.person.rig
         return (rig.topology.landmarks(rig.neutral) @ rotation[:, 2].T).T + translation[:, 2:]
 
@@ -104,10 +103,16 @@ class Shot:
         shape = (self.points - self.points.mean(axis=1, keepdims=True)) / self.size_px[:, None, None]
         return int(np.argmin(((shape - np.median(shape, axis=0)) ** 2).sum(axis=(1, 2))))
 
-    def state(self, row: int) -> HeadState:
-        fit = self.fitted
-        dynamic = None if fit.dynamic is None else fit.dynamic[row]
-        return HeadState(fit.expression[row], fit.gaze[row], fit.R_cam_head[row], fit.t_cam_head[row], dynamic)
+    @cached_property
+    def residual_px(self) -> Float:
+        """[N] median distance of the landmarks as detected from where the actions have them, without offsets."""
+        plain = (
+            self
+            if self.fitted.dynamic_offset is None
+            else replace(self, fitted=self.fitted.replace(dynamic_offset=None))
+        )
+        away = np.linalg.norm(plain.predicted - self.points, axis=-1)
+        return np.median(away, axis=1).astype(np.float32)
 
     def crop(self, row: int) -> SquareCrop:
         """The square around the face that is compared."""
@@ -125,7 +130,7 @@ class Anchor:
         self._shot = shot
         self._faces = torch.from_numpy(np.ascontiguousarray(topology.faces[topology.region_faces(*region_ids(*_SKIN))]))
         row, crop = shot.anchor_row, shot.crop(shot.anchor_row)
-        self._state = shot.state(row)
+        self._state = shot.fitted[row]
         self._picture = _grey(crop.extract(image))
         vertices, camera = self._posed(self._state), _camera(shot, crop)
         px = camera.project(vertices)
@@ -160,7 +165,7 @@ class Anchor:
 
     def _carried(self, row: int, crop: SquareCrop) -> tuple[NDArray[np.uint8], Float]:
         """The anchor's grey pixels where the fit has them in a frame, [S, S]; how well they are seen [S, S], 0 to 1."""
-        vertices = self._posed(self._shot.state(row))
+        vertices = self._posed(self._shot.fitted[row])
         drawn = rasterise(_camera(self._shot, crop).project(vertices), self._faces, _SIDE, _SIDE, cull_back=True)
         seen = self._seen * self._facing(vertices)[0]
         maps = interpolate(torch.cat([self._px - 0.5, seen[:, None]], dim=1), self._faces, drawn)[0].numpy()
@@ -169,9 +174,9 @@ class Anchor:
         )
         return np.asarray(picture, np.uint8), np.clip(maps[..., 2], 0.0, 1.0)
 
-    def _posed(self, state: HeadState) -> Tensor:
+    def _posed(self, state: Motion) -> Tensor:
         """[1, V, 3] camera space, metres."""
-        return torch.from_numpy(posed_vertices(self._shot.person.rig, [state], self._state))
+        return torch.from_numpy(posed_vertices(self._shot.person.rig, state, self._state))
 
     def _facing(self, vertices: Tensor) -> Tensor:
         """[1, V] 1 where the surface looks at the camera, 0 where it is seen from aside."""

@@ -8,10 +8,12 @@ Residuals are in units of the face's size in the picture, so that weights mean t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+
+from reenact.head.motion import Motion
 
 from .face_model import LandmarkModel, canonical_landmarks
 from .scheme import DIFFERENCES
@@ -23,36 +25,16 @@ LANDMARK_SIGMA = 0.006  # of the face's size: what a good fit leaves (see DESIGN
 EFFECTIVE_SHARE = 0.02
 
 
-@dataclass(frozen=True)
-class FrameParameters:
-    """Unknowns of F frames."""
-
-    rotation: Tensor  # [F, 3, 3] R_cam_head
-    translation: Tensor  # [F, 3] t_cam_head, metres
-    expression: Tensor  # [F, 52]
-    gaze: Tensor  # [F, 2, 2] radians
-
-    def __len__(self) -> int:
-        return len(self.rotation)
-
-    def rows(self, index: slice | Tensor) -> FrameParameters:
-        return FrameParameters(self.rotation[index], self.translation[index], self.expression[index], self.gaze[index])
-
-    def stepped(self, step: Tensor, free: list[int], bounds: Tensor) -> FrameParameters:
-        """Apply increments [F, 6 + A + 4]; codes are clamped to [0, bounds [A]]."""
-        expression = self.expression.clone()
-        expression[:, free] = torch.minimum(
-            (expression[:, free] + step[:, POSE : POSE + len(free)]).clamp(min=0.0), bounds
-        )
-        gaze = (self.gaze + step[:, POSE + len(free) :].reshape(-1, 2, 2)).clamp(-0.9, 0.9)
-        turn = torch.linalg.matrix_exp(skew(step[:, :3]))
-        return replace(
-            self,
-            rotation=turn @ self.rotation,
-            translation=self.translation + step[:, 3:6],
-            expression=expression,
-            gaze=gaze,
-        )
+def stepped(p: Motion, step: Tensor, free: list[int], bounds: Tensor) -> Motion:
+    """Apply increments [F, 6 + A + 4] to F frames; codes are clamped to [0, bounds [A]]."""
+    expression = p.expression.clone()
+    expression[:, free] = torch.minimum((expression[:, free] + step[:, POSE : POSE + len(free)]).clamp(min=0.0), bounds)
+    return p.replace(
+        expression=expression,
+        gaze=(p.gaze + step[:, POSE + len(free) :].reshape(-1, 2, 2)).clamp(-0.9, 0.9),
+        rotation=torch.linalg.matrix_exp(skew(step[:, :3])) @ p.rotation,
+        translation=p.translation + step[:, 3:6],
+    )
 
 
 def skew(v: Tensor) -> Tensor:
@@ -125,14 +107,14 @@ class JointEquations(FrameEquations):
     shared_hessian: Tensor  # [S + 1, S + 1]
 
 
-def project(model: LandmarkModel, p: FrameParameters, focal: float) -> Tensor:
+def project(model: LandmarkModel, p: Motion, focal: float) -> Tensor:
     """[F, 478, 2] px relative to the principal point."""
     points, _ = canonical_landmarks(model, p.expression, p.gaze)
     cam = points @ p.rotation.transpose(1, 2) + p.translation[:, None]
     return focal * cam[..., :2] / cam[..., 2:]
 
 
-def linearise(model: LandmarkModel, p: FrameParameters, obs: Observations, focal: float, free: list[int]) -> Linearised:
+def linearise(model: LandmarkModel, p: Motion, obs: Observations, focal: float, free: list[int]) -> Linearised:
     """Linearise the residuals at `p`; how much they count follows the pose, which Gauss-Newton leaves out."""
     points, by_gaze = canonical_landmarks(model, p.expression, p.gaze)
     turned = points @ p.rotation.transpose(1, 2)
@@ -238,7 +220,7 @@ def _basis_products(lin: Linearised, basis: Tensor) -> Tensor:
     return basis.T @ out.flatten(0, 1)
 
 
-def _facing(model: LandmarkModel, p: FrameParameters, cam: Tensor) -> Tensor:
+def _facing(model: LandmarkModel, p: Motion, cam: Tensor) -> Tensor:
     """[F, 478] trust in a point: 1 seen from in front, falling to 0.03 where the surface turns away."""
     normal = model.normals @ p.rotation.transpose(1, 2)
     ray = cam / cam.norm(dim=-1, keepdim=True)

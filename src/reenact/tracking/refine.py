@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from reenact.media import VideoInfo, read_frames
 
 from .dynamic import dynamic_offsets
-from .fit import Performance, Points, fit_frames
+from .fit import Points, fit_frames
 from .flow import Anchor, Shot, followed
 from .jumps import find_jumps
 
@@ -34,8 +34,8 @@ def joined_frames(frames: NDArray[np.int64], points: Points) -> NDArray[np.bool_
 
 def refined(
     info: VideoInfo, shots: Sequence[Shot], progress: Callable[[int, int], None] = lambda done, total: None
-) -> list[Performance]:
-    """The shots' performances, more precise. Their `residual_px` is still the distance from the detected landmarks.
+) -> list[Shot]:
+    """The shots, more precisely fitted. Their `residual_px` is still the distance from the detected landmarks.
 
     shots: of one video, none sharing a frame; those of a single frame are returned as they are.
     progress: called with frames done and their number, those of all rounds.
@@ -51,23 +51,21 @@ def refined(
         if not turn:
             now = [_fitted_again(shot, *seen) for shot, seen in zip(now, looked, strict=True)]
         now = [_offset(shot, *seen) for shot, seen in zip(now, looked, strict=True)]
-    done = {id(shot): new.fitted for shot, new in zip(work, now, strict=True)}
-    return [done.get(id(shot), shot.fitted) for shot in shots]
+    done = {id(shot): new for shot, new in zip(work, now, strict=True)}
+    return [done.get(id(shot), shot) for shot in shots]
 
 
 def _fitted_again(shot: Shot, found: Points, trust: Float) -> Shot:
     """Fitted to the landmarks as flow corrects them."""
     points, joined = followed(shot.points, found, trust), joined_frames(shot.frames, shot.points)
-    fitted = fit_frames(shot.person, points, joined, evidence=shot.evidence)
-    again = replace(shot, fitted=fitted)
-    away = np.linalg.norm(again.predicted - shot.points, axis=-1)
-    return replace(shot, fitted=replace(fitted, residual_px=np.median(away, axis=1).astype(np.float32)))
+    return replace(shot, fitted=fit_frames(shot.person, points, joined, evidence=shot.evidence))
 
 
 def _offset(shot: Shot, found: Points, trust: Float) -> Shot:
     """With the offsets that the flow asks for, in place of those it had."""
-    plain = replace(shot.fitted, dynamic=None)
-    return replace(shot, fitted=replace(plain, dynamic=dynamic_offsets(replace(shot, fitted=plain), found, trust)))
+    plain = replace(shot, fitted=shot.fitted.replace(dynamic_offset=None))
+    offset = dynamic_offsets(plain, found, trust)
+    return replace(shot, fitted=shot.fitted.replace(dynamic_offset=offset))
 
 
 def _looked(info: VideoInfo, shots: Sequence[Shot], progress: Callable[[int, int], None]) -> list[tuple[Points, Float]]:

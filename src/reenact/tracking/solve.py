@@ -12,9 +12,10 @@ from scipy.signal import savgol_filter
 from torch import Tensor
 
 from reenact.head.arkit import ACTIONS, action_bounds
+from reenact.head.motion import Motion
 
 from .face_model import LandmarkModel
-from .normal_equations import POSE, FrameParameters, Observations, frame_equations, joint_equations, linearise
+from .normal_equations import POSE, Observations, frame_equations, joint_equations, linearise, stepped
 from .priors import FREE_ACTIONS, GAZE_SIGMA, VERGENCE_SIGMA, antagonism
 
 _WINDOW = 7  # frames; quadratic within, so that the peak of a blink or a plosive keeps its height
@@ -42,7 +43,7 @@ class Smoothness:
         return torch.tensor([self.rotation] * 3 + [self.translation] * 3 + codes + [self.gaze] * 4)
 
 
-def prior_terms(p: FrameParameters, obs: Observations, strength: float) -> tuple[Tensor, Tensor]:
+def prior_terms(p: Motion, obs: Observations, strength: float) -> tuple[Tensor, Tensor]:
     """Gradient [F, n] and Hessian [F, n, n] of the prior on codes, gaze and rotation, times `strength`.
 
     The price of antagonists is a product, which is not convex.  Of a b = ((a + b)^2 - a^2 - b^2) / 2 the Hessian keeps
@@ -82,7 +83,7 @@ def ray_frame(translation: Tensor) -> Tensor:
     return torch.stack([torch.stack(r, dim=1) for r in rows], dim=1)
 
 
-def smooth_terms(p: FrameParameters, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:
+def smooth_terms(p: Motion, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:
     """Gradient [F, n] and diagonal [F, n] pulling each frame to a smoothed copy of the present trajectory.
 
     joined: [F - 1] bool, whether frames i and i + 1 belong to one shot.  A pull towards the mean of the two
@@ -123,7 +124,7 @@ def _log(rotation: Tensor) -> Tensor:
     return 0.5 * axis * (angle / torch.sin(angle).clamp(min=1e-6))[:, None].where(angle[:, None] > 1e-4, torch.ones(1))
 
 
-def _held(p: FrameParameters, gradient: Tensor) -> Tensor:
+def _held(p: Motion, gradient: Tensor) -> Tensor:
     """[F, n] unknowns resting on a bound that the gradient pushes them further against."""
     codes = p.expression[:, FREE]
     slope = gradient[:, POSE:_GAZE]
@@ -143,14 +144,14 @@ def _free_system(hessian: Tensor, gradient: Tensor, held: Tensor) -> tuple[Tenso
 
 def step_frames(
     model: LandmarkModel,
-    p: FrameParameters,
+    p: Motion,
     obs: Observations,
     focal: float,
     *,
     prior: float = 1.0,
     joined: Tensor | None = None,
     smooth: Smoothness | None = None,
-) -> FrameParameters:
+) -> Motion:
     """One Gauss-Newton step of every frame, its neighbours (if `smooth`) held where they are."""
     seen = frame_equations(linearise(model, p, obs, focal, FREE))
     pull, precision = prior_terms(p, obs, prior)
@@ -160,7 +161,7 @@ def step_frames(
         gradient, hessian = gradient + pull, hessian + torch.diag_embed(weight)
     h, g = _free_system(hessian, gradient, _held(p, gradient))
     step = -torch.linalg.solve(h.double(), g.double()).float()
-    return p.stepped(step, FREE, BOUNDS)
+    return stepped(p, step, FREE, BOUNDS)
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Shared:
 
 def step_jointly(
     model: LandmarkModel,
-    p: FrameParameters,
+    p: Motion,
     obs: Observations,
     focal: float,
     shared: Shared,
@@ -183,7 +184,7 @@ def step_jointly(
     *,
     frames_worth: float,
     focal_sigma: float,
-) -> tuple[FrameParameters, Shared]:
+) -> tuple[Motion, Shared]:
     """One Gauss-Newton step of key frames, identity, placement and focal length together (frames eliminated first).
 
     The frames' evidence *and* their expression priors are scaled to be worth `frames_worth` frames: otherwise a
@@ -210,4 +211,4 @@ def step_jointly(
     identity[:k] += d_shared[:k].float()
     placement[:m] += d_shared[k : k + m].float()
     log_focal = float(np.clip(shared.log_focal + float(d_shared[k + m]), -1.2, 1.2))
-    return p.stepped(d_frames.float(), FREE, BOUNDS), Shared(identity, placement, log_focal)
+    return stepped(p, d_frames.float(), FREE, BOUNDS), Shared(identity, placement, log_focal)

@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import torch
 
+from reenact.head.motion import Motion
 from reenact.perception.evidence import ExpressionEvidence, PoseEvidence
 
 from .face_model import LandmarkModel
-from .normal_equations import FrameParameters, Observations
+from .normal_equations import Observations
 from .priors import code_prior
 from .scheme import FACE_OVAL, IRIS, LIPS, difference_weights, eye_openness, point_weights
 
@@ -65,7 +66,7 @@ def starting_focal(model: LandmarkModel, obs: Observations, pose: PoseEvidence |
     return float(np.exp(log_distance)) * float(obs.face_px.median()) / model.size
 
 
-def starting_pose(model: LandmarkModel, obs: Observations, focal: float) -> FrameParameters:
+def starting_pose(model: LandmarkModel, obs: Observations, focal: float) -> Motion:
     """Neutral faces posed by perspective-n-point on the points that expressions move least."""
     camera = np.asarray([[focal, 0, 0], [0, focal, 0], [0, 0, 1]], np.float64)
     neutral = model.neutral.numpy()[_RIGID].astype(np.float64)
@@ -77,9 +78,4 @@ def starting_pose(model: LandmarkModel, obs: Observations, focal: float) -> Fram
         rotations.append(cv2.Rodrigues(vector)[0])
         translations.append(t[:, 0])
     count = len(rotations)
-    return FrameParameters(
-        torch.from_numpy(np.asarray(rotations, np.float32)),
-        torch.from_numpy(np.asarray(translations, np.float32)),
-        torch.zeros(count, 52),
-        torch.zeros(count, 2, 2),
-    )
+    return Motion(np.zeros((count, 52)), np.zeros((count, 2, 2)), np.asarray(rotations), np.asarray(translations))

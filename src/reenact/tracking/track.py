@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From pixels to a `CoarseTrack`: landmarks frame by frame as a stream, then the fit of each shot."""
+"""From pixels to a `Motion`: landmarks frame by frame as a stream, then the fit of each shot."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from reenact.head.arkit import index
 from reenact.head.model import HeadModel
+from reenact.head.motion import Motion
 from reenact.media import CutDetector, InputError, VideoInfo, probe, read_frames
 from reenact.perception import (
     ExpressionEvidence,
@@ -28,9 +31,7 @@ from reenact.perception import (
 )
 from reenact.perception.tongue import without_glimpses
 
-from .coarse_track import CoarseTrack
-from .face_model import landmark_model
-from .fit import Performance, Person, fit_frames, fit_person
+from .fit import clip_of, fit_frames, fit_person
 from .flow import Shot
 from .refine import joined_frames, refined
 
@@ -112,7 +113,7 @@ def track_video(
     refine: Refinement = "flow",
     task: Path | None = None,
     progress: Progress = lambda stage, done, total: None,
-) -> CoarseTrack:
+) -> Motion:
     """Follow one face through a video.
 
     lost: frames without a face are interpolated ("hold"), dropped ("skip"), or refused ("fail").
@@ -143,17 +144,21 @@ def track_video(
             person, points, joined, lambda n, _, d=done: progress("fitting", d + n, len(shot)), evidence
         )
         shots.append(Shot(person, points, fitted, frames, evidence))
-    performances = [s.fitted for s in shots]
     if refine == "flow":
-        performances = refined(info, shots, lambda done, total: progress("refining", done, total))
+        shots = refined(info, shots, lambda done, total: progress("refining", done, total))
     parts = []
-    for s, fitted in enumerate(performances):
+    for s, found in enumerate(shots):
         mine = shot == s
-        part = _fill(fitted, seen[mine])
-        part.expression[:, index("tongueOut")] = without_glimpses(np.asarray(sightings.tongue)[mine])
-        parts.append(part)
-    track = _join(model, info, path, [s.person for s in shots], parts, seen, shot)
-    return track.select(seen) if lost == "skip" else track
+        part = _fill(found.fitted, seen[mine])
+        expression = part.expression.clone()
+        expression[:, index("tongueOut")] = torch.from_numpy(without_glimpses(np.asarray(sightings.tongue)[mine]))
+        parts.append(part.replace(expression=expression))
+    residual = np.full(len(seen), np.nan, np.float32)
+    residual[seen] = np.concatenate([found.residual_px for found in shots])
+    persons = [found.person for found in shots]
+    clip = clip_of(model, path.name, persons, len(seen), shot=shot, seen=seen, residual_px=residual)
+    motion = Motion.joined(parts).replace(fps=info.fps, clip=clip)
+    return motion[seen] if lost == "skip" else motion
 
 
 def _merge_faceless(shot: NDArray[np.int32], seen: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -163,66 +168,22 @@ def _merge_faceless(shot: NDArray[np.int32], seen: NDArray[np.bool_]) -> NDArray
     return position.astype(np.int32)
 
 
-def _fill(part: Performance, seen: NDArray[np.bool_]) -> Performance:
+def _fill(part: Motion, seen: NDArray[np.bool_]) -> Motion:
     """Spread fitted frames over all frames of a shot: between sightings interpolated, at the ends held."""
     at = np.flatnonzero(seen)
     all_frames = np.clip(np.arange(len(seen)), at[0], at[-1])
 
-    def linear(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        flat = x.reshape(len(x), -1)
+    def linear(x: Tensor) -> NDArray[np.float64]:
+        flat = x.numpy().reshape(len(x), -1)
         out = np.stack([np.interp(all_frames, at, column) for column in flat.T], axis=1)
-        return out.reshape(len(seen), *x.shape[1:]).astype(np.float32)
+        return out.reshape(len(seen), *x.shape[1:])
 
-    rotations = Rotation.from_matrix(part.R_cam_head)
+    rotations = Rotation.from_matrix(part.rotation.numpy())
     turned = Slerp(at, rotations)(all_frames) if len(at) > 1 else Rotation.concatenate([rotations] * len(seen))
-    residual = np.full(len(seen), np.nan, np.float32)
-    residual[at] = part.residual_px
-    return Performance(
+    return Motion(
         linear(part.expression),
         linear(part.gaze),
-        turned.as_matrix().astype(np.float32),
-        linear(part.t_cam_head),
-        residual,
-        None if part.dynamic is None else linear(part.dynamic),
-    )
-
-
-def _join(
-    model: HeadModel,
-    info: VideoInfo,
-    path: Path,
-    persons: list[Person],
-    parts: list[Performance],
-    seen: NDArray[np.bool_],
-    shot: NDArray[np.int32],
-) -> CoarseTrack:
-    def both(name: str) -> NDArray[np.float32]:
-        return np.concatenate([getattr(p, name) for p in parts])
-
-    some = next((p.dynamic for p in parts if p.dynamic is not None), None)
-    dynamic = None
-    if some is not None:  # a shot of one frame has nothing to be compared with
-        none = np.zeros(some.shape[1:], np.float32)
-        dynamic = np.concatenate(
-            [np.repeat(none[None], len(p.expression), axis=0) if p.dynamic is None else p.dynamic for p in parts]
-        )
-    return CoarseTrack(
-        fps=info.fps,
-        width=info.width,
-        height=info.height,
-        head=model.name,
-        expression=both("expression"),
-        gaze=both("gaze"),
-        R_cam_head=both("R_cam_head"),
-        t_cam_head=both("t_cam_head"),
-        residual_px=both("residual_px"),
-        seen=seen,
-        shot=shot,
-        frame=np.arange(len(shot), dtype=np.int32),
-        identity=np.stack([p.identity for p in persons]),
-        focal_px=np.asarray([p.camera.focal_px for p in persons], np.float32),
-        face_size_m=np.asarray([landmark_model(p.rig).size for p in persons], np.float32),
-        placement=np.stack([p.placement for p in persons]),
-        source=path.name,
-        dynamic=dynamic,
+        turned.as_matrix(),
+        linear(part.translation),
+        None if part.dynamic_offset is None else linear(part.dynamic_offset),
     )

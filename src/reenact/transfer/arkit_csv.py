@@ -16,18 +16,19 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from reenact.head import arkit
 from reenact.head.gaze import LOOK_ACTIONS, gaze_of, with_gaze
 from reenact.head.model import HeadModel
+from reenact.head.motion import Motion
 from reenact.head.rig import base_rig
 from reenact.media.errors import InputError
 from reenact.media.files import written_beside
-from reenact.tracking.coarse_track import CoarseTrack
-from reenact.tracking.face_model import landmark_model
-from reenact.tracking.scheme import COUNT
+from reenact.rendering import Camera
+from reenact.tracking.fit import Person, clip_of
 
 from . import timecodes
 from .csv_rows import ACTION_OF, ANGLES, HEADER, Rows, read_rows
@@ -47,7 +48,7 @@ _LEFT, _RIGHT = slice(6, 9), slice(3, 6)  # the subject's left eye is in the col
 
 def read_arkit_csv(
     path: Path, model: HeadModel, *, fps: Fraction | None = None, flipped: Collection[str] = ()
-) -> CoarseTrack:
+) -> Motion:
     """A recording as the performance of the mean head of `model`, in front of a camera of this module's choice.
 
     fps: frames per second of the result; None: as the timecodes tell. flipped: columns of `ANGLES` whose sign is
@@ -68,7 +69,7 @@ def read_arkit_csv(
     part = np.concatenate([[0], np.cumsum(np.diff(at) > told * _LONGEST_GAP_S)]).astype(np.int64)
     seen = rows.seen[kept]
     used, shot = np.unique(part[seen], return_inverse=True)
-    raw = _as_track(path, model, rows, kept[seen], shot.astype(np.int32), told if fps is None else fps, flipped)
+    raw = _motion(path, model, rows, kept[seen], shot.astype(np.int32), told if fps is None else fps, flipped)
     frames, moments = [], []
     known, number = at[seen], np.arange(int(seen.sum()))
     for one in used:
@@ -77,22 +78,24 @@ def read_arkit_csv(
         moments.append(np.interp(frames[-1], known[here], number[here]))
     frame = np.concatenate(frames)
     present = np.isin(frame, known)
-    return replace(
-        sampled(raw, np.concatenate(moments)),
-        frame=frame.astype(np.int32),
-        seen=present,
-        residual_px=np.where(present, 0.0, np.nan).astype(np.float32),
+    motion = sampled(raw, np.concatenate(moments))
+    clip = replace(
+        motion.require_clip(),
+        frame=torch.from_numpy(frame.astype(np.int32)),
+        seen=torch.from_numpy(present),
+        residual_px=torch.from_numpy(np.where(present, 0.0, np.nan).astype(np.float32)),
     )
+    return motion.replace(clip=clip)
 
 
-def write_arkit_csv(track: CoarseTrack, path: Path, *, flipped: Collection[str] = ()) -> None:
+def write_arkit_csv(track: Motion, path: Path, *, flipped: Collection[str] = ()) -> None:
     """Write a performance; beside the target first, renamed when complete.
 
     `read_arkit_csv` gives codes, gaze and head rotation back to 1e-4. Where the head is, who performed, cuts and
     skipped frames are lost; eyeLook actions are those of the gaze. A rate that is not whole is rounded up in the
     timecodes.
     """
-    codes = with_gaze(track.expression, track.gaze, LOOK_RADIANS)
+    codes = with_gaze(track.expression.numpy(), track.gaze.numpy(), LOOK_RADIANS)
     looks = [column for eye in LOOK_ACTIONS for column in eye]
     codes[:, looks] = np.minimum(codes[:, looks], 1.0)
     angles = _angles_of(track) * _signs(flipped)
@@ -105,7 +108,7 @@ def write_arkit_csv(track: CoarseTrack, path: Path, *, flipped: Collection[str] 
             writer.writerow([timecodes.written(row, track.fps), str(len(cells)), *cells])
 
 
-def _as_track(
+def _motion(
     path: Path,
     model: HeadModel,
     rows: Rows,
@@ -113,31 +116,22 @@ def _as_track(
     shot: NDArray[np.int32],
     fps: Fraction,
     flipped: Collection[str],
-) -> CoarseTrack:
+) -> Motion:
     """The rows numbered `kept` [F], each of which shows a face, in shots [F]."""
     angles = rows.angles[kept] * _signs(flipped)
     codes = np.clip(rows.curves[kept], 0.0, arkit.action_bounds()).astype(np.float32)
     turn = Rotation.from_euler("YXZ", angles[:, :3] * _HEAD_SIGN).as_matrix()
     count, shots = len(kept), int(shot[-1]) + 1
     mean = np.zeros(model.identity_size, np.float32)
-    return CoarseTrack(
+    camera = Camera(FOCAL_PX, PICTURE_PX / 2, PICTURE_PX / 2, PICTURE_PX, PICTURE_PX)
+    someone = Person(mean, base_rig(model, mean), camera)
+    return Motion(
+        with_gaze(codes, np.zeros((count, 2, 2), np.float32), LOOK_RADIANS),
+        _gaze(angles, codes),
+        _UPRIGHT @ turn,
+        np.tile([0.0, 0.0, DISTANCE_M], (count, 1)),
         fps=fps,
-        width=PICTURE_PX,
-        height=PICTURE_PX,
-        head=model.name,
-        expression=with_gaze(codes, np.zeros((count, 2, 2), np.float32), LOOK_RADIANS),
-        gaze=_gaze(angles, codes),
-        R_cam_head=(_UPRIGHT @ turn).astype(np.float32),
-        t_cam_head=np.tile(np.asarray([0.0, 0.0, DISTANCE_M], np.float32), (count, 1)),
-        residual_px=np.zeros(count, np.float32),
-        seen=np.ones(count, bool),
-        shot=shot,
-        frame=np.arange(count, dtype=np.int32),
-        identity=np.tile(mean, (shots, 1)),
-        focal_px=np.full(shots, FOCAL_PX, np.float32),
-        face_size_m=np.full(shots, landmark_model(base_rig(model, mean)).size, np.float32),
-        placement=np.zeros((shots, COUNT, 3), np.float32),
-        source=path.name,
+        clip=clip_of(model, path.name, [someone] * shots, count, shot=shot),
     )
 
 
@@ -149,15 +143,15 @@ def _gaze(angles: NDArray[np.float64], codes: NDArray[np.float32]) -> NDArray[np
     return -eyes[:, :, :2].astype(np.float32)
 
 
-def _angles_of(track: CoarseTrack) -> NDArray[np.float64]:
+def _angles_of(track: Motion) -> NDArray[np.float64]:
     """[F, 9] in the order of `ANGLES`."""
     angles = np.zeros((len(track), len(ANGLES)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a head that looks straight up has no yaw apart from its roll: any split does
-        turn = Rotation.from_matrix(_UPRIGHT @ track.R_cam_head.astype(np.float64))
+        turn = Rotation.from_matrix(_UPRIGHT @ track.rotation.double().numpy())
         angles[:, :3] = turn.as_euler("YXZ") * _HEAD_SIGN
     for eye, columns in enumerate((_LEFT, _RIGHT)):
-        angles[:, columns][:, :2] = -track.gaze[:, eye]
+        angles[:, columns][:, :2] = -track.gaze[:, eye].numpy()
     return angles
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from reenact.head.levels import open_levels
+from reenact.head.motion import Motion
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState, codes_of, deformed
+from reenact.head.state import codes_of, deformed
 
 from .network import TransferNet, frames_of
 from .receiver import face_rows, receiver_features
@@ -51,7 +52,7 @@ class OwnMotion:
         return OwnMotion(rig, narrow, answers, net)
 
     @torch.no_grad()
-    def offsets(self, states: Sequence[HeadState], live: bool = False) -> Tensor:
+    def offsets(self, states: Motion, live: bool = False) -> Tensor:
         """[F, N, 3] D_f on the face (`face_rows`) of consecutive frames, metres, canonical.
 
         live: no frame is told by those that come after it.
@@ -60,7 +61,7 @@ class OwnMotion:
         return frames_of(self.answers[None], self.net.encoder(codes, live))[0]
 
     @torch.no_grad()
-    def surfaces(self, states: Sequence[HeadState], live: bool = False) -> Iterator[Tensor]:
+    def surfaces(self, states: Motion, live: bool = False) -> Iterator[Tensor]:
         """[f, W, 3] fit meshes of consecutive frames, canonical, metres, some at a time."""
         rows, fit = torch.from_numpy(face_rows()), open_levels()[1]
         for start in range(0, len(states), _CHUNK):

@@ -3,24 +3,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from torch import Tensor
 
+from reenact.head.motion import Motion
 from reenact.media.errors import InputError
-from reenact.tracking.coarse_track import CoarseTrack
 
-from .edit import shots
 from .head_motion import nearest_rotation
 from .timing import turned
 
+Float = NDArray[np.float64]
 MAX_SECONDS = 10.0
 _FWHM_IN_SIGMAS = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
-def smooth(track: CoarseTrack, seconds: float) -> CoarseTrack:
+def smooth(track: Motion, seconds: float) -> Motion:
     """Average over time with a Gaussian that is `seconds` wide at half its height: nothing lags, nothing leads.
 
     Each shot by itself: at its ends the first and last frame count as if they went on. Rotations are averaged as
@@ -32,16 +33,14 @@ def smooth(track: CoarseTrack, seconds: float) -> CoarseTrack:
     sigma = seconds * float(track.fps) / _FWHM_IN_SIGMAS
     if sigma == 0:
         return track
-    out = _copy(track)
-    for rows in shots(track):
-        for new, old in _streams(out, track):
-            new[rows] = gaussian_filter1d(old[rows].astype(np.float64), sigma, axis=0, mode="nearest")
-        summed = gaussian_filter1d(track.R_cam_head[rows].astype(np.float64), sigma, axis=0, mode="nearest")
-        out.R_cam_head[rows] = nearest_rotation(summed)
-    return out
+
+    def averaged(values: Float) -> Float:
+        return gaussian_filter1d(values, sigma, axis=0, mode="nearest")
+
+    return _by_shot(track, averaged, lambda rotation: nearest_rotation(averaged(rotation)))
 
 
-def smooth_causal(track: CoarseTrack, seconds: float) -> CoarseTrack:
+def smooth_causal(track: Motion, seconds: float) -> Motion:
     """Exponential smoothing that looks only at the past, as a live stream must; it lags, by what it smooths.
 
     Each frame goes the share 1 - exp(-1 / (fps seconds)) of the way from the frame before to the new value, rotations
@@ -54,19 +53,20 @@ def smooth_causal(track: CoarseTrack, seconds: float) -> CoarseTrack:
     if seconds == 0:
         return track
     share = 1.0 - np.exp(-1.0 / (float(track.fps) * seconds))
-    out = _copy(track)
-    for rows in shots(track):
-        # Run in double precision: a share of a small difference is lost in single.
-        for new, old in _streams(out, track):
-            state = old[rows.start].astype(np.float64)
-            for row in range(rows.start + 1, rows.stop):
-                state = state + share * (old[row] - state)
-                new[row] = state
-        rotation = track.R_cam_head[rows.start].astype(np.float64)
-        for row in range(rows.start + 1, rows.stop):
-            rotation = turned(rotation[None], track.R_cam_head[row][None], share)[0]
-            out.R_cam_head[row] = rotation
-    return out
+
+    def followed(values: Float) -> Float:
+        out = values.copy()
+        for row in range(1, len(values)):
+            out[row] = out[row - 1] + share * (values[row] - out[row - 1])
+        return out
+
+    def turned_after(rotation: Float) -> Float:
+        out = rotation.copy()
+        for row in range(1, len(rotation)):
+            out[row] = turned(out[row - 1 : row], rotation[row : row + 1], share)[0]
+        return out
+
+    return _by_shot(track, followed, turned_after)
 
 
 def _check(seconds: float) -> None:
@@ -74,14 +74,16 @@ def _check(seconds: float) -> None:
         raise InputError(f"smoothing over {seconds:g} seconds was asked for; want 0 to {MAX_SECONDS:g}")
 
 
-def _copy(track: CoarseTrack) -> CoarseTrack:
-    names = ("expression", "gaze", "t_cam_head", "R_cam_head", *(["dynamic"] if track.dynamic is not None else []))
-    return replace(track, **{name: getattr(track, name).copy() for name in names})
+def _by_shot(track: Motion, numbers: Callable[[Float], Float], rotations: Callable[[Float], Float]) -> Motion:
+    """What two functions make of each shot [F, ...], in double precision: small differences are lost in single."""
 
+    def smoothed(values: Tensor, by: Callable[[Float], Float]) -> Float:
+        return np.concatenate([by(values[rows].double().numpy()) for rows in track.shots()])
 
-def _streams(new: CoarseTrack, old: CoarseTrack) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """What is averaged number by number, to write to and to read from."""
-    streams = [(new.expression, old.expression), (new.gaze, old.gaze), (new.t_cam_head, old.t_cam_head)]
-    if new.dynamic is not None and old.dynamic is not None:
-        streams.append((new.dynamic, old.dynamic))
-    return streams
+    return track.replace(
+        expression=smoothed(track.expression, numbers),
+        gaze=smoothed(track.gaze, numbers),
+        rotation=smoothed(track.rotation, rotations),
+        translation=smoothed(track.translation, numbers),
+        dynamic_offset=None if track.dynamic_offset is None else smoothed(track.dynamic_offset, numbers),
+    )

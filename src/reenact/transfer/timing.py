@@ -7,20 +7,20 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
+from torch import Tensor
 
+from reenact.head.motion import Motion
 from reenact.media.errors import InputError
 from reenact.media.rates import MAX_FPS, MIN_FPS
-from reenact.tracking.coarse_track import CoarseTrack
-
-from .edit import shots
 
 MAX_SPEED = 100
 MAX_FRAMES = 1_000_000
 
 
-def sampled(track: CoarseTrack, at: ArrayLike) -> CoarseTrack:
+def sampled(track: Motion, at: ArrayLike) -> Motion:
     """The track read at fractional rows `at` [P], ascending, in 0..F-1; at whole rows exactly as it is.
 
     Codes [P, 52], gaze [P, 2, 2], places [P, 3] and dynamic offsets are interpolated linearly, rotations along the
@@ -31,29 +31,35 @@ def sampled(track: CoarseTrack, at: ArrayLike) -> CoarseTrack:
     place = np.asarray(at, np.float64)
     low = np.floor(place).astype(np.int64)
     high = np.minimum(low + 1, len(track) - 1)
-    high = np.where(track.shot[high] == track.shot[low], high, low)
+    if track.clip is not None:
+        shot = track.clip.shot.numpy()
+        high = np.where(shot[high] == shot[low], high, low)
     share = np.where(high > low, place - low, 0.0)
     near = np.where(share < 0.5, low, high)
 
-    def linear(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        weight = share.reshape(-1, *[1] * (values.ndim - 1))
-        return ((1 - weight) * values[low] + weight * values[high]).astype(np.float32)
+    def linear(tensor: Tensor) -> NDArray[np.float64]:
+        values, weight = tensor.numpy(), share.reshape(-1, *[1] * (tensor.ndim - 1))
+        return (1 - weight) * values[low] + weight * values[high]
 
-    rotation = track.R_cam_head[low].copy()
-    between = share > 0
+    given = track.rotation.numpy()
+    rotation, between = given[low], share > 0
     if between.any():
-        rotation[between] = turned(track.R_cam_head[low[between]], track.R_cam_head[high[between]], share[between])
-    return replace(
-        track,
+        rotation[between] = turned(given[low[between]], given[high[between]], share[between])
+    clip = track.clip
+    if clip is not None:
+        # A row between two has the shot of the one before it, and all else from the nearer.
+        clip = replace(
+            clip.select(torch.from_numpy(near)),
+            shot=clip.shot[torch.from_numpy(low)],
+            frame=torch.arange(len(place), dtype=torch.int32),
+        )
+    return track.replace(
         expression=linear(track.expression),
         gaze=linear(track.gaze),
-        t_cam_head=linear(track.t_cam_head),
-        R_cam_head=rotation,
-        residual_px=track.residual_px[near],
-        dynamic=None if track.dynamic is None else linear(track.dynamic),
-        seen=track.seen[near],
-        shot=track.shot[low],
-        frame=np.arange(len(place), dtype=np.int32),
+        rotation=rotation,
+        translation=linear(track.translation),
+        dynamic_offset=None if track.dynamic_offset is None else linear(track.dynamic_offset),
+        clip=clip,
     )
 
 
@@ -65,8 +71,8 @@ def turned(start: ArrayLike, end: ArrayLike, share: ArrayLike) -> NDArray[np.flo
 
 
 def retime(
-    track: CoarseTrack, *, speed: float | None = None, fps: Fraction | None = None, frames: int | None = None
-) -> CoarseTrack:
+    track: Motion, *, speed: float | None = None, fps: Fraction | None = None, frames: int | None = None
+) -> Motion:
     """Play a performance at another speed or rate. Exactly one of the three is given.
 
     speed: times as fast, at the same frames a second: 0.5 makes twice as many frames. fps: the same duration at another
@@ -89,19 +95,19 @@ def retime(
         ratio = float(fps / track.fps)
     else:
         ratio = (frames or 0) / count
-    least = sum(1 for _ in shots(track))
+    least = sum(1 for _ in track.shots())
     total = max(round(count * ratio), least) if frames is None else frames
     if not least <= total <= MAX_FRAMES:
         raise InputError(f"{track.source} in {total} frames was asked for; want {least} to {MAX_FRAMES}")
     rate = track.fps if fps is None else fps
     if total == count and ratio == 1:
         return track  # and `frame` still says where each was
-    return replace(sampled(track, _moments(track, ratio, total)), fps=rate)
+    return sampled(track, _moments(track, ratio, total)).replace(fps=rate)
 
 
-def _moments(track: CoarseTrack, ratio: float, total: int) -> NDArray[np.float64]:
+def _moments(track: Motion, ratio: float, total: int) -> NDArray[np.float64]:
     """[total] fractional rows, `1 / ratio` apart; every shot gets at least one."""
-    pieces = list(shots(track))
+    pieces = list(track.shots())
     ends = [round(piece.stop * ratio) for piece in pieces[:-1]] + [total]
     for i in range(len(ends)):  # room for the shots before
         ends[i] = max(ends[i], i + 1, ends[i - 1] + 1 if i else 0)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -47,12 +47,11 @@ def make_scene() -> Scene:
     assert motion is not None
     states = retarget(model, load_motion(motion), portrait.receiver, "relative", {})
     generator = make_warp(portrait)
-    acted = [states[k] for k in FRAMES]
-    for k in BLINKS:
-        expression = acted[k].expression.copy()
-        expression[[index("eyeBlinkLeft"), index("eyeBlinkRight")]] = 1.0
-        acted[k] = replace(acted[k], expression=expression)
-    frames = [generator.render(state) for state in acted]
+    acted = states[FRAMES]
+    expression = acted.expression.clone()
+    for side in ("Left", "Right"):
+        expression[list(BLINKS), index(f"eyeBlink{side}")] = 1.0
+    frames = list(generator.frames(acted.replace(expression=expression)))
     return Scene(portrait.crop.extract(portrait.image), tuple(watched(frames)))
 
 

@@ -10,6 +10,7 @@ from scene import Scene, moments
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import REGIONS, index, region_mask
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.lab.evaluation.about import Value
@@ -18,7 +19,7 @@ from reenact.lab.evaluation.metrics.coefficients import EstimatorCoefficients, t
 from reenact.lab.evaluation.observe import Image
 from reenact.rendering.threads import one_torch_thread
 from reenact.tracking.face_model import landmark_model
-from reenact.tracking.normal_equations import FrameParameters, project
+from reenact.tracking.normal_equations import project
 
 HEAD = open_head()
 FRAMES, SIDE, FOCAL = 6, 512, 1400.0
@@ -26,7 +27,7 @@ AHEAD = np.diag([1.0, -1.0, -1.0])
 STRENGTHS = (0.0, 1.0, 2.0)
 
 
-def states(**disturbed: float) -> FrameParameters:
+def states(**disturbed: float) -> Motion:
     """A nod and some speech; `disturbed`: smile (activation), yaw (degrees), aside (metres, at the end), gaze (rad)."""
     t = np.linspace(0, 2 * np.pi, FRAMES)
     expression = np.zeros((FRAMES, 52), np.float32)
@@ -40,8 +41,7 @@ def states(**disturbed: float) -> FrameParameters:
     ]
     gaze = np.full((FRAMES, 2, 2), 0.0)
     gaze[..., 0] = disturbed.get("gaze", 0)
-    arrays = (x.astype(np.float32) for x in (rotation, place, expression, gaze))
-    return FrameParameters(*(torch.from_numpy(x) for x in arrays))
+    return Motion(expression, gaze, rotation, place)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from reenact.head.arkit import index
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
 from reenact.lab.synthetic import out_of_basis_offset, synthetic_person
 from reenact.lab.synthetic.folds import fold_depths, fold_profiles, folds
 from reenact.lab.synthetic.surface import fine_surface
@@ -16,13 +16,12 @@ from reenact.lab.synthetic.surface import fine_surface
 FACE = open_head().topology.face_weight > 0.5
 
 
-def state(**codes: float) -> HeadState:
+def state(**codes: float) -> Motion:
     expression = np.zeros(52, np.float32)
     for name, value in codes.items():
         for action in (name,) if not name.endswith("_") else (f"{name[:-1]}Left", f"{name[:-1]}Right"):
             expression[index(action)] = value
-    level = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
-    return HeadState(expression, np.zeros((2, 2), np.float32), level, np.asarray([0, 0, 1], np.float32))
+    return Motion(expression, np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), [0, 0, 1])
 
 
 def test_a_seed_is_a_person_and_another_seed_another() -> None:
@@ -61,7 +60,7 @@ def test_offset_is_partly_asymmetric() -> None:
 
 def test_folds_are_nothing_at_rest_and_deepen_with_action_and_age() -> None:
     even = np.ones(len(folds()), np.float32)
-    codes = np.stack([state(mouthSmile_=a, browInnerUp=a).expression for a in (0.0, 0.5, 1.0)])
+    codes = np.concatenate([state(mouthSmile_=a, browInnerUp=a).expression for a in (0.0, 0.5, 1.0)])
     young, old = (fold_depths(codes, age, even) for age in (20.0, 75.0))
     assert not young[0].any() and not old[0].any()
     at = [i for i, f in enumerate(folds()) if f.name.startswith(("nasolabial", "forehead"))]
@@ -72,7 +71,7 @@ def test_folds_are_nothing_at_rest_and_deepen_with_action_and_age() -> None:
 def test_folds_bend_the_surface_where_they_are() -> None:
     person = synthetic_person(1, age=60.0)
     smooth = replace(person, fold_strength=0 * person.fold_strength)
-    smile = [state(mouthSmile_=1.0)]
+    smile = state(mouthSmile_=1.0)
     change = (person.canonical(smile) - smooth.canonical(smile)).norm(dim=-1)[0].numpy()
     fold = np.flatnonzero([f.name == "nasolabialLeft" for f in folds()])[0]
     bottom = fold_profiles()[fold] < -0.8
@@ -82,15 +81,15 @@ def test_folds_bend_the_surface_where_they_are() -> None:
 
 def test_head_vertices_come_first_on_the_fine_surface() -> None:
     person = synthetic_person(2)
-    fine = person.surface([state(jawOpen=0.5)])
-    np.testing.assert_array_equal(fine[:, : len(FACE)], person.shape([state(jawOpen=0.5)]))
+    fine = person.surface(state(jawOpen=0.5))
+    np.testing.assert_array_equal(fine[:, : len(FACE)], person.shape(state(jawOpen=0.5)))
 
 
 @pytest.mark.parametrize(("seed", "age"), [(0, 1.0), (1, 30.0), (2, 85.0)])
 def test_lids_meet_at_a_blink_and_lips_at_rest(seed: int, age: float) -> None:
     top = open_head().topology
     person = synthetic_person(seed, age=age)
-    blink, rest = person.shape([state(eyeBlink_=1.0), state()])
+    blink, rest = person.shape(Motion.joined([state(eyeBlink_=1.0), state()]))
     lids, lips = top.lid_contacts, top.lip_contacts
     open_by = np.linalg.norm(rest[lids[:, 0]] - rest[lids[:, 1]], axis=1).max()
     assert np.linalg.norm(blink[lids[:, 0]] - blink[lids[:, 1]], axis=1).max() < 0.25 * open_by
@@ -101,7 +100,8 @@ def test_no_edge_is_torn() -> None:
     surface = fine_surface()
     person = synthetic_person(6, age=40.0)
     faces = surface.faces.numpy()
-    rest, laugh = person.canonical([state(), state(mouthSmile_=0.9, jawOpen=0.5, cheekSquint_=0.8)]).numpy()
+    states = Motion.joined([state(), state(mouthSmile_=0.9, jawOpen=0.5, cheekSquint_=0.8)])
+    rest, laugh = person.canonical(states).numpy()
     edges = faces[np.isin(surface.regions, (0, 3))][:, [0, 1]]
     before, after = (np.linalg.norm(v[edges[:, 0]] - v[edges[:, 1]], axis=1) for v in (rest, laugh))
     assert (after - before).max() < 0.012

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file
 
 from reenact.head.arkit import index
 from reenact.head.levels import open_levels
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState, deformed
+from reenact.head.state import deformed
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
 from reenact.lab.training.data.transfer_shards import CLIPS, FRAMES, performance, prepare_receivers, still
 from reenact.transfer.receiver import face_rows
@@ -22,21 +22,21 @@ from reenact.transfer.receiver import face_rows
 TOP = open_head().topology
 
 
-def doing(**codes: float) -> HeadState:
+def doing(**codes: float) -> Motion:
     state = still()
-    expression = state.expression.copy()
+    expression = state.expression.clone()
     for name, value in codes.items():
-        expression[index(name)] = value
-    return replace(state, expression=expression)
+        expression[:, index(name)] = value
+    return state.replace(expression=expression)
 
 
 SMILE = doing(mouthSmileLeft=0.9, mouthSmileRight=0.9)
 
 
-def far(own: OwnDeformation, state: HeadState) -> np.ndarray:
+def far(own: OwnDeformation, state: Motion) -> np.ndarray:
     """[W] mm between what a face does and its actions added up, folds at rest apart."""
-    kept = own.neutral() - linear(own.rig, [still()])[0]
-    return 1000.0 * (own.shapes([state])[0] - linear(own.rig, [state])[0] - kept).norm(dim=-1).numpy()
+    kept = own.neutral() - linear(own.rig, still())[0]
+    return 1000.0 * (own.shapes(state)[0] - linear(own.rig, state)[0] - kept).norm(dim=-1).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def child() -> OwnDeformation:
 
 
 def test_a_face_at_rest_is_its_own_neutral(elder: OwnDeformation) -> None:
-    assert elder.shapes([still()])[0].numpy() == pytest.approx(elder.neutral().numpy(), abs=1e-6)
+    assert elder.shapes(still())[0].numpy() == pytest.approx(elder.neutral().numpy(), abs=1e-6)
 
 
 def test_an_elders_smile_folds_and_a_childs_bulges(elder: OwnDeformation, child: OwnDeformation) -> None:
@@ -66,22 +66,20 @@ def test_lips_and_lids_meet_as_they_did_and_a_dropped_jaw_is_no_tissue(
 ) -> None:
     lips, lids = TOP.lip_contacts, TOP.lid_contacts
     for state in (SMILE, doing(eyeBlinkLeft=1.0, eyeBlinkRight=1.0, mouthSmileLeft=1.0, mouthSmileRight=1.0)):
-        own, plain = elder.control([state])[0], deformed(elder.rig, [state])[0]
+        own, plain = elder.control(state)[0], deformed(elder.rig, state)[0]
         for pairs in (lips, lids):
             gap, was = (1000.0 * (x[pairs[:, 0], 1] - x[pairs[:, 1], 1]) for x in (own, plain))
             assert np.abs(gap - was).max() < 0.4, state  # shut stays shut, whatever habits add
         assert np.linalg.norm(own - plain, axis=-1).max() > 1e-4
     without = replace(child, tissue=np.zeros_like(child.tissue))
     jaw = doing(jawOpen=0.8)  # bone is no tissue
-    assert np.abs(child.control([jaw]) - without.control([jaw])).max() < 1e-6
+    assert np.abs(child.control(jaw) - without.control(jaw)).max() < 1e-6
 
 
 def test_thick_cheeks_slide_less_than_thin_ones(elder: OwnDeformation) -> None:
     thin, thick = (replace(elder, tissue=np.full_like(elder.tissue, t) * (elder.tissue != 0)) for t in (-1.0, 1.0))
     rest = elder.rig.neutral
-    slide = [
-        np.linalg.norm((own.control([SMILE])[0] - rest)[elder.tissue != 0], axis=1).mean() for own in (thin, thick)
-    ]
+    slide = [np.linalg.norm((own.control(SMILE)[0] - rest)[elder.tissue != 0], axis=1).mean() for own in (thin, thick)]
     assert slide[0] > 1.1 * slide[1]
 
 
@@ -100,6 +98,6 @@ def test_a_shard_holds_what_a_face_does_beyond_its_actions(tmp_path: Path) -> No
 def test_performances_are_consecutive_and_bounded() -> None:
     for seed in range(6):
         states = performance(np.random.default_rng(seed), FRAMES)
-        codes = torch.from_numpy(np.stack([s.expression for s in states]))
+        codes = states.expression
         assert codes.shape == (FRAMES, 52) and codes.min() >= 0.0 and codes.max() <= 1.2
         assert (codes[1:] - codes[:-1]).abs().max() < 0.7

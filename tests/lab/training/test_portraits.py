@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
+from reenact.head.motion import Motion
 from reenact.lab.synthetic import (
     LABELS,
     SyntheticFrames,
@@ -29,7 +30,7 @@ def people() -> list:
 @pytest.fixture(scope="module")
 def frames(people: list) -> SyntheticFrames:
     scenes = [random_scene(seed) for seed in range(PEOPLE)]
-    states = [still_state(p, s) for p, s in zip(people, scenes, strict=True)]
+    states = Motion.joined([still_state(p, s) for p, s in zip(people, scenes, strict=True)])
     return render_portraits(people, states, scenes, SIZE)
 
 
@@ -41,8 +42,8 @@ def test_same_seed_same_frames_whatever_the_batch_and_the_threads(people: list, 
         for i in (0, 4):
             scene = random_scene(i)
             state = still_state(people[i], scene)
-            alone = render_portraits([people[i]], [state], [scene], SIZE, first_frame=i)
-            again = render_portraits([people[i]], [state], [scene], SIZE, first_frame=i)
+            alone = render_portraits([people[i]], state, [scene], SIZE, first_frame=i)
+            again = render_portraits([people[i]], state, [scene], SIZE, first_frame=i)
             np.testing.assert_array_equal(alone.images, again.images)
             assert np.abs(alone.images[0].astype(int) - frames.images[i]).max() <= 1
             np.testing.assert_array_equal(alone.labels[0], frames.labels[i])
@@ -95,7 +96,7 @@ def test_landmarks_are_in_the_picture_and_most_of_them_seen(frames: SyntheticFra
 
 def test_a_wrong_number_of_scenes_is_refused(people: list) -> None:
     scenes = [random_scene(0)] * 2
-    states = [still_state(people[0], scenes[0])] * 3
+    states = Motion.joined([still_state(people[0], scenes[0])] * 3)
     with pytest.raises(ValueError, match="2 scenes for 3 states"):
         render_portraits(people[:1], states, scenes, SIZE)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenact.head.motion import Motion
 from reenact.head.regions import EMPTY, EYEBALL, region_ids
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState
 from reenact.media import SquareCrop
 from reenact.rendering import Camera, HeadMaps
 
@@ -69,17 +69,17 @@ class LearnedGenerator:
     """
 
     def __init__(
-        self, photo_crop: Image, rig: Rig, photo_state: HeadState, camera: Camera, painter: Painter, *, size: int = 512
+        self, photo_crop: Image, rig: Rig, photo_state: Motion, camera: Camera, painter: Painter, *, size: int = 512
     ) -> None:
         self._warp = WarpGenerator(photo_crop, rig, photo_state, camera, size=size)
         self._photo, self._rig, self._state, self._camera = photo_crop, rig, photo_state, camera
         self._painter = painter
 
-    def maps(self, state: HeadState) -> HeadMaps:
+    def maps(self, state: Motion) -> HeadMaps:
         """See WarpGenerator."""
         return self._warp.maps(state)
 
-    def frames(self, states: Sequence[HeadState]) -> Iterator[Image]:
+    def frames(self, states: Motion) -> Iterator[Image]:
         """[P, P, 3] each, one by one; no more than a window of them is held."""
         painter, size = self._painter, self._painter.size
         square = worked_square(self._rig, states, self._state, self._camera, size)

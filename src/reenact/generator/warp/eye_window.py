@@ -116,7 +116,8 @@ class EyeWindow:
 
     def _stillness(self, now: Moment) -> float:
         lids = np.abs(now.shape[self._edges] - self._at.shape[self._edges]).max()
-        turned = np.abs(now.state.gaze[self._side] - self._at.state.gaze[self._side]).max()
+        gaze, before = (moment.state.gaze[0, self._side].numpy() for moment in (now, self._at))
+        turned = np.abs(gaze - before).max()
         return ramp(*_STILL_M, lids) * ramp(*_STILL_RAD, turned)
 
     def _gleam_shift(self, now: Moment) -> Float:

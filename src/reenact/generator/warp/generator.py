@@ -8,16 +8,17 @@ lips exactly where the mesh has them, and behind them eyeballs and the inside of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from reenact.head.model import Float
+from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState, deformed, posed
+from reenact.head.state import deformed, posed
 from reenact.perception.person_mask import person_mask
 from reenact.rendering import Camera, HeadMaps, render_head_maps
 from reenact.rendering.threads import one_torch_thread
@@ -40,12 +41,13 @@ _FACE_MARGIN = 0.02
 class WarpGenerator:
     """Frames of one photo. Construction takes about a second; `render` is independent of earlier frames.
 
-    photo_crop: [P, P, 3] RGB. photo_state, camera: the head in it, and the camera of a P x P picture. size: side
-    of the `maps`, px. Raises ValueError if the camera's picture is not the crop, or does not show the head.
+    photo_crop: [P, P, 3] RGB. photo_state, camera: the head in it, a motion of one frame, and the camera of a P x P
+    picture. size: side of the `maps`, px. Raises ValueError if the camera's picture is not the crop, or does not show
+    the head.
     """
 
     def __init__(
-        self, photo_crop: NDArray[np.uint8], rig: Rig, photo_state: HeadState, camera: Camera, *, size: int = 512
+        self, photo_crop: NDArray[np.uint8], rig: Rig, photo_state: Motion, camera: Camera, *, size: int = 512
     ) -> None:
         if photo_crop.shape != (camera.height, camera.width, 3) or camera.height != camera.width:
             raise ValueError(
@@ -66,12 +68,12 @@ class WarpGenerator:
         self._skin = photographed_skin(photo_crop, person, rig, self._seen, self._at)
         self._windows = self._open_windows()
 
-    def render(self, state: HeadState) -> NDArray[np.uint8]:
-        """One frame [P, P, 3]; with the photo's own state the photo."""
+    def render(self, state: Motion) -> NDArray[np.uint8]:
+        """One frame [P, P, 3] of a motion of one; with the photo's own state the photo."""
         with one_torch_thread():
             return self._render(state)
 
-    def _render(self, state: HeadState) -> NDArray[np.uint8]:
+    def _render(self, state: Motion) -> NDArray[np.uint8]:
         now = moment(self._rig, state, self._state, self._camera, self._seen.faces)
         size = self._camera.width
         field = self._sheet.draw(self._rig, state, now.shape - self._at.shape, self._still)
@@ -95,18 +97,18 @@ class WarpGenerator:
         frame[drawing.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
         return frame
 
-    def frames(self, states: Sequence[HeadState]) -> Iterator[NDArray[np.uint8]]:
+    def frames(self, states: Motion) -> Iterator[NDArray[np.uint8]]:
         """`render` of each state, one by one."""
         return (self.render(state) for state in states)
 
-    def maps(self, state: HeadState, camera: Camera | None = None) -> HeadMaps:
+    def maps(self, state: Motion, camera: Camera | None = None) -> HeadMaps:
         """The driven head's maps at `size`, or as another camera at the same place sees them.
 
         The correspondence to the photo is in pixels of a photo of `size`.
         """
         topology = self._rig.topology
-        shapes = deformed(self._rig, [state])
-        vertices = posed(self._rig, shapes, [state], self._state)
+        shapes = deformed(self._rig, state)
+        vertices = posed(self._rig, shapes, state, self._state)
         vertices *= 1.0 + (self._rig.hidden_depth(shapes) / vertices[..., 2])[..., None]
         return render_head_maps(
             torch.from_numpy(vertices),

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from reenact.head.model import Float, Int
+from reenact.head.motion import Motion
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState, deformed, posed
+from reenact.head.state import deformed, posed
 from reenact.rendering import Camera, vertex_normals
 
 
 @dataclass(frozen=True)
 class Moment:
-    state: HeadState
+    state: Motion  # of one frame
     camera: Camera
     shape: Float  # [V, 3] canonical head space, metres
     px: Float  # [V, 3] x px, y px of the camera's picture; depth m
@@ -28,10 +29,10 @@ class Moment:
         return self.camera.focal_px / float(self.px[rows, 2].mean())
 
 
-def moment(rig: Rig, state: HeadState, photo: HeadState, camera: Camera, faces: Tensor) -> Moment:
+def moment(rig: Rig, state: Motion, photo: Motion, camera: Camera, faces: Tensor) -> Moment:
     """Pose the rig; the torso stays where the photo has it (see head.state)."""
-    shape = deformed(rig, [state])
-    cam = torch.from_numpy(posed(rig, shape, [state], photo)[0])
+    shape = deformed(rig, state)
+    cam = torch.from_numpy(posed(rig, shape, state, photo)[0])
     px = camera.project(cam).numpy()
     drawn = px.copy()
     drawn[:, 2] += rig.hidden_depth(shape)[0]

@@ -131,7 +131,7 @@ class MouthWindow:
     def _inside(self, at: Moment) -> Float:
         """[V, 6] what mouth.Mouth wants to know: normals, depth behind the lips, places on the teeth."""
         normals = at.normals.copy()
-        normals[self._teeth] = self._tooth_normals @ at.state.R_cam_head.T
+        normals[self._teeth] = self._tooth_normals @ at.state.rotation[0].numpy().T
         depth = at.shape[self._contacts, 2].mean() - at.shape[:, 2]
         return np.column_stack([normals, depth, self._places])
 

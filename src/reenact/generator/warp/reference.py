@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reenact.head.model import Float
+from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState, posed_vertices
+from reenact.head.state import posed_vertices
 from reenact.rendering import Camera, rasterise, vertex_normals, visible_vertices
 
 from .filters import smoothstep
@@ -27,7 +28,7 @@ class Reference:
     """The head as the photo shows it; pixels are those of `camera`."""
 
     camera: Camera
-    state: HeadState
+    state: Motion  # of one frame
     vertices_cam: Float  # [V, 3] metres
     px: Float  # [V, 3] x px, y px, depth m
     seen: Float  # [V] 1 where nothing hides the vertex
@@ -36,13 +37,13 @@ class Reference:
     regions: NDArray[np.uint8]  # [F']
 
 
-def look(rig: Rig, state: HeadState, camera: Camera) -> Reference:
+def look(rig: Rig, state: Motion, camera: Camera) -> Reference:
     """Pose the rig as in the photo and find what the camera sees of it."""
     topology = rig.topology
     # Lashes are flat cards; the photo's own lashes ride on the lids they grow from.
     kept = ~topology.region_faces(*region_ids("eyelashes"))
     faces = torch.from_numpy(np.ascontiguousarray(topology.faces[kept]))
-    vertices = torch.from_numpy(posed_vertices(rig, [state], state))
+    vertices = torch.from_numpy(posed_vertices(rig, state, state))
     px = camera.project(vertices)
     drawn = rasterise(px, faces, camera.height, camera.width, cull_back=True)
     seen = visible_vertices(drawn.depth, px, _TOLERANCE_M)[0].numpy()

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from reenact.head.model import Float
+from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState, torso_translation
+from reenact.head.state import torso_translation
 from reenact.rendering import Camera, Fragments, interpolate, rasterise
 
 from .filters import blurred, distance_to_mask, resized, smoothstep
@@ -43,7 +44,7 @@ class Sheet:
     """N nodes; pixels are those of the reference camera."""
 
     camera: Camera
-    photo: HeadState
+    photo: Motion  # of one frame
     xy: Float  # [N, 2] px, rest places
     points: Float  # [N, 3] canonical head space
     follow: sp.csr_matrix  # [N, V] takes vertex motions to node motions
@@ -51,17 +52,18 @@ class Sheet:
     torso: Float  # [N]
     faces: torch.Tensor  # [G, 3] int32
 
-    def move(self, rig: Rig, state: HeadState, motion: Float) -> Float:
+    def move(self, rig: Rig, state: Motion, motion: Float) -> Float:
         """[N, 3] driven node places (x px, y px, depth m). motion: [V, 3] canonical, since the photo."""
         side = NODES + 2
         # The mesh has the face exactly; around it a softer motion squeezes the neck instead of folding it.
         soft = blurred((self.follow @ motion).reshape(side, side, 3), _SOFT)
         points = self.points + soft.reshape(-1, 3)
-        photo = self.photo
+        rotation, translation = state.rotation[0].numpy(), state.translation[0].numpy()
+        still_r, still_t = self.photo.rotation[0].numpy(), self.photo.translation[0].numpy()
         parts = (
-            (points @ state.R_cam_head.T + state.t_cam_head, self.head),
-            (points @ photo.R_cam_head.T + photo.t_cam_head + torso_translation(rig, photo, state), self.torso),
-            (self.points @ photo.R_cam_head.T + photo.t_cam_head, 1.0 - self.head - self.torso),
+            (points @ rotation.T + translation, self.head),
+            (points @ still_r.T + still_t + torso_translation(rig, self.photo, state)[0], self.torso),
+            (self.points @ still_r.T + still_t, 1.0 - self.head - self.torso),
         )
         place = np.zeros((len(points), 3), np.float32)
         for cam, weight in parts:
@@ -71,7 +73,7 @@ class Sheet:
             place[:, 2] += weight * z
         return place
 
-    def draw(self, rig: Rig, state: HeadState, motion: Float, still: Float) -> Float:
+    def draw(self, rig: Rig, state: Motion, motion: Float, still: Float) -> Float:
         """[H, W, 2] px: where in the photo each pixel's content lies, less the pixel's own place.
 
         still: `move` at the photo's own state, so that rounding leaves no trace where nothing moves.
@@ -112,7 +114,7 @@ def lay(rig: Rig, reference: Reference, person: Float) -> Sheet:
     z = np.pad(blurred(depth, 1.0), 1, mode="edge").reshape(-1, 1)
     cam = np.column_stack([(xy - (camera.cx, camera.cy)) / camera.focal_px * z, z])
     state = reference.state
-    points = ((cam - state.t_cam_head) @ state.R_cam_head).astype(np.float32)
+    points = ((cam - state.translation[0].numpy()) @ state.rotation[0].numpy()).astype(np.float32)
 
     top = rig.topology
     hangs = _bind(reference, drawn, on_head, xy, len(rig.neutral))[0] @ top.head_weight

@@ -9,18 +9,19 @@ relative and absolute motion have the same answer. Everything follows from one s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from reenact.head.motion import Motion
 from reenact.lab.synthetic import (
-    Performance,
     Scene,
     SyntheticPerson,
     made_up,
+    performed_by,
     random_scene,
     render_portraits,
     still_state,
@@ -82,13 +83,12 @@ def _pair(drawing: _Drawing) -> list[Pair]:
         _video(out / driver, performer, random_scene(first + 1), performance, size)
         receiver, scene = synthetic_person(first, age=age), random_scene(first)
         rest = still_state(receiver, scene)
-        write_image(out / photo, render_portraits([receiver], [rest], [scene], size).images[0])
+        write_image(out / photo, render_portraits([receiver], rest, [scene], size).images[0])
         _video(out / truth, receiver, scene, performance, size)
-        states = performance.by(receiver, scene)
+        states = performed_by(performance, receiver, scene)
         count = len(receiver.rig.neutral)
-        shapes = receiver.canonical([rest, *states]).numpy()[:, :count]
-        turns = np.stack([s.R_cam_head for s in states])
-        save_heads(Heads(shapes[1:], shapes[0], turns), out / f"truths/{stem}{SUFFIX}")
+        shapes, still = (receiver.canonical(s).numpy()[:, :count] for s in (states, rest))
+        save_heads(Heads(shapes, still[0], states.rotation.numpy()), out / f"truths/{stem}{SUFFIX}")
     modes: tuple[Literal["relative", "absolute"], ...] = ("relative", "absolute")
     mesh = f"truths/{stem}{SUFFIX}"
     return [
@@ -96,22 +96,22 @@ def _pair(drawing: _Drawing) -> list[Pair]:
     ]
 
 
-def _from_rest(performance: Performance) -> Performance:
+def _from_rest(performance: Motion) -> Motion:
     """The performance, begun from a neutral face that looks at the camera."""
     ramp = np.clip(np.arange(len(performance)) / _START, 0.0, 1.0)
     ramp = (ramp**2 * (3.0 - 2.0 * ramp)).astype(np.float32)
-    turned = Rotation.from_matrix(performance.turn).as_rotvec() * ramp[:, None]
-    return replace(
-        performance,
-        expression=performance.expression * ramp[:, None],
-        gaze=performance.gaze * ramp[:, None, None],
-        turn=Rotation.from_rotvec(turned).as_matrix().astype(np.float32),
-        way=performance.way * ramp[:, None],
+    level = np.diag([1.0, -1.0, -1.0])
+    turned = Rotation.from_matrix(performance.rotation.numpy() @ level).as_rotvec() * ramp[:, None]
+    return performance.replace(
+        expression=performance.expression.numpy() * ramp[:, None],
+        gaze=performance.gaze.numpy() * ramp[:, None, None],
+        rotation=Rotation.from_rotvec(turned).as_matrix() @ level,
+        translation=performance.translation.numpy() * ramp[:, None],
     )
 
 
-def _video(path: Path, person: SyntheticPerson, scene: Scene, performance: Performance, size: int) -> None:
-    states = performance.by(person, scene)
+def _video(path: Path, person: SyntheticPerson, scene: Scene, performance: Motion, size: int) -> None:
+    states = performed_by(performance, person, scene)
     rest = still_state(person, scene)
     drawn = render_portraits([person], states, [scene], size, rest=[rest])
     with VideoWriter(path, performance.fps, size, size, crf=_LOSSLESS_ENOUGH) as writer:

@@ -44,9 +44,9 @@ def reenact(
     performed = perform(inputs / pair.photo, inputs / pair.driver, options)
     if pair.mesh is not None:
         rig = performed.portrait.person.rig
-        shapes = deformed(rig, [performed.portrait.state, *performed.states])
-        turns = np.stack([state.R_cam_head for state in performed.states])
-        save_heads(Heads(shapes[1:], shapes[0], turns), output.with_name(f"{output.stem}{SUFFIX}"))
+        photo, states = performed.portrait.state, performed.states
+        heads = Heads(deformed(rig, states), deformed(rig, photo)[0], states.rotation.numpy())
+        save_heads(heads, output.with_name(f"{output.stem}{SUFFIX}"))
     paint(performed, inputs / pair.driver, output, options)
 
 

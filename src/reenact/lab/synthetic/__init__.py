@@ -6,7 +6,7 @@ Everything follows from seeds. No picture of any real person is in it, or was us
 
 from .looks import Looks, looks_of
 from .people import SyntheticPerson, out_of_basis_offset, synthetic_person
-from .performance import Performance, made_up, performance_of_file, performance_of_track
+from .performance import as_tracked, made_up, performance_of_file, performance_of_track, performed_by
 from .render import SyntheticFrames, render_portraits
 from .scene import Scene, random_scene, still_state
 from .truth_labels import LABELS
@@ -14,15 +14,16 @@ from .truth_labels import LABELS
 __all__ = [
     "LABELS",
     "Looks",
-    "Performance",
     "Scene",
     "SyntheticFrames",
     "SyntheticPerson",
+    "as_tracked",
     "looks_of",
     "made_up",
     "out_of_basis_offset",
     "performance_of_file",
     "performance_of_track",
+    "performed_by",
     "random_scene",
     "render_portraits",
     "still_state",

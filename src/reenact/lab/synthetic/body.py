@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from reenact.head.model import Float, Int
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
 
 from .chart import BODY_HEIGHT, HEIGHT, WIDTH
 from .people import SyntheticPerson
@@ -86,9 +85,7 @@ def body(person: SyntheticPerson) -> Float:
     return shape.reshape(-1, 3).astype(np.float32)
 
 
-def posed_body(
-    person: SyntheticPerson, head_cam: Float, states: Sequence[HeadState], rest: HeadState | None = None
-) -> Float:
+def posed_body(person: SyntheticPerson, head_cam: Float, states: Motion, rest: Motion | None = None) -> Float:
     """[N, RINGS * n, 3] camera space, metres; the first rings follow the rim of the posed head [N, W, 3]."""
     turn, moved = person.torso(states, rest)
     shape = body(person)

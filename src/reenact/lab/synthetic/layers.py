@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, normalize
 
 from reenact.head.model import Float
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import EYEBALL, MOUTH_INTERIOR, REGIONS, region_ids
-from reenact.head.state import HeadState
 from reenact.rendering import (
     Camera,
     Fragments,
@@ -129,16 +129,16 @@ def _lash_cover() -> Float:
 def opaque_mesh(
     people: list[SyntheticPerson],
     worn: list[Wardrobe],
-    states: list[HeadState],
-    rests: list[HeadState | None],
+    states: Motion,
+    rests: list[Motion | None],
     device: torch.device,
 ) -> Mesh:
     """Pose everything that is drawn."""
     posed, shells = [], []
     for person, wear, state, rest in zip(people, worn, states, rests, strict=True):
-        head = person.surface([state], rest)
-        body = posed_body(person, head, [state], rest)[0]
-        turn, shift = np.asarray(state.R_cam_head, np.float32), np.asarray(state.t_cam_head, np.float32)
+        head = person.surface(state, rest)
+        body = posed_body(person, head, state, rest)[0]
+        turn, shift = state.rotation[0].numpy(), state.translation[0].numpy()
         if wear.glasses is None:
             frame = np.full((glasses_count(), 3), -1.0, np.float32)
         else:
@@ -149,7 +149,7 @@ def opaque_mesh(
         shells.append(shell)
     shared = stock(device)
     vertices = torch.from_numpy(np.stack(posed)).float().to(device)
-    turns = torch.from_numpy(np.stack([s.R_cam_head for s in states])).float().to(device)
+    turns = states.rotation.to(device)
     hair = torch.from_numpy(np.stack(shells)).float().to(device)
     return Mesh(vertices, hair, vertex_normals(vertices, shared.faces), turns, shared)
 

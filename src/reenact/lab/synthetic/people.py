@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -12,11 +11,12 @@ import torch
 from safetensors.numpy import load_file
 
 from reenact.head.model import Float, Int
+from reenact.head.motion import Motion
 from reenact.head.open import ASSET, open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState, deformed, torso_translation
+from reenact.head.state import deformed, torso_translation
 from reenact.rendering import vertex_normals
 
 from .folds import fold_depths, fold_profiles, folds
@@ -44,39 +44,39 @@ class SyntheticPerson:
     fold_strength: Float  # [folds] around 1
     rig: Rig = field(repr=False)
 
-    def canonical(self, states: Sequence[HeadState]) -> torch.Tensor:
+    def canonical(self, states: Motion) -> torch.Tensor:
         """[N, W, 3] fine vertices in head space, metres: expression, gaze and folds, no pose."""
-        codes = np.stack([s.expression for s in states])
         surface = fine_surface()
         fine = surface.refine(torch.from_numpy(deformed(self.rig, states)))
-        depth = torch.from_numpy(fold_depths(codes, self.age, self.fold_strength) * self.size)
+        depth = torch.from_numpy(fold_depths(states.expression.numpy(), self.age, self.fold_strength) * self.size)
         height = depth @ torch.from_numpy(fold_profiles())  # [N, W]
         return fine + height[..., None] * vertex_normals(fine, surface.faces, "torch")
 
-    def surface(self, states: Sequence[HeadState], rest: HeadState | None = None) -> Float:
+    def surface(self, states: Motion, rest: Motion | None = None) -> Float:
         """[N, W, 3] fine vertices in camera space, metres.
 
-        rest: the state in which the shoulders were last at ease; they follow the head's way from there in part
-        (head/state.py). None takes the first state, its head upright.
+        rest: the frame in which the shoulders were last at ease; they follow the head's way from there in part
+        (head/state.py). None takes the first frame, its head upright.
         """
         turn, moved = self.torso(states, rest)
         weight = fine_surface().head_weight[:, None]
         shapes = self.canonical(states).numpy()
         out = [
-            weight * (x @ s.R_cam_head.T + s.t_cam_head) + (1.0 - weight) * (x @ turn.T + t)
-            for x, s, t in zip(shapes, states, moved, strict=True)
+            weight * (x @ r.T + t) + (1.0 - weight) * (x @ turn.T + shoulders)
+            for x, r, t, shoulders in zip(
+                shapes, states.rotation.numpy(), states.translation.numpy(), moved, strict=True
+            )
         ]
         return np.stack(out).astype(np.float32)
 
-    def shape(self, states: Sequence[HeadState], rest: HeadState | None = None) -> Float:
+    def shape(self, states: Motion, rest: Motion | None = None) -> Float:
         """[N, V, 3] vertices of the open head's own topology in camera space, metres; rest: see `surface`."""
         return self.surface(states, rest)[:, : len(self.rig.neutral)]
 
-    def torso(self, states: Sequence[HeadState], rest: HeadState | None = None) -> tuple[Float, Float]:
+    def torso(self, states: Motion, rest: Motion | None = None) -> tuple[Float, Float]:
         """Rotation [3, 3] and translations [N, 3] of the shoulders, canonical to camera space."""
         rest = upright(states[0]) if rest is None else rest
-        moved = np.stack([rest.t_cam_head + torso_translation(self.rig, rest, s) for s in states])
-        return np.asarray(rest.R_cam_head, np.float32), moved.astype(np.float32)
+        return rest.rotation[0].numpy(), rest.translation.numpy() + torso_translation(self.rig, rest, states)
 
     @property
     def size(self) -> float:
@@ -136,10 +136,9 @@ def out_of_basis_offset(seed: int, rms_m: float) -> Float:
     return (field_ * (rms_m / np.sqrt((field_[_face_rows()] ** 2).sum(1).mean()))).astype(np.float32)
 
 
-def upright(state: HeadState) -> HeadState:
+def upright(state: Motion) -> Motion:
     """The same place, the head looking straight at the camera."""
-    level = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
-    return HeadState(state.expression, state.gaze, level, state.t_cam_head)
+    return state.replace(rotation=np.tile(np.diag([1.0, -1.0, -1.0]), (len(state), 1, 1)))
 
 
 def _by_age(age: float, female: bool) -> tuple[Float, Float]:

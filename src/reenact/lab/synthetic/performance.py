@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Performances that anybody can give: made up from a seed, or read from a motion file.
 
-A performance says what is done, not by whom: expression codes, gaze, and the head's turn and way. Each person gives it
-with their own actions (head/personal.py), in the place where a scene puts them.
+A performance says what is done, not by whom: it is the motion of a head of the base adult's size, whose usual place is
+the origin. Each person gives it with their own actions (head/personal.py), in the place where a scene puts them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
-from reenact.head.model import Float
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
-from reenact.tracking.coarse_track import CoarseTrack, load_motion
+from reenact.head.rig import base_rig
+from reenact.rendering import Camera
+from reenact.tracking import Person, clip_of, load_motion
 
 from .noise import rng
 from .people import SyntheticPerson
 from .scene import Scene
 
-_LEVEL = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+_LEVEL = np.diag([1.0, -1.0, -1.0])  # of a head that looks straight at the camera
 _FOCAL_PX, _SIDE, _DISTANCE_M = 900.0, 512, 0.9  # of the camera that a made-up track claims
 
 # Mouth shapes of speech: what one syllable may do, each with how much.
@@ -52,67 +53,38 @@ _MOODS: tuple[dict[str, float], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Performance:
-    """F frames of what a head does."""
-
-    name: str
-    fps: Fraction
-    expression: Float  # [F, 52]
-    gaze: Float  # [F, 2, 2] radians, see head/gaze.py
-    turn: Float  # [F, 3, 3] rotation of the head from looking straight at the camera, in camera space
-    way: Float  # [F, 3] of the head from its place, in sizes of the base adult's face, camera space
-
-    def __len__(self) -> int:
-        return len(self.expression)
-
-    def by(self, person: SyntheticPerson, scene: Scene) -> list[HeadState]:
-        """The performance as states of a person in front of a scene's camera."""
-        place = scene.head_at(person)
-        return [
-            HeadState(e, g, (t @ _LEVEL).astype(np.float32), (place + person.size * w).astype(np.float32))
-            for e, g, t, w in zip(self.expression, self.gaze, self.turn, self.way, strict=True)
-        ]
-
-    def track(self) -> CoarseTrack:
-        """As the tracker would have left it, given by the mean head."""
-        head, count = open_head(), len(self)
-        place = np.asarray([0.0, 0.0, _DISTANCE_M])
-        states = [(t @ _LEVEL, w + place) for t, w in zip(self.turn, self.way, strict=True)]
-        marks = head.topology.landmarks(head.neutral(np.zeros(head.identity_size, np.float32)))
-        return CoarseTrack(
-            fps=self.fps, width=_SIDE, height=_SIDE, head=head.name,
-            expression=self.expression, gaze=self.gaze,
-            R_cam_head=np.stack([s[0] for s in states]).astype(np.float32),
-            t_cam_head=np.stack([s[1] for s in states]).astype(np.float32),
-            residual_px=np.zeros(count, np.float32), seen=np.ones(count, bool), shot=np.zeros(count, np.int32),
-            frame=np.arange(count, dtype=np.int32), identity=np.zeros((1, head.identity_size), np.float32),
-            focal_px=np.asarray([_FOCAL_PX], np.float32),
-            face_size_m=np.asarray([np.sqrt(marks.var(axis=0).sum())], np.float32),
-            placement=np.zeros((1, len(marks), 3), np.float32), source=self.name,
-        )  # fmt: skip
+def performed_by(performance: Motion, person: SyntheticPerson, scene: Scene) -> Motion:
+    """Give a performance as a person in front of a scene's camera."""
+    place = torch.from_numpy(scene.head_at(person))
+    return performance.replace(translation=place + person.size * performance.translation)
 
 
-def performance_of_track(track: CoarseTrack) -> Performance:
-    """A tracked performance, its head's way counted from its middle place and in the performer's size."""
+def as_tracked(performance: Motion, source: str = "made-up") -> Motion:
+    """Give a performance as the tracker would have left it of the mean head. source: a name for it."""
     head = open_head()
+    mean = np.zeros(head.identity_size, np.float32)
+    camera = Camera(_FOCAL_PX, _SIDE / 2, _SIDE / 2, _SIDE, _SIDE)
+    clip = clip_of(head, source, [Person(mean, base_rig(head, mean), camera)], len(performance))
+    return performance.replace(translation=performance.translation + torch.tensor([0.0, 0.0, _DISTANCE_M]), clip=clip)
+
+
+def performance_of_track(track: Motion) -> Motion:
+    """The performance of a tracked motion: the head's way is counted from its middle place and in its own size."""
+    head, clip = open_head(), track.require_clip()
     base = head.topology.landmarks(head.base_neutral)
     size = np.sqrt(base.var(axis=0).sum())
-    turn = track.R_cam_head @ _LEVEL
-    away = track.t_cam_head - np.median(track.t_cam_head, axis=0)
-    scale = size / track.face_size_m[track.shot]
-    return Performance(
-        track.source, track.fps, track.expression.astype(np.float32), track.gaze.astype(np.float32),
-        turn.astype(np.float32), (away * scale[:, None]).astype(np.float32),
-    )  # fmt: skip
+    place = track.translation.numpy()
+    scale = size / clip.face_size_m.numpy()[clip.shot.numpy()]
+    away = (place - np.median(place, axis=0)) * scale[:, None]
+    return track.replace(translation=away, dynamic_offset=None, clip=None)
 
 
-def performance_of_file(path: Path) -> Performance:
+def performance_of_file(path: Path) -> Motion:
     """The performance of a .motion.safetensors file; raises InputError if it is none."""
     return performance_of_track(load_motion(path))
 
 
-def made_up(seed: int, frames: int, fps: int = 25) -> Performance:
+def made_up(seed: int, frames: int, fps: int = 25) -> Motion:
     """A performance of a seed: speech, moods, blinks, glances and a head that is never quite still."""
     if frames < 1 or fps < 1:
         raise ValueError(f"got {frames} frames at {fps} a second; want at least one of each")
@@ -138,10 +110,7 @@ def made_up(seed: int, frames: int, fps: int = 25) -> Performance:
     gaze = np.clip(gaze, -0.5, 0.5)
     gaze[:, 0, 0] -= 0.02
     gaze[:, 1, 0] += 0.02
-    return Performance(
-        f"made-up-{seed}", Fraction(fps), np.clip(codes, 0.0, 1.0).astype(np.float32), gaze.astype(np.float32),
-        turn.astype(np.float32), way.astype(np.float32),
-    )  # fmt: skip
+    return Motion(np.clip(codes, 0.0, 1.0), gaze, turn @ _LEVEL, way, fps=Fraction(fps))
 
 
 def _speak(draw: np.random.Generator, time: NDArray, codes: NDArray) -> None:

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from reenact.head.arkit import ACTIONS
 from reenact.head.levels import open_levels
 from reenact.head.model import Float
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.rig import Rig
-from reenact.head.state import HeadState, codes_of, deformed, met
+from reenact.head.state import codes_of, deformed, met
 from reenact.rendering import vertex_normals
 from reenact.transfer.habits import shipped_habits
 
@@ -64,18 +65,19 @@ class OwnDeformation:
         """[W, 3] canonical, metres, with the folds that stay."""
         return self._folded(torch.from_numpy(self.rig.neutral)[None], torch.from_numpy(self.rest_depths)[None])[0]
 
-    def shapes(self, states: list[HeadState]) -> torch.Tensor:
+    def shapes(self, states: Motion) -> torch.Tensor:
         """[F, W, 3] canonical, metres: what this face really does."""
         control = torch.from_numpy(self.control(states))
-        codes = np.stack([s.expression for s in states])
-        depths = fold_depths(codes, self.person.age, self.person.fold_strength) * (_FOLDS * self.person.size)
+        depths = fold_depths(states.expression.numpy(), self.person.age, self.person.fold_strength) * (
+            _FOLDS * self.person.size
+        )
         return self._folded(control, torch.from_numpy(np.maximum(depths, self.rest_depths)))
 
-    def control(self, states: list[HeadState]) -> Float:
+    def control(self, states: Motion) -> Float:
         """[F, V, 3] of the control mesh, without folds."""
         rig = self.rig
-        expression, gaze = (np.stack([getattr(s, name) for s in states]) for name in ("expression", "gaze"))
-        plain = rig.deform(expression, gaze)
+        expression = states.expression.numpy()
+        plain = rig.deform(expression, states.gaze.numpy())
         jaw_only = expression * np.asarray(_JAW, np.float32)
         jaw = (jaw_only @ rig.actions.reshape(len(ACTIONS), -1)).reshape(len(states), -1, 3)
         soft = plain - rig.neutral - jaw
@@ -95,7 +97,7 @@ class OwnDeformation:
         return fine + height[..., None] * vertex_normals(fine, torch.from_numpy(fit.faces), "torch")
 
 
-def linear(rig: Rig, states: list[HeadState]) -> torch.Tensor:
+def linear(rig: Rig, states: Motion) -> torch.Tensor:
     """[F, W, 3] of a rig alone: its actions added up, lids made to meet, on the fit mesh."""
     return open_levels()[1].upsample(torch.from_numpy(deformed(rig, states)))
 

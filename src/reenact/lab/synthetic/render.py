@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.head.state import HeadState
+from reenact.head.motion import Motion
 from reenact.rendering import Camera
 
 from .background import background
@@ -52,22 +52,22 @@ class SyntheticFrames:
 
 def render_portraits(
     people: Sequence[SyntheticPerson],
-    states: Sequence[HeadState],
+    states: Motion,
     scenes: Sequence[Scene],
     size: int,
     *,
-    rest: Sequence[HeadState | None] | None = None,
+    rest: Sequence[Motion | None] | None = None,
     first_frame: int = 0,
     device: str | torch.device = "cpu",
 ) -> SyntheticFrames:
-    """Draw one portrait for each state.
+    """Draw one portrait for each frame of a motion.
 
     Args:
-        people: One person for each state, or a single one for all of them.
-        scenes: One scene for each state, or a single one for all of them.
-        states: F head states in the scenes' cameras (scene.still_state, performance.states_of).
+        people: One person for each frame, or a single one for all of them.
+        scenes: One scene for each frame, or a single one for all of them.
+        states: F frames in the scenes' cameras (scene.still_state, performance.performed_by).
         size: side of the square pictures, px.
-        rest: for each frame the state at which the shoulders are at ease; None: the frame's own, head upright.
+        rest: for each frame the motion of one in which the shoulders are at ease; None: the frame's own, head upright.
         first_frame: number of the first frame, which seeds its sensor noise together with the scene.
 
     Raises:
@@ -88,7 +88,7 @@ def render_portraits(
                 _draw(
                     chosen,
                     [worn[id(p)] for p in chosen],
-                    [states[i] for i in rows],
+                    states[rows.start : rows.stop],
                     [scenes[i] for i in rows],
                     [rests[i] for i in rows],
                     size,
@@ -111,9 +111,9 @@ def _spread(name: str, values: Sequence, count: int) -> list:
 def _draw(
     people: list[SyntheticPerson],
     worn: list[Wardrobe],
-    states: list[HeadState],
+    states: Motion,
     scenes: list[Scene],
-    rests: list[HeadState | None],
+    rests: list[Motion | None],
     size: int,
     numbers: list[int],
     device: torch.device,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reenact.head.state import HeadState
+from reenact.head.motion import Motion
 from reenact.rendering import Camera
 
 from .light import Light, random_light
@@ -67,8 +67,7 @@ def random_scene(seed: int, *, clean: bool = False) -> Scene:
     )
 
 
-def still_state(person: SyntheticPerson, scene: Scene, expression: np.ndarray | None = None) -> HeadState:
-    """A person at rest in front of a scene's camera."""
-    codes = np.zeros(52, np.float32) if expression is None else np.asarray(expression, np.float32)
-    level = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
-    return HeadState(codes, np.zeros((2, 2), np.float32), level, scene.head_at(person))
+def still_state(person: SyntheticPerson, scene: Scene, expression: np.ndarray | None = None) -> Motion:
+    """One frame of a person at rest in front of a scene's camera."""
+    codes = np.zeros(52) if expression is None else expression
+    return Motion(codes, np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), scene.head_at(person))

@@ -40,7 +40,7 @@ def performed(head: PersonalHead) -> Performed:
     neutral = rig.neutral + head.static_control
     moved = head.dynamic.rows(np.arange(len(head.track)), len(neutral))[:, rows]
     offsets = np.einsum("nij,fni->fnj", frames_on(neutral)[rows], moved) * (1000.0 / size_of(neutral))
-    codes = codes_of(rig, head.states())
+    codes = codes_of(rig, head.track)
     return Performed(codes - codes.mean(0), (offsets - offsets.mean(0)).astype(np.float32))
 
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from reenact.head.state import HeadState
+from reenact.head.motion import Motion
 from reenact.lab.synthetic import random_scene, render_portraits, synthetic_person
 from reenact.lab.synthetic.noise import rng
 from reenact.perception.landmark_network import LandmarkNetwork
@@ -59,9 +59,9 @@ def residuals_of(seed: int, each: int, network: LandmarkNetwork) -> LandmarkResi
         rotation = (turn @ np.diag([1.0, -1.0, -1.0])).astype(np.float32)
         codes = (_CALM * random_expression(seed, i)).astype(np.float32)
         scenes.append(scene)
-        states.append(HeadState(codes, np.zeros((2, 2), np.float32), rotation, scene.head_at(person)))
+        states.append(Motion(codes, np.zeros((2, 2)), rotation, scene.head_at(person)))
     with torch.no_grad():
-        drawn = render_portraits([person], states, scenes, _SIZE)
+        drawn = render_portraits([person], Motion.joined(states), scenes, _SIZE)
     found = LandmarkResiduals(np.zeros((0, 478, 2)), np.zeros((0, 2, 3)), np.zeros(0))
     for state, camera, image, marks in zip(states, drawn.cameras, drawn.images, drawn.landmarks, strict=True):
         true = marks[:, :2].astype(np.float64)
@@ -78,9 +78,8 @@ def residuals_of(seed: int, each: int, network: LandmarkNetwork) -> LandmarkResi
         # Towards the camera a point moves off the picture's middle by the slope of its line of sight.
         slope = (middle - (camera.cx, camera.cy)) / camera.focal_px
         view = np.asarray([[1.0, 0.0, -slope[0]], [0.0, 1.0, -slope[1]]])
-        found = concatenated(
-            [found, LandmarkResiduals(residual[None], (view @ state.R_cam_head)[None], np.asarray([radius]))]
-        )
+        across = (view @ state.rotation[0].numpy())[None]
+        found = concatenated([found, LandmarkResiduals(residual[None], across, np.asarray([radius]))])
     return found
 
 

@@ -11,7 +11,7 @@ from reenact.media.crop import SquareCrop
 _SIDE_M = 0.351
 """Side of the crop at a grown head's distance: its 26 cm with hair fill 0.74 of it."""
 BASE_FACE_M = 0.0522
-"""Root mean square radius of the base adult's landmarks (CoarseTrack.face_size_m), for which _SIDE_M is right."""
+"""Root mean square radius of the base adult's landmarks (Clip.face_size_m), for which _SIDE_M is right."""
 _DOWN_M = 0.004  # the middle of hair and chin, below the eyes
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact.head.arkit import REGIONS, region_mask
-from reenact.head.gaze import with_gaze
 from reenact.head.model import HeadModel
+from reenact.head.state import codes_of
 from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import fit_frames, fit_person
 from reenact.tracking.face_model import landmark_model
@@ -101,7 +101,7 @@ def tracked(model: HeadModel, points_px: NDArray[np.floating], width: int, heigh
     """Fit one person and all frames [F, 478, 2] px of a video of width x height px; NaN frames stay NaN."""
     seen = np.isfinite(points_px).all(axis=(1, 2))
     frames = len(points_px)
-    shapes = {"expression": (52,), "R_cam_head": (3, 3), "t_cam_head": (3,), "gaze": (2, 2)}
+    shapes = {"expression": (52,), "rotation": (3, 3), "translation": (3,), "gaze": (2, 2)}
     out = {name: np.full((frames, *shape), np.nan) for name, shape in shapes.items()}
     if seen.any():
         points = points_px[seen].astype(np.float32)
@@ -109,8 +109,7 @@ def tracked(model: HeadModel, points_px: NDArray[np.floating], width: int, heigh
             person = fit_person(model, points, width, height)
             fitted = fit_frames(person, points, np.diff(np.flatnonzero(seen)) == 1)
         for name, rows in out.items():
-            rows[seen] = getattr(fitted, name)
-        out["t_cam_head"] /= landmark_model(person.rig).size
-        # the fit has the eyes' codes as angles
-        out["expression"][seen] = with_gaze(fitted.expression, fitted.gaze, person.rig.gaze_limits)
-    return Coefficients(out["expression"], out["R_cam_head"], out["t_cam_head"], out["gaze"])
+            rows[seen] = getattr(fitted, name).numpy()
+        out["translation"] /= landmark_model(person.rig).size
+        out["expression"][seen] = codes_of(person.rig, fitted)  # the fit has the eyes' codes as angles
+    return Coefficients(out["expression"], out["rotation"], out["translation"], out["gaze"])

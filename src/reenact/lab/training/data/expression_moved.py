@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import draw_shards
 from reenact.media import InputError
@@ -89,25 +88,21 @@ def moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork
     rig, rest, crop = portrait.person.rig, portrait.state, portrait.crop
     camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
     draw = rng(seed, "moved")
-    states = [_state(rest, seed, i, draw) for i in range(each)]
-    points, _ = canonical_landmarks(
-        landmark_model(rig),
-        torch.from_numpy(np.stack([s.expression for s in states])),
-        torch.from_numpy(np.stack([s.gaze for s in states])),
-    )
+    states = Motion.joined([_state(rest, seed, i, draw) for i in range(each)])
+    points, _ = canonical_landmarks(landmark_model(rig), states.expression, states.gaze)
     images, rotations, detections = [], [], []
     for state, image, canonical in zip(states, make_warp(portrait).frames(states), points.numpy(), strict=True):
-        posed = canonical @ state.R_cam_head.T + state.t_cam_head
+        posed = canonical @ state.rotation[0].numpy().T + state.translation[0].numpy()
         px = camera.focal_px * posed[:, :2] / posed[:, 2:] + (camera.cx, camera.cy)
         images.append(face_crop(np.ascontiguousarray(image), px, CROP_PX, STORED))
-        rotations.append(seen_rotation(state.R_cam_head, state.t_cam_head, px))
+        rotations.append(seen_rotation(state, px))
         detections.append(scored(network, image, px))
-    base = rest.expression.copy()
+    base = rest.expression[0].numpy().copy()
     base[_LOOKS] = 0.0
     return {
         "images": np.stack(images),
-        "expression": np.stack([s.expression for s in states]),
-        "gaze": np.stack([s.gaze for s in states]),
+        "expression": states.expression.numpy(),
+        "gaze": states.gaze.numpy(),
         "rotation": np.stack(rotations),
         "scores": np.stack([scores for scores, _ in detections]),
         "error": np.asarray([error for _, error in detections], np.float32),
@@ -115,9 +110,7 @@ def moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork
     }
 
 
-def _state(rest: HeadState, seed: int, picture: int, draw: np.random.Generator) -> HeadState:
+def _state(rest: Motion, seed: int, picture: int, draw: np.random.Generator) -> Motion:
     turn = Rotation.from_rotvec(draw.normal(0.0, _TURN)).as_matrix()
     gaze = np.clip(np.repeat(draw.normal(0.0, _GAZE)[None], 2, axis=0), -0.5, 0.5).astype(np.float32)
-    return HeadState(
-        random_expression(seed, picture), gaze, (turn @ rest.R_cam_head).astype(np.float32), rest.t_cam_head
-    )
+    return Motion(random_expression(seed, picture), gaze, turn @ rest.rotation[0].numpy(), rest.translation[0])

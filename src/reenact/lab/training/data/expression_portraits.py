@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
-from reenact.head.state import HeadState
+from reenact.head.motion import Motion
 from reenact.lab.synthetic import Scene, SyntheticPerson, made_up, random_scene, render_portraits, synthetic_person
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import draw_shards, groups
@@ -137,7 +137,7 @@ def random_expression(seed: int, picture: int) -> NDArray[np.float32]:
     if kind < _NEUTRAL:
         return codes
     if kind < _NEUTRAL + _ACTED:
-        codes = made_up(seed * 31 + picture, 50).expression[int(draw.integers(50))].copy()
+        codes = made_up(seed * 31 + picture, 50).expression[int(draw.integers(50))].numpy()
     elif kind < _NEUTRAL + _ACTED + _FREE:
         for group in _GROUPS:
             if draw.random() < 0.55:
@@ -165,14 +165,14 @@ def _add(codes: NDArray[np.float32], shape: dict[str, float], strength: float, d
                 codes[index(f"{name}{side}")] += amount * share
 
 
-def _state(person: SyntheticPerson, scene: Scene, seed: int, picture: int) -> HeadState:
+def _state(person: SyntheticPerson, scene: Scene, seed: int, picture: int) -> Motion:
     draw = rng(seed, f"expression pose {picture}")
     angles = draw.normal(0.0, (_YAW, _PITCH, _ROLL))
     angles[:2] = np.clip(angles[:2], (-_MOST_YAW, -_MOST_PITCH), (_MOST_YAW, _MOST_PITCH))
     turn = Rotation.from_euler("YXZ", angles).as_matrix() @ np.diag([1.0, -1.0, -1.0])
     gaze = np.clip(np.repeat(draw.normal(0.0, (0.2, 0.12))[None], 2, axis=0), -0.55, 0.55).astype(np.float32)
     gaze[:, 0] += (-0.02, 0.02)  # eyes converge on what is near
-    return HeadState(random_expression(seed, picture), gaze, turn.astype(np.float32), scene.head_at(person))
+    return Motion(random_expression(seed, picture), gaze, turn, scene.head_at(person))
 
 
 def _draw(shard: _Shard) -> None:
@@ -187,7 +187,7 @@ def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArr
     near, far = np.log(_DISTANCE_M)
     distances = np.exp(draw.uniform(near, far, each)) * person.size
     scenes = [replace(random_scene(seed * 100 + i), distance_m=float(d)) for i, d in enumerate(distances)]
-    states = [_state(person, scene, seed, i) for i, scene in enumerate(scenes)]
+    states = Motion.joined([_state(person, scene, seed, i) for i, scene in enumerate(scenes)])
     drawn = render_portraits([person], states, scenes, PICTURE_PX)
     points = drawn.landmarks[..., :2]
     detections = [scored(network, image, p) for image, p in zip(drawn.images, points, strict=True)]
@@ -195,12 +195,10 @@ def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArr
         "images": np.stack(
             [face_crop(image, p, CROP_PX, STORED) for image, p in zip(drawn.images, points, strict=True)]
         ),
-        "expression": np.stack([s.expression for s in states]),
-        "gaze": np.stack([s.gaze for s in states]),
-        "rotation": np.stack(
-            [seen_rotation(s.R_cam_head, s.t_cam_head, p) for s, p in zip(states, points, strict=True)]
-        ),
-        "distance": np.asarray([s.t_cam_head[2] / person.size for s in states], np.float32),
+        "expression": states.expression.numpy(),
+        "gaze": states.gaze.numpy(),
+        "rotation": np.stack([seen_rotation(s, p) for s, p in zip(states, points, strict=True)]),
+        "distance": (states.translation[:, 2].numpy() / person.size).astype(np.float32),
         "scores": np.stack([scores for scores, _ in detections]),
         "error": np.asarray([error for _, error in detections], np.float32),
         "person": np.full(each, seed, np.int32),
@@ -220,19 +218,18 @@ def scored(
     return found.blendshapes, float(np.median(np.linalg.norm(away, axis=1)) / radius)
 
 
-def seen_rotation(
-    R_cam_head: NDArray[np.floating], t_cam_head: NDArray[np.floating], points: NDArray[np.floating]
-) -> NDArray[np.float32]:
-    """Return the head's rotation [3, 3] as the crop shows it: about the line of sight, the crop's roll taken out.
+def seen_rotation(state: Motion, points: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return the rotation [3, 3] of a head in one frame as its crop shows it: about the line of sight, without roll.
 
     A head at the edge of a picture shows its side although it looks along the camera's axis; what a crop shows is the
     rotation relative to the line from the camera to the head.
     """
-    ray = np.asarray(t_cam_head, np.float64) / np.linalg.norm(t_cam_head)
+    place = state.translation[0].numpy()
+    ray = place.astype(np.float64) / np.linalg.norm(place)
     axis = np.cross([0.0, 0.0, 1.0], ray)
     sine = np.linalg.norm(axis)
     to_ray = Rotation.from_rotvec(axis / max(sine, 1e-12) * np.arctan2(sine, ray[2])).as_matrix()
     linear = crop_matrix(points, CROP_PX)[:, :2]
     roll = np.arctan2(linear[1, 0], linear[0, 0])
     level = Rotation.from_euler("Z", roll).as_matrix()
-    return (level @ to_ray.T @ R_cam_head).astype(np.float32)
+    return (level @ to_ray.T @ state.rotation[0].numpy()).astype(np.float32)

@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from reenact.head.state import HeadState
+from reenact.head.motion import Motion
 from reenact.lab.synthetic import (
     LABELS,
     Scene,
     SyntheticFrames,
     SyntheticPerson,
     made_up,
+    performed_by,
     random_scene,
     synthetic_person,
 )
@@ -85,19 +86,19 @@ def _draw(shard: _Shard) -> None:
     write_arrays(shard.path, {k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
 
 
-def poses(person: SyntheticPerson, scenes: list[Scene]) -> list[HeadState]:
-    """One state a scene: a moment of a made-up performance, the head turned further than performers turn."""
+def poses(person: SyntheticPerson, scenes: list[Scene]) -> Motion:
+    """One frame a scene: a moment of a made-up performance, the head turned further than performers turn."""
     performance = made_up(person.seed, 25 * len(scenes))
     draw = rng(person.seed, "portrait poses")
     states = []
     for i, scene in enumerate(scenes):
-        state = performance.by(person, scene)[25 * i + int(draw.integers(25))]
+        state = performed_by(performance, person, scene)[25 * i + int(draw.integers(25))]
         angles = np.clip(draw.normal(0.0, _TURNED), -_TURN_MOST, _TURN_MOST)
         turn = Rotation.from_euler("YXZ", angles).as_matrix().astype(np.float32)
         rest = draw.random() < 0.2  # many photos show a face that does nothing
-        codes = np.zeros_like(state.expression) if rest else state.expression
-        states.append(HeadState(codes, state.gaze, turn @ state.R_cam_head, state.t_cam_head))
-    return states
+        state = state.replace(rotation=turn @ state.rotation.numpy())
+        states.append(state.replace(expression=np.zeros(state.expression.shape)) if rest else state)
+    return Motion.joined(states)
 
 
 def _pack(

@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from reenact.generator.diffusion.worked import head_pictures, worked_square
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import HeadState, deformed, posed
+from reenact.head.state import deformed, posed
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import spread
 from reenact.media import InputError, VideoWriter, probe, read_frames, write_image
 from reenact.media.video import VIDEO_SUFFIXES
 from reenact.pipeline import AnimateOptions, Performed, make_warp, perform
 from reenact.rendering import Camera
-from reenact.tracking import CoarseTrack, load_motion, save_motion, track_video
+from reenact.tracking import load_motion, save_motion, track_video
 
 from .scenes import MOVING, PHOTO, SceneRecord, save_scene
 
@@ -129,21 +130,21 @@ def _beginning(video: Path, folder: Path) -> Path:
     return cut
 
 
-def _plans(track: CoarseTrack, making: _Making) -> list[tuple[int, list[int]]]:
+def _plans(track: Motion, making: _Making) -> list[tuple[int, list[int]]]:
     """Numbers of the photo's frame and of the frames of all runs, scene by scene: within a shot, faces seen.
 
     Runs of every other scene lie near the photo's frame, and the first of them begins with it: there the warp is all
     but exact, and is to be left as it is.
     """
     draw, run = rng(0, f"scenes {making.clip.path.stem}"), making.run
+    clip = track.require_clip()
+    shots, seen = clip.shot.numpy(), clip.seen.numpy()
     plans = []
     for number in range(making.scenes):
-        shot = track.shot[int(draw.integers(len(track)))]
-        rows = np.flatnonzero(track.shot == shot)[_SPARE : -_SPARE or None]
-        starts = [
-            int(r) for r in rows[: 1 - run] if (track.shot[r : r + run] == shot).all() and track.seen[r : r + run].all()
-        ]
-        stills = [int(r) for r in rows if track.seen[r]]
+        shot = shots[int(draw.integers(len(track)))]
+        rows = np.flatnonzero(shots == shot)[_SPARE : -_SPARE or None]
+        starts = [int(r) for r in rows[: 1 - run] if (shots[r : r + run] == shot).all() and seen[r : r + run].all()]
+        stills = [int(r) for r in rows if seen[r]]
         if len(starts) < RUNS or not stills:
             continue
         if number % 2:
@@ -153,8 +154,8 @@ def _plans(track: CoarseTrack, making: _Making) -> list[tuple[int, list[int]]]:
         else:
             begun = np.sort(draw.choice(starts, RUNS, replace=False))
             photo = stills[int(draw.integers(len(stills)))]
-        frames = [int(track.frame[b + i]) for b in begun for i in range(run)]
-        plans.append((int(track.frame[photo]), frames))
+        frames = [int(clip.frame[b + i]) for b in begun for i in range(run)]
+        plans.append((int(clip.frame[photo]), frames))
     return plans
 
 
@@ -163,8 +164,8 @@ def _scene(
 ) -> SceneRecord:
     fine = perform(still, motion, AnimateOptions(mode="relative", neutral=photo, detail="own"))
     coarse = perform(still, motion, AnimateOptions(mode="relative", neutral=photo))
-    at = {int(f): i for i, f in enumerate(fine.track.frame)}
-    states = [fine.states[at[r]] for r in rows]
+    at = {int(f): i for i, f in enumerate(fine.track.require_clip().frame)}
+    states = fine.states[[at[r] for r in rows]]
     portrait = fine.portrait
     generator, plain = make_warp(portrait), make_warp(coarse.portrait)
     crop = portrait.crop
@@ -193,13 +194,13 @@ def _scene(
     return SceneRecord(
         pictures,
         _landmarks(fine, states, seen),
-        _landmarks(fine, [portrait.state], seen)[0],
+        _landmarks(fine, portrait.state, seen)[0],
         [making.run] * (len(rows) // making.run),
         {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)},
     )
 
 
-def _landmarks(performed: Performed, states: Sequence[HeadState], camera: Camera) -> np.ndarray:
+def _landmarks(performed: Performed, states: Motion, camera: Camera) -> np.ndarray:
     """[F, 478, 2] px"""
     portrait = performed.portrait
     rig = portrait.person.rig

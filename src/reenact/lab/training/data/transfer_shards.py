@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact.head.arkit import ACTIONS
-from reenact.head.state import HeadState, codes_of
+from reenact.head.motion import Motion
+from reenact.head.state import codes_of
 from reenact.lab.synthetic import made_up
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
@@ -65,10 +66,9 @@ def _draw(shard: _Shard) -> None:
 
 def _person(seed: int) -> dict[str, NDArray[np.generic]]:
     own, draw, rows = OwnDeformation.of(seed), rng(seed, "receiver"), face_rows()
-    clips = [performance(draw, FRAMES) for _ in range(CLIPS)]
-    states = [state for clip in clips for state in clip]
+    states = Motion.joined([performance(draw, FRAMES) for _ in range(CLIPS)])
     offsets = (own.shapes(states) - linear(own.rig, states))[:, rows].numpy() * 1000.0
-    rest = own.neutral() - linear(own.rig, [still()])[0]
+    rest = own.neutral() - linear(own.rig, still())[0]
     offsets -= rest[rows].numpy() * 1000.0  # what is there at rest is who somebody is
     codes = codes_of(own.rig, states)
     return {
@@ -79,29 +79,31 @@ def _person(seed: int) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def still() -> HeadState:
-    """A face that does nothing and looks ahead."""
-    return _state(np.zeros(len(ACTIONS), np.float32), np.zeros((2, 2), np.float32))
+def still() -> Motion:
+    """One frame of a face that does nothing and looks ahead."""
+    return _ahead(np.zeros((1, len(ACTIONS))), np.zeros((1, 2, 2)))
 
 
-def _state(expression: NDArray[np.floating], gaze: NDArray[np.floating]) -> HeadState:
-    level = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
-    return HeadState(expression.astype(np.float32), gaze.astype(np.float32), level, np.asarray([0, 0, 1], np.float32))
+def _ahead(expression: NDArray[np.floating], gaze: NDArray[np.floating]) -> Motion:
+    """F frames of a head that looks into the camera, a metre away."""
+    count = len(expression)
+    rotation = np.tile(np.diag([1.0, -1.0, -1.0]), (count, 1, 1))
+    return Motion(expression, gaze, rotation, np.tile([0.0, 0.0, 1.0], (count, 1)))
 
 
-def performance(draw: np.random.Generator, frames: int) -> list[HeadState]:
+def performance(draw: np.random.Generator, frames: int) -> Motion:
     """Consecutive frames at 25 a second: out of a made-up performance, stronger or weaker, or any actions in turn."""
     strength = draw.uniform(0.7, 1.4)
     if draw.random() < _SEEN:
         first = int(draw.integers(0, 100))
         drawn = made_up(int(draw.integers(1 << 30)), first + frames)
-        codes = np.clip(strength * drawn.expression[first:], 0.0, _MOST)
-        return [_state(c, g) for c, g in zip(codes, drawn.gaze[first:], strict=True)]
+        codes = np.clip(strength * drawn.expression[first:].numpy(), 0.0, _MOST)
+        return _ahead(codes, drawn.gaze[first:].numpy())
     ends = np.stack([_any_actions(draw) for _ in range(2)])
     share = np.linspace(0.0, 1.0, frames)[:, None]
     codes = np.clip(strength * ((1.0 - share) * ends[0] + share * ends[1]), 0.0, _MOST)
     gaze = np.clip(draw.normal(0.0, 0.2, (1, 1, 2)), -0.5, 0.5) * np.ones((frames, 2, 1))
-    return [_state(c, g) for c, g in zip(codes, gaze, strict=True)]
+    return _ahead(codes, gaze)
 
 
 def _any_actions(draw: np.random.Generator) -> NDArray[np.floating]:

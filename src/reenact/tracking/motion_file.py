@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tracking leaves behind: who was seen, by which camera, doing what; and its ``.motion.safetensors`` file."""
+"""The ``.motion.safetensors`` file of a tracked motion; see docs/motion-format.md."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from reenact.head.arkit import ACTIONS
+from reenact.head.motion import LANDMARKS, Clip, Motion
 from reenact.media import InputError
 from reenact.media.arrays import read_arrays, write_arrays
 
-from .scheme import COUNT
-
-Float = NDArray[np.float32]
 FORMAT = "reenact-motion"
 VERSION = 1
 UNITS = {
@@ -34,98 +32,67 @@ UNITS = {
     "placement": "metres from the place of each of the 478 landmarks on the mesh to where the detector sees it on this "
     "person, along the skin",
 }
+_NAMES = {
+    "expression": "expression",
+    "gaze": "gaze",
+    "rotation": "R_cam_head",
+    "translation": "t_cam_head",
+}
+"""Field of a `Motion` -> its name in the file. Those of a `Clip` have the same name in both."""
+_CLIP = ("residual_px", "identity", "focal_px", "face_size_m", "placement")
+_TYPES = {"seen": np.uint8, "shot": np.int32, "frame": np.int32}
+_TENSORS = (*_NAMES.values(), *_CLIP)
 
 
-@dataclass(frozen=True)
-class CoarseTrack:
-    """F frames in S shots.  Every shot has one identity and one camera."""
+def save_motion(motion: Motion, path: Path) -> None:
+    """Write a motion that was tracked; beside the target first, renamed when complete.
 
-    fps: Fraction
-    width: int
-    height: int
-    head: str  # name of the head model the identity belongs to
-    expression: Float  # [F, 52]
-    gaze: Float  # [F, 2, 2] radians
-    R_cam_head: Float  # [F, 3, 3]
-    t_cam_head: Float  # [F, 3] metres
-    residual_px: Float  # [F]
-    seen: NDArray[np.bool_]  # [F] False where the pose was held or interpolated
-    shot: NDArray[np.int32]  # [F] shot of each frame, from 0, never falling
-    frame: NDArray[np.int32]  # [F] number of the frame in the source; rising, with gaps where frames were skipped
-    identity: Float  # [S, K]
-    focal_px: Float  # [S]
-    face_size_m: Float  # [S]
-    placement: Float  # [S, 478, 3] metres, see placement.py
-    source: str  # where it was tracked from, for the reader
-    dynamic: Float | None = None
-    """[F, 478, 3] metres in head space: how far each landmark is from where the actions put it, apart from what is the
-    same in all frames (the paper's dynamic offsets, sparse); see tracking/dynamic.py. None: nobody looked."""
-
-    def __len__(self) -> int:
-        return len(self.expression)
-
-    def select(self, rows: NDArray[np.bool_]) -> CoarseTrack:
-        """Only the frames marked in [F]; `frame` remembers which they were."""
-        dynamic = None if self.dynamic is None else self.dynamic[rows]
-        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_FRAME}, dynamic=dynamic)
-
-
-_BY_FRAME = ("expression", "gaze", "R_cam_head", "t_cam_head", "residual_px", "seen", "shot", "frame")
-_TENSORS = (
-    "expression",
-    "gaze",
-    "R_cam_head",
-    "t_cam_head",
-    "residual_px",
-    "identity",
-    "focal_px",
-    "face_size_m",
-    "placement",
-)
-
-
-def save_motion(track: CoarseTrack, path: Path) -> None:
-    """Write a track; beside the target first, renamed when complete."""
-    tensors: dict[str, NDArray[Any]] = {name: np.asarray(getattr(track, name), np.float32) for name in _TENSORS}
-    if track.dynamic is not None:
-        tensors["dynamic"] = track.dynamic.astype(np.float16)
-    tensors["seen"] = track.seen.astype(np.uint8)
-    tensors["shot"] = track.shot.astype(np.int32)
-    tensors["frame"] = track.frame.astype(np.int32)
+    Raises ValueError if it has no clip.
+    """
+    clip = motion.require_clip()
+    tensors: dict[str, NDArray[Any]] = {name: getattr(motion, field).numpy() for field, name in _NAMES.items()}
+    tensors |= {name: getattr(clip, name).numpy() for name in _CLIP}
+    if motion.dynamic_offset is not None:
+        tensors["dynamic"] = motion.dynamic_offset.numpy().astype(np.float16)
+    tensors |= {name: getattr(clip, name).numpy().astype(kind) for name, kind in _TYPES.items()}
     about = {
         "format": FORMAT,
         "version": str(VERSION),
-        "fps": f"{track.fps.numerator}/{track.fps.denominator}",
-        "width": str(track.width),
-        "height": str(track.height),
-        "head": track.head,
-        "source": track.source,
+        "fps": f"{motion.fps.numerator}/{motion.fps.denominator}",
+        "width": str(clip.width),
+        "height": str(clip.height),
+        "head": clip.head,
+        "source": clip.source,
         "actions": json.dumps(ACTIONS),
         "units": json.dumps(UNITS),
     }
     write_arrays(path, tensors, about)
 
 
-def load_motion(path: Path) -> CoarseTrack:
-    """Read a track.  Raises InputError if the file is none, or of another version."""
+def load_motion(path: Path) -> Motion:
+    """Read a motion and its clip.  Raises InputError if the file is none, or of another version."""
     tensors, about = read_arrays(path, "motion file", "reenact track")
     if about.get("format") != FORMAT or about.get("version") != str(VERSION):
         found = f"{about.get('format', 'no format')} version {about.get('version', '?')}"
         raise InputError(f"{path} holds {found}; want {FORMAT} version {VERSION}, as `reenact track` writes it")
     if "identity" in tensors:  # files of before placements were kept
-        tensors.setdefault("placement", np.zeros((len(tensors["identity"]), COUNT, 3), np.float32))
+        tensors.setdefault("placement", np.zeros((len(tensors["identity"]), LANDMARKS, 3), np.float32))
     _check(path, tensors, about)
-    return CoarseTrack(
-        fps=Fraction(about["fps"]),
+    clip = Clip(
+        source=about["source"],
         width=int(about["width"]),
         height=int(about["height"]),
         head=about["head"],
-        **{name: tensors[name] for name in _TENSORS},
-        seen=tensors["seen"].astype(bool),
-        shot=tensors["shot"],
-        frame=tensors["frame"],
-        source=about["source"],
-        dynamic=tensors["dynamic"].astype(np.float32) if "dynamic" in tensors else None,
+        frame=torch.from_numpy(tensors["frame"].astype(np.int32)),
+        shot=torch.from_numpy(tensors["shot"].astype(np.int32)),
+        seen=torch.from_numpy(tensors["seen"].astype(bool)),
+        **{name: torch.from_numpy(tensors[name].astype(np.float32)) for name in _CLIP},
+    )
+    return Motion(
+        **{field: tensors[name] for field, name in _NAMES.items()},
+        dynamic_offset=tensors.get("dynamic"),
+        fps=Fraction(about["fps"]),
+        clip=clip,
     )
 
 
@@ -138,10 +105,11 @@ def _check(path: Path, tensors: dict[str, NDArray], about: dict[str, str]) -> No
     wanted = {
         "expression": (frames, len(ACTIONS)), "gaze": (frames, 2, 2), "R_cam_head": (frames, 3, 3),
         "t_cam_head": (frames, 3), "residual_px": (frames,), "seen": (frames,), "shot": (frames,), "frame": (frames,),
-        "focal_px": (shots,), "face_size_m": (shots,), "placement": (shots, COUNT, 3),
+        "identity": (shots, tensors["identity"].shape[-1]), "focal_px": (shots,), "face_size_m": (shots,),
+        "placement": (shots, LANDMARKS, 3),
     }  # fmt: skip
     if "dynamic" in tensors:
-        wanted["dynamic"] = (frames, COUNT, 3)
+        wanted["dynamic"] = (frames, LANDMARKS, 3)
     for name, shape in wanted.items():
         if tensors[name].shape != shape:
             raise InputError(f"{path} has {name} of shape {tensors[name].shape}; want {shape}")

@@ -51,6 +51,9 @@ EVALUATE_DESCRIPTION = (
 TRAIN_DESCRIPTION = "Train: make the shipped weights again, or better ones."
 GROUPS = {"evaluate": (EVALUATE, EVALUATE_DESCRIPTION), "train": (TRAIN, TRAIN_DESCRIPTION)}
 
+REMOVED = (("animate", "--detail copied", "want own, the photographed person's own detail, or none"),)
+"""Verb, option of earlier versions, and what to use now."""
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code.
@@ -62,10 +65,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments == ["--version"]:
         print(f"reenact {__version__}")
         sys.exit(0)
-    command = parse(arguments or ["--help"])
-    configure_output(command.verbose)
-    terminate_like_interrupt()
     try:
+        command = parse(arguments or ["--help"])
+        configure_output(command.verbose)
+        terminate_like_interrupt()
         sys.exit(command.run())
     except KeyboardInterrupt as stop:
         print(f"reenact: interrupted; {str(stop) or 'nothing was written'}", file=sys.stderr)
@@ -91,7 +94,11 @@ Training = TrainDense | TrainExpression | TrainHabits | TrainTransfer
 
 
 def parse(arguments: Sequence[str]) -> Command | Training:
-    """The command that the arguments ask for; leaves with exit code 2 when they make no sense."""
+    """The command that the arguments ask for; leaves with exit code 2 when they make no sense.
+
+    Raises BadArgument for an option of earlier versions.
+    """
+    _check_removed(arguments)
     if arguments[0] in GROUPS:
         commands, description = GROUPS[arguments[0]]
         return tyro.extras.subcommand_cli_from_dict(
@@ -108,3 +115,10 @@ def parse(arguments: Sequence[str]) -> Command | Training:
         args=arguments,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+
+
+def _check_removed(arguments: Sequence[str]) -> None:
+    line = " ".join(word for argument in arguments for word in argument.split("=", 1)) + " "
+    for verb, option, wanted in REMOVED:
+        if line.startswith(f"{verb} ") and f" {option} " in line:
+            raise BadArgument(f"{option} was removed; {wanted}")

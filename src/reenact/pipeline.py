@@ -18,7 +18,6 @@ from reenact.generator.choice import Generator, GeneratorOptions, make
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.model import HeadModel
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.state import HeadState
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
 from reenact.media.image import IMAGE_SUFFIXES
@@ -50,7 +49,7 @@ from reenact.transfer.retarget import Receiver, Rest, retarget
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 Progress = Callable[[str, int, int | None], None]
-Detail = Literal["none", "own", "copied"]
+Detail = Literal["none", "own"]
 MOTION_SUFFIX = ".motion.safetensors"
 WIDE_CROP, TIGHT_CROP = 1.75, 1.5  # sides of the worked-on square, in sides of the head's own box
 WORKING_PX = 512  # the head's geometry is computed at this size and its result carried to the photo's own
@@ -90,9 +89,8 @@ class AnimateOptions:
     head: Path | None = None
     """A .head file of the photographed person (`reenact head`): in the photo only pose and expression are fitted."""
     detail: Detail | None = None
-    """What a face does beyond its 52 actions added up: nothing, what the transfer network says of the photographed
-    person's own, or, for comparison, the performer's copied. None: their own for generators that have learnt to show
-    it, nothing for the warp."""
+    """What a face does beyond its 52 actions added up: nothing, or what the transfer network says of the photographed
+    person's own. None: their own for generators that have learnt to show it, nothing for the warp."""
     generator: GeneratorOptions = field(default_factory=GeneratorOptions)
     size: int | None = None
     """Longer side of the output, px; None keeps the photo's own."""
@@ -166,16 +164,14 @@ def perform(photo: Path, performance: Path, options: AnimateOptions, progress: P
     same_camera = options.same_person and same_shape(camera.width, camera.height, track.width, track.height)
     states = retarget(model, track, portrait.receiver, options.mode, options.strength, neutral, same_camera=same_camera)
     detail = options.detail or ("none" if options.generator.name == "warp" else "own")
-    return Performed(detailed(portrait, detail, model, track), track, states)
+    return Performed(detailed(portrait, detail), track, states)
 
 
-def detailed(portrait: Portrait, detail: Detail, model: HeadModel, track: CoarseTrack) -> Portrait:
-    """The portrait, its rig moving with detail."""
+def detailed(portrait: Portrait, detail: Detail) -> Portrait:
+    """Make the portrait's rig move with detail."""
     if detail == "none":
         return portrait
-    own = portrait.person.rig
-    rig = OwnRig.of(own, personal_rig(model, track.identity[0]) if detail == "copied" else None)
-    return replace(portrait, person=replace(portrait.person, rig=rig))
+    return replace(portrait, person=replace(portrait.person, rig=OwnRig.of(portrait.person.rig)))
 
 
 def paint(

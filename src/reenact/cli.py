@@ -51,7 +51,10 @@ EVALUATE_DESCRIPTION = (
 TRAIN_DESCRIPTION = "Train: make the shipped weights again, or better ones."
 GROUPS = {"evaluate": (EVALUATE, EVALUATE_DESCRIPTION), "train": (TRAIN, TRAIN_DESCRIPTION)}
 
-REMOVED = (("animate", "--detail copied", "want own, the photographed person's own detail, or none"),)
+REMOVED = (
+    ("animate", "--detail copied", "want own, the photographed person's own detail, or none"),
+    ("train generator", "--control", "the driven head is shown by its normals, as it was without the option"),
+)
 """Verb, option of earlier versions, and what to use now."""
 
 

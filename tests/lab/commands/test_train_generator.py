@@ -54,7 +54,7 @@ def test_wan_is_fine_tuned(tmp_path: Path) -> None:
         ("-o run", "holds no scenes"),
         ("-o run --preset wan", "--base"),
         ("-o run --cut 40", "multiple of 16"),
-        ("-o run --control maps", "--control maps is unknown"),
+        ("-o run --control landmarks", "--control was removed; the driven head is shown by its normals"),
         ("-o missing/run", "does not exist"),
         ("-o run --clips .", "holds no videos"),
     ],

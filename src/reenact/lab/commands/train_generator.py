@@ -110,9 +110,6 @@ class TrainGenerator:
         tuple[str, ...],
         arg(metavar="NAME", help="compact: what is told, of: photo normals regions warped visibility."),
     ] = ("photo", "normals", "regions", "warped", "visibility")
-    control: Annotated[
-        str, arg(metavar="NAME", help="compact: what shows the driven head: normals, coarse_normals or landmarks.")
-    ] = "normals"
     start: Annotated[
         Path | None,
         arg(
@@ -145,8 +142,6 @@ class TrainGenerator:
                 raise BadArgument(f"--{name} {value} is too few; want at least 1")
         if self.cut < 32 or self.cut % 16:
             raise BadArgument(f"--cut {self.cut} cannot be trained at; want a multiple of 16 from 32")
-        if self.control not in ("normals", "coarse_normals", "landmarks"):
-            raise BadArgument(f"--control {self.control} is unknown; want normals, coarse_normals or landmarks")
         if self.preset == "wan" and self.base is None:
             raise BadArgument("--preset wan fine-tunes a pretrained model; want --base with its folder or hub id")
         if not self.output.absolute().parent.is_dir():
@@ -168,7 +163,7 @@ class TrainGenerator:
             raise BadArgument(str(error)) from error
         start = None if self.start is None else load_compact(self.start, torch.device("cpu")).state_dict()
         schedule = Schedule(self.steps or 20_000, self.learning_rate or 1e-3)
-        cut = Cut(self.cut, self.frames or 4, control=self.control)
+        cut = Cut(self.cut, self.frames or 4)
         trained = train_compact(
             CompactTraining(schedule, config, cut, self.batch or 2),
             learnt,
@@ -227,7 +222,9 @@ class TrainGenerator:
             size = self.scene_size or (512 if large else 256)
             run = (self.frames or WAN_FRAMES) if large else RUN
             prepare_scenes(wanted, folder, self.each, size, progress, run=run, jobs=self.jobs)
-        found = sorted(p for p in folder.glob("*.safetensors") if not p.name.endswith(".motion.safetensors"))
+        from reenact.lab.training.data.scenes import scenes_in
+
+        found = scenes_in(folder)
         if not found:
             raise BadArgument(f"{folder} holds no scenes; want videos to make them of (--clips, --held-out)")
         return found

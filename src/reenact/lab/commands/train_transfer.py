@@ -58,16 +58,14 @@ class TrainTransfer:
         if not self.output.absolute().parent.is_dir():
             raise BadArgument(f"the folder of output {self.output} does not exist")
         import torch
-        from safetensors.torch import load_file, save_file
 
         from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, prepare_receivers
         from reenact.lab.training.loop import Schedule
         from reenact.lab.training.transfer import TransferTraining, train_transfer
-        from reenact.media.files import existing_file, written_beside
+        from reenact.media.weights import write_weights
+        from reenact.transfer.own_motion import load_transfer
 
-        start = None
-        if self.start is not None:
-            start = {k: v.float() for k, v in load_file(existing_file(self.start, "a file of weights")).items()}
+        start = None if self.start is None else load_transfer(self.start).state_dict()
         self.output.mkdir(exist_ok=True)
         made = self.receivers or self.output / "receivers"
         with ProgressLine(sys.stderr) as progress:
@@ -84,7 +82,6 @@ class TrainTransfer:
                 start=start,
             )
         weights = self.output / "transfer.safetensors"
-        with written_beside(weights) as partial:
-            save_file({k: v.half().contiguous().cpu() for k, v in trained.average.items()}, partial)
+        write_weights(weights, trained.average)
         print(f"{weights.absolute()}: step {trained.step} of {self.steps}; scores are in {self.output / 'log.jsonl'}")
         return 0

@@ -63,7 +63,7 @@ def train_transfer(
         seen = codes + _NOISE * torch.randn(codes.shape, generator=draw).to(device) * (codes != 0)
         rows, edges, pairs = surface.some(draw)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            found = model(learnt.features(who), seen, live=step % 4 == 3, rows=rows)
+            found = model(learnt.features(who), seen, rows)
         return _losses(1000.0 * found.float() - offsets[:, :, rows], edges, pairs)
 
     def check(run: Run) -> dict[str, float]:

@@ -38,6 +38,7 @@ class GeneratorOptions:
     guidance: float = 1.0
     """1 paints what the head tells; more exaggerates it, and takes twice as long."""
     seed: int = 0
+    """Of the noise that wan begins with."""
     weights: Path | None = None
     """Of the compact generator a file, None for the one that is shipped; of wan the folder that training wrote."""
     device: str | None = None
@@ -76,7 +77,7 @@ def _painter(options: GeneratorOptions) -> Painter:
     steps = STEPS[options.name] if options.steps is None else options.steps
     if options.name == "compact":
         net = load_compact(options.weights or shipped_weights(), device)
-        return CompactPainter(net, Sampling(steps, options.guidance, options.seed))
+        return CompactPainter(net, Sampling(steps, options.guidance))
     if options.weights is None:
         raise InputError("no weights of wan are shipped; want the folder that `reenact train generator` wrote")
     from .diffusion.wan.painter import WanPainter

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from reenact.generator.diffusion.compact.flow import begin
 from reenact.generator.diffusion.compact.network import CompactConfig
 from reenact.generator.diffusion.controls import Controls
 from reenact.head.regions import REGIONS
 from reenact.lab.training import compact
-from reenact.lab.training.compact import CompactTraining, train_compact
+from reenact.lab.training.compact import CompactTraining, begin, on_the_way, train_compact
 from reenact.lab.training.data.scenes import MOVING, PHOTO, Scene, SceneRecord, save_scene
 from reenact.lab.training.generator_batches import Cut, batch, window
 from reenact.lab.training.generator_loss import generator_losses, importance, mouths, palette_distance
@@ -128,6 +127,22 @@ def test_some_steps_begin_with_noise_and_some_without(
     monkeypatch.setattr(compact, "begin", spied)
     trained(scenes, tmp_path, steps=12)
     assert 2 < sum(noisy) < 10
+
+
+def test_noise_is_added_where_the_photo_does_not_show_the_head() -> None:
+    regions = torch.full((1, 3, 48, 48), 255, dtype=torch.uint8)
+    regions[..., :16, :] = 0
+    visibility = torch.ones(1, 3, 1, 48, 48)
+    visibility[..., :8, :] = 0.0
+    frames, blank = torch.rand(1, 3, 3, 48, 48), torch.zeros(1, 3, 3, 48, 48)
+    controls = Controls(blank[:, 0], blank[:, 0], regions[:, 0], frames, blank, regions, visibility)
+    noise = torch.randn(1, 1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    added = begin(frames, controls, noise) - frames
+    torch.testing.assert_close(added[:, 0], added[:, 1])  # what all frames share cannot flicker
+    spread = added.std(dim=(0, 1, 2, 4))
+    assert spread[:8].min() > 3 * spread[8:].max()
+    assert spread[8:].min() > 0.005
+    torch.testing.assert_close(on_the_way(frames, blank, torch.ones(1)), blank)
 
 
 def test_what_can_be_learnt_is_learnt(scenes: list[Path], tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from reenact.generator.diffusion.compact.flow import Sampling, begin, on_the_way, sample
+from reenact.generator.diffusion.compact.flow import Sampling, sample
 from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
+from reenact.generator.diffusion.controls import Controls
+from reenact.head.regions import EMPTY
 
 from .data.scenes import Scene
 from .generator_batches import Cut, batch
@@ -23,7 +25,9 @@ from .loop import Losses, Run, Schedule
 
 _UNTOLD = 0.1  # of the windows: nothing is told but what the flow begins with, for guidance
 _AT_START = 0.3  # of the windows: the flow's first moment, where a few steps do most
-_NOISY = 0.5  # of the steps begin with noise, the others without, as sampling does unless asked otherwise
+_NOISY = 0.5  # of the steps begin with noise, the others without, as sampling does
+_NOISE, _HIDDEN_NOISE = 0.01, 0.3
+"""Standard deviation (of colours from -1 to 1) everywhere, and in addition where the photo does not show the head."""
 _CHECKED, _SHOWN = 14, 7  # windows of people never learnt from that are scored, and those that are shown
 
 
@@ -75,6 +79,20 @@ def train_compact(
 
     run.train(losses, seconds=seconds, check_every=check_every, check=check, progress=progress)
     return run
+
+
+def begin(start: Tensor, controls: Controls, noise: Tensor) -> Tensor:
+    """Add noise [B, 1, 3, S, S] to what the flow begins with [B, F, 3, S, S].
+
+    All frames of a clip share it, so that it cannot flicker.
+    """
+    drawn = (controls.regions != EMPTY)[:, :, None]
+    return start + (_NOISE + _HIDDEN_NOISE * drawn * (1.0 - controls.visibility)) * noise
+
+
+def on_the_way(begun: Tensor, frames: Tensor, time: Tensor) -> Tensor:
+    """Between begun and clean frames [B, F, 3, S, S] at time [B]."""
+    return torch.lerp(begun, frames, time.view(-1, 1, 1, 1, 1))
 
 
 @torch.no_grad()

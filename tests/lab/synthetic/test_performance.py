@@ -43,5 +43,5 @@ def test_anybody_gives_a_bundled_performance_with_their_own_anatomy() -> None:
     one, other = acted.by(adult, scene), acted.by(child, scene)
     assert len(one) == len(other) == len(acted)
     np.testing.assert_array_equal(one[10].expression, other[10].expression)
-    moves = [np.ptp(p.shape(s[:40:8]), axis=0).max() for p, s in ((adult, one), (child, other))]
+    moves = [np.ptp(p.surface(s[:40:8]), axis=0).max() for p, s in ((adult, one), (child, other))]
     assert moves[0] > moves[1] > 0.0

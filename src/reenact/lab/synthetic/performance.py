@@ -25,6 +25,7 @@ from .noise import rng
 from .people import SyntheticPerson
 from .scene import Scene
 
+_FPS = 25  # of a performance from a seed
 _LEVEL = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 _FOCAL_PX, _SIDE, _DISTANCE_M = 900.0, 512, 0.9  # of the camera that a made-up track claims
 
@@ -112,12 +113,12 @@ def performance_of_file(path: Path) -> Performance:
     return performance_of_track(load_motion(path))
 
 
-def made_up(seed: int, frames: int, fps: int = 25) -> Performance:
+def made_up(seed: int, frames: int) -> Performance:
     """A performance of a seed: speech, moods, blinks, glances and a head that is never quite still."""
-    if frames < 1 or fps < 1:
-        raise ValueError(f"got {frames} frames at {fps} a second; want at least one of each")
+    if frames < 1:
+        raise ValueError(f"got {frames} frames; want at least one")
     draw = rng(seed, "performance")
-    time = np.arange(frames) / fps
+    time = np.arange(frames) / _FPS
     codes = np.zeros((frames, len(ACTIONS)))
     _speak(draw, time, codes)
     _feel(draw, time, codes)
@@ -139,7 +140,7 @@ def made_up(seed: int, frames: int, fps: int = 25) -> Performance:
     gaze[:, 0, 0] -= 0.02
     gaze[:, 1, 0] += 0.02
     return Performance(
-        f"made-up-{seed}", Fraction(fps), np.clip(codes, 0.0, 1.0).astype(np.float32), gaze.astype(np.float32),
+        f"made-up-{seed}", Fraction(_FPS), np.clip(codes, 0.0, 1.0).astype(np.float32), gaze.astype(np.float32),
         turn.astype(np.float32), way.astype(np.float32),
     )  # fmt: skip
 

@@ -67,8 +67,8 @@ def random_scene(seed: int, *, clean: bool = False) -> Scene:
     )
 
 
-def still_state(person: SyntheticPerson, scene: Scene, expression: np.ndarray | None = None) -> HeadState:
+def still_state(person: SyntheticPerson, scene: Scene) -> HeadState:
     """A person at rest in front of a scene's camera."""
-    codes = np.zeros(52, np.float32) if expression is None else np.asarray(expression, np.float32)
+    codes = np.zeros(52, np.float32)
     level = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
     return HeadState(codes, np.zeros((2, 2), np.float32), level, scene.head_at(person))

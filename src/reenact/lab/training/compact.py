@@ -52,7 +52,6 @@ def train_compact(
     progress: Callable[[str, int, int | None], None],
     device: torch.device,
     start: dict[str, Tensor] | None = None,
-    check_every: int = 250,
 ) -> Run:
     """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there."""
     torch.manual_seed(0)
@@ -77,7 +76,7 @@ def train_compact(
     def check(run: Run) -> dict[str, float]:
         return score(run, settings, unseen, device)
 
-    run.train(losses, seconds=seconds, check_every=check_every, check=check, progress=progress)
+    run.train(losses, seconds=seconds, check_every=250, check=check, progress=progress)
     return run
 
 

@@ -84,7 +84,8 @@ class Animate:
         Literal["warp", "compact", "wan"],
         arg(
             help="What paints the frames. warp: the photo, carried along by the head. compact: a video diffusion "
-            "transformer over that, trained by this project. wan: a large pretrained one that you have fine-tuned."
+            "transformer over that, trained by this project. wan: a large pretrained one that you have fine-tuned "
+            "(experimental)."
         ),
     ] = "warp"
     steps: Annotated[

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A user's own SMPL-X or FLAME file: checked tensors out of it, and nothing in it executed.
+"""A user's own SMPL-X or FLAME file (experimental): checked tensors out of it, and nothing in it executed.
 
 SMPL-X: Pavlakos et al. 2019, arXiv 1904.05866. FLAME: Li et al. 2017, doi 10.1145/3130800.3130813. Neither may be
 passed on: no number of them is in this package, and whoever holds their licence points to the file.

@@ -62,7 +62,10 @@ class TrainGenerator:
     ] = None
     preset: Annotated[
         Literal["compact", "wan"],
-        arg(help="compact: the project's own network, from nothing. wan: a pretrained Wan model, fine-tuned."),
+        arg(
+            help="compact: the project's own network, from nothing. wan: a pretrained Wan model, fine-tuned "
+            "(experimental)."
+        ),
     ] = "compact"
     base: Annotated[
         str | None,

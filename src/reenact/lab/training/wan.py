@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of the Wan generator on scenes. `accelerate launch` or `torchrun` make several processes train one model."""
+"""Training of the Wan generator (experimental) on scenes.
+
+`accelerate launch` or `torchrun` make several processes train one model.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scenes (data/scenes.py) as the Wan generator learns from them: windows of frames, their latents encoded once."""
+"""Scenes (data/scenes.py) as the Wan generator (experimental) learns from them: windows, their latents encoded once."""
 
 from __future__ import annotations
 

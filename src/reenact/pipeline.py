@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,7 @@ from reenact.head.model import HeadModel
 from reenact.head.open import open_head
 from reenact.head.state import HeadState
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
+from reenact.media.files import asset
 from reenact.media.image import IMAGE_SUFFIXES
 from reenact.perception import ExpressionObserver
 from reenact.rendering import normals_to_picture
@@ -280,7 +280,7 @@ def read_performance(
 
 def bundled_performance(name: str) -> Path | None:
     """The motion file of a bundled performance, None if there is none of that name."""
-    path = Path(str(files("reenact"))) / "assets" / "performances" / f"{name}{MOTION_SUFFIX}"
+    path = asset(f"performances/{name}{MOTION_SUFFIX}")
     return path if path.is_file() else None
 
 

@@ -29,6 +29,7 @@ from reenact.generator.diffusion.paint import composed
 from reenact.generator.diffusion.windows import blended_windows
 from reenact.head.regions import MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.media import InputError, SquareCrop
+from reenact.media.tensors import write_weights
 
 OUTSIDE = [n for n in range(13) if n not in region_ids(*MOUTH_INTERIOR)]
 
@@ -182,8 +183,22 @@ def test_weights_come_back_with_their_configuration(tmp_path: Path, net: Compact
 def test_a_file_of_other_weights_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     path.write_bytes(b"not a tensor in sight")
-    with pytest.raises(InputError, match=r"other\.safetensors holds no weights of the compact generator"):
+    with pytest.raises(InputError, match=r"other\.safetensors is not a readable file of weights of the compact"):
         load_compact(path, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        (None, r"metadata has no config that fits \('config'\)"),
+        ({"config": '{"widths": [8, 16, 65], "depth": 2, "inputs": []}'}, "transformer's width is 65"),
+        ({"config": '{"widths": [8, 16, 64], "depth": 3, "inputs": ["photo"]}'}, "missing: "),
+    ],
+)
+def test_weights_of_another_network_are_refused(tmp_path: Path, about: dict[str, str] | None, said: str) -> None:
+    write_weights(tmp_path / "w.safetensors", CompactNet(SMALL).state_dict(), about)
+    with pytest.raises(InputError, match=rf"w\.safetensors holds no weights of the compact generator.*{said}"):
+        load_compact(tmp_path / "w.safetensors", torch.device("cpu"))
 
 
 @pytest.mark.parametrize(("count", "window", "overlap"), [(1, 8, 2), (8, 8, 2), (9, 8, 2), (31, 8, 3), (20, 5, 0)])

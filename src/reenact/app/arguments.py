@@ -2,11 +2,12 @@
 """What several commands share: argument types, and the checks that need no heavy import."""
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+
+from reenact.media.files import asset
 
 MOTION_SUFFIX = ".motion.safetensors"
 
@@ -54,8 +55,7 @@ Landmarker = Annotated[
 
 def bundled_performances() -> list[str]:
     """Names of the performances that come with the package, in alphabetical order."""
-    folder = Path(str(files("reenact"))) / "assets"
-    return sorted(path.name.removesuffix(MOTION_SUFFIX) for path in folder.rglob(f"*{MOTION_SUFFIX}"))
+    return sorted(path.name.removesuffix(MOTION_SUFFIX) for path in asset("performances").glob(f"*{MOTION_SUFFIX}"))
 
 
 def check_performance(performance: Path) -> None:

@@ -43,7 +43,7 @@ def read_arrays(path: Path, what: str, written_by: str = "") -> tuple[dict[str, 
 def read_safetensors(
     path: Path, what: str, written_by: str, framework: Literal["np", "pt"]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Do what `read_arrays` and `weights.read_tensors` say."""
+    """Do what `read_arrays` and `tensors.read_tensors` say."""
     existing_file(path, f"a {what}")
     try:
         with safe_open(path, framework) as file:

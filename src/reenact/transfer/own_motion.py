@@ -15,7 +15,7 @@ from reenact.head.levels import open_levels
 from reenact.head.rig import Rig
 from reenact.head.state import HeadState, codes_of, deformed
 from reenact.media.files import asset
-from reenact.media.weights import load_weights
+from reenact.media.tensors import load_weights
 
 from .network import TransferNet, frames_of
 from .receiver import face_rows, receiver_features

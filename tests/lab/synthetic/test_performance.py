@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Performances: made up, read from files, and given by anybody."""
 
-from pathlib import Path
-
 import numpy as np
 
-import reenact
 from reenact.head.arkit import index
 from reenact.lab.synthetic import made_up, performance_of_file, performance_of_track, random_scene, synthetic_person
+from reenact.media.files import asset
 
-BUNDLED = Path(reenact.__file__).parent / "assets" / "performances"
+BUNDLED = asset("performances")
 
 
 def test_a_seed_is_a_performance_and_another_seed_another() -> None:

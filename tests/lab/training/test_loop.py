@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -156,3 +158,15 @@ def test_a_checkpoint_is_many_small_files_and_the_old_ones_go(tmp_path: Path) ->
 
 def test_an_empty_folder_has_no_checkpoint(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "beside"),
+    [("dense", ()), ("expression", ()), ("compact", ("PIL",))],
+    ids=["dense", "expression", "compact"],
+)
+def test_training_needs_torch_numpy_and_safetensors(module: str, beside: tuple[str, ...]) -> None:
+    """A rented machine has no more; pictures of scenes take Pillow."""
+    absent = {"cv2", "mediapipe", "scipy", "PIL", "av", "warp", "tyro"} - set(beside)
+    code = f"import sys; sys.modules.update(dict.fromkeys({sorted(absent)})); import reenact.lab.training.{module}"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -62,16 +62,14 @@ class TrainDense:
         if not self.output.absolute().parent.is_dir():
             raise BadArgument(f"the folder of output {self.output} does not exist")
         import torch
-        from safetensors.torch import load_file, save_file
 
         from reenact.lab.training.data.portraits import HELD_OUT_SEED, prepare_portraits
         from reenact.lab.training.dense import DenseTraining, train_dense
         from reenact.lab.training.loop import Schedule
-        from reenact.media.files import existing_file, written_beside
+        from reenact.media.tensors import write_weights
+        from reenact.perception.dense.shipped import load_dense
 
-        start = None
-        if self.start is not None:
-            start = {k: v.float() for k, v in load_file(existing_file(self.start, "a file of weights")).items()}
+        start = None if self.start is None else load_dense(self.start).state_dict()
         self.output.mkdir(exist_ok=True)
         drawn = self.portraits or self.output / "portraits"
         with ProgressLine(sys.stderr) as progress:
@@ -88,7 +86,6 @@ class TrainDense:
                 start=start,
             )
         weights = self.output / "dense.safetensors"
-        with written_beside(weights) as partial:
-            save_file({k: v.half().contiguous().cpu() for k, v in trained.average.items()}, partial)
+        write_weights(weights, trained.average)
         print(f"{weights.absolute()}: step {trained.step} of {self.steps}; scores are in {self.output / 'log.jsonl'}")
         return 0

@@ -89,8 +89,6 @@ class TrainExpression:
             raise BadArgument(f"the folder of output {self.output} does not exist")
         if self.photographs is not None and not self.photographs.is_dir():
             raise BadArgument(f"--photographs {self.photographs} is no folder; want one of .jpg or .png files")
-        from safetensors.torch import save_file
-
         from reenact.lab.training.data.expression_moved import prepare_expression_moved
         from reenact.lab.training.data.expression_pictures import prepare_expression_pictures
         from reenact.lab.training.data.expression_portraits import HELD_OUT_SEED, prepare_expression_portraits
@@ -103,9 +101,10 @@ class TrainExpression:
             weights,
         )
         from reenact.lab.training.loop import Schedule
-        from reenact.lab.training.pretrained import earlier_weights, efficientnet_lite0
-        from reenact.media.files import existing_file, written_beside
-        from reenact.perception.expression_network import INPUT_PX, ExpressionNet
+        from reenact.lab.training.pretrained import efficientnet_lite0
+        from reenact.media.files import existing_file
+        from reenact.media.tensors import write_weights
+        from reenact.perception.expression_network import INPUT_PX, ExpressionNet, load_expression
 
         start = None
         if self.pretrained is not None:
@@ -113,7 +112,7 @@ class TrainExpression:
             trunk = efficientnet_lite0(existing_file(self.pretrained, "a file of weights"))
             start |= {f"trunk.{name}": value for name, value in trunk.items()}
         if self.start is not None:
-            start = earlier_weights(existing_file(self.start, "a file of weights"))
+            start = load_expression(self.start)[0].state_dict()
         self.output.mkdir(exist_ok=True)
         drawn = self.portraits or self.output / "portraits"
         with ProgressLine(sys.stderr) as progress:
@@ -141,7 +140,6 @@ class TrainExpression:
         net.load_state_dict(blended(start or {}, weights(trained), self.blend))
         spread = error_spread(net, [Faces(held_out), *([Faces(moved[:1])] if moved else [])], INPUT_PX)
         target = self.output / "expression.safetensors"
-        with written_beside(target) as partial:
-            save_file({k: v.half().contiguous() for k, v in (net.state_dict() | {"spread": spread}).items()}, partial)
+        write_weights(target, net.state_dict() | {"spread": spread})
         print(f"{target.absolute()}: step {trained.step} of {self.steps}; scores are in {self.output / 'log.jsonl'}")
         return 0

@@ -62,7 +62,7 @@ class TrainTransfer:
         from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, prepare_receivers
         from reenact.lab.training.loop import Schedule
         from reenact.lab.training.transfer import TransferTraining, train_transfer
-        from reenact.media.weights import write_weights
+        from reenact.media.tensors import write_weights
         from reenact.transfer.own_motion import load_transfer
 
         start = None if self.start is None else load_transfer(self.start).state_dict()

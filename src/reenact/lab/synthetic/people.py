@@ -9,14 +9,15 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file
 
 from reenact.head.model import Float, Int
-from reenact.head.open import ASSET, open_head
+from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.rig import Rig
 from reenact.head.state import HeadState, deformed, torso_translation
+from reenact.media.arrays import read_arrays
+from reenact.media.files import asset
 from reenact.rendering import vertex_normals
 
 from .folds import fold_depths, fold_profiles, folds
@@ -151,7 +152,7 @@ def _by_age(age: float, female: bool) -> tuple[Float, Float]:
 
 @lru_cache(maxsize=1)
 def _age_table() -> dict[str, Float]:
-    return load_file(ASSET.with_name("people_by_age.safetensors"))
+    return read_arrays(asset("people_by_age.safetensors"), "table of ages")[0]
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -17,6 +16,7 @@ from reenact.perception.dense.network import DenseNet, DenseOutput
 from .dense_augment import augment
 from .dense_loss import DenseTruth, dense_losses, dense_scores
 from .loop import Losses, Run, Schedule
+from .shards import ShardRows
 
 _CHECKED = 8  # pictures at a time while scores are measured
 
@@ -32,27 +32,13 @@ class DenseTraining:
     seed: int = 0
 
 
-class Portraits:
+class Portraits(ShardRows):
     """Portraits of many shards, read as they are asked for."""
 
-    def __init__(self, shards: Sequence[Path]) -> None:
-        if not shards:
-            raise ValueError("got no shards; want at least one")
-        self._files = [safe_open(path, framework="pt") for path in shards]
-        counts = [f.get_slice("person").get_shape()[0] for f in self._files]
-        self._places = [(i, k) for i, count in enumerate(counts) for k in range(count)]
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def batch(self, rows: Sequence[int], device: torch.device) -> tuple[Tensor, DenseTruth]:
+    def batch(self, numbers: Sequence[int], device: torch.device) -> tuple[Tensor, DenseTruth]:
         """Pictures [N, 3, S, S] in 0..1 and their truth."""
-        found: dict[str, list[Tensor]] = {"images": [], "normals": [], "depth": [], "classes": []}
-        for row in rows:
-            file, k = self._places[row]
-            for name, values in found.items():
-                values.append(self._files[file].get_slice(name)[k : k + 1])
-        images, normals, depth, classes = (torch.cat(v).to(device) for v in found.values())
+        names = ("images", "normals", "depth", "classes")
+        images, normals, depth, classes = (self.rows(name, numbers).to(device) for name in names)
         unit = torch.nn.functional.normalize(normals.permute(0, 3, 1, 2).float(), dim=1)
         pictures = images.permute(0, 3, 1, 2).float() / 255.0
         return pictures, DenseTruth(unit, depth.float(), classes.long())

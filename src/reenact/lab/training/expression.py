@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from reenact.head.arkit import ACTIONS
+from reenact.media.tensors import read_tensors
 from reenact.perception.blendshapes import blendshape_evidence
 from reenact.perception.expression_network import (
     CODES,
@@ -66,7 +66,7 @@ class Faces:
     def __init__(self, shards: Sequence[Path]) -> None:
         if not shards:
             raise ValueError("got no shards; want at least one")
-        parts = [load_file(path) for path in shards]
+        parts = [read_tensors(path, "shard")[0] for path in shards]
         tensors = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
         if "base" in tensors:
             calm = tensors["base"].amax(dim=1) < _CALM

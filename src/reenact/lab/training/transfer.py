@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from reenact.head.levels import open_levels
@@ -18,6 +17,7 @@ from reenact.transfer.network import TransferNet
 from reenact.transfer.receiver import ReceiverFeatures, face_rows, receiver_features
 
 from .loop import Losses, Run, Schedule
+from .shards import ShardRows
 
 _NOISE = 0.02  # standard deviation of what a tracker's codes jitter by
 _EDGES = 1500  # of a step
@@ -94,36 +94,27 @@ def score(run: Run, unseen: Receivers) -> dict[str, float]:
     }
 
 
-class Receivers:
+class Receivers(ShardRows):
     """The people of some shards, read as they are asked for; what G is told about each is worked out once."""
 
     def __init__(self, shards: Sequence[Path], device: torch.device) -> None:
+        super().__init__(shards)
         self.device = device
-        self._files = [safe_open(path, framework="pt") for path in shards]
-        self._at = [(f, i) for f in self._files for i in range(f.get_slice("person").get_shape()[0])]
-        self.clips = int(self._files[0].get_slice("codes").get_shape()[1])  # performances of each person
+        self.clips = self.shape("codes")[1]  # performances of each person
         self._features: dict[int, ReceiverFeatures] = {}
-
-    def __len__(self) -> int:
-        return len(self._at)
 
     def features(self, who: Sequence[int]) -> ReceiverFeatures:
         """Of B people."""
         for number in who:
             if number not in self._features:
-                file, i = self._at[number]
-                self._features[number] = receiver_features(file.get_slice("neutral")[i : i + 1].to(self.device))
+                self._features[number] = receiver_features(self.rows("neutral", [number]).to(self.device))
         found = [self._features[number] for number in who]
         return ReceiverFeatures(*(torch.cat([getattr(f, n.name) for f in found]) for n in fields(ReceiverFeatures)))
 
     def clip(self, who: Sequence[int], number: int) -> tuple[Tensor, Tensor]:
         """codes [B, T, 52], offsets [B, T, N, 3] mm of one performance of each."""
-        at = [self._at[i] for i in who]
-
-        def stacked(name: str) -> Tensor:
-            return torch.stack([f.get_slice(name)[i, number] for f, i in at]).to(self.device).float()
-
-        return stacked("codes"), stacked("offsets")
+        codes, offsets = (self.rows(name, who, number).to(self.device).float() for name in ("codes", "offsets"))
+        return codes, offsets
 
 
 class _Surface:

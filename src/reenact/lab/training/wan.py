@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 
 from reenact.generator.diffusion.wan.base import load_conditioned, load_scheduler, load_vae, shift_of
@@ -23,7 +22,7 @@ from reenact.generator.diffusion.wan.latents import latent_count
 from reenact.generator.diffusion.wan.plan import DRIVING, INPUTS, WanPlan
 from reenact.generator.diffusion.wan.sampling import WEIGHTS
 from reenact.media.errors import InputError
-from reenact.media.files import written_beside
+from reenact.media.tensors import write_tensors
 
 from .loop import Losses, Run, Schedule
 from .wan_data import Sample, Windows, together
@@ -124,8 +123,7 @@ def train_wan(
         losses, seconds=seconds, check_every=settings.check_every, check=check, progress=progress if main else _silent
     )
     if main:
-        with written_beside(folder / WEIGHTS) as partial:
-            save_file({name: value.contiguous().cpu() for name, value in run.average.items()}, partial)
+        write_tensors(folder / WEIGHTS, run.average)
     state.wait_for_everyone()
     return run
 

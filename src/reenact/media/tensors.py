@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights of networks in safetensors files. What does not fit a network is refused in one sentence."""
+"""Tensors in safetensors files, and weights of networks among them: what does not fit is refused in one sentence."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from .errors import InputError
 from .files import written_beside
 
 
-def write_weights(path: Path, weights: Mapping[str, Tensor], about: dict[str, str] | None = None) -> None:
-    """Write tensors in half precision; beside the target first, renamed when complete."""
-    halves = {name: value.detach().half().contiguous().cpu() for name, value in weights.items()}
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, str] | None = None) -> None:
+    """Write a safetensors file; beside the target first, renamed when complete."""
+    plain = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
     with written_beside(path) as partial:
-        save_file(halves, partial, metadata=about)
+        save_file(plain, partial, metadata=about)
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor], about: dict[str, str] | None = None) -> None:
+    """Write tensors in half precision. See `write_tensors`."""
+    write_tensors(path, {name: value.half() for name, value in weights.items()}, about)
 
 
 def read_tensors(path: Path, what: str, written_by: str = "") -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reenact.media import InputError
-from reenact.media.weights import load_weights, read_tensors, write_weights
+from reenact.media.tensors import load_weights, read_tensors, write_weights
 
 
 def weights(**changes: Tensor) -> dict[str, Tensor]:

@@ -16,11 +16,9 @@ from reenact.app.export import Export
 from reenact.app.head import Head
 from reenact.app.track import Track
 from reenact.lab.commands.evaluate import Compare, Run, Score, Synth
-from reenact.lab.commands.train import TrainDense
+from reenact.lab.commands.train import TrainDense, TrainHabits, Training, TrainTransfer
 from reenact.lab.commands.train_expression import TrainExpression
 from reenact.lab.commands.train_generator import TrainGenerator
-from reenact.lab.commands.train_habits import TrainHabits
-from reenact.lab.commands.train_transfer import TrainTransfer
 
 COMMANDS = {"animate": Animate, "track": Track, "head": Head, "edit": Edit, "export": Export, "doctor": Doctor}
 EVALUATE = {"run": Run, "synth": Synth, "score": Score, "compare": Compare}
@@ -92,11 +90,10 @@ def is_for_the_user(error: ValueError) -> bool:
     return isinstance(error, InputError)
 
 
-Command = Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare
-Training = TrainDense | TrainExpression | TrainHabits | TrainTransfer
+Command = Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare | Training | TrainHabits
 
 
-def parse(arguments: Sequence[str]) -> Command | Training:
+def parse(arguments: Sequence[str]) -> Command:
     """The command that the arguments ask for; leaves with exit code 2 when they make no sense.
 
     Raises BadArgument for an option of earlier versions.

@@ -15,7 +15,7 @@ from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, prepare_receivers
-from reenact.lab.training.loop import Run, Schedule
+from reenact.lab.training.loop import Run, RunOptions, Schedule
 from reenact.lab.training.transfer import Receivers, TransferTraining, score, train_transfer
 from reenact.transfer.network import CODES, DrivingEncoder, TransferNet
 from reenact.transfer.own_motion import OwnMotion
@@ -74,16 +74,8 @@ def test_it_learns_and_goes_on_where_it_was(shards: list[Path], tmp_path: Path) 
     def trained(folder: str, seconds: float) -> Run:
         """Train on a clock that moves on by a second whenever it is read."""
         settings = TransferTraining(Schedule(20, 3e-3, warmup=5, average=0.9), people=2)
-        return train_transfer(
-            settings,
-            shards,
-            shards,
-            tmp_path / folder,
-            seconds=seconds,
-            progress=lambda *said: None,
-            device=CPU,
-            clock=itertools.count(0.0).__next__,
-        )
+        options = RunOptions(tmp_path / folder, seconds=seconds, clock=itertools.count(0.0).__next__)
+        return train_transfer(settings, shards, shards, options)
 
     whole = trained("whole", math.inf)
     found = score(whole, Receivers(shards, CPU))

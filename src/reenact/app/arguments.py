@@ -72,11 +72,16 @@ def check_output(output: Path, suffix: str, inputs: Sequence[Path]) -> None:
         raise BadArgument(f"output {output} must have a name that ends in {suffix}")
     if output.is_dir():
         raise BadArgument(f"output {output} is a folder; give the name of a file in it")
-    if not output.absolute().parent.is_dir():
-        raise BadArgument(f"the folder of output {output} does not exist")
+    check_folder_of(output)
     for path in inputs:
         if path.exists() and output.exists() and output.samefile(path):
             raise BadArgument(f"output {output} is also an input; it would be overwritten")
+
+
+def check_folder_of(output: Path) -> None:
+    """Raise BadArgument unless the folder exists in which a file or folder is to be written."""
+    if not output.absolute().parent.is_dir():
+        raise BadArgument(f"the folder of output {output} does not exist")
 
 
 def parse_strengths(items: Sequence[str]) -> dict[str, float]:

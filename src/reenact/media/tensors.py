@@ -63,13 +63,21 @@ def fill(
     beside: Sequence[str] = (),
 ) -> None:
     """Load tensors that `path` holds into a network. Arguments and errors are those of `load_weights`."""
+    if said := misfits(net, tensors, beside):
+        raise InputError(f"{path} holds no weights of the {what} ({said}); want a file that `{written_by}` wrote")
+    net.load_state_dict({name: value for name, value in tensors.items() if name not in beside})
+
+
+def misfits(net: nn.Module, tensors: Mapping[str, Tensor], beside: Sequence[str] = ()) -> str:
+    """Say which tensors are none of a network's own nor named in `beside`, missing, or of another shape.
+
+    Returns:
+        Text for a message, with up to three names of each kind; empty if all fit.
+    """
     shapes = {name: value.shape for name, value in net.state_dict().items()}
-    misfits = {
+    found = {
         "unknown": [name for name in tensors if name not in shapes and name not in beside],
         "missing": [name for name in (*shapes, *beside) if name not in tensors],
         "of another shape": [n for n, shape in shapes.items() if n in tensors and tensors[n].shape != shape],
     }
-    if any(misfits.values()):
-        said = "; ".join(f"{how}: {', '.join(names[:3])}" for how, names in misfits.items() if names)
-        raise InputError(f"{path} holds no weights of the {what} ({said}); want a file that `{written_by}` wrote")
-    net.load_state_dict({name: value for name, value in tensors.items() if name not in beside})
+    return "; ".join(f"{how}: {', '.join(names[:3])}" for how, names in found.items() if names)

@@ -18,7 +18,7 @@ from reenact.lab.training.compact import CompactTraining, begin, on_the_way, tra
 from reenact.lab.training.data.scenes import MOVING, PHOTO, Scene, SceneRecord, save_scene
 from reenact.lab.training.generator_batches import Cut, batch, window
 from reenact.lab.training.generator_loss import generator_losses, importance, mouths, palette_distance
-from reenact.lab.training.loop import Run, Schedule
+from reenact.lab.training.loop import Run, RunOptions, Schedule
 from reenact.media.arrays import read_arrays, write_arrays
 
 SIDE, RUN = 64, 4
@@ -66,15 +66,7 @@ def trained(scenes: list[Path], folder: Path, seconds: float = 1e9, steps: int =
         if done >= until:
             raise KeyboardInterrupt
 
-    return train_compact(
-        settings,
-        scenes[:2],
-        scenes[2:],
-        folder,
-        seconds=seconds,
-        progress=progress,
-        device=torch.device("cpu"),
-    )
+    return train_compact(settings, scenes[:2], scenes[2:], RunOptions(folder, seconds=seconds, progress=progress))
 
 
 def test_a_scene_is_read_as_it_was_written(scenes: list[Path]) -> None:

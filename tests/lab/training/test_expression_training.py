@@ -36,7 +36,7 @@ from reenact.lab.training.expression import (
     train_expression,
 )
 from reenact.lab.training.expression_augment import MIRRORED, ExpressionTruth, disturb, mirrored, undisturbed
-from reenact.lab.training.loop import Run, Schedule
+from reenact.lab.training.loop import Run, RunOptions, Schedule
 from reenact.media import InputError
 from reenact.perception.blendshapes import blendshape_evidence
 from reenact.perception.expression_network import (
@@ -126,17 +126,8 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(shard: Path, tmp_path
     training = ExpressionTraining(Schedule(4, 1e-3, warmup=1), batch=2, photographs=0, size=64)
 
     def train(folder: Path, seconds: float) -> Run:
-        ticks = itertools.count()
-        return train_expression(
-            training,
-            [shard],
-            [shard],
-            [],
-            folder,
-            seconds=seconds,
-            progress=lambda *a: None,
-            clock=lambda: float(next(ticks)),
-        )
+        options = RunOptions(folder, seconds=seconds, clock=itertools.count(0.0).__next__)
+        return train_expression(training, [shard], [shard], options)
 
     whole = train(tmp_path / "whole", math.inf)
     assert 0 < train(tmp_path / "parts", 3.0).step < 4
@@ -216,11 +207,8 @@ def test_frozen_blocks_stay_and_the_others_learn(shard: Path, tmp_path: Path) ->
         ExpressionTraining(Schedule(2, 1e-3, warmup=1), batch=4, photographs=2, size=64, frozen=2),
         [shard],
         [shard],
-        [tmp_path / "seen.safetensors"],
-        tmp_path / "run",
-        seconds=math.inf,
-        progress=lambda *a: None,
-        start=start,
+        RunOptions(tmp_path / "run", start=start),
+        photographs=[tmp_path / "seen.safetensors"],
     )
     same = {name for name, value in run.model.state_dict().items() if torch.equal(value, start[name])}
     still = {name for name in start if name.startswith(("trunk.stem.", "trunk.blocks.0.", "trunk.blocks.1."))}

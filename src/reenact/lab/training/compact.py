@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from reenact.head.regions import EMPTY
 from .data.scenes import Scene
 from .generator_batches import Cut, batch
 from .generator_loss import generator_losses, importance, mouths, palette_distance, slope
-from .loop import Losses, Run, Schedule
+from .loop import Losses, Run, RunOptions, Schedule, seeded
 
 _UNTOLD = 0.1  # of the windows: nothing is told but what the flow begins with, for guidance
 _AT_START = 0.3  # of the windows: the flow's first moment, where a few steps do most
@@ -43,20 +43,12 @@ class CompactTraining:
 
 
 def train_compact(
-    settings: CompactTraining,
-    scenes: Sequence[Path],
-    held_out: Sequence[Path],
-    folder: Path,
-    *,
-    seconds: float,
-    progress: Callable[[str, int, int | None], None],
-    device: torch.device,
-    start: dict[str, Tensor] | None = None,
+    settings: CompactTraining, scenes: Sequence[Path], held_out: Sequence[Path], options: RunOptions
 ) -> Run:
-    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there."""
-    torch.manual_seed(0)
-    model = CompactNet(settings.config).to(device)
-    run = Run(model, folder, settings.schedule, start)
+    """Train on scenes (data/scenes.py); goes on from the checkpoint that is in the folder."""
+    device = options.device
+    model = seeded(lambda: CompactNet(settings.config)).to(device)
+    run = Run(model, options, settings.schedule)
     learnt, unseen = [Scene(p) for p in scenes], [Scene(p) for p in held_out]
 
     def losses(step: int) -> Losses:
@@ -74,9 +66,9 @@ def train_compact(
         return generator_losses(clean.float(), frames, importance(controls), mouths(controls))
 
     def check(run: Run) -> dict[str, float]:
-        return score(run, settings, unseen, device)
+        return score(run, settings, unseen)
 
-    run.train(losses, seconds=seconds, check_every=250, check=check, progress=progress)
+    run.train(losses, check_every=250, check=check)
     return run
 
 
@@ -95,7 +87,7 @@ def on_the_way(begun: Tensor, frames: Tensor, time: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: torch.device) -> dict[str, float]:
+def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene]) -> dict[str, float]:
     """Of the averaged weights on whole pictures of people never learnt from: dB gained over what the flow starts from.
 
     sharpness: mean slope of the painted, of the true frames'; mouth_palette: how far the colours of mouths are from
@@ -103,8 +95,8 @@ def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: 
     Writes FOLDER/samples/STEP.png: photo, warped photo, painted, true frame.
     face: where the head is drawn; inner: lips and mouth; mouth: its inside.
     """
-    model = CompactNet(settings.config).to(device).eval()
-    model.load_state_dict(run.average)
+    device = run.options.device
+    model = run.averaged(CompactNet(settings.config).to(device))
     gains: defaultdict[str, list[float]] = defaultdict(list)
     rows: list[Tensor] = []
     for number in range(_CHECKED):

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from reenact.head.open import open_head
 from reenact.transfer.network import TransferNet
 from reenact.transfer.receiver import ReceiverFeatures, face_rows, receiver_features
 
-from .loop import Losses, Run, Schedule
+from .loop import Losses, Run, RunOptions, Schedule, seeded
 from .shards import ShardRows
 
 _NOISE = 0.02  # standard deviation of what a tracker's codes jitter by
@@ -35,24 +34,12 @@ class TransferTraining:
 
 
 def train_transfer(
-    settings: TransferTraining,
-    shards: Sequence[Path],
-    held_out: Sequence[Path],
-    folder: Path,
-    *,
-    seconds: float,
-    progress: Callable[[str, int, int | None], None],
-    device: torch.device,
-    start: dict[str, Tensor] | None = None,
-    clock: Callable[[], float] = time.perf_counter,
+    settings: TransferTraining, shards: Sequence[Path], held_out: Sequence[Path], options: RunOptions
 ) -> Run:
-    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there.
-
-    clock: gives the seconds that `seconds` is measured on.
-    """
-    torch.manual_seed(0)
-    model = TransferNet().to(device)
-    run = Run(model, folder, settings.schedule, start)
+    """Train on shards of data/transfer_shards.py; goes on from the checkpoint that is in the folder."""
+    device = options.device
+    model = seeded(TransferNet).to(device)
+    run = Run(model, options, settings.schedule)
     learnt, unseen = Receivers(shards, device), Receivers(held_out, device)
     surface = _Surface(device)
 
@@ -69,15 +56,14 @@ def train_transfer(
     def check(run: Run) -> dict[str, float]:
         return score(run, unseen)
 
-    run.train(losses, seconds=seconds, check_every=500, check=check, progress=progress, clock=clock)
+    run.train(losses, check_every=500, check=check)
     return run
 
 
 @torch.no_grad()
 def score(run: Run, unseen: Receivers) -> dict[str, float]:
     """Of the averaged weights on people never learnt from: mm left, and as a share of doing nothing."""
-    model = TransferNet().to(unseen.device)
-    model.load_state_dict(run.average)
+    model = run.averaged(TransferNet().to(unseen.device))
     left, there = [], []
     for i in range(len(unseen)):
         who = unseen.features([i])

@@ -103,7 +103,7 @@ def main(arguments: Arguments) -> None:
             photo = portrait.crop.extract(portrait.image)
             for generator_name in arguments.generators:
                 detail = "none" if generator_name == "warp" else "own"
-                generator = make_generator(detailed(portrait, detail, model, track), GeneratorOptions(generator_name))
+                generator = make_generator(detailed(portrait, detail), GeneratorOptions(generator_name))
                 rows.append(row([photo, *(moment(generator, states, int(m)) for m in moments)], arguments.cell))
         sheet = arguments.work / f"{clip.stem}-{arguments.mode}.png"
         write_image(sheet, np.concatenate(rows))

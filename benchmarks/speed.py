@@ -42,7 +42,7 @@ from benchmarks.transfer import carry
 from reenact.generator.choice import GeneratorName, GeneratorOptions
 from reenact.generator.diffusion.compact.flow import Sampling, sample
 from reenact.generator.diffusion.compact.painter import CompactPainter
-from reenact.generator.diffusion.compact.weights import load_compact, shipped_weights
+from reenact.generator.diffusion.compact.weights import ASSET, load_compact
 from reenact.generator.diffusion.controls import Controls
 from reenact.head.arkit import REGIONS
 from reenact.head.head_model import action_source
@@ -220,7 +220,7 @@ def generated_ms(name: GeneratorName, arguments: Arguments, size: int) -> float:
 def compact(arguments: Arguments) -> list[Row]:
     """Run the compact generator's network on random controls, and make whole frames."""
     device, size, window = torch.device(arguments.device), CompactPainter.size, CompactPainter.window
-    net = load_compact(arguments.weights or shipped_weights(), device)
+    net = load_compact(arguments.weights or ASSET, device)
     controls = random_controls(window, size).to(device)
 
     def best(act: Callable[[], object]) -> float:

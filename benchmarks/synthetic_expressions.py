@@ -14,13 +14,12 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.motion import Motion
 from reenact.lab.synthetic import SyntheticPerson, random_scene, render_portraits, synthetic_person
-from reenact.media.arrays import write_arrays
+from reenact.media.arrays import read_arrays, write_arrays
 from reenact.rendering import Camera
 
 PEOPLE: Final = 40
@@ -69,8 +68,8 @@ def synthetic_expressions(folder: Path, people: Iterable[int] = range(PEOPLE)) -
         path = folder / f"person-{number:02d}.safetensors"
         if not path.exists():
             write_arrays(path, _draw(number))
-        with safe_open(path, framework="np") as file:
-            parts.append({name: file.get_tensor(name) for name in Truth.__dataclass_fields__})
+        arrays, _ = read_arrays(path, "file of synthetic expressions")
+        parts.append({name: arrays[name] for name in Truth.__dataclass_fields__})
     return Truth(**{name: np.stack([p[name] for p in parts]) for name in parts[0]})
 
 

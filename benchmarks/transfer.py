@@ -31,7 +31,6 @@ from typing import Annotated, Final
 import numpy as np
 import torch
 import tyro
-from safetensors.torch import load_file
 from tyro.conf import Positional
 
 from benchmarks.common import OUT, SHARED, Recorded, clip_file, record
@@ -57,8 +56,7 @@ from reenact.subject.personal_head import PersonalHead
 from reenact.subject.source import read_source
 from reenact.subject.store import load_head, save_head
 from reenact.transfer.habits import size_of
-from reenact.transfer.network import TransferNet
-from reenact.transfer.own_motion import ASSET, OwnMotion
+from reenact.transfer.own_motion import ASSET, OwnMotion, load_transfer
 from reenact.transfer.receiver import face_rows
 
 _DRIVERS: Final = HELD_OUT_SEED + 10_000
@@ -82,9 +80,7 @@ class Synthetic(Recorded):
 
     def run(self) -> None:
         """Measure all methods on the same performances."""
-        net = TransferNet()
-        net.load_state_dict({k: v.float() for k, v in load_file(self.weights).items()})
-        net.eval().requires_grad_(False)
+        net = load_transfer(self.weights)
         where, fit = parts(), open_levels()[1]
         errors: dict[str, dict[str, list[np.ndarray]]] = {m: {p: [] for p in where} for m in METHODS}
         contact = {name: Contact.none() for name in ("truth", "transferred", "adapted", "predicted")}

@@ -16,11 +16,10 @@ from typing import Annotated, Final
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 from scipy.optimize import isotonic_regression
 
 from reenact.head.arkit import ACTIONS
-from reenact.media.arrays import write_arrays
+from reenact.media.arrays import read_arrays, write_arrays
 from reenact.perception.blendshapes import CURVES, LEVELS
 
 _LARGEST_ERROR: Final = 0.06  # of the landmarks, in face radii: beyond, the face was not found where it is
@@ -39,7 +38,7 @@ def main(arguments: Arguments) -> None:
     """Write the curves and print them."""
     codes, scores = [], []
     for path in sorted(arguments.shards.glob("*.safetensors")):
-        shard = load_file(path)
+        shard, _ = read_arrays(path, "shard")
         usable = np.isfinite(shard["scores"]).all(axis=1) & (shard["error"] < _LARGEST_ERROR)
         if "base" in shard:
             usable &= shard["base"].max(axis=1) < _CALM

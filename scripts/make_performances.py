@@ -17,9 +17,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from reenact.head.arkit import index
 from reenact.head.open import open_head
+from reenact.media.files import asset
 from reenact.tracking import save_motion, track_video
 
-OUTPUT = Path(__file__).parents[1] / "src" / "reenact" / "assets" / "performances"
+OUTPUT = asset("performances")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from PIL import Image as PillowImage
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
+from reenact.media.files import asset
 from reenact.media.image import write_image
 from reenact.pipeline import AnimateOptions, Portrait, bundled_performance, make_warp, read_portrait
 from reenact.rendering import normals_to_picture
@@ -27,7 +28,7 @@ from reenact.transfer.motion_modes import Mode
 from reenact.transfer.retarget import retarget
 
 _ROOT: Final = Path(__file__).parents[1]
-PHOTO: Final = _ROOT / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+PHOTO: Final = asset("demo/astronaut.jpg")
 OUTPUT: Final = _ROOT / "docs" / "pictures"
 _SIZE: Final = 384  # px of the head's square
 _CELL: Final = 224  # px of a square in a still picture

@@ -90,7 +90,7 @@ def bytes_of(seed: int, frames: int, size: int = 32) -> tuple[dict[str, list[np.
     def labels() -> np.ndarray:
         return draw.choice(np.array([*range(13), 255], np.uint8), (size, size))
 
-    pictures = {name: [colours() for _ in range(frames)] for name in ("frames", "warped", "normals", "coarse_normals")}
+    pictures = {name: [colours() for _ in range(frames)] for name in ("frames", "warped", "normals")}
     pictures["regions"] = [labels() for _ in range(frames)]
     pictures["visibility"] = [draw.choice(np.array([0, 255], np.uint8), (size, size)) for _ in range(frames)]
     pictures |= {"photo": [colours()], "photo_normals": [colours()], "photo_regions": [labels()]}
@@ -101,8 +101,7 @@ def bytes_of(seed: int, frames: int, size: int = 32) -> tuple[dict[str, list[np.
 def made_scene(path: Path, seed: int, runs: tuple[int, ...], size: int = 32) -> Path:
     """A scene file."""
     pictures, _ = bytes_of(seed, sum(runs), size)
-    marks = np.zeros((478, 2), np.float32)
-    record = SceneRecord({**pictures}, np.repeat(marks[None], sum(runs), 0), marks, runs, {"person": f"noise {seed}"})
+    record = SceneRecord({**pictures}, np.zeros((sum(runs), 478, 2)), runs, {"person": f"noise {seed}"})
     save_scene(record, path)
     return path
 

@@ -13,11 +13,12 @@ import pytest
 from reenact.generator.choice import GeneratorName, GeneratorOptions
 from reenact.head.arkit import index
 from reenact.media import InputError, VideoWriter, probe, read_frames, read_image, write_image
+from reenact.media.files import asset
 from reenact.pipeline import AnimateOptions, TrackOptions, animate, bundled_performance, perform, track
 from reenact.tracking import load_motion, save_motion
 from reenact.transfer.own_rig import OwnRig
 
-PHOTO = Path(__file__).parents[1] / "src/reenact/assets/demo/astronaut.jpg"
+PHOTO = asset("demo/astronaut.jpg")
 STILL: dict[str, float] = dict.fromkeys(("eyes", "brows", "mouth", "jaw", "gaze", "head"), 0.0)
 
 

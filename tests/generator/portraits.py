@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -15,12 +14,13 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.rig import Rig
 from reenact.media import SquareCrop, read_image
+from reenact.media.files import asset
 from reenact.perception import ExpressionEvidence
 from reenact.rendering import Camera
 from reenact.tracking import find_face, fit_frames, fit_person
 from reenact.tracking.priors import EVIDENCE_SCALE
 
-PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+PHOTO = asset("demo/astronaut.jpg")
 CROP = SquareCrop(x0=96, y0=0, size=256, output_px=384)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from reenact.generator.diffusion.compact.blocks import HEAD, grid_rotary, turned
 from reenact.generator.diffusion.compact.encoders import INPUTS
-from reenact.generator.diffusion.compact.flow import Sampling, begin, noise_like, on_the_way, sample
+from reenact.generator.diffusion.compact.flow import Sampling, sample
 from reenact.generator.diffusion.compact.network import (
     CompactConfig,
     CompactNet,
@@ -29,6 +29,7 @@ from reenact.generator.diffusion.paint import composed
 from reenact.generator.diffusion.windows import blended_windows
 from reenact.head.regions import MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.media import InputError, SquareCrop
+from reenact.media.tensors import write_weights
 
 OUTSIDE = [n for n in range(13) if n not in region_ids(*MOUTH_INTERIOR)]
 
@@ -133,29 +134,6 @@ def test_the_pose_encoder_is_told_what_differs_from_the_photo(net: CompactNet) -
         torch.testing.assert_close(net.pose(controls, every - {kept})[0], net.pose(other, every - {kept})[0])
 
 
-def test_noise_is_added_where_the_photo_does_not_show_the_head() -> None:
-    controls = made_controls(batch=1)
-    regions = torch.full_like(controls.regions, 255)
-    regions[..., :16, :] = 0
-    visibility = torch.ones_like(controls.visibility)
-    visibility[..., :8, :] = 0.0
-    controls = replace(controls, regions=regions, visibility=visibility)
-    added = (begin(controls.warped, controls, noise_like(controls, 0)) - controls.warped).std(dim=(0, 1, 2, 4))
-    assert added[:8].min() > 3 * added[8:].max()
-    assert added[8:].min() > 0.005
-    frames = torch.rand_like(controls.warped)
-    torch.testing.assert_close(on_the_way(controls.warped, frames, torch.ones(1)), frames)
-
-
-def test_a_seed_is_a_picture(net: CompactNet) -> None:
-    controls = made_controls(batch=1)
-    once, again, other = (sample(net, controls, Sampling(seed=s, temperature=1.0)).clean for s in (3, 3, 4))
-    assert torch.equal(once, again)
-    assert (once - other).abs().max() > 1e-4
-    cold = [sample(net, controls, Sampling(seed=s)).clean for s in (3, 4)]
-    assert torch.equal(*cold)
-
-
 def test_guidance_extrapolates_from_what_is_painted_untold(net: CompactNet) -> None:
     controls = made_controls(batch=1)
     told = sample(net, controls, Sampling(steps=1, guidance=1.0)).clean
@@ -205,8 +183,22 @@ def test_weights_come_back_with_their_configuration(tmp_path: Path, net: Compact
 def test_a_file_of_other_weights_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     path.write_bytes(b"not a tensor in sight")
-    with pytest.raises(InputError, match=r"other\.safetensors holds no weights of the compact generator"):
+    with pytest.raises(InputError, match=r"other\.safetensors is not a readable file of weights of the compact"):
         load_compact(path, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        (None, r"metadata has no config that fits \('config'\)"),
+        ({"config": '{"widths": [8, 16, 65], "depth": 2, "inputs": []}'}, "transformer's width is 65"),
+        ({"config": '{"widths": [8, 16, 64], "depth": 3, "inputs": ["photo"]}'}, "missing: "),
+    ],
+)
+def test_weights_of_another_network_are_refused(tmp_path: Path, about: dict[str, str] | None, said: str) -> None:
+    write_weights(tmp_path / "w.safetensors", CompactNet(SMALL).state_dict(), about)
+    with pytest.raises(InputError, match=rf"w\.safetensors holds no weights of the compact generator.*{said}"):
+        load_compact(tmp_path / "w.safetensors", torch.device("cpu"))
 
 
 @pytest.mark.parametrize(("count", "window", "overlap"), [(1, 8, 2), (8, 8, 2), (9, 8, 2), (31, 8, 3), (20, 5, 0)])

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cutting out and putting back: exact where it can be, smooth where it cannot, untouched elsewhere."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,11 +35,6 @@ def test_coordinates_go_there_and_back(crop: SquareCrop, points: list[tuple[floa
     assert np.allclose(crop.to_crop(crop.to_image(there)), there, atol=1e-8)
     corners = crop.to_image(np.array([[0, 0], [crop.output_px, crop.output_px]]))
     assert np.allclose(corners, [[crop.x0, crop.y0], [crop.x0 + crop.size, crop.y0 + crop.size]])
-
-
-@given(crop=CROPS)
-def test_a_crop_survives_json(crop: SquareCrop) -> None:
-    assert SquareCrop.from_dict(json.loads(json.dumps(crop.as_dict()))) == crop
 
 
 @pytest.mark.parametrize(("x0", "y0"), [(0, 0), (7, 13), (-20, 5), (60, 50), (-200, -200)])

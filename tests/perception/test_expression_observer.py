@@ -3,19 +3,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.open import open_head
 from reenact.media import read_image
+from reenact.media.files import asset
 from reenact.perception import ExpressionEvidence, ExpressionObserver, detect_faces
 from reenact.perception.expression import Source
 from reenact.pipeline import AnimateOptions, Portrait, make_warp, read_portrait
 
-DEMO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+DEMO = asset("demo/astronaut.jpg")
 SEEN_BY_PIXELS_ONLY = ("noseSneer", "cheekPuff")
 
 

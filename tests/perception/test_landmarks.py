@@ -13,13 +13,14 @@ import pytest
 from reenact.head.arkit import ACTIONS, index
 from reenact.lab.synthetic import random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import InputError, read_image
+from reenact.media.files import asset
 from reenact.perception.face_detector import Box, detect_boxes
 from reenact.perception.landmarks import Roi, VideoLandmarks, _faces_in, detect_faces
 from reenact.perception.shipped import FACE_LANDMARKER
 from reenact.tracking.scheme import eye_openness
 from reenact.tracking.track import find_face
 
-PHOTO = read_image(Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg")
+PHOTO = read_image(asset("demo/astronaut.jpg"))
 
 
 def test_one_face_is_found_where_it_is() -> None:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from reenact.media import read_image
+from reenact.media.files import asset
 from reenact.perception.person_mask import person_mask
 
-PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+PHOTO = asset("demo/astronaut.jpg")
 
 
 def test_the_astronaut_is_a_person_and_the_wall_is_not() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from reenact.head.levels import detailed_levels
 from reenact.media import InputError, read_image
+from reenact.media.files import asset
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.subject.head_fit import fit_head
 from reenact.subject.stages import FRAMES, PERSON
@@ -18,7 +19,7 @@ from reenact.subject.store import load_head, save_head
 from reenact.tracking import find_face
 from tests.head.made_heads import supplied
 
-PHOTO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+PHOTO = asset("demo/astronaut.jpg")
 
 
 def test_a_photo_fitted_with_a_model_of_the_users_own(tmp_path: Path) -> None:

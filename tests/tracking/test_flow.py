@@ -15,12 +15,13 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.synthetic import made_up, performed_by, random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import VideoInfo, VideoWriter, probe, read_image
+from reenact.media.files import asset
 from reenact.tracking import Person, fit_frames, track_video
 from reenact.tracking.flow import Anchor, Shot, followed
 from reenact.tracking.refine import joined_frames, refined
 from reenact.tracking.scheme import INNER_LIPS, IRIS, LEFT_LIDS, RIGHT_LIDS
 
-PHOTO = Path(__file__).parents[2] / "src/reenact/assets/demo/astronaut.jpg"
+PHOTO = asset("demo/astronaut.jpg")
 SIDE, FRAMES = 256, 16
 CHEEK = 205
 MOTION = ("expression", "gaze", "rotation", "translation", "dynamic_offset")

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from reenact.media import InputError
+from reenact.media.files import asset
 from reenact.pipeline import AnimateOptions, TrackOptions, perform, track
 from reenact.tracking import load_motion
 from tests.head.made_heads import supplied
 
-PHOTO = Path(__file__).parents[2] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+PHOTO = asset("demo/astronaut.jpg")
 
 
 def test_a_motion_file_holds_the_models_own_coefficients(tmp_path: Path) -> None:

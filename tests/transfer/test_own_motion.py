@@ -73,13 +73,3 @@ def test_lids_meet_as_the_actions_say() -> None:
     near = np.linalg.norm(rig.neutral[:, None] - rig.neutral[lids][None], axis=-1).min(1)
     assert added[lids].max() < 1e-6
     assert added[(near > 0.004) & (near < 0.02)].max() > 0.0001  # but the skin around them is its own
-
-
-def test_copied_detail_is_the_other_faces_in_ones_own_size() -> None:
-    adult, elder = (OwnDeformation.of(HELD_OUT_SEED + 35, age=age).rig for age in (30.0, 85.0))
-    own, copied = OwnRig.of(adult), OwnRig.of(adult, like=elder)
-    theirs = deformed(OwnRig.of(elder), smile())[0] - deformed(elder, smile())[0]
-    mine = deformed(copied, smile())[0] - deformed(adult, smile())[0]
-    along = (mine * theirs).sum() / (np.linalg.norm(mine) * np.linalg.norm(theirs))
-    assert along > 0.999
-    assert np.abs(deformed(own, smile()) - deformed(copied, smile())).max() > 0.00003

@@ -15,7 +15,7 @@ from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, prepare_receivers
-from reenact.lab.training.loop import Run, Schedule
+from reenact.lab.training.loop import Run, RunOptions, Schedule
 from reenact.lab.training.transfer import Receivers, TransferTraining, score, train_transfer
 from reenact.transfer.network import CODES, DrivingEncoder, TransferNet
 from reenact.transfer.own_motion import OwnMotion
@@ -53,17 +53,15 @@ def test_frames_are_right_handed_and_turn_with_the_skin() -> None:
 def test_the_encoder_is_zero_at_rest_and_has_no_lag() -> None:
     encoder = DrivingEncoder()
     torch.nn.init.normal_(encoder.taps, 0.3, 0.2)
-    torch.nn.init.normal_(encoder.live_taps, 0.3, 0.2)
     assert encoder(torch.zeros(1, 7, 52)).abs().max() < 1e-6
     held = torch.rand(1, 1, 52).expand(1, 9, 52)
-    for live in (False, True):
-        driven = encoder(held, live)
-        assert driven == pytest.approx(driven[:, :1].expand_as(driven), abs=1e-5)
+    driven = encoder(held)
+    assert driven == pytest.approx(driven[:, :1].expand_as(driven), abs=1e-5)
     codes, later = torch.rand(1, 9, 52), torch.rand(1, 9, 52)
     later[:, :5] = codes[:, :5]
-    live, seen = encoder(codes, live=True)[:, :5], encoder(later, live=True)[:, :5]
-    assert live == pytest.approx(seen)  # what comes after does not matter
-    assert (encoder(codes)[:, 4] - encoder(later)[:, 4]).abs().max() > 1e-3
+    now, then = encoder(codes), encoder(later)
+    assert now[:, :3] == pytest.approx(then[:, :3])  # two frames to come are looked at, no more
+    assert (now[:, 4] - then[:, 4]).abs().max() > 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +74,8 @@ def test_it_learns_and_goes_on_where_it_was(shards: list[Path], tmp_path: Path) 
     def trained(folder: str, seconds: float) -> Run:
         """Train on a clock that moves on by a second whenever it is read."""
         settings = TransferTraining(Schedule(20, 3e-3, warmup=5, average=0.9), people=2)
-        return train_transfer(
-            settings,
-            shards,
-            shards,
-            tmp_path / folder,
-            seconds=seconds,
-            progress=lambda *said: None,
-            device=CPU,
-            clock=itertools.count(0.0).__next__,
-        )
+        options = RunOptions(tmp_path / folder, seconds=seconds, clock=itertools.count(0.0).__next__)
+        return train_transfer(settings, shards, shards, options)
 
     whole = trained("whole", math.inf)
     found = score(whole, Receivers(shards, CPU))

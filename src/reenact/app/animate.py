@@ -73,10 +73,10 @@ class Animate:
         bool, flag("The performer is the photographed person: fit one head to both. Best with --mode absolute.")
     ] = False
     detail: Annotated[
-        Literal["none", "own", "copied"] | None,
+        Literal["none", "own"] | None,
         arg(
-            help="What a face does beyond its 52 actions added up (folds, tissue that bulges): nothing, what the "
-            "transfer network says of the photographed person's own, or, to compare, the performer's copied.",
+            help="What a face does beyond its 52 actions added up (folds, tissue that bulges): nothing, or what the "
+            "transfer network says of the photographed person's own.",
             help_behavior_hint="(default: own for compact, none for warp)",
         ),
     ] = None
@@ -84,7 +84,8 @@ class Animate:
         Literal["warp", "compact", "wan"],
         arg(
             help="What paints the frames. warp: the photo, carried along by the head. compact: a video diffusion "
-            "transformer over that, trained by this project. wan: a large pretrained one that you have fine-tuned."
+            "transformer over that, trained by this project. wan: a large pretrained one that you have fine-tuned "
+            "(experimental)."
         ),
     ] = "warp"
     steps: Annotated[

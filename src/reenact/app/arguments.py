@@ -2,11 +2,12 @@
 """What several commands share: argument types, and the checks that need no heavy import."""
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+
+from reenact.media.files import asset
 
 MOTION_SUFFIX = ".motion.safetensors"
 
@@ -54,8 +55,7 @@ Landmarker = Annotated[
 
 def bundled_performances() -> list[str]:
     """Names of the performances that come with the package, in alphabetical order."""
-    folder = Path(str(files("reenact"))) / "assets"
-    return sorted(path.name.removesuffix(MOTION_SUFFIX) for path in folder.rglob(f"*{MOTION_SUFFIX}"))
+    return sorted(path.name.removesuffix(MOTION_SUFFIX) for path in asset("performances").glob(f"*{MOTION_SUFFIX}"))
 
 
 def check_performance(performance: Path) -> None:
@@ -72,11 +72,16 @@ def check_output(output: Path, suffix: str, inputs: Sequence[Path]) -> None:
         raise BadArgument(f"output {output} must have a name that ends in {suffix}")
     if output.is_dir():
         raise BadArgument(f"output {output} is a folder; give the name of a file in it")
-    if not output.absolute().parent.is_dir():
-        raise BadArgument(f"the folder of output {output} does not exist")
+    check_folder_of(output)
     for path in inputs:
         if path.exists() and output.exists() and output.samefile(path):
             raise BadArgument(f"output {output} is also an input; it would be overwritten")
+
+
+def check_folder_of(output: Path) -> None:
+    """Raise BadArgument unless the folder exists in which a file or folder is to be written."""
+    if not output.absolute().parent.is_dir():
+        raise BadArgument(f"the folder of output {output} does not exist")
 
 
 def parse_strengths(items: Sequence[str]) -> dict[str, float]:

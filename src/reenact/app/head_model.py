@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which head model a command uses: the open one, or a file of the user's."""
+"""Which head model a command uses: the open one, or a file of the user's (experimental)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HeadModelFile = Annotated[
     Path | None,
     tyro.conf.arg(
         metavar="FILE",
-        help="Your own SMPL-X or FLAME file, .npz or .safetensors, to use in place of our head; see "
+        help="Experimental: your own SMPL-X or FLAME file, .npz or .safetensors, to use in place of our head; see "
         "docs/head-models.md.",
         help_behavior_hint="(default: our own, open head)",
     ),

@@ -19,7 +19,7 @@ from reenact.rendering import Camera, HeadMaps
 
 from .diffusion.compact.flow import Sampling
 from .diffusion.compact.painter import CompactPainter
-from .diffusion.compact.weights import best_device, load_compact, shipped_weights
+from .diffusion.compact.weights import ASSET, best_device, load_compact
 from .diffusion.paint import LearnedGenerator, Painter
 from .warp.generator import WarpGenerator
 
@@ -38,6 +38,7 @@ class GeneratorOptions:
     guidance: float = 1.0
     """1 paints what the head tells; more exaggerates it, and takes twice as long."""
     seed: int = 0
+    """Of the noise that wan begins with."""
     weights: Path | None = None
     """Of the compact generator a file, None for the one that is shipped; of wan the folder that training wrote."""
     device: str | None = None
@@ -75,8 +76,8 @@ def _painter(options: GeneratorOptions) -> Painter:
     device = best_device() if options.device is None else torch.device(options.device)
     steps = STEPS[options.name] if options.steps is None else options.steps
     if options.name == "compact":
-        net = load_compact(options.weights or shipped_weights(), device)
-        return CompactPainter(net, Sampling(steps, options.guidance, options.seed))
+        net = load_compact(options.weights or ASSET, device)
+        return CompactPainter(net, Sampling(steps, options.guidance))
     if options.weights is None:
         raise InputError("no weights of wan are shipped; want the folder that `reenact train generator` wrote")
     from .diffusion.wan.painter import WanPainter

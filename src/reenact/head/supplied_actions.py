@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The 52 ARKit actions in another model's own expression space: 100 coefficients and the turn of the jaw."""
+"""The 52 ARKit actions as coefficients of SMPL-X's or FLAME's expressions and a turn of the jaw (experimental)."""
 
 from __future__ import annotations
 

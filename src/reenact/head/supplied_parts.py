@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The head cut out of a user's model: its vertices, its eyeballs, and what turns with the head."""
+"""The head cut out of a user's SMPL-X or FLAME (experimental): vertices, eyeballs, and what turns with the head."""
 
 from __future__ import annotations
 

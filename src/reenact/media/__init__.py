@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures, video and sound in and out; cuts; crop and paste-back. The lowest room: it imports no other."""
+"""Pictures, video and sound in and out; cuts; crop and paste-back; arrays. The lowest room: it imports no other."""
 
-from .crop import SquareCrop, paste_back
-from .cuts import CutDetector
-from .errors import InputError
-from .image import read_image, write_image
-from .layout import side_by_side
-from .video import Frame, VideoInfo, probe, read_frames
-from .writer import VideoWriter
+from typing import TYPE_CHECKING
+
+from .lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .crop import SquareCrop, paste_back
+    from .cuts import CutDetector
+    from .errors import InputError
+    from .image import read_image, write_image
+    from .layout import side_by_side
+    from .video import Frame, VideoInfo, probe, read_frames
+    from .writer import VideoWriter
 
 __all__ = [
     "CutDetector",
@@ -23,3 +28,21 @@ __all__ = [
     "side_by_side",
     "write_image",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CutDetector": "cuts",
+        "Frame": "video",
+        "InputError": "errors",
+        "SquareCrop": "crop",
+        "VideoInfo": "video",
+        "VideoWriter": "writer",
+        "paste_back": "crop",
+        "probe": "video",
+        "read_frames": "video",
+        "read_image": "image",
+        "side_by_side": "layout",
+        "write_image": "image",
+    },
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,16 @@ def read_arrays(path: Path, what: str, written_by: str = "") -> tuple[dict[str, 
     Raises:
         InputError: it is missing, empty, a folder, or no safetensors file.
     """
+    return read_safetensors(path, what, written_by, "np")
+
+
+def read_safetensors(
+    path: Path, what: str, written_by: str, framework: Literal["np", "pt"]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Do what `read_arrays` and `tensors.read_tensors` say."""
     existing_file(path, f"a {what}")
     try:
-        with safe_open(path, framework="np") as file:
+        with safe_open(path, framework) as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 no mapping
     except (SafetensorError, OSError) as error:
         how = f"; `{written_by}` writes one" if written_by else ""

@@ -2,7 +2,7 @@
 """A square cut out of a photo or frame, and put back into it without a seam."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -58,15 +58,6 @@ class SquareCrop:
         x = self.x0 - (left - pad_x[0])
         y = self.y0 - (top - pad_y[0])
         return _resample(patch, (self.output_px, self.output_px), (x, y, x + self.size, y + self.size))
-
-    def as_dict(self) -> dict[str, float | int]:
-        """Plain numbers, for JSON or file metadata."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, float | int]) -> "SquareCrop":
-        """The inverse of as_dict."""
-        return cls(float(values["x0"]), float(values["y0"]), float(values["size"]), int(values["output_px"]))
 
 
 def paste_back(

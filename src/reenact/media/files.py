@@ -10,6 +10,11 @@ from pathlib import Path
 from .errors import InputError
 
 
+def asset(name: str) -> Path:
+    """Name a file that is shipped in the package: a network's weights, the head, the demo photo."""
+    return Path(__file__).parents[1] / "assets" / name
+
+
 def existing_file(path: Path | str, wanted: str) -> Path:
     """`path` as a Path, or InputError unless it is a readable file with something in it.
 

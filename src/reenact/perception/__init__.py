@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What looks at pixels with a network: faces, landmarks, blendshape scores, the mask of the person, the tongue.
-
-Names are imported when they are first used: training reads the networks here on machines without mediapipe and OpenCV.
-"""
+"""What looks at pixels with a network: faces, landmarks, blendshape scores, the mask of the person, the tongue."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from reenact.media.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .evidence import ExpressionEvidence
@@ -25,17 +23,14 @@ __all__ = [
     "tongue_out",
 ]
 
-_HOMES = {
-    "ExpressionEvidence": "evidence",
-    "ExpressionObserver": "expression",
-    "FaceLandmarks": "landmark_network",
-    "VideoLandmarks": "landmarks",
-    "detect_faces": "landmarks",
-    "tongue_out": "tongue",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ExpressionEvidence": "evidence",
+        "ExpressionObserver": "expression",
+        "FaceLandmarks": "landmark_network",
+        "VideoLandmarks": "landmarks",
+        "detect_faces": "landmarks",
+        "tongue_out": "tongue",
+    },
+)

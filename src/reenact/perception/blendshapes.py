@@ -9,18 +9,18 @@ score is read backwards through its curve, and is as uncertain as the curve is f
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from reenact.head.arkit import ACTIONS
+from reenact.media.arrays import read_arrays
+from reenact.media.files import asset
 
 from .evidence import ExpressionEvidence
 
-CURVES: Final = Path(__file__).parent.parent / "assets" / "blendshape_scores.safetensors"
+CURVES: Final = asset("blendshape_scores.safetensors")
 LEVELS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Codes at which the curves are known."""
 _LOOKS: Final = [i for i, a in enumerate(ACTIONS) if a.startswith("eyeLook")]
@@ -32,7 +32,7 @@ _BLIND_SIGMA: Final = 0.5
 @lru_cache(maxsize=1)
 def _calibration() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean scores [52, 5] at LEVELS, strictly rising, and standard deviations [52] of the codes read, inf if blind."""
-    read = load_file(CURVES)
+    read, _ = read_arrays(CURVES, "calibration")
     sigma = read["sigma"]
     sigma[_LOOKS] = np.inf
     return read["scores"], np.where(sigma < _BLIND_SIGMA, sigma, np.inf).astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -17,6 +18,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from reenact.head.arkit import ACTIONS
+from reenact.media.tensors import load_weights
 
 INPUT_PX: Final = 128
 STORED: Final = 1.16
@@ -132,3 +134,17 @@ class ExpressionNet(nn.Module):
         means, log_variances = self.head(self.trunk(2.0 * pictures - 1.0)).float().split(OUTPUTS, dim=1)
         low, high = _LOG_VARIANCE
         return ExpressionOutput(means, low + (high - low) * torch.sigmoid(log_variances))
+
+
+def load_expression(path: Path) -> tuple[ExpressionNet, Tensor]:
+    """Load the network with weights of `reenact train expression`, and the spread of its errors.
+
+    Returns:
+        The network, and [OUTPUTS] how many of its own standard deviations its errors have on unseen people.
+
+    Raises:
+        InputError: the file holds no such weights.
+    """
+    net = ExpressionNet()
+    beside = load_weights(net, path, "expression network", "reenact train expression", ["spread"])
+    return net, beside["spread"].float()

@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from reenact.head.arkit import ACTIONS
+from reenact.media.files import asset
 
 from .evidence import ExpressionEvidence, PoseEvidence
-from .expression_network import CODES, DISTANCE, INPUT_PX, ROTATION, ExpressionNet, ExpressionOutput
+from .expression_network import CODES, DISTANCE, INPUT_PX, ROTATION, ExpressionOutput, load_expression
 from .face_crop import crop_matrix, face_crop
 
-WEIGHTS: Final = Path(__file__).parent.parent / "assets" / "expression.safetensors"
+WEIGHTS: Final = asset("expression.safetensors")
 _INTO_CAMERA: Final = np.diag([1.0, -1.0, -1.0])  # R_cam_head of a head that looks into the camera
 _ELSEWHERE: Final = [i for i, a in enumerate(ACTIONS) if a.startswith(("eyeLook", "tongueOut"))]
 """Looking is the gaze's, and the tongue has a detector of its own (tongue.py)."""
@@ -34,12 +34,9 @@ class PixelExpression:
     """The expression network with its weights, for single faces."""
 
     def __init__(self, weights: Path) -> None:
-        """Read weights of `reenact train expression`. Raises FileNotFoundError, or SafetensorError for another file."""
-        with safe_open(weights, framework="pt") as file:
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 no mapping
-        self._spread = state.pop("spread").numpy()
-        net = ExpressionNet()
-        net.load_state_dict(state)
+        """Read weights of `reenact train expression`. Raises InputError."""
+        net, spread = load_expression(weights)
+        self._spread = spread.numpy()
         fused = net.eval().fused()
         self._net = fused.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] as in dense.py
 

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
-_ASSETS: Final = Path(__file__).parent.parent / "assets"
+from reenact.media.files import asset
 
-FACE_LANDMARKER: Final = _ASSETS / "face_landmarker.task"
-FACE_DETECTOR_SHORT: Final = _ASSETS / "face_detection_short_range.tflite"
-FACE_DETECTOR_FULL: Final = _ASSETS / "face_detection_full_range_sparse.tflite"
-SELFIE_SEGMENTATION: Final = _ASSETS / "selfie_segmentation.tflite"
+FACE_LANDMARKER: Final = asset("face_landmarker.task")
+FACE_DETECTOR_SHORT: Final = asset("face_detection_short_range.tflite")
+FACE_DETECTOR_FULL: Final = asset("face_detection_full_range_sparse.tflite")
+SELFIE_SEGMENTATION: Final = asset("selfie_segmentation.tflite")
 MODELS: Final = (FACE_LANDMARKER, FACE_DETECTOR_SHORT, FACE_DETECTOR_FULL, SELFIE_SEGMENTATION)

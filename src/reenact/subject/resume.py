@@ -9,11 +9,10 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from reenact.media.files import written_beside
+from reenact.media.errors import InputError
+from reenact.media.tensors import read_tensors, write_tensors
 
 _OF: Final = "of.json"
 
@@ -31,8 +30,8 @@ class Kept:
     def load(self, name: str) -> dict[str, Tensor] | None:
         """None: not there, or not whole."""
         try:
-            return load_file(self.folder / f"{name}.safetensors")
-        except (OSError, SafetensorError):
+            return read_tensors(self.folder / f"{name}.safetensors", "part of a fit")[0]
+        except InputError:
             return None
 
     def save(self, name: str, tensors: dict[str, Tensor]) -> None:
@@ -40,8 +39,7 @@ class Kept:
         if not self.folder.is_dir():
             self.folder.mkdir()
             (self.folder / _OF).write_text(json.dumps(self._of), encoding="utf-8")
-        with written_beside(self.folder / f"{name}.safetensors") as partial:
-            save_file({k: v.detach().contiguous() for k, v in tensors.items()}, partial)
+        write_tensors(self.folder / f"{name}.safetensors", tensors)
 
     def remove(self) -> None:
         """The fit is done."""

@@ -12,12 +12,13 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from reenact.head.model import HeadModel
-from reenact.head.open import ASSET, OpenHead
+from reenact.head.open import OpenHead
+from reenact.media.arrays import read_arrays
+from reenact.media.files import asset
 
-PRIOR_ASSET = ASSET.with_name("identity_prior.safetensors")
+PRIOR_ASSET = asset("identity_prior.safetensors")
 
 
 @dataclass(frozen=True)
@@ -44,5 +45,5 @@ def identity_prior(model: HeadModel) -> IdentityPrior:
 
 @lru_cache(maxsize=1)
 def _shipped() -> IdentityPrior:
-    tensors = load_file(PRIOR_ASSET)
+    tensors, _ = read_arrays(PRIOR_ASSET, "identity prior")
     return IdentityPrior(tensors["mean"], tensors["factor"])

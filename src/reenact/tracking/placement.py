@@ -11,22 +11,22 @@ clip may displace its points along the skin, smoothly.  The mesh does not move w
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 from torch import Tensor
 
 from reenact.head.model import HeadModel
 from reenact.head.open import OpenHead
+from reenact.media.arrays import read_arrays
+from reenact.media.files import asset
 
 from .face_model import LandmarkModel
 from .scheme import COUNT, IRIS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS
 
-SHIFTS: Final = Path(__file__).parent.parent / "assets" / "landmark_shifts.safetensors"
+SHIFTS: Final = asset("landmark_shifts.safetensors")
 
 # Lips, lids and nose are seen, and stay; irises are turned by the gaze.
 _FIXED: Final = (*LIPS, *RIGHT_LIDS, *LEFT_LIDS, *NOSE, *IRIS[0], *IRIS[1])
@@ -50,7 +50,7 @@ def mean_placement(model: HeadModel) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _shifts() -> NDArray[np.float32]:
-    return load_file(SHIFTS)["shifts"]
+    return read_arrays(SHIFTS, "file of landmark shifts")[0]["shifts"]
 
 
 def placement_modes(model: LandmarkModel) -> Tensor:

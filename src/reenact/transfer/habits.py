@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from reenact.head.levels import open_levels
 from reenact.head.model import Float, Int
 from reenact.head.open import open_head
+from reenact.media.arrays import read_arrays
+from reenact.media.files import asset
 from reenact.rendering import vertex_normals
 
 from .receiver import tangent_frames
 
-ASSET = Path(__file__).parent.parent / "assets" / "habits.safetensors"
+ASSET = asset("habits.safetensors")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Habits:
 @lru_cache(maxsize=1)
 def shipped_habits() -> Habits:
     """Loaded once a process."""
-    found = load_file(ASSET)
+    found, _ = read_arrays(ASSET, "file of habits")
     return Habits(found["vertices"], found["answers"].astype(np.float32))
 
 

@@ -29,7 +29,6 @@ class DrivingEncoder(nn.Module):
         taps = torch.zeros(len(ACTIONS), 1, _BEFORE + 1 + _AFTER)
         taps[..., _BEFORE] = 1.0
         self.taps = nn.Parameter(taps)  # of a filter in time, of each action's own
-        self.live_taps = nn.Parameter(taps[..., : _BEFORE + 1].clone())
         self.enter = nn.Linear(len(ACTIONS), _HIDDEN)
         self.mix = nn.Linear(_HIDDEN, _HIDDEN)
         self.leave = nn.Linear(_HIDDEN, CODES, bias=False)
@@ -37,13 +36,12 @@ class DrivingEncoder(nn.Module):
         with torch.no_grad():  # to begin with a code is an action, the last ones are free
             self.direct.weight.copy_(torch.eye(CODES, len(ACTIONS)))
 
-    def forward(self, codes: Tensor, live: bool = False) -> Tensor:
-        """live: frames to come are not looked at."""
+    def forward(self, codes: Tensor) -> Tensor:
         first, last = codes[:, :1].expand(-1, _BEFORE, -1), codes[:, -1:].expand(-1, _AFTER, -1)
-        padded = torch.cat([first, codes] if live else [first, codes, last], 1)
-        taps = self.live_taps if live else self.taps
+        padded = torch.cat([first, codes, last], 1)
         # Whatever the filter, a face that is held still is seen as it is.
-        smooth = conv1d(padded.transpose(1, 2), taps / taps.sum(-1, keepdim=True), groups=len(ACTIONS)).transpose(1, 2)
+        taps = self.taps / self.taps.sum(-1, keepdim=True)
+        smooth = conv1d(padded.transpose(1, 2), taps, groups=len(ACTIONS)).transpose(1, 2)
         return self._of(smooth) - self._of(torch.zeros_like(smooth[:1, :1]))
 
     def _of(self, codes: Tensor) -> Tensor:
@@ -88,9 +86,9 @@ class TransferNet(nn.Module):
         super().__init__()
         self.encoder, self.vertices = DrivingEncoder(), VertexMLP()
 
-    def forward(self, who: ReceiverFeatures, codes: Tensor, live: bool = False, rows: Tensor | None = None) -> Tensor:
+    def forward(self, who: ReceiverFeatures, codes: Tensor, rows: Tensor | None = None) -> Tensor:
         """codes: [B, F, 52] -> D_f [B, F, N, 3] metres, canonical; rows: of some vertices only."""
-        return frames_of(self.vertices(who, rows), self.encoder(codes, live))
+        return frames_of(self.vertices(who, rows), self.encoder(codes))
 
 
 def frames_of(answers: Tensor, codes: Tensor) -> Tensor:

@@ -9,26 +9,27 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.rig import Rig
 from reenact.head.state import codes_of, deformed
+from reenact.media.files import asset
+from reenact.media.tensors import load_weights
 
 from .network import TransferNet, frames_of
 from .receiver import face_rows, receiver_features
 
-ASSET = Path(__file__).parent.parent / "assets" / "transfer.safetensors"
+ASSET = asset("transfer.safetensors")
 _CHUNK = 32  # frames at a time
 
 
 @lru_cache(maxsize=1)
-def shipped_transfer() -> TransferNet:
-    """The network with its shipped weights, loaded once a process."""
+def load_transfer(path: Path = ASSET) -> TransferNet:
+    """Load the network, with its shipped weights or others. Raises InputError."""
     net = TransferNet()
-    net.load_state_dict({k: v.float() for k, v in load_file(ASSET).items()})
+    load_weights(net, path, "transfer network", "reenact train transfer")
     return net.eval().requires_grad_(False)
 
 
@@ -44,7 +45,7 @@ class OwnMotion:
     @staticmethod
     def of(rig: Rig, narrow: Tensor | None = None, net: TransferNet | None = None) -> OwnMotion:
         """narrow: None for none. net: None for the shipped one."""
-        net, fit = net or shipped_transfer(), open_levels()[1]
+        net, fit = net or load_transfer(), open_levels()[1]
         neutral = fit.upsample(torch.from_numpy(rig.neutral))
         narrow = torch.zeros_like(neutral) if narrow is None else narrow
         with torch.no_grad():
@@ -52,16 +53,13 @@ class OwnMotion:
         return OwnMotion(rig, narrow, answers, net)
 
     @torch.no_grad()
-    def offsets(self, states: Motion, live: bool = False) -> Tensor:
-        """[F, N, 3] D_f on the face (`face_rows`) of consecutive frames, metres, canonical.
-
-        live: no frame is told by those that come after it.
-        """
+    def offsets(self, states: Motion) -> Tensor:
+        """[F, N, 3] D_f on the face (`face_rows`) of consecutive frames, metres, canonical."""
         codes = torch.from_numpy(codes_of(self.rig, states))[None]
-        return frames_of(self.answers[None], self.net.encoder(codes, live))[0]
+        return frames_of(self.answers[None], self.net.encoder(codes))[0]
 
     @torch.no_grad()
-    def surfaces(self, states: Motion, live: bool = False) -> Iterator[Tensor]:
+    def surfaces(self, states: Motion) -> Iterator[Tensor]:
         """[f, W, 3] fit meshes of consecutive frames, canonical, metres, some at a time."""
         rows, fit = torch.from_numpy(face_rows()), open_levels()[1]
         for start in range(0, len(states), _CHUNK):
@@ -69,7 +67,7 @@ class OwnMotion:
             low, high = max(0, start - 2), min(len(states), start + _CHUNK + 2)
             some = states[start : start + _CHUNK]
             codes = torch.from_numpy(codes_of(self.rig, states[low:high]))[None]
-            told = self.net.encoder(codes, live)[0, start - low :][: len(some)]
+            told = self.net.encoder(codes)[0, start - low :][: len(some)]
             # Vertices first, frames last: one product of matrices for subdivision and one for D_f, nothing moved about.
             control = torch.from_numpy(deformed(self.rig, some)).permute(1, 2, 0)
             surface = fit.upsample(control.flatten(1)).unflatten(1, (3, -1)).add_(self.narrow[..., None])

@@ -14,8 +14,7 @@ from reenact.head.model import Float
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
 
-from .habits import size_of
-from .network import TransferNet, frames_of
+from .network import frames_of
 from .own_motion import OwnMotion
 from .receiver import face_rows
 
@@ -31,17 +30,12 @@ class OwnRig(Rig):
     motion: OwnMotion
 
     @staticmethod
-    def of(rig: Rig, like: Rig | None = None, net: TransferNet | None = None) -> OwnRig:
-        """The same rig with what the network adds for this face.
-
-        like: add what another face would do instead, in its own size: what copying offsets from a performer comes to
-        (the paper's ablation b). net: None for the shipped one.
-        """
-        motion = OwnMotion.of(like or rig, net=net)
-        ratio = 1.0 if like is None else size_of(rig.neutral) / size_of(like.neutral)
+    def of(rig: Rig) -> OwnRig:
+        """Add what the shipped network says of this face."""
+        motion = OwnMotion.of(rig)
         rows = face_rows() < len(rig.neutral)  # the fit mesh begins with the head's own vertices
         share = torch.from_numpy(_beside_lids(rig)[face_rows()[rows]])[:, None, None]
-        kept = replace(motion, answers=ratio * share * motion.answers[torch.from_numpy(rows)])
+        kept = replace(motion, answers=share * motion.answers[torch.from_numpy(rows)])
         return OwnRig(**{f.name: getattr(rig, f.name) for f in fields(Rig)}, motion=kept)
 
     def deform(self, expression: Float, gaze: Float) -> Float:

@@ -54,8 +54,10 @@ def test_wan_is_fine_tuned(tmp_path: Path) -> None:
         ("-o run", "holds no scenes"),
         ("-o run --preset wan", "--base"),
         ("-o run --cut 40", "multiple of 16"),
-        ("-o run --control maps", "--control maps is unknown"),
+        ("-o run --control landmarks", "--control was removed; the driven head is shown by its normals"),
         ("-o missing/run", "does not exist"),
+        ("-o run --depth 0", "--depth 0 is too few"),
+        ("-o run --preset wan --base wan --start w.safetensors", "--start is for compact"),
         ("-o run --clips .", "holds no videos"),
     ],
 )

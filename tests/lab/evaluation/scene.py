@@ -14,12 +14,13 @@ from reenact.head.arkit import index
 from reenact.head.open import open_head
 from reenact.lab.evaluation.observe import Image, Observed, Seen, Watcher
 from reenact.media import VideoWriter
+from reenact.media.files import asset
 from reenact.pipeline import AnimateOptions, bundled_performance, make_warp, read_portrait
 from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
-PHOTO = Path(__file__).parents[3] / "src/reenact/assets/demo/astronaut.jpg"
+PHOTO = asset("demo/astronaut.jpg")
 SIDE = 256
 FRAMES = range(5, 41, 2)  # of `talking`: speech, brows, turns of the head
 BLINKS = (5, 6, 12, 13, 14)  # frames whose eyes are shut on top of that

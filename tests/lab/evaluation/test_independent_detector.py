@@ -2,11 +2,11 @@
 """Agreement by an independent detector: another network's points in its place, and a row of its table."""
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from reenact.media.files import asset
 from reenact.media.image import read_image
 
 pytest.importorskip("dlib", reason="needs the evaluation extra")
@@ -14,7 +14,7 @@ pytest.importorskip("dlib", reason="needs the evaluation extra")
 from reenact.lab.evaluation.independent_detector import compare_motion, mediapipe_as_68, meets_targets
 from reenact.lab.evaluation.landmarks68 import MEASURES, Landmarks68, face_box, measure
 
-DEMO = Path(__file__).parents[3] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+DEMO = asset("demo/astronaut.jpg")
 
 
 def test_mediapipe_stands_in_where_the_detector_looks() -> None:

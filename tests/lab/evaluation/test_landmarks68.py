@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The independent detector: its measures ignore the camera's roll, zoom and place, and follow what moved."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reenact.media.files import asset
 from reenact.media.image import read_image
 
 pytest.importorskip("dlib", reason="needs the evaluation extra")
 
 from reenact.lab.evaluation.landmarks68 import MEASURES, Landmarks68, agreement, face_box, measure
 
-DEMO = Path(__file__).parents[3] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+DEMO = asset("demo/astronaut.jpg")
 
 
 def some_faces(frames: int = 5) -> np.ndarray:

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Performances: made up, read from files, and given by anybody."""
 
-from pathlib import Path
-
 import numpy as np
 
-import reenact
 from reenact.head.arkit import index
 from reenact.lab.synthetic import (
     as_tracked,
@@ -16,8 +13,9 @@ from reenact.lab.synthetic import (
     random_scene,
     synthetic_person,
 )
+from reenact.media.files import asset
 
-BUNDLED = Path(reenact.__file__).parent / "assets" / "performances"
+BUNDLED = asset("performances")
 
 
 def test_a_seed_is_a_performance_and_another_seed_another() -> None:
@@ -50,5 +48,5 @@ def test_anybody_gives_a_bundled_performance_with_their_own_anatomy() -> None:
     one, other = (performed_by(acted, who, scene) for who in (adult, child))
     assert len(one) == len(other) == len(acted)
     np.testing.assert_array_equal(one[10].expression, other[10].expression)
-    moves = [np.ptp(p.shape(s[:40:8]), axis=0).max() for p, s in ((adult, one), (child, other))]
+    moves = [np.ptp(p.surface(s[:40:8]), axis=0).max() for p, s in ((adult, one), (child, other))]
     assert moves[0] > moves[1] > 0.0

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from reenact.lab.training.data.portraits import HELD_OUT_SEED, poses, prepare_po
 from reenact.lab.training.dense import DenseTraining, Portraits, held_out_scores, train_dense
 from reenact.lab.training.dense_augment import augment
 from reenact.lab.training.dense_loss import DenseTruth, dense_losses, dense_scores
-from reenact.lab.training.loop import Schedule
+from reenact.lab.training.loop import RunOptions, Schedule
 from reenact.perception.dense.classes import CLASSES
 from reenact.perception.dense.network import DenseNet, DenseOutput
 
@@ -141,20 +140,11 @@ def test_depth_is_relief_in_sides_of_the_picture() -> None:
 
 def test_a_few_steps_teach_something(shards: list[Path], tmp_path: Path) -> None:
     training = DenseTraining(Schedule(steps=15, learning_rate=2e-3, warmup=4), batch=2, size=SIDE)
-    run = train_dense(
-        training, shards, shards, tmp_path, seconds=math.inf, progress=lambda *a: None, device=torch.device("cpu")
-    )
+    run = train_dense(training, shards, shards, RunOptions(tmp_path))
     torch.manual_seed(0)
-    scores = [
-        held_out_scores(net, Portraits(shards), torch.device("cpu")) for net in (DenseNet(), averaged(run.average))
-    ]
+    nets = (DenseNet(), run.averaged(DenseNet()))
+    scores = [held_out_scores(net, Portraits(shards), torch.device("cpu")) for net in nets]
     assert scores[1]["held_out_face_degrees_mean"] < 0.8 * scores[0]["held_out_face_degrees_mean"]
-
-
-def averaged(weights: dict[str, torch.Tensor]) -> DenseNet:
-    net = DenseNet()
-    net.load_state_dict(weights)
-    return net
 
 
 def test_no_shards_are_refused() -> None:

@@ -13,8 +13,9 @@ from reenact.head.arkit import ACTIONS, index
 from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.training.data.expression_labels import LabelledFace, picture_of, read_labels
 from reenact.media import InputError, VideoWriter, read_image, write_image
+from reenact.media.files import asset
 
-DEMO = Path(__file__).parents[3] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+DEMO = asset("demo/astronaut.jpg")
 
 
 def test_the_table_labels_both_sides_and_splits_by_person() -> None:

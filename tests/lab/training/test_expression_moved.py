@@ -11,8 +11,9 @@ from safetensors.numpy import load_file
 
 from reenact.head.arkit import ACTIONS
 from reenact.lab.training.data.expression_moved import prepare_expression_moved
+from reenact.media.files import asset
 
-DEMO = Path(__file__).parents[3] / "src" / "reenact" / "assets" / "demo" / "astronaut.jpg"
+DEMO = asset("demo/astronaut.jpg")
 
 
 @pytest.mark.slow

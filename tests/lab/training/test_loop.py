@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ import torch
 from torch import nn
 
 from reenact.lab.training.checkpoint import load_checkpoint, save_checkpoint
-from reenact.lab.training.loop import Losses, Run, Schedule
+from reenact.lab.training.loop import Losses, Run, RunOptions, Schedule, seeded
+from reenact.media import InputError
 
 SCHEDULE = Schedule(steps=40, learning_rate=0.05, warmup=4)
 WAY = torch.tensor([[1.0, -2.0, 0.5]])
@@ -43,7 +46,7 @@ class Clock:
 def trained(folder: Path, seconds: float = math.inf, stop_at: int | None = None) -> Run:
     """Train on a clock by which a step takes half a second, and a check a quarter."""
     net, clock = model(), Clock()
-    run = Run(net, folder, SCHEDULE)
+    run = Run(net, RunOptions(folder, seconds=seconds, clock=clock), SCHEDULE)
     losses = losses_of(net)
 
     def until(step: int) -> Losses:
@@ -56,7 +59,7 @@ def trained(folder: Path, seconds: float = math.inf, stop_at: int | None = None)
         clock.now += 0.25
         return {"steps_done": float(run.step)}
 
-    run.train(until, seconds=seconds, check_every=10, check=check, progress=lambda *a: None, clock=clock)
+    run.train(until, check_every=10, check=check)
     return run
 
 
@@ -88,21 +91,46 @@ def test_what_is_frozen_is_neither_changed_nor_kept(tmp_path: Path) -> None:
 
     net = half_frozen()
     before = net.get_parameter("0.weight").clone()
-    run = Run(net, tmp_path, SCHEDULE)
-    run.train(losses_of(net), seconds=math.inf, check_every=40, check=lambda r: {}, progress=lambda *a: None)
+    run = Run(net, RunOptions(tmp_path), SCHEDULE)
+    run.train(losses_of(net), check_every=40, check=lambda r: {})
     assert torch.equal(net.get_parameter("0.weight"), before)
     assert set(run.average) == set(run.kept()) == {"2.weight", "2.bias"}
     found = load_checkpoint(tmp_path)
     assert found is not None and not any(name.startswith(("model.0", "average.0")) for name in found[0])
-    again = Run(half_frozen(), tmp_path, SCHEDULE)
+    again = Run(half_frozen(), RunOptions(tmp_path), SCHEDULE)
     assert again.step == 40
     assert all(torch.equal(value, again.model.state_dict()[name]) for name, value in net.state_dict().items())
 
 
+def test_weights_that_a_run_begins_with_give_way_to_its_checkpoint(tmp_path: Path) -> None:
+    begun = {name: value + 1.0 for name, value in model().state_dict().items()}
+    first = Run(model(), RunOptions(tmp_path, start=begun), SCHEDULE)
+    assert all(torch.equal(value, begun[name]) for name, value in first.model.state_dict().items())
+    assert all(torch.equal(value, begun[name]) for name, value in first.averaged(model()).state_dict().items())
+    first.train(losses_of(first.model), check_every=40, check=lambda r: {})
+    again = Run(model(), RunOptions(tmp_path, start=begun), SCHEDULE)
+    assert all(torch.equal(value, first.model.state_dict()[name]) for name, value in again.model.state_dict().items())
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    Run(model(), RunOptions(tmp_path), SCHEDULE).save()
+    with pytest.raises(InputError, match=r"another network \(of another shape: 0.weight, 0.bias, 2.weight\)"):
+        Run(nn.Sequential(nn.Linear(3, 9), nn.Tanh(), nn.Linear(9, 1)), RunOptions(tmp_path), SCHEDULE)
+
+
+def test_a_network_begins_the_same_every_time() -> None:
+    torch.manual_seed(1)
+    one = seeded(lambda: nn.Linear(3, 2))
+    after = torch.rand(())
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(()), after)  # what is random elsewhere is left alone
+    assert torch.equal(seeded(lambda: nn.Linear(3, 2)).weight, one.weight)
+
+
 def test_of_several_processes_one_writes_and_all_stop_together(tmp_path: Path) -> None:
     net = model()
-    run = Run(net, tmp_path, SCHEDULE, writes=False, agreed=lambda mine: mine and run.step < 7)
-    run.train(losses_of(net), seconds=math.inf, check_every=5, check=lambda r: {}, progress=lambda *a: None)
+    run = Run(net, RunOptions(tmp_path), SCHEDULE, writes=False, agreed=lambda mine: mine and run.step < 7)
+    run.train(losses_of(net), check_every=5, check=lambda r: {})
     assert run.step == 7 and not list(tmp_path.iterdir())
 
 
@@ -125,13 +153,13 @@ def test_no_time_is_no_step(tmp_path: Path) -> None:
 def test_a_batch_that_is_not_finite_is_not_learned_from(tmp_path: Path) -> None:
     net = model()
     before = {k: v.clone() for k, v in net.state_dict().items()}
-    run = Run(net, tmp_path, SCHEDULE)
+    run = Run(net, RunOptions(tmp_path), SCHEDULE)
 
     def broken(step: int) -> Losses:
         return {"loss": net(torch.full((1, 3), torch.inf)).mean() * torch.nan}
 
     run.schedule = Schedule(steps=1, learning_rate=0.05)
-    run.train(broken, seconds=math.inf, check_every=9, check=lambda r: {}, progress=lambda *a: None)
+    run.train(broken, check_every=9, check=lambda r: {})
     assert run.step == 1
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
@@ -156,3 +184,15 @@ def test_a_checkpoint_is_many_small_files_and_the_old_ones_go(tmp_path: Path) ->
 
 def test_an_empty_folder_has_no_checkpoint(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "beside"),
+    [("dense", ()), ("expression", ()), ("compact", ("PIL",))],
+    ids=["dense", "expression", "compact"],
+)
+def test_training_needs_torch_numpy_and_safetensors(module: str, beside: tuple[str, ...]) -> None:
+    """A rented machine has no more; pictures of scenes take Pillow."""
+    absent = {"cv2", "mediapipe", "scipy", "PIL", "av", "warp", "tyro"} - set(beside)
+    code = f"import sys; sys.modules.update(dict.fromkeys({sorted(absent)})); import reenact.lab.training.{module}"
+    subprocess.run([sys.executable, "-c", code], check=True)

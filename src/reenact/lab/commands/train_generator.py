@@ -3,31 +3,31 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
-from reenact.app.arguments import BadArgument, Verbose
+from reenact.app.arguments import BadArgument
 from reenact.app.progress import ProgressLine
 
-WAN_FRAMES = 77  # of a window, as Wan-Animate's
+from .train import Training
+
+if TYPE_CHECKING:
+    from reenact.lab.training.loop import Run, RunOptions
 
 
 @dataclass(frozen=True)
-class TrainGenerator:
+class TrainGenerator(Training):
     """Train the generator on videos of people, which are first made into scenes: photo, frames, and the driven head.
 
-    Stopped, by --time-budget or Ctrl-C, it goes on with the same command. FOLDER/log.jsonl has losses and scores on
-    held-out people. compact: FOLDER/samples has pictures of them, FOLDER/compact.safetensors is what the package ships
-    and `animate --weights` takes. wan: that takes FOLDER.
+    compact: FOLDER/samples has pictures of held-out people, FOLDER/compact.safetensors is what the package ships and
+    `animate --weights` takes. wan: that takes FOLDER.
 
     Example: reenact train generator -o runs/generator --clips videos --held-out others --time-budget 3600
     """
 
-    output: Annotated[Path, arg(aliases=["-o"], metavar="FOLDER", help="Where checkpoint, log and weights go.")]
     clips: Annotated[
         Path | None,
         arg(
@@ -62,7 +62,10 @@ class TrainGenerator:
     ] = None
     preset: Annotated[
         Literal["compact", "wan"],
-        arg(help="compact: the project's own network, from nothing. wan: a pretrained Wan model, fine-tuned."),
+        arg(
+            help="compact: the project's own network, from nothing. wan: a pretrained Wan model, fine-tuned "
+            "(experimental)."
+        ),
     ] = "compact"
     base: Annotated[
         str | None,
@@ -94,7 +97,7 @@ class TrainGenerator:
         int | None,
         arg(
             metavar="N",
-            help="Of the whole schedule, over all sittings.",
+            help="Of the whole schedule, however many runs it takes.",
             help_behavior_hint="(default: 20000; 30000 for wan)",
         ),
     ] = None
@@ -110,52 +113,27 @@ class TrainGenerator:
         tuple[str, ...],
         arg(metavar="NAME", help="compact: what is told, of: photo normals regions warped visibility."),
     ] = ("photo", "normals", "regions", "warped", "visibility")
-    control: Annotated[
-        str, arg(metavar="NAME", help="compact: what shows the driven head: normals, coarse_normals or landmarks.")
-    ] = "normals"
-    start: Annotated[
-        Path | None,
-        arg(
-            metavar="FILE.safetensors",
-            help="compact: weights to begin with, as FOLDER/compact.safetensors of another run.",
-            help_behavior_hint="(default: none)",
-        ),
-    ] = None
-    time_budget: Annotated[float, arg(metavar="SECONDS", help="Of training in this sitting.")] = 3600.0
-    jobs: Annotated[int, arg(metavar="N", help="Processes that prepare scenes.")] = 1
-    device: Annotated[str, arg(metavar="NAME", help="Where to train: cpu or cuda.")] = "cpu"
-    verbose: Verbose = False
 
-    def run(self) -> int:
-        """Prepare what is missing, train, write the weights, return the exit code. Raises BadArgument, InputError."""
-        self._check()
-        self.output.mkdir(exist_ok=True)
-        kept = self.scenes or self.output / "scenes"
-        with ProgressLine(sys.stderr) as progress:
-            learnt = self._prepared(kept / "train", self.clips, self.listing, progress)
-            unseen = self._prepared(kept / "held-out", self.held_out, None, progress)
-            train = self._compact if self.preset == "compact" else self._wan
-            weights, done, of = train(learnt, unseen, progress)
-        print(f"{weights.absolute()}: step {done} of {of}; scores are in {self.output / 'log.jsonl'}")
-        return 0
+    counts = (*Training.counts, "each", "frames", "depth")
 
-    def _check(self) -> None:
-        for name in ("each", "batch", "steps", "jobs", "frames", "depth"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise BadArgument(f"--{name} {value} is too few; want at least 1")
+    def check(self) -> None:
+        """See Training."""
         if self.cut < 32 or self.cut % 16:
             raise BadArgument(f"--cut {self.cut} cannot be trained at; want a multiple of 16 from 32")
-        if self.control not in ("normals", "coarse_normals", "landmarks"):
-            raise BadArgument(f"--control {self.control} is unknown; want normals, coarse_normals or landmarks")
         if self.preset == "wan" and self.base is None:
             raise BadArgument("--preset wan fine-tunes a pretrained model; want --base with its folder or hub id")
-        if not self.output.absolute().parent.is_dir():
-            raise BadArgument(f"the folder of output {self.output} does not exist")
+        if self.preset == "wan" and self.start is not None:
+            raise BadArgument("--preset wan begins with the pretrained model; --start is for compact")
 
-    def _compact(self, learnt: list[Path], unseen: list[Path], progress: ProgressLine) -> tuple[Path, int, int]:
-        """The weights' file, steps done, steps of the schedule."""
-        import torch
+    def train(self, progress: ProgressLine) -> tuple[Run, Path]:
+        """See Training."""
+        options, folder = self.options(progress), self.scenes or self.output / "scenes"
+        learnt = self._prepared(folder / "train", self.clips, self.listing, progress)
+        unseen = self._prepared(folder / "held-out", self.held_out, None, progress)
+        train = self._compact if self.preset == "compact" else self._wan
+        return train(learnt, unseen, options)
 
+    def _compact(self, learnt: list[Path], unseen: list[Path], options: RunOptions) -> tuple[Run, Path]:
         from reenact.generator.diffusion.compact.network import CompactConfig
         from reenact.generator.diffusion.compact.weights import load_compact, save_compact
         from reenact.lab.training.compact import CompactTraining, train_compact
@@ -166,28 +144,19 @@ class TrainGenerator:
             config = CompactConfig(self.widths, self.depth, self.inputs)
         except ValueError as error:
             raise BadArgument(str(error)) from error
-        start = None if self.start is None else load_compact(self.start, torch.device("cpu")).state_dict()
+        if self.start is not None:
+            options = replace(options, start=load_compact(self.start, options.device).state_dict())
         schedule = Schedule(self.steps or 20_000, self.learning_rate or 1e-3)
-        cut = Cut(self.cut, self.frames or 4, control=self.control)
-        trained = train_compact(
-            CompactTraining(schedule, config, cut, self.batch or 2),
-            learnt,
-            unseen,
-            self.output,
-            seconds=self.time_budget,
-            progress=progress,
-            device=torch.device(self.device),
-            start=start,
-        )
+        settings = CompactTraining(schedule, config, Cut(self.cut, self.frames or 4), self.batch or 2)
+        run = train_compact(settings, learnt, unseen, options)
         weights = self.output / "compact.safetensors"
-        save_compact(trained.average, config, weights)
-        return weights, trained.step, schedule.steps
+        save_compact(run.average, config, weights)
+        return run, weights
 
-    def _wan(self, learnt: list[Path], unseen: list[Path], progress: ProgressLine) -> tuple[Path, int, int]:
-        """As `_compact`."""
+    def _wan(self, learnt: list[Path], unseen: list[Path], options: RunOptions) -> tuple[Run, Path]:
         import torch
 
-        from reenact.generator.diffusion.wan.plan import WanPlan
+        from reenact.generator.diffusion.wan.plan import FRAMES, WanPlan
         from reenact.generator.diffusion.wan.sampling import WEIGHTS
         from reenact.lab.training.loop import Schedule
         from reenact.lab.training.wan import WanTraining, train_wan
@@ -197,37 +166,30 @@ class TrainGenerator:
             plan = WanPlan(self.base, self.subfolder, self.rank, noise=self.noise)
         except ValueError as error:
             raise BadArgument(str(error)) from error
-        schedule = Schedule(self.steps or 30_000, self.learning_rate or 1e-4)
-        device = torch.device(self.device)
-        trained = train_wan(
-            WanTraining(
-                plan,
-                schedule,
-                frames=self.frames or WAN_FRAMES,
-                batch=self.batch or 1,
-                dtype=torch.float32 if device.type == "cpu" else torch.bfloat16,
-            ),
-            learnt,
-            unseen,
-            self.output,
-            seconds=self.time_budget,
-            progress=progress,
-            device=device,
+        settings = WanTraining(
+            plan,
+            Schedule(self.steps or 30_000, self.learning_rate or 1e-4),
+            frames=self.frames or FRAMES,
+            batch=self.batch or 1,
+            dtype=torch.float32 if options.device.type == "cpu" else torch.bfloat16,
         )
-        return self.output / WEIGHTS, trained.step, schedule.steps
+        return train_wan(settings, learnt, unseen, options), self.output / WEIGHTS
 
     def _prepared(self, folder: Path, clips: Path | None, listing: Path | None, progress: ProgressLine) -> list[Path]:
         """The scenes of a folder, made of clips if some are given."""
+        from reenact.lab.training.data.scenes import scenes_in
+
         if clips is not None:
             # Preparing needs the tracker; training on prepared scenes does not.
+            from reenact.generator.diffusion.wan.plan import FRAMES
             from reenact.lab.training.data.scene_making import RUN, clips_of, listed_clips, prepare_scenes
 
             large = self.preset == "wan"
             wanted = clips_of(clips) if listing is None else listed_clips(clips, listing)
             size = self.scene_size or (512 if large else 256)
-            run = (self.frames or WAN_FRAMES) if large else RUN
+            run = (self.frames or FRAMES) if large else RUN
             prepare_scenes(wanted, folder, self.each, size, progress, run=run, jobs=self.jobs)
-        found = sorted(p for p in folder.glob("*.safetensors") if not p.name.endswith(".motion.safetensors"))
+        found = scenes_in(folder)
         if not found:
             raise BadArgument(f"{folder} holds no scenes; want videos to make them of (--clips, --held-out)")
         return found

@@ -79,13 +79,12 @@ def flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
 SYSTEMS: dict[str, System] = {
     "reenact-warp": reenact,
     "reenact-own": partial(reenact, detail="own"),
-    "reenact-copied": partial(reenact, detail="copied"),
     "reenact-compact": partial(reenact, generator="compact"),
     "STATIC": frozen,
     "WARP-2D": flat_warp,
     "REAL": real,
 }
-"""The second and third are the paper's ablation: D_f of the receiver's own, or the performer's copied."""
+"""The second is the paper's ablation (section 2): dynamic offsets of the subject's own."""
 
 
 def _write(pair: Pair, inputs: Path, output: Path, frames: Iterator[np.ndarray]) -> None:

@@ -22,7 +22,6 @@ _TONES = tuple(
 _HAIRS = tuple(linear(c) for c in ((24, 19, 17), (44, 31, 24), (78, 53, 36), (122, 84, 52), (182, 140, 88)))
 _RED_HAIR, _GREY_HAIR = linear((128, 58, 28)), linear((186, 184, 180))
 _EYES = tuple(linear(c) for c in ((54, 32, 20), (86, 54, 30), (112, 92, 52), (94, 112, 92), (104, 132, 156)))
-HAIR_STYLES = ("short", "crop", "long", "bob", "back", "bald", "ring", "cap", "scarf")
 COLLARS = ("crew", "v", "shirt", "turtle")
 
 
@@ -36,7 +35,7 @@ class Looks:
     moles: int
     wrinkles: float  # 0..1
     hair_colour: np.ndarray  # [3]
-    hair_style: str  # one of HAIR_STYLES
+    hair_style: str  # short, crop, long, bob, back, bald, ring, cap or scarf
     parting: float  # radians from the middle of the head to the subject's left
     fringe_m: float  # how far hair falls over the forehead
     curl: float  # 0 straight .. 1 curly

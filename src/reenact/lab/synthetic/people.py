@@ -8,15 +8,16 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file
 
 from reenact.head.model import Float, Int
 from reenact.head.motion import Motion
-from reenact.head.open import ASSET, open_head
+from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.rig import Rig
 from reenact.head.state import deformed, torso_translation
+from reenact.media.arrays import read_arrays
+from reenact.media.files import asset
 from reenact.rendering import vertex_normals
 
 from .folds import fold_depths, fold_profiles, folds
@@ -69,10 +70,6 @@ class SyntheticPerson:
         ]
         return np.stack(out).astype(np.float32)
 
-    def shape(self, states: Motion, rest: Motion | None = None) -> Float:
-        """[N, V, 3] vertices of the open head's own topology in camera space, metres; rest: see `surface`."""
-        return self.surface(states, rest)[:, : len(self.rig.neutral)]
-
     def torso(self, states: Motion, rest: Motion | None = None) -> tuple[Float, Float]:
         """Rotation [3, 3] and translations [N, 3] of the shoulders, canonical to camera space."""
         rest = upright(states[0]) if rest is None else rest
@@ -84,14 +81,13 @@ class SyntheticPerson:
         return _face_size(self.rig.neutral) / _face_size(open_head().base_neutral)
 
 
-def synthetic_person(seed: int, *, age: float | None = None, female: bool | None = None) -> SyntheticPerson:
-    """The person of a seed; `age` in years and `female` overrule what the seed would choose.
+def synthetic_person(seed: int, *, age: float | None = None) -> SyntheticPerson:
+    """The person of a seed; `age` in years overrules what the seed would choose.
 
     Ages of consecutive seeds are spread evenly over 0 to 90 years. Takes about half a second, for the actions.
     """
     draw = rng(seed, "person")
-    female_drawn = bool(draw.random() < 0.5)
-    female = female_drawn if female is None else female
+    female = bool(draw.random() < 0.5)
     age = 90.0 * ((seed * _GOLDEN + 0.37) % 1.0) if age is None else age
     head = open_head()
     mean, spread = _by_age(age, female)
@@ -155,7 +151,7 @@ def _by_age(age: float, female: bool) -> tuple[Float, Float]:
 
 @lru_cache(maxsize=1)
 def _age_table() -> dict[str, Float]:
-    return load_file(ASSET.with_name("people_by_age.safetensors"))
+    return read_arrays(asset("people_by_age.safetensors"), "table of ages")[0]
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,7 @@ from .noise import rng
 from .people import SyntheticPerson
 from .scene import Scene
 
+_FPS = 25  # of a performance from a seed
 _LEVEL = np.diag([1.0, -1.0, -1.0])  # of a head that looks straight at the camera
 _FOCAL_PX, _SIDE, _DISTANCE_M = 900.0, 512, 0.9  # of the camera that a made-up track claims
 
@@ -84,12 +85,12 @@ def performance_of_file(path: Path) -> Motion:
     return performance_of_track(load_motion(path))
 
 
-def made_up(seed: int, frames: int, fps: int = 25) -> Motion:
+def made_up(seed: int, frames: int) -> Motion:
     """A performance of a seed: speech, moods, blinks, glances and a head that is never quite still."""
-    if frames < 1 or fps < 1:
-        raise ValueError(f"got {frames} frames at {fps} a second; want at least one of each")
+    if frames < 1:
+        raise ValueError(f"got {frames} frames; want at least one")
     draw = rng(seed, "performance")
-    time = np.arange(frames) / fps
+    time = np.arange(frames) / _FPS
     codes = np.zeros((frames, len(ACTIONS)))
     _speak(draw, time, codes)
     _feel(draw, time, codes)
@@ -110,7 +111,7 @@ def made_up(seed: int, frames: int, fps: int = 25) -> Motion:
     gaze = np.clip(gaze, -0.5, 0.5)
     gaze[:, 0, 0] -= 0.02
     gaze[:, 1, 0] += 0.02
-    return Motion(np.clip(codes, 0.0, 1.0), gaze, turn @ _LEVEL, way, fps=Fraction(fps))
+    return Motion(np.clip(codes, 0.0, 1.0), gaze, turn @ _LEVEL, way, fps=Fraction(_FPS))
 
 
 def _speak(draw: np.random.Generator, time: NDArray, codes: NDArray) -> None:

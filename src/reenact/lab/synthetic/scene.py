@@ -67,7 +67,6 @@ def random_scene(seed: int, *, clean: bool = False) -> Scene:
     )
 
 
-def still_state(person: SyntheticPerson, scene: Scene, expression: np.ndarray | None = None) -> Motion:
+def still_state(person: SyntheticPerson, scene: Scene) -> Motion:
     """One frame of a person at rest in front of a scene's camera."""
-    codes = np.zeros(52) if expression is None else expression
-    return Motion(codes, np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), scene.head_at(person))
+    return Motion(np.zeros(52), np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), scene.head_at(person))

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from reenact.media.tensors import read_tensors, write_tensors
 
 _STATE = "state.json"
 _MOST_BYTES = 12_000_000
@@ -20,17 +21,16 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, A
     groups: list[dict[str, Tensor]] = []
     room = 0
     for name, tensor in tensors.items():
-        plain = tensor.detach().contiguous().cpu()
-        if not groups or room < plain.nbytes:
+        if not groups or room < tensor.nbytes:
             groups.append({})
             room = _MOST_BYTES
-        groups[-1][name] = plain
-        room -= plain.nbytes
+        groups[-1][name] = tensor
+        room -= tensor.nbytes
     old = _state(folder).get("files", [])
     turn = "b" if any(name.startswith("a-") for name in old) else "a"
     files = [f"{turn}-{i:02}.safetensors" for i in range(len(groups))]
     for name, group in zip(files, groups, strict=True):
-        save_file(group, folder / name)
+        write_tensors(folder / name, group)
     partial = folder / f".{_STATE}.partial"
     partial.write_text(json.dumps({**state, "files": files}), encoding="utf-8")
     partial.replace(folder / _STATE)
@@ -45,7 +45,7 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | 
         return None
     tensors: dict[str, Tensor] = {}
     for name in state.pop("files"):
-        tensors |= load_file(folder / name)
+        tensors |= read_tensors(folder / name, "part of a checkpoint")[0]
     return tensors, state
 
 

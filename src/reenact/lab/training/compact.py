@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,17 +13,21 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from reenact.generator.diffusion.compact.flow import Sampling, begin, on_the_way, sample
+from reenact.generator.diffusion.compact.flow import Sampling, sample
 from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
+from reenact.generator.diffusion.controls import Controls
+from reenact.head.regions import EMPTY
 
 from .data.scenes import Scene
 from .generator_batches import Cut, batch
 from .generator_loss import generator_losses, importance, mouths, palette_distance, slope
-from .loop import Losses, Run, Schedule
+from .loop import Losses, Run, RunOptions, Schedule, seeded
 
 _UNTOLD = 0.1  # of the windows: nothing is told but what the flow begins with, for guidance
 _AT_START = 0.3  # of the windows: the flow's first moment, where a few steps do most
-_NOISY = 0.5  # of the steps begin with noise, the others without, as sampling does unless asked otherwise
+_NOISY = 0.5  # of the steps begin with noise, the others without, as sampling does
+_NOISE, _HIDDEN_NOISE = 0.01, 0.3
+"""Standard deviation (of colours from -1 to 1) everywhere, and in addition where the photo does not show the head."""
 _CHECKED, _SHOWN = 14, 7  # windows of people never learnt from that are scored, and those that are shown
 
 
@@ -39,21 +43,12 @@ class CompactTraining:
 
 
 def train_compact(
-    settings: CompactTraining,
-    scenes: Sequence[Path],
-    held_out: Sequence[Path],
-    folder: Path,
-    *,
-    seconds: float,
-    progress: Callable[[str, int, int | None], None],
-    device: torch.device,
-    start: dict[str, Tensor] | None = None,
-    check_every: int = 250,
+    settings: CompactTraining, scenes: Sequence[Path], held_out: Sequence[Path], options: RunOptions
 ) -> Run:
-    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there."""
-    torch.manual_seed(0)
-    model = CompactNet(settings.config).to(device)
-    run = Run(model, folder, settings.schedule, start)
+    """Train on scenes (data/scenes.py); goes on from the checkpoint that is in the folder."""
+    device = options.device
+    model = seeded(lambda: CompactNet(settings.config)).to(device)
+    run = Run(model, options, settings.schedule)
     learnt, unseen = [Scene(p) for p in scenes], [Scene(p) for p in held_out]
 
     def losses(step: int) -> Losses:
@@ -71,14 +66,28 @@ def train_compact(
         return generator_losses(clean.float(), frames, importance(controls), mouths(controls))
 
     def check(run: Run) -> dict[str, float]:
-        return score(run, settings, unseen, device)
+        return score(run, settings, unseen)
 
-    run.train(losses, seconds=seconds, check_every=check_every, check=check, progress=progress)
+    run.train(losses, check_every=250, check=check)
     return run
 
 
+def begin(start: Tensor, controls: Controls, noise: Tensor) -> Tensor:
+    """Add noise [B, 1, 3, S, S] to what the flow begins with [B, F, 3, S, S].
+
+    All frames of a clip share it, so that it cannot flicker.
+    """
+    drawn = (controls.regions != EMPTY)[:, :, None]
+    return start + (_NOISE + _HIDDEN_NOISE * drawn * (1.0 - controls.visibility)) * noise
+
+
+def on_the_way(begun: Tensor, frames: Tensor, time: Tensor) -> Tensor:
+    """Between begun and clean frames [B, F, 3, S, S] at time [B]."""
+    return torch.lerp(begun, frames, time.view(-1, 1, 1, 1, 1))
+
+
 @torch.no_grad()
-def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: torch.device) -> dict[str, float]:
+def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene]) -> dict[str, float]:
     """Of the averaged weights on whole pictures of people never learnt from: dB gained over what the flow starts from.
 
     sharpness: mean slope of the painted, of the true frames'; mouth_palette: how far the colours of mouths are from
@@ -86,8 +95,8 @@ def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene], device: 
     Writes FOLDER/samples/STEP.png: photo, warped photo, painted, true frame.
     face: where the head is drawn; inner: lips and mouth; mouth: its inside.
     """
-    model = CompactNet(settings.config).to(device).eval()
-    model.load_state_dict(run.average)
+    device = run.options.device
+    model = run.averaged(CompactNet(settings.config).to(device))
     gains: defaultdict[str, list[float]] = defaultdict(list)
     rows: list[Tensor] = []
     for number in range(_CHECKED):

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -16,7 +15,8 @@ from reenact.perception.dense.network import DenseNet, DenseOutput
 
 from .dense_augment import augment
 from .dense_loss import DenseTruth, dense_losses, dense_scores
-from .loop import Losses, Run, Schedule
+from .loop import Losses, Run, RunOptions, Schedule, channels_last, seeded
+from .shards import ShardRows
 
 _CHECKED = 8  # pictures at a time while scores are measured
 
@@ -29,70 +29,40 @@ class DenseTraining:
     batch: int
     size: int
     """Side of the crops while training, px; smaller is faster, and a fine start for larger ones."""
-    seed: int = 0
 
 
-class Portraits:
+class Portraits(ShardRows):
     """Portraits of many shards, read as they are asked for."""
 
-    def __init__(self, shards: Sequence[Path]) -> None:
-        if not shards:
-            raise ValueError("got no shards; want at least one")
-        self._files = [safe_open(path, framework="pt") for path in shards]
-        counts = [f.get_slice("person").get_shape()[0] for f in self._files]
-        self._places = [(i, k) for i, count in enumerate(counts) for k in range(count)]
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def batch(self, rows: Sequence[int], device: torch.device) -> tuple[Tensor, DenseTruth]:
+    def batch(self, numbers: Sequence[int], device: torch.device) -> tuple[Tensor, DenseTruth]:
         """Pictures [N, 3, S, S] in 0..1 and their truth."""
-        found: dict[str, list[Tensor]] = {"images": [], "normals": [], "depth": [], "classes": []}
-        for row in rows:
-            file, k = self._places[row]
-            for name, values in found.items():
-                values.append(self._files[file].get_slice(name)[k : k + 1])
-        images, normals, depth, classes = (torch.cat(v).to(device) for v in found.values())
+        names = ("images", "normals", "depth", "classes")
+        images, normals, depth, classes = (self.rows(name, numbers).to(device) for name in names)
         unit = torch.nn.functional.normalize(normals.permute(0, 3, 1, 2).float(), dim=1)
         pictures = images.permute(0, 3, 1, 2).float() / 255.0
         return pictures, DenseTruth(unit, depth.float(), classes.long())
 
 
-def train_dense(
-    training: DenseTraining,
-    shards: Sequence[Path],
-    held_out: Sequence[Path],
-    folder: Path,
-    *,
-    seconds: float,
-    progress: Callable[[str, int, int | None], None],
-    device: torch.device,
-    start: dict[str, Tensor] | None = None,
-) -> Run:
-    """Train in `folder`, where the checkpoint and log.jsonl are, for at most `seconds`; goes on where it was.
-
-    start: weights to begin with, of the shipped network for instance.
-    """
+def train_dense(training: DenseTraining, shards: Sequence[Path], held_out: Sequence[Path], options: RunOptions) -> Run:
+    """Train on shards of data/portraits.py; goes on from the checkpoint that is in the folder."""
+    device = options.device
     learnt, measured = Portraits(shards), Portraits(held_out)
-    net = DenseNet().to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] torch types no such call
-    run = Run(net, folder, training.schedule, start)
+    run = Run(channels_last(seeded(DenseNet).to(device)), options, training.schedule)
 
     def losses(step: int) -> Losses:
-        draw = torch.Generator().manual_seed(training.seed * 1_000_003 + step)
+        draw = torch.Generator().manual_seed(step)
         rows = torch.randint(len(learnt), (training.batch,), generator=draw).tolist()
         pictures, truth = learnt.batch(rows, device)
         pictures, truth = augment(pictures, truth, draw)
         pictures, truth = _resized(pictures, truth, training.size)
         with torch.autocast(device.type, torch.bfloat16):
-            out = net(pictures.contiguous(memory_format=torch.channels_last))
+            out = run.model(pictures.contiguous(memory_format=torch.channels_last))
         return dense_losses(out, truth)
 
     def check(run: Run) -> dict[str, float]:
-        averaged = DenseNet().to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] torch types no such call
-        averaged.load_state_dict(run.average)
-        return held_out_scores(averaged, measured, device)
+        return held_out_scores(run.averaged(channels_last(DenseNet().to(device))), measured, device)
 
-    run.train(losses, seconds=seconds, check_every=500, check=check, progress=progress)
+    run.train(losses, check_every=500, check=check)
     return run
 
 

@@ -9,17 +9,16 @@ well, as uncertain as its calibration says (perception/blendshapes.py).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from reenact.head.arkit import ACTIONS
+from reenact.media.tensors import read_tensors
 from reenact.perception.blendshapes import blendshape_evidence
 from reenact.perception.expression_network import (
     CODES,
@@ -32,7 +31,7 @@ from reenact.perception.expression_network import (
 )
 
 from .expression_augment import ExpressionTruth, disturb, mirrored, undisturbed
-from .loop import Losses, Run, Schedule
+from .loop import Losses, Run, RunOptions, Schedule, channels_last, seeded
 
 _BETA: Final = 0.5  # of the beta-NLL of Seitzer et al. 2022 (arXiv 2203.09168): plain likelihood neglects hard samples
 _CODES_WEIGHT, _DISTANCE_WEIGHT = 10.0, 0.1  # codes are what the network is for; distance is hard to see
@@ -57,7 +56,6 @@ class ExpressionTraining:
     size: int = 128
     frozen: int = 0
     """How many blocks of the trunk, from the first, stay as they begin."""
-    seed: int = 0
 
 
 class Faces:
@@ -66,7 +64,7 @@ class Faces:
     def __init__(self, shards: Sequence[Path]) -> None:
         if not shards:
             raise ValueError("got no shards; want at least one")
-        parts = [load_file(path) for path in shards]
+        parts = [read_tensors(path, "shard")[0] for path in shards]
         tensors = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
         if "base" in tensors:
             calm = tensors["base"].amax(dim=1) < _CALM
@@ -164,37 +162,29 @@ def train_expression(
     training: ExpressionTraining,
     shards: Sequence[Path],
     held_out: Sequence[Path],
-    photographs: Sequence[Path],
-    folder: Path,
+    options: RunOptions,
     *,
+    photographs: Sequence[Path] = (),
     moved: Sequence[Path] = (),
-    seconds: float,
-    progress: Callable[[str, int, int | None], None],
-    start: dict[str, Tensor] | None = None,
-    clock: Callable[[], float] = time.perf_counter,
 ) -> Run:
-    """Train in `folder`, where the checkpoint and log.jsonl are, for at most `seconds`; goes on where it was.
+    """Train the expression network; goes on from the checkpoint that is in the folder.
 
-    shards, held_out: of data/expression_portraits.py. photographs: of data/expression_pictures.py, may be none.
-    moved: of data/expression_moved.py. start: weights to begin with; a run that goes on needs them again if a part of
-    the trunk is frozen. clock: gives the seconds that `seconds` is measured on.
+    shards, held_out: of data/expression_portraits.py. photographs: of data/expression_pictures.py. moved: of
+    data/expression_moved.py.
     """
+    device = options.device
     measured = Faces(held_out)
     real = ((moved, training.moved), (photographs, training.photographs))
     other = [(Faces(paths), count) for paths, count in real if paths]
     learnt = [(Faces(shards), training.batch - sum(count for _, count in other)), *other]
-    with torch.random.fork_rng():
-        torch.manual_seed(training.seed)
-        net = ExpressionNet().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] as in dense.py
-    if start is not None:
-        net.load_state_dict(start)
+    net = channels_last(seeded(ExpressionNet).to(device))
     still = net.first_blocks(training.frozen)
     for part in still:
         part.requires_grad_(False)
-    run = Run(net, folder, training.schedule)
+    run = Run(net, options, training.schedule)
 
     def losses(step: int) -> Losses:
-        draw = torch.Generator().manual_seed(training.seed * 1_000_003 + step)
+        draw = torch.Generator().manual_seed(step)
         parts = [faces.batch(torch.randint(len(faces), (count,), generator=draw)) for faces, count in learnt]
         images, truth = torch.cat([p[0] for p in parts]), joined([p[1] for p in parts])
         if torch.rand((), generator=draw) < 0.5:
@@ -202,22 +192,15 @@ def train_expression(
         images, roll = disturb(images, training.size, draw)
         for part in still:
             part.eval()
-        out = net(images.contiguous(memory_format=torch.channels_last))
-        found = expression_losses(out, replace(truth, rotation=rolled(truth.rotation, roll)))
+        out = net(images.to(device).contiguous(memory_format=torch.channels_last))
+        found = expression_losses(out, replace(truth, rotation=rolled(truth.rotation, roll)).to(device))
         return {"loss": torch.stack(list(found.values())).sum()} | found
 
     def check(run: Run) -> dict[str, float]:
-        averaged = ExpressionNet()
-        averaged.load_state_dict(weights(run))
-        return held_out_scores(averaged, measured, training.size)
+        return held_out_scores(run.averaged(ExpressionNet().to(device)), measured, training.size)
 
-    run.train(losses, seconds=seconds, check_every=200, check=check, progress=progress, clock=clock)
+    run.train(losses, check_every=200, check=check)
     return run
-
-
-def weights(run: Run) -> dict[str, Tensor]:
-    """All averaged weights of a run, with those that were frozen."""
-    return run.model.state_dict() | run.average
 
 
 def blended(start: dict[str, Tensor], learnt: dict[str, Tensor], share: float) -> dict[str, Tensor]:
@@ -233,12 +216,13 @@ def blended(start: dict[str, Tensor], learnt: dict[str, Tensor], share: float) -
 
 @torch.no_grad()
 def predictions(net: ExpressionNet, images: Tensor, size: int) -> ExpressionOutput:
-    """What the network says of stored crops [N, S, S, 3] uint8."""
+    """What the network says of stored crops [N, S, S, 3] uint8, on the CPU."""
     net.eval()
+    device = next(net.parameters()).device
     parts = []
     for first in range(0, len(images), _CHECKED):
-        parts.append(net(undisturbed(pictures(images[first : first + _CHECKED]), size)))
-    return ExpressionOutput(torch.cat([p.mean for p in parts]), torch.cat([p.log_variance for p in parts]))
+        parts.append(net(undisturbed(pictures(images[first : first + _CHECKED]), size).to(device)))
+    return ExpressionOutput(torch.cat([p.mean.cpu() for p in parts]), torch.cat([p.log_variance.cpu() for p in parts]))
 
 
 def error_spread(net: ExpressionNet, held_out: Sequence[Faces], size: int) -> Tensor:

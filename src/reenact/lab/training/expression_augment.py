@@ -43,6 +43,10 @@ class ExpressionTruth:
         """Return what is true of some crops."""
         return ExpressionTruth(*(getattr(self, f.name)[index] for f in fields(self)))
 
+    def to(self, device: torch.device) -> ExpressionTruth:
+        """Return the same on another device."""
+        return ExpressionTruth(*(getattr(self, f.name).to(device) for f in fields(self)))
+
 
 def mirrored(truth: ExpressionTruth) -> ExpressionTruth:
     """Return what is true of the mirror image."""

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from reenact.generator.diffusion.controls import NO_SURFACE, Controls
@@ -39,10 +38,6 @@ class Cut:
     """Side of the square that is cut out, px; whole pictures if it is theirs."""
     frames: int
     augment: bool = True
-    control: str = "normals"
-    """Which pictures stand for the driven head: normals, coarse_normals, or landmarks."""
-    start: str = "warped"
-    """What the flow begins with: the warped photo, or the photo `aligned`: all that the head's landmarks move alike."""
 
 
 def batch(scenes: Sequence[Scene], draw: np.random.Generator, cut: Cut, clips: int) -> tuple[Controls, Tensor]:
@@ -68,51 +63,25 @@ def window(scene: Scene, draw: np.random.Generator, cut: Cut) -> tuple[Controls,
     def many(name: str) -> list[Bytes]:
         return [scene.picture(name, n) for n in numbers]
 
-    if cut.control == "landmarks":
-        dots = [landmark_picture(scene.landmarks[n], side) for n in numbers]
-        still, driven = landmark_picture(scene.landmarks_photo, side), dots
-    else:
-        still, driven = scene.picture("photo_normals"), many(cut.control)
-    photo = scene.picture("photo")
-    if cut.start == "aligned":
-        begun = torch.cat([change.after(alignment(scene, n)).colours([photo]) for n in numbers])
-        believed = torch.ones_like(begun[:, :1])
-    else:
-        begun, believed = change.colours(many("warped")), change.share(many("visibility"))
     controls = Controls(
-        change.colours([photo])[0],
-        change.normals([still])[0],
+        change.colours([scene.picture("photo")])[0],
+        change.normals([scene.picture("photo_normals")])[0],
         change.labels([scene.picture("photo_regions")])[0],
-        begun,
-        change.normals(driven),
+        change.colours(many("warped")),
+        change.normals(many("normals")),
         change.labels(many("regions")),
-        believed,
+        change.share(many("visibility")),
     )
     frames = change.colours(many("frames"))
     if not cut.augment:
         return controls, frames
-    light, still, moved = _Light.drawn(draw), scene.picture("photo_normals"), change.normals(many("normals"))
+    light = _Light.drawn(draw)
     lit = replace(
         controls,
-        photo=light.on(controls.photo[None], change.normals([still]), controls.photo_regions[None])[0],
-        warped=light.on(controls.warped, moved, controls.regions),
+        photo=light.on(controls.photo[None], controls.photo_normals[None], controls.photo_regions[None])[0],
+        warped=light.on(controls.warped, controls.normals, controls.regions),
     )
-    return lit, light.on(frames, moved, controls.regions)
-
-
-def alignment(scene: Scene, number: int) -> NDArray[np.float64]:
-    """[2, 3] the affine map from a frame's px to the photo's, by the head's landmarks: turned, leant, nearer or not."""
-    driven = np.column_stack([scene.landmarks[number], np.ones(len(scene.landmarks_photo))])
-    return np.linalg.lstsq(driven.astype(float), scene.landmarks_photo.astype(float), rcond=None)[0].T
-
-
-def landmark_picture(points: NDArray[np.floating], side: int) -> Bytes:
-    """[S, S, 3] the landmarks [N, 2] px as dots, in place of normals: what sparse control signals show."""
-    canvas = Image.new("L", (side, side), NO_SURFACE)
-    pen = ImageDraw.Draw(canvas)
-    for x, y in points.tolist():
-        pen.ellipse((x - 1.0, y - 1.0, x + 0.5, y + 0.5), fill=EMPTY)
-    return np.repeat(np.asarray(canvas)[..., None], 3, axis=2)
+    return lit, light.on(frames, controls.normals, controls.regions)
 
 
 @dataclass(frozen=True)
@@ -179,11 +148,6 @@ class _Change:
             float(np.exp(draw.normal(0, _GAMMA))),
             torch.from_numpy(across).float(),
         )
-
-    def after(self, back: NDArray[np.float64]) -> _Change:
-        """For pictures that a map [2, 3] of px has moved from there to here."""
-        linear, shift = torch.from_numpy(back).float().split((2, 1), dim=1)
-        return replace(self, back=linear @ self.back + F.pad(shift, (2, 0)))
 
     def colours(self, pictures: Sequence[Bytes]) -> Tensor:
         """[n, 3, s, s] from -1 to 1; beyond the picture it is mirrored."""

@@ -8,15 +8,22 @@ done.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from reenact.media.errors import InputError
+from reenact.media.tensors import misfits
+
 from .checkpoint import load_checkpoint, save_checkpoint
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,39 @@ Losses = dict[str, Tensor]
 """By name; "loss" is what is minimised."""
 
 
+def silent(stage: str, done: int, total: int | None) -> None:
+    """Progress for callers that want none."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run is, on what, and how long it may take; nothing here changes what is learnt but `start`."""
+
+    folder: Path
+    """Of the checkpoint, from which a run goes on, and of log.jsonl."""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    seconds: float = math.inf
+    """Of training, not counting what prepares it."""
+    start: dict[str, Tensor] | None = None
+    """Weights to begin with where the folder has no checkpoint. A run of which a part is frozen, and therefore not in
+    its checkpoint, needs them again to go on."""
+    progress: Callable[[str, int, int | None], None] = silent
+    clock: Callable[[], float] = time.perf_counter
+    """Gives the seconds that `seconds` is measured on."""
+
+
+def seeded(make: Callable[[], Net]) -> Net:
+    """Make a network whose first weights are the same every time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return make()
+
+
+def channels_last(net: Net) -> Net:
+    """Lay the weights of convolutions out as they are fastest on a CPU."""
+    return net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] torch types no such call
+
+
 class Run:
     """A model being trained in a folder; continues from the checkpoint that is there.
 
@@ -57,19 +97,20 @@ class Run:
     def __init__(
         self,
         model: nn.Module,
-        folder: Path,
+        options: RunOptions,
         schedule: Schedule,
-        start: dict[str, Tensor] | None = None,
         *,
         writes: bool = True,
         agreed: Callable[[bool], bool] = bool,
     ):
-        """start: weights to begin with where the folder has no checkpoint.
+        """Go on from the checkpoint in the folder, or begin. Raises InputError for another network's checkpoint.
 
         writes: whether this process checks, logs and saves. agreed: whether all go on, of whether this one would.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        self.model, self.folder, self.schedule, self.step = model, folder, schedule, 0
+        options.folder.mkdir(parents=True, exist_ok=True)
+        if options.start is not None:
+            model.load_state_dict(options.start)
+        self.model, self.options, self.schedule, self.step = model, options, schedule, 0
         self._writes, self._agreed = writes, agreed
         self._learned = [p for p in model.parameters() if p.requires_grad]
         self._frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
@@ -77,12 +118,23 @@ class Run:
         self.optimiser = torch.optim.AdamW(
             self._learned, schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True
         )
-        if (found := load_checkpoint(folder)) is not None:
+        if (found := load_checkpoint(self.folder)) is not None:
             self._load(found[0], found[1]["step"])
         else:
-            if start is not None:
-                model.load_state_dict(start)
             self.average = {k: v.detach().clone() for k, v in self.kept().items()}
+
+    @property
+    def folder(self) -> Path:
+        return self.options.folder
+
+    def weights(self) -> dict[str, Tensor]:
+        """All averaged weights, with those that are frozen."""
+        return self.model.state_dict() | self.average
+
+    def averaged(self, net: Net) -> Net:
+        """Load the averaged weights into another network of the same kind."""
+        net.load_state_dict(self.weights())
+        return net.eval()
 
     def kept(self) -> dict[str, Tensor]:
         """The model's state without what is frozen."""
@@ -92,18 +144,15 @@ class Run:
         self,
         losses: Callable[[int], Losses],
         *,
-        seconds: float,
         check_every: int,
         check: Callable[[Run], dict[str, float]],
-        progress: Callable[[str, int, int | None], None],
-        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Step until the schedule or the time is over; checkpoint and `check` every `check_every` steps and at the end.
 
-        losses: of a step's number, with gradients. check: scores to log, of the averaged weights. clock: gives the
-        seconds that `seconds` is measured on.
+        losses: of a step's number, with gradients. check: scores to log, of the averaged weights.
         """
-        end, begun = clock() + seconds, self.step
+        clock, begun = self.options.clock, self.step
+        end = clock() + self.options.seconds
         sums: dict[str, float] = {}
         since, counted = clock(), 0
         while self.step < self.schedule.steps and self._agreed(clock() < end):
@@ -115,7 +164,7 @@ class Run:
             for name, value in found.items():
                 sums[name] = sums.get(name, 0.0) + value
             counted += 1
-            progress("training", self.step, self.schedule.steps)
+            self.options.progress("training", self.step, self.schedule.steps)
             if self.step % check_every == 0:
                 self._report(sums, counted, clock() - since, check)
                 sums, since, counted = {}, clock(), 0
@@ -170,6 +219,11 @@ class Run:
             part[kind][rest] = value
         device = next(self.model.parameters()).device
         frozen = {name: value for name, value in self.model.state_dict().items() if name in self._frozen}
+        if said := misfits(self.model, frozen | part["model"]):
+            raise InputError(
+                f"{self.folder} holds a checkpoint of another network ({said}); want another folder, or the options "
+                "with which it was begun"
+            )
         self.model.load_state_dict(frozen | part["model"])
         self.average = {k: v.to(device) for k, v in part["average"].items()}
         state: dict[int, dict[str, Tensor]] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights that the expression network begins with: an earlier training's, or those of its trunk from ImageNet."""
+"""Weights from ImageNet with which the expression network's trunk may begin."""
 
 from __future__ import annotations
 
@@ -7,32 +7,15 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from reenact.media import InputError
-from reenact.perception.expression_network import ExpressionNet
+from reenact.media.errors import InputError
 
 _PARTS: Final = {
     "_expand_conv": "expand.conv", "_bn0": "expand.norm", "_depthwise_conv": "depthwise.conv",
     "_bn1": "depthwise.norm", "_project_conv": "project.conv", "_bn2": "project.norm",
 }  # fmt: skip
 _ENDS: Final = {"_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "top.conv", "_bn1": "top.norm"}
-
-
-def earlier_weights(path: Path) -> dict[str, Tensor]:
-    """Read what a training wrote, or the shipped weights, as the state of an `ExpressionNet`.
-
-    Raises:
-        InputError: the file holds no such weights.
-    """
-    try:
-        found = {name: value.float() for name, value in load_file(path).items() if name != "spread"}
-        ExpressionNet().load_state_dict(found)
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(f"{path} holds no weights of the expression network ({str(error).splitlines()[0]})") from error
-    return found
 
 
 def efficientnet_lite0(path: Path) -> dict[str, Tensor]:

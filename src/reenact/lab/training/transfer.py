@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from reenact.head.levels import open_levels
@@ -17,7 +15,8 @@ from reenact.head.open import open_head
 from reenact.transfer.network import TransferNet
 from reenact.transfer.receiver import ReceiverFeatures, face_rows, receiver_features
 
-from .loop import Losses, Run, Schedule
+from .loop import Losses, Run, RunOptions, Schedule, seeded
+from .shards import ShardRows
 
 _NOISE = 0.02  # standard deviation of what a tracker's codes jitter by
 _EDGES = 1500  # of a step
@@ -35,24 +34,12 @@ class TransferTraining:
 
 
 def train_transfer(
-    settings: TransferTraining,
-    shards: Sequence[Path],
-    held_out: Sequence[Path],
-    folder: Path,
-    *,
-    seconds: float,
-    progress: Callable[[str, int, int | None], None],
-    device: torch.device,
-    start: dict[str, Tensor] | None = None,
-    clock: Callable[[], float] = time.perf_counter,
+    settings: TransferTraining, shards: Sequence[Path], held_out: Sequence[Path], options: RunOptions
 ) -> Run:
-    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there.
-
-    clock: gives the seconds that `seconds` is measured on.
-    """
-    torch.manual_seed(0)
-    model = TransferNet().to(device)
-    run = Run(model, folder, settings.schedule, start)
+    """Train on shards of data/transfer_shards.py; goes on from the checkpoint that is in the folder."""
+    device = options.device
+    model = seeded(TransferNet).to(device)
+    run = Run(model, options, settings.schedule)
     learnt, unseen = Receivers(shards, device), Receivers(held_out, device)
     surface = _Surface(device)
 
@@ -63,21 +50,20 @@ def train_transfer(
         seen = codes + _NOISE * torch.randn(codes.shape, generator=draw).to(device) * (codes != 0)
         rows, edges, pairs = surface.some(draw)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            found = model(learnt.features(who), seen, live=step % 4 == 3, rows=rows)
+            found = model(learnt.features(who), seen, rows)
         return _losses(1000.0 * found.float() - offsets[:, :, rows], edges, pairs)
 
     def check(run: Run) -> dict[str, float]:
         return score(run, unseen)
 
-    run.train(losses, seconds=seconds, check_every=500, check=check, progress=progress, clock=clock)
+    run.train(losses, check_every=500, check=check)
     return run
 
 
 @torch.no_grad()
 def score(run: Run, unseen: Receivers) -> dict[str, float]:
     """Of the averaged weights on people never learnt from: mm left, and as a share of doing nothing."""
-    model = TransferNet().to(unseen.device)
-    model.load_state_dict(run.average)
+    model = run.averaged(TransferNet().to(unseen.device))
     left, there = [], []
     for i in range(len(unseen)):
         who = unseen.features([i])
@@ -94,36 +80,27 @@ def score(run: Run, unseen: Receivers) -> dict[str, float]:
     }
 
 
-class Receivers:
+class Receivers(ShardRows):
     """The people of some shards, read as they are asked for; what G is told about each is worked out once."""
 
     def __init__(self, shards: Sequence[Path], device: torch.device) -> None:
+        super().__init__(shards)
         self.device = device
-        self._files = [safe_open(path, framework="pt") for path in shards]
-        self._at = [(f, i) for f in self._files for i in range(f.get_slice("person").get_shape()[0])]
-        self.clips = int(self._files[0].get_slice("codes").get_shape()[1])  # performances of each person
+        self.clips = self.shape("codes")[1]  # performances of each person
         self._features: dict[int, ReceiverFeatures] = {}
-
-    def __len__(self) -> int:
-        return len(self._at)
 
     def features(self, who: Sequence[int]) -> ReceiverFeatures:
         """Of B people."""
         for number in who:
             if number not in self._features:
-                file, i = self._at[number]
-                self._features[number] = receiver_features(file.get_slice("neutral")[i : i + 1].to(self.device))
+                self._features[number] = receiver_features(self.rows("neutral", [number]).to(self.device))
         found = [self._features[number] for number in who]
         return ReceiverFeatures(*(torch.cat([getattr(f, n.name) for f in found]) for n in fields(ReceiverFeatures)))
 
     def clip(self, who: Sequence[int], number: int) -> tuple[Tensor, Tensor]:
         """codes [B, T, 52], offsets [B, T, N, 3] mm of one performance of each."""
-        at = [self._at[i] for i in who]
-
-        def stacked(name: str) -> Tensor:
-            return torch.stack([f.get_slice(name)[i, number] for f, i in at]).to(self.device).float()
-
-        return stacked("codes"), stacked("offsets")
+        codes, offsets = (self.rows(name, who, number).to(self.device).float() for name in ("codes", "offsets"))
+        return codes, offsets
 
 
 class _Surface:

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of the Wan generator on scenes. `accelerate launch` or `torchrun` make several processes train one model."""
+"""Training of the Wan generator (experimental) on scenes.
+
+`accelerate launch` or `torchrun` make several processes train one model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 
 from reenact.generator.diffusion.wan.base import load_conditioned, load_scheduler, load_vae, shift_of
@@ -17,12 +20,12 @@ from reenact.generator.diffusion.wan.conditioned import ConditionedWan, Given
 from reenact.generator.diffusion.wan.extra import required
 from reenact.generator.diffusion.wan.flow import drawn_sigma, flow_loss, noised, region_weights
 from reenact.generator.diffusion.wan.latents import latent_count
-from reenact.generator.diffusion.wan.plan import DRIVING, INPUTS, WanPlan
+from reenact.generator.diffusion.wan.plan import DRIVING, FRAMES, INPUTS, WanPlan
 from reenact.generator.diffusion.wan.sampling import WEIGHTS
 from reenact.media.errors import InputError
-from reenact.media.files import written_beside
+from reenact.media.tensors import write_tensors
 
-from .loop import Losses, Run, Schedule
+from .loop import Losses, Run, RunOptions, Schedule, seeded, silent
 from .wan_data import Sample, Windows, together
 
 _CHECKED_LEVELS = (0.3, 0.6, 0.9)
@@ -37,7 +40,7 @@ class WanTraining:
 
     plan: WanPlan
     schedule: Schedule
-    frames: int = 77
+    frames: int = FRAMES
     """Of a window: 1 more than a multiple of 4."""
     batch: int = 1
     """Windows of a step and process."""
@@ -57,31 +60,21 @@ class WanTraining:
     prompt: Path | None = None
     """A safetensors file with `prompt_embeds` of a text; zeros if None."""
     check_every: int = 500
-    seed: int = 0
 
 
-def train_wan(
-    settings: WanTraining,
-    scenes: Sequence[Path],
-    held_out: Sequence[Path],
-    folder: Path,
-    *,
-    seconds: float,
-    progress: Callable[[str, int, int | None], None],
-    device: torch.device,
-) -> Run:
-    """Train in `folder` until the schedule or the time is over; goes on from the checkpoint that is there.
+def train_wan(settings: WanTraining, scenes: Sequence[Path], held_out: Sequence[Path], options: RunOptions) -> Run:
+    """Train on scenes (data/scenes.py); goes on from the checkpoint that is in the folder.
 
     Writes FOLDER/config.json and FOLDER/trained.safetensors, which WanGenerator.from_folder reads, and log.jsonl;
-    latents are kept in FOLDER/latents. `seconds` does not count what is encoded. Raises InputError.
+    latents are kept in FOLDER/latents. Raises InputError.
     """
-    state = required("accelerate").PartialState(cpu=device.type == "cpu")
-    where = state.device if state.num_processes > 1 else device
+    folder = options.folder
+    state = required("accelerate").PartialState(cpu=options.device.type == "cpu")
+    where = state.device if state.num_processes > 1 else options.device
     plan, main = settings.plan, state.is_main_process
     vae = load_vae(plan.base)
     latent_count(settings.frames, vae.config.scale_factor_temporal)
-    torch.manual_seed(settings.seed)
-    model = load_conditioned(plan, vae, settings.dtype, settings.prompt).to(where)
+    model = seeded(partial(load_conditioned, plan, vae, settings.dtype, settings.prompt)).to(where)
     grid = (int(vae.config.scale_factor_temporal), int(vae.config.scale_factor_spatial))
     del vae
     if settings.checkpointing:
@@ -92,11 +85,11 @@ def train_wan(
     if learnt.size != unseen.size:
         raise InputError(f"scenes are of {learnt.size} px, those held out of {unseen.size} px; want one size")
     for windows in (learnt, unseen):
-        windows.encode(where, progress, state.process_index, state.num_processes, images=images)
+        windows.encode(where, options.progress, state.process_index, state.num_processes, images=images)
     state.wait_for_everyone()
     run = Run(
         model,
-        folder,
+        replace(options, device=where, progress=options.progress if main else silent),
         settings.schedule,
         writes=main,
         agreed=bool if state.num_processes == 1 else lambda mine: _all_would(mine, where),
@@ -108,7 +101,7 @@ def train_wan(
 
     def losses(step: int) -> Losses:
         draw = Generator().manual_seed(
-            (settings.seed * 1_000_003 + step) * state.num_processes + state.process_index  # each its own windows
+            step * state.num_processes + state.process_index  # each its own windows
         )
         rows = torch.randint(len(learnt), (settings.batch,), generator=draw).tolist()
         return learner.losses(together([learnt.sample(row, where) for row in rows]), draw)
@@ -117,12 +110,9 @@ def train_wan(
         with averaged(run):
             return held_out_loss(model, learner, unseen, where)
 
-    run.train(
-        losses, seconds=seconds, check_every=settings.check_every, check=check, progress=progress if main else _silent
-    )
+    run.train(losses, check_every=settings.check_every, check=check)
     if main:
-        with written_beside(folder / WEIGHTS) as partial:
-            save_file({name: value.contiguous().cpu() for name, value in run.average.items()}, partial)
+        write_tensors(folder / WEIGHTS, run.average)
     state.wait_for_everyone()
     return run
 
@@ -199,7 +189,3 @@ def _all_would(mine: bool, device: torch.device) -> bool:
     would = torch.tensor(int(mine), device=device)
     torch.distributed.all_reduce(would, torch.distributed.ReduceOp.MIN)
     return bool(would)
-
-
-def _silent(_what: str, _done: int, _all: int | None) -> None:
-    """Of one step's progress, one process tells."""

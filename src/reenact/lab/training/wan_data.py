@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scenes (data/scenes.py) as the Wan generator learns from them: windows of frames, their latents encoded once."""
+"""Scenes (data/scenes.py) as the Wan generator (experimental) learns from them: windows, their latents encoded once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from reenact.generator.diffusion.controls import Controls, HeadPictures, Picture, controls_of, signed
@@ -18,7 +17,8 @@ from reenact.generator.diffusion.wan.base import load_image_encoder, load_vae
 from reenact.generator.diffusion.wan.image_tokens import image_tokens
 from reenact.generator.diffusion.wan.latents import blank, encoded
 from reenact.media.errors import InputError
-from reenact.media.files import existing_file, written_beside
+from reenact.media.files import existing_file
+from reenact.media.tensors import read_tensors, write_weights
 
 from .data.scenes import Scene
 
@@ -81,7 +81,10 @@ class Windows:
         return len(self.windows)
 
     def encode(self, device: torch.device, progress: Progress, rank: int, ranks: int, *, images: bool) -> None:
-        """Write the latents that are missing, every `ranks`-th scene's; `images`: those of the image encoder too."""
+        """Write the latents that are missing, every `ranks`-th scene's; `images`: those of the image encoder too.
+
+        In half precision: latents are about 1 large, and a VAE's error is far above a thousandth.
+        """
         jobs = sorted({(w.scene, w.latents) for w in self.windows})[rank::ranks]
         missing = [job for job in jobs if not job[1].exists()]
         if not missing and (rank or self.grey.exists()):
@@ -90,7 +93,7 @@ class Windows:
         vae = load_vae(self.base).to(device)
         encoder = load_image_encoder(self.base).to(device) if images else None
         if not rank and not self.grey.exists():
-            _write(self.grey, {"grey": blank(vae, self.frames, self.size)})
+            write_weights(self.grey, {"grey": blank(vae, self.frames, self.size)})
         for done, (path, latents) in enumerate(missing):
             progress("encoding", done, len(missing))
             scene = Scene(path)
@@ -102,16 +105,17 @@ class Windows:
                 found[f"window{number}"] = encoded(vae, video)
             if encoder is not None:
                 found["image_tokens"] = image_tokens(encoder, photo)
-            _write(latents, found)
+            write_weights(latents, found)
 
     def blank(self, device: torch.device) -> Tensor:
         """[1, z, T, h, w] of a grey clip."""
-        return load_file(self.grey)["grey"].to(device).float()
+        return read_tensors(self.grey, "file of latents")[0]["grey"].to(device).float()
 
     def sample(self, number: int, device: torch.device) -> Sample:
         """A window's controls and latents."""
         window = self.windows[number]
-        tensors = {name: t.to(device).float() for name, t in load_file(window.latents).items()}
+        latents, _ = read_tensors(window.latents, "file of latents")
+        tensors = {name: value.to(device).float() for name, value in latents.items()}
         controls = scene_controls(Scene(window.scene), window.first, self.frames).to(device)
         return Sample(controls, tensors[f"window{window.number}"], tensors["photo"], tensors.get("image_tokens"))
 
@@ -157,9 +161,3 @@ def _digest(path: Path | None, *about: object) -> str:
     stat = None if path is None else path.stat()
     key = [*map(str, about), None if stat is None else [str(path), stat.st_size, stat.st_mtime_ns]]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-
-
-def _write(path: Path, tensors: dict[str, Tensor]) -> None:
-    """In half precision: latents are about 1 large, and a VAE's error is far above a thousandth."""
-    with written_beside(path) as partial:
-        save_file({name: t.half().contiguous().cpu() for name, t in tensors.items()}, partial)

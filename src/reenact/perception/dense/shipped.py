@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+
+from reenact.media.files import asset
+from reenact.media.tensors import load_weights
 
 from .classes import CLASSES
 from .crops import crop_rotation
 from .maps import DenseMaps, View
 from .network import DenseNet, DenseOutput
 
-WEIGHTS = Path(__file__).parents[2] / "assets" / "dense.safetensors"
+WEIGHTS = asset("dense.safetensors")
 INPUT_PX = 256
 _SURE = 12.0  # kappa that is worth half: an expected error of 9.5 degrees
 _BACKGROUND = CLASSES.index("background")
@@ -53,6 +55,11 @@ class ShippedEstimator:
 @lru_cache(maxsize=1)
 def shipped_estimator() -> ShippedEstimator:
     """The shipped network on the CPU, loaded once a process."""
+    return ShippedEstimator(load_dense(WEIGHTS))
+
+
+def load_dense(path: Path) -> DenseNet:
+    """Load the network with weights of `reenact train dense`. Raises InputError."""
     net = DenseNet()
-    net.load_state_dict({k: v.float() for k, v in load_file(WEIGHTS).items()})
-    return ShippedEstimator(net)
+    load_weights(net, path, "dense network", "reenact train dense")
+    return net

@@ -22,7 +22,6 @@ from ..controls import Controls
 from .blocks import HEAD, Block, grid_rotary, rotary
 from .encoders import FOLD, INPUTS, PoseEncoder, ReferenceEncoder, folded
 
-PATCH = 16  # px a side
 _STEP_PX = 4.0  # displacement that the network's 1 stands for
 _AROUND, _CHANGE = 36, 0.01  # px, and the mean change of colours (-1 to 1) in them that counts as movement
 _RIM = 9  # px by which the head is widened and softened

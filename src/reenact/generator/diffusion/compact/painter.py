@@ -13,7 +13,7 @@ from .network import CompactNet
 
 
 class CompactPainter:
-    """See paint.Painter. Windows need not be told of each other: they share their noise and their controls."""
+    """See paint.Painter. Windows need not be told of each other: nothing in them is random."""
 
     size = 256
     window, overlap = 8, 2

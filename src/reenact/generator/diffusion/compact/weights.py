@@ -5,46 +5,39 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from reenact.media import InputError
-from reenact.media.files import existing_file, written_beside
+from reenact.media.files import asset
+from reenact.media.tensors import fill, read_tensors, write_weights
 
 from .network import CompactConfig, CompactNet
 
-
-def shipped_weights() -> Path:
-    """The file that the package ships; assets/compact.md says what it was trained on."""
-    return Path(str(files("reenact") / "assets" / "compact.safetensors"))
+ASSET = asset("compact.safetensors")
+"""The weights that the package ships; assets/compact.md says what they were trained on."""
+_WRITTEN_BY = "reenact train generator --preset compact"
 
 
 def save_compact(weights: dict[str, Tensor], config: CompactConfig, path: Path) -> None:
     """Write weights in half precision; beside the target first."""
-    halves = {k: v.detach().half().contiguous().cpu() for k, v in weights.items()}
-    with written_beside(path) as partial:
-        save_file(halves, partial, metadata={"config": json.dumps(asdict(config))})
+    write_weights(path, weights, {"config": json.dumps(asdict(config))})
 
 
 def load_compact(path: Path, device: torch.device) -> CompactNet:
     """The network. Raises InputError if the file is not one of its weights."""
-    existing_file(path, "weights of the compact generator")
+    weights, about = read_tensors(path, "file of weights of the compact generator", _WRITTEN_BY)
     try:
-        with safe_open(path, framework="pt") as file:
-            stored = json.loads((file.metadata() or {})["config"])
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        stored = json.loads(about["config"])
         net = CompactNet(CompactConfig(tuple(stored["widths"]), stored["depth"], tuple(stored["inputs"])))
-        net.load_state_dict(weights)
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} holds no weights of the compact generator ({str(error).splitlines()[0]}); want a file that "
-            "`reenact train generator --preset compact` wrote"
+            f"{path} holds no weights of the compact generator: its metadata has no config that fits "
+            f"({str(error).splitlines()[0]}); want a file that `{_WRITTEN_BY}` wrote"
         ) from error
+    fill(net, weights, path, "compact generator", _WRITTEN_BY)
     return net.to(device).eval()
 
 

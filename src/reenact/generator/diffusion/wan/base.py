@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from reenact.media.errors import InputError
-from reenact.media.files import existing_file
+from reenact.media.tensors import read_tensors
 
 from .conditioned import PROMPT_TOKENS, ConditionedWan
 from .extra import AutoencoderKLWan, CLIPVisionModel, required
@@ -49,7 +48,7 @@ def load_image_encoder(base: str) -> CLIPVisionModel:
 
 def load_prompt(path: Path, width: int) -> Tensor:
     """[1, 512, d] from `prompt_embeds` ([n, d] or [1, n, d]) of a safetensors file. Raises InputError."""
-    tensors = load_file(existing_file(path, "a file of a prompt's embedding"))
+    tensors, _ = read_tensors(path, "file of a prompt's embedding")
     found = tensors.get("prompt_embeds")
     shape = None if found is None else tuple(found.shape)
     if found is None or found.shape[-1] != width or found.numel() > PROMPT_TOKENS * width:

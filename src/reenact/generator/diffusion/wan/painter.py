@@ -8,16 +8,15 @@ from torch import Tensor
 
 from ..controls import Controls
 from ..paint import Paint
+from .plan import FRAMES
 from .sampling import WanGenerator
-
-_WINDOW = 77  # frames, as Wan-Animate's
 
 
 class WanPainter:
     """See paint.Painter. steps, guidance, seed: see WanGenerator.sample. window: 1 more frame than a multiple of 4."""
 
     def __init__(
-        self, generator: WanGenerator, *, steps: int, guidance: float, seed: int, size: int = 512, window: int = _WINDOW
+        self, generator: WanGenerator, *, steps: int, guidance: float, seed: int, size: int = 512, window: int = FRAMES
     ) -> None:
         self._generator, self._steps, self._guidance, self._seed = generator, steps, guidance, seed
         self.size, self.window = size, window

@@ -13,6 +13,9 @@ from reenact.media.errors import InputError
 INPUTS = ("photo", "photo_normals", "photo_regions", "warped", "normals", "regions")
 """What can be switched off, each by itself. Visibility goes with `warped`, for it says which of it to believe."""
 
+FRAMES = 77
+"""Of a window, as Wan-Animate's: 1 more than a multiple of 4."""
+
 DRIVING = ("warped", "normals", "regions")
 """What tells of the performance. Guidance compares with a model that is not told these."""
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from reenact.generator.diffusion.controls import Controls
 from reenact.media.errors import InputError
-from reenact.media.files import existing_file
+from reenact.media.tensors import read_tensors
 
 from .base import load_conditioned, load_image_encoder, load_scheduler, load_vae
 from .conditioned import ConditionedWan, Given
@@ -138,9 +137,9 @@ class WanGenerator:
 def load_trained(folder: Path, vae: AutoencoderKLWan, dtype: torch.dtype) -> ConditionedWan:
     """A conditioned transformer as it was trained. Raises InputError if weights are missing or too many."""
     plan = WanPlan.load(folder)
-    path = existing_file(folder / WEIGHTS, "the weights that training wrote")
+    path = folder / WEIGHTS
     model = load_conditioned(plan, vae, dtype, None)
-    trained = load_file(path)
+    trained, _ = read_tensors(path, "file of weights of the wan generator", "reenact train generator --preset wan")
     wanted = {n for n, p in model.named_parameters() if p.requires_grad} | {"prompt"}
     if set(trained) != wanted:
         raise InputError(

@@ -22,8 +22,6 @@ from ..observe import Image, Observed
 from .base import Absent
 from .identity_networks import IdentityNetwork
 
-WINDOW_S: Final = 1.0
-"""Length of the windows over which drift is reported."""
 _SELF: Final = "in self-reenactment driver and photo are one person"
 
 

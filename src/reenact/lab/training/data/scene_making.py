@@ -24,7 +24,7 @@ from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import spread
 from reenact.media import InputError, VideoWriter, probe, read_frames, write_image
 from reenact.media.video import VIDEO_SUFFIXES
-from reenact.pipeline import AnimateOptions, Performed, make_warp, perform
+from reenact.pipeline import AnimateOptions, Portrait, make_warp, perform
 from reenact.rendering import Camera
 from reenact.tracking import load_motion, save_motion, track_video
 
@@ -162,12 +162,11 @@ def _plans(track: Motion, making: _Making) -> list[tuple[int, list[int]]]:
 def _scene(
     making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
 ) -> SceneRecord:
-    fine = perform(still, motion, AnimateOptions(mode="relative", neutral=photo, detail="own"))
-    coarse = perform(still, motion, AnimateOptions(mode="relative", neutral=photo))
-    at = {int(f): i for i, f in enumerate(fine.track.require_clip().frame)}
-    states = fine.states[[at[r] for r in rows]]
-    portrait = fine.portrait
-    generator, plain = make_warp(portrait), make_warp(coarse.portrait)
+    performed = perform(still, motion, AnimateOptions(mode="relative", neutral=photo, detail="own"))
+    at = {int(f): i for i, f in enumerate(performed.track.require_clip().frame)}
+    states = performed.states[[at[r] for r in rows]]
+    portrait = performed.portrait
+    generator = make_warp(portrait)
     crop = portrait.crop
     camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
     square = worked_square(portrait.person.rig, states, portrait.state, camera, making.size)
@@ -185,7 +184,6 @@ def _scene(
         "frames": [cut(images[r]) for r in rows],
         "warped": [square.extract(generator.render(state)) for state in states],
         "normals": [h.normals for h in heads],
-        "coarse_normals": [head_pictures(plain, state, seen).normals for state in states],
         "regions": [h.regions for h in heads],
         "visibility": [h.visibility for h in heads],
     }
@@ -193,16 +191,14 @@ def _scene(
     clip = making.clip
     return SceneRecord(
         pictures,
-        _landmarks(fine, states, seen),
-        _landmarks(fine, portrait.state, seen)[0],
+        _landmarks(portrait, states, seen),
         [making.run] * (len(rows) // making.run),
         {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)},
     )
 
 
-def _landmarks(performed: Performed, states: Motion, camera: Camera) -> np.ndarray:
+def _landmarks(portrait: Portrait, states: Motion, camera: Camera) -> np.ndarray:
     """[F, 478, 2] px"""
-    portrait = performed.portrait
     rig = portrait.person.rig
     places = rig.topology.landmarks(posed(rig, deformed(rig, states), states, portrait.state))
     return camera.focal_px * places[..., :2] / places[..., 2:] + (camera.cx, camera.cy)

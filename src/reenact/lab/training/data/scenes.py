@@ -4,13 +4,13 @@
 A scene is one safetensors file. Pictures are kept as compressed files (JPEG; PNG for labels), one after the other in a
 row of bytes NAME, with the end of each in NAME.ends:
 
-    photo, photo_normals, photo_regions                            1 picture each
-    frames, warped, normals, coarse_normals, regions, visibility   F pictures each
+    photo, photo_normals, photo_regions            1 picture each
+    frames, warped, normals, regions, visibility   F pictures each
     landmarks         float16 [F, 478, 2]   of the driven head, px of the picture
-    landmarks_photo   float16 [478, 2]
     runs              int32 [R]             frames of each run; the frames of a run follow each other in time
 
-Its metadata says who is seen ("person"), in what ("source"), and under which licence.
+Its metadata says who is seen ("person"), in what ("source"), and under which licence. Scenes written by earlier
+versions have more arrays, which are not read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from reenact.media.arrays import read_arrays, write_arrays
 
 Bytes = NDArray[np.uint8]
 PHOTO = ("photo", "photo_normals", "photo_regions")
-MOVING = ("frames", "warped", "normals", "coarse_normals", "regions", "visibility")
+MOVING = ("frames", "warped", "normals", "regions", "visibility")
 _LABELS = ("regions", "photo_regions", "visibility")
 _QUALITY = 95
 
@@ -39,7 +39,6 @@ class SceneRecord:
 
     pictures: dict[str, Sequence[Bytes]]
     landmarks: NDArray[np.floating]
-    landmarks_photo: NDArray[np.floating]
     runs: Sequence[int]
     about: dict[str, str]
 
@@ -48,7 +47,6 @@ def save_scene(record: SceneRecord, path: Path) -> None:
     """Write a scene; beside the target first."""
     arrays: dict[str, NDArray[np.generic]] = {
         "landmarks": record.landmarks.astype(np.float16),
-        "landmarks_photo": record.landmarks_photo.astype(np.float16),
         "runs": np.asarray(record.runs, np.int32),
     }
     for name in (*PHOTO, *MOVING):
@@ -76,11 +74,6 @@ class Scene:
         """[F, 478, 2] px"""
         return self._arrays["landmarks"].astype(np.float32)
 
-    @property
-    def landmarks_photo(self) -> NDArray[np.float32]:
-        """[478, 2] px"""
-        return self._arrays["landmarks_photo"].astype(np.float32)
-
     def __len__(self) -> int:
         return sum(self.runs)
 
@@ -89,6 +82,11 @@ class Scene:
         ends = self._arrays[f"{name}.ends"]
         first = int(ends[number - 1]) if number else 0
         return np.asarray(Image.open(io.BytesIO(self._arrays[name][first : int(ends[number])].tobytes())))
+
+
+def scenes_in(folder: Path) -> list[Path]:
+    """Find the scenes of a folder in which `scene_making.prepare_scenes` wrote them."""
+    return sorted(p for p in folder.glob("*.safetensors") if not p.name.endswith(".motion.safetensors"))
 
 
 def _packed(picture: Bytes, *, labels: bool) -> bytes:

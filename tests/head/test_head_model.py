@@ -96,6 +96,17 @@ def test_the_pose_turns_and_moves_the_whole_head(head: HeadModel) -> None:
     torch.testing.assert_close(posed, wanted, atol=1e-6, rtol=0)
 
 
+def test_the_torso_may_stay_while_the_head_turns(head: HeadModel) -> None:
+    given = arguments(2)
+    codes = [given[name] for name in ("shape", "expression", "gaze")]
+    turned, upright = (given["rotation"], given["translation"]), (torch.eye(3)[None], torch.zeros(1, 3))
+    out = head(*codes, *turned, torso=upright)
+    weight = head.head_weight
+    torch.testing.assert_close(out[:, weight == 1], head(*codes, *turned)[:, weight == 1])
+    torch.testing.assert_close(out[:, weight == 0], head.canonical(*codes)[:, weight == 0])
+    assert (weight == 0).any() and (weight == 1).any()
+
+
 def test_finer_levels_are_the_same_head_subdivided() -> None:
     given = arguments(1)
     coarse, fine = HeadModel(open_head()), HeadModel(open_head(), level=2)

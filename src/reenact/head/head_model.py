@@ -15,6 +15,7 @@ from .levels import Levels, detailed_levels
 from .model import Float
 from .model import HeadModel as HeadBasis
 from .mouth import Bite
+from .pose import pose
 from .regions import EYEBALL, region_ids
 from .rig import eyeball_vertices
 from .shape import HeadShape
@@ -40,6 +41,7 @@ class HeadModel(nn.Module):
     joints_mean: Tensor  # [5, 3] neck, head, jaw, left eye, right eye
     joints_identity: Tensor  # [K, 5, 3]
     gaze_limits: Tensor  # [2, 4]
+    head_weight: Tensor  # [V] at this level, see Topology
 
     def __init__(self, basis: HeadBasis, level: int = 0) -> None:
         super().__init__()
@@ -58,19 +60,18 @@ class HeadModel(nn.Module):
         for name, value in buffers.items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(value, np.float32)))
         self.eyeballs = eyeball_vertices(self.topology, basis.base_neutral)
-        self._levels = detailed_levels(self.topology) if level else None
+        weight = self.levels[level].head_weight if level else self.topology.head_weight
+        self.register_buffer("head_weight", torch.from_numpy(weight))
 
     @cached_property
     def _actions(self) -> tuple[DeformationSource, SourceMotion]:
         source = action_source(self._basis)
         return source, source.motion(self._basis.base_actions)
 
-    @property
+    @cached_property
     def levels(self) -> Levels:
         """The meshes of all levels of detail."""
-        if self._levels is None:
-            self._levels = detailed_levels(self.topology)
-        return self._levels
+        return detailed_levels(self.topology)
 
     def neutral(self, shape: Tensor, static_offset: Tensor | None = None) -> Tensor:
         """Neutral vertices before teeth and tongue are seated.
@@ -124,8 +125,9 @@ class HeadModel(nn.Module):
         static_offset: Tensor | None = None,
         dynamic_offset: Tensor | None = None,
         fine_offset: Tensor | None = None,
+        torso: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        """Vertices in camera space, metres; the whole head goes along with its pose.
+        """Vertices in camera space, metres.
 
         Args:
             shape: [B, K] identity coefficients, or [1, K] for all frames alike.
@@ -136,6 +138,8 @@ class HeadModel(nn.Module):
             static_offset: [B or 1, V, 3] metres, canonical: who it is beyond the basis.
             dynamic_offset: [B, V, 3] metres, canonical: what the face does beyond the actions.
             fine_offset: [B or 1, W, 3] metres on the mesh of level 1: static offsets finer than the basis' mesh.
+            torso: rotation [B or 1, 3, 3] and translation [B or 1, 3] of the shoulders; None: they go along with the
+                head.
 
         Returns:
             [B, V, 3], or with the vertices of this model's level of detail.
@@ -144,7 +148,7 @@ class HeadModel(nn.Module):
             ValueError: rows of shape or offsets that are neither 1 nor B; a fine offset at level 0.
         """
         out = self.canonical(shape, expression, gaze, static_offset, dynamic_offset, fine_offset)
-        return out @ rotation.mT + translation[:, None]
+        return pose(out, rotation, translation, self.head_weight, *(torso or (rotation, translation)))
 
     def canonical(
         self,

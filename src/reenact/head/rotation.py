@@ -23,3 +23,12 @@ def rotations(turns: Tensor) -> Tensor:
         + sine[..., None, None] * skew
         + cosine[..., None, None] * (skew @ skew)
     )
+
+
+def small_rotation(vector: Tensor) -> Tensor:
+    """[n, 3] rotation vectors, radians -> [n, 3, 3] (Cayley's map: exact rotations, right to third order)."""
+    zero = torch.zeros_like(vector[:, 0])
+    x, y, z = (0.5 * vector).unbind(1)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], 1).reshape(-1, 3, 3)
+    eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
+    return torch.linalg.solve(eye - skew, eye + skew)

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from .dynamic import carried
 from .gaze import with_gaze
 from .model import Float
 from .motion import Motion
+from .pose import pose
 from .rig import Rig
 
 TORSO_SHARE = 0.6
@@ -48,13 +50,10 @@ def posed(rig: Rig, shapes: Float, states: Motion, photo: Motion, head_weight: F
     photo: of one frame.
     head_weight: [V] blends the two over the neck; None: the rig's own, a finer mesh has finer ones.
     """
-    weight = (rig.topology.head_weight if head_weight is None else head_weight)[:, None]
-    rotation, still = states.rotation.numpy(), photo.rotation[0].numpy()
-    shoulders = photo.translation.numpy() + torso_translation(rig, photo, states)
-    out = []
-    for shape, r, t, s in zip(shapes, rotation, states.translation.numpy(), shoulders, strict=True):
-        out.append(weight * (shape @ r.T + t) + (1.0 - weight) * (shape @ still.T + s))
-    return np.stack(out).astype(np.float32)
+    weight = torch.from_numpy(rig.topology.head_weight if head_weight is None else head_weight)
+    shoulders = photo.translation + torch.from_numpy(torso_translation(rig, photo, states))
+    given = torch.from_numpy(np.ascontiguousarray(shapes, np.float32))
+    return pose(given, states.rotation, states.translation, weight, photo.rotation, shoulders).numpy()
 
 
 def posed_vertices(rig: Rig, states: Motion, photo: Motion) -> Float:

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from reenact.head.levels import Level, Levels
 from reenact.head.model import HeadModel
+from reenact.head.pose import pose
+from reenact.head.rotation import small_rotation
 from reenact.head.sparse import Sparse
 
 from .followers import followers
@@ -143,10 +145,8 @@ class Offsets(nn.Module):
         away = self._away()
         moved = []
         for points, level in ((control, self.levels[0]), (fine, self.levels[1])):
-            weight = torch.from_numpy(level.head_weight)[:, None]
-            head = points @ turn.transpose(1, 2) + shift[:, None]
-            torso = points @ seen.R_cam_torso.transpose(1, 2) + (away * seen.t_cam_torso)[:, None]
-            moved.append(weight * head + (1.0 - weight) * torso)
+            weight = torch.from_numpy(level.head_weight)
+            moved.append(pose(points, turn, shift, weight, seen.R_cam_torso, away * seen.t_cam_torso))
         camera = torch.cat([seen.camera[:, :1] * self.dolly.exp(), seen.camera[:, 1:]], 1)
         return Posed(moved[0], moved[1], turn, camera)
 
@@ -181,12 +181,3 @@ class Posed:
     fine: Tensor  # [n, W, 3]
     turn: Tensor  # [n, 3, 3] of the head
     camera: Tensor  # [n, 3] of the crops, see Observation; farther away and with a longer lens than the tracked one
-
-
-def small_rotation(vector: Tensor) -> Tensor:
-    """[n, 3] rotation vectors, radians -> [n, 3, 3] (Cayley's map: exact rotations, right to third order)."""
-    zero = torch.zeros_like(vector[:, 0])
-    x, y, z = (0.5 * vector).unbind(1)
-    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], 1).reshape(-1, 3, 3)
-    eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
-    return torch.linalg.solve(eye - skew, eye + skew)

@@ -15,7 +15,7 @@ from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
 from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.rig import Rig
-from reenact.head.state import deformed, torso_translation
+from reenact.head.state import deformed, posed, torso_translation
 from reenact.media.arrays import read_arrays
 from reenact.media.files import asset
 from reenact.rendering import vertex_normals
@@ -59,16 +59,8 @@ class SyntheticPerson:
         rest: the frame in which the shoulders were last at ease; they follow the head's way from there in part
         (head/state.py). None takes the first frame, its head upright.
         """
-        turn, moved = self.torso(states, rest)
-        weight = fine_surface().head_weight[:, None]
-        shapes = self.canonical(states).numpy()
-        out = [
-            weight * (x @ r.T + t) + (1.0 - weight) * (x @ turn.T + shoulders)
-            for x, r, t, shoulders in zip(
-                shapes, states.rotation.numpy(), states.translation.numpy(), moved, strict=True
-            )
-        ]
-        return np.stack(out).astype(np.float32)
+        rest = upright(states[0]) if rest is None else rest
+        return posed(self.rig, self.canonical(states).numpy(), states, rest, fine_surface().head_weight)
 
     def torso(self, states: Motion, rest: Motion | None = None) -> tuple[Float, Float]:
         """Rotation [3, 3] and translations [N, 3] of the shoulders, canonical to camera space."""

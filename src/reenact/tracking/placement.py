@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenact.head.landmarks import COUNT, IRIS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS
 from reenact.head.model import HeadModel
 from reenact.head.open import OpenHead
 from reenact.media.arrays import read_arrays
 from reenact.media.files import asset
 
 from .face_model import LandmarkModel
-from .scheme import COUNT, IRIS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS
 
 SHIFTS: Final = asset("landmark_shifts.safetensors")
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact.head.arkit import REGIONS, region_mask
+from reenact.head.landmarks import COUNT
 from reenact.head.model import HeadModel
 from reenact.head.state import codes_of
 from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import fit_frames, fit_person
 from reenact.tracking.face_model import landmark_model
-from reenact.tracking.scheme import COUNT
 
 from ..about import Value
 from ..extra import tracker

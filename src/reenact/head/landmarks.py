@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-COUNT: Final = 478
-FACE_COUNT: Final = 468
+LANDMARKS: Final = 478
+FACE_LANDMARKS: Final = 468
 """The first ones lie on the skin, the others on the irises."""
 
 

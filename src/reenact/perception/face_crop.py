@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.head.landmarks import FACE_COUNT
+from reenact.head.landmarks import FACE_LANDMARKS
 from reenact.head.mesh import rms_radius
 
 # Outer and inner corners of the subject's right and left eye in MediaPipe's scheme.
@@ -26,7 +26,7 @@ def crop_matrix(points: NDArray[np.floating], side: int, wider: float = 1.0) -> 
     points: [478, 2] px. The crop is centred on the mean of the landmarks; the line through the eyes is level in it.
     wider: how many times the square's side it shows.
     """
-    face = points[:FACE_COUNT].astype(np.float64)
+    face = points[:FACE_LANDMARKS].astype(np.float64)
     centre, radius = face.mean(axis=0), rms_radius(face)
     along = face[list(_LEFT_EYE)].mean(axis=0) - face[list(_RIGHT_EYE)].mean(axis=0)
     cosine, sine = along / max(float(np.linalg.norm(along)), 1e-9)

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reenact.head.landmarks import FACE_COUNT, INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
+from reenact.head.landmarks import FACE_LANDMARKS, INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 from reenact.head.mesh import rms_radius
 from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
@@ -90,7 +90,7 @@ class Shot:
     @cached_property
     def size_px(self) -> Float:
         """[N] root mean square radius of the face."""
-        return rms_radius(self.predicted[:, :FACE_COUNT])
+        return rms_radius(self.predicted[:, :FACE_LANDMARKS])
 
     @cached_property
     def offset(self) -> Float:
@@ -116,7 +116,7 @@ class Shot:
 
     def crop(self, row: int) -> SquareCrop:
         """The square around the face that is compared."""
-        low, high = self.predicted[row, :FACE_COUNT].min(axis=0), self.predicted[row, :FACE_COUNT].max(axis=0)
+        low, high = self.predicted[row, :FACE_LANDMARKS].min(axis=0), self.predicted[row, :FACE_LANDMARKS].max(axis=0)
         side = _AROUND * float((high - low).max())
         x0, y0 = (low + high) / 2 - side / 2
         return SquareCrop(float(x0), float(y0), side, _SIDE)

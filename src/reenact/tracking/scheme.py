@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 
 from reenact.head.landmarks import (
-    COUNT,
     EYE_CORNERS,
     FACE_OVAL,
     IRIS,
+    LANDMARKS,
     LEFT_BROW,
     LEFT_LIDS,
     LIPS,
@@ -37,7 +37,7 @@ DIFFERENCES: Final = np.asarray(
 
 def point_weights() -> np.ndarray:
     """[478] weight of each point's squared residual."""
-    w = np.ones(COUNT, np.float32)
+    w = np.ones(LANDMARKS, np.float32)
     w[list(FACE_OVAL)] = 0.15
     w[list(LIPS)] = 3.0
     w[[*RIGHT_LIDS, *LEFT_LIDS]] = 3.0

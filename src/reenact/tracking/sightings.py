@@ -15,7 +15,7 @@ import torch
 from scipy.spatial import KDTree
 
 from reenact.head.closest import Float64, Index
-from reenact.head.landmarks import COUNT, FACE_COUNT, LEFT_BROW, RIGHT_BROW
+from reenact.head.landmarks import FACE_LANDMARKS, LANDMARKS, LEFT_BROW, RIGHT_BROW
 from reenact.head.mesh import vertex_normals
 from reenact.head.model import HeadModel, Topology
 from reenact.head.regions import EYEBALL, REGIONS, region_ids
@@ -46,7 +46,7 @@ def landmarks_off_mm(model: HeadModel) -> float | None:
     neutral, topology = model.base_neutral.astype(np.float64), model.topology
     faces, colours = topology.faces.astype(np.int64), _painted(neutral, topology)
     eyeball = topology.region_faces(*region_ids(*EYEBALL))
-    found: list[list[Float64]] = [[] for _ in range(COUNT)]
+    found: list[list[Float64]] = [[] for _ in range(LANDMARKS)]
     with closing(LandmarkNetwork(None, video=False)) as network:
         for yaw, light in _VIEWS:
             turned = neutral @ _turn(np.deg2rad(yaw)).T
@@ -99,7 +99,7 @@ def _cast(
     """Keep each point whose skin, under it or nearest to it, faces the viewer."""
     rows, columns = np.nonzero((face >= 0) & ~eyeball[face])
     distance, nearest = (
-        np.asarray(x) for x in KDTree(np.stack([columns, rows], axis=1) + 0.5).query(points[:FACE_COUNT])
+        np.asarray(x) for x in KDTree(np.stack([columns, rows], axis=1) + 0.5).query(points[:FACE_LANDMARKS])
     )
     for i in np.flatnonzero(distance < _NEAR_PX):
         row, column = rows[nearest[i]], columns[nearest[i]]

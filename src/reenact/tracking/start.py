@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import torch
 
-from reenact.head.landmarks import FACE_COUNT, FACE_OVAL, IRIS, LIPS
+from reenact.head.landmarks import FACE_LANDMARKS, FACE_OVAL, IRIS, LIPS
 from reenact.head.mesh import rms_radius
 from reenact.head.motion import Motion
 from reenact.perception.evidence import ExpressionEvidence, PoseEvidence
@@ -21,7 +21,7 @@ from .scheme import difference_weights, eye_openness, point_weights
 STARTING_DISTANCE_M = 0.8
 USUAL_DISTANCE_SIGMA = 0.5
 """Of its logarithm."""
-_RIGID = sorted(set(range(FACE_COUNT)) - set(FACE_OVAL) - set(LIPS))
+_RIGID = sorted(set(range(FACE_LANDMARKS)) - set(FACE_OVAL) - set(LIPS))
 # Below this lid gap the iris points are guesses of the detector.
 _IRIS_SEEN = (0.10, 0.22)
 
@@ -31,7 +31,7 @@ def observations(
 ) -> Observations:
     """Weigh landmarks [F, 478, 2] px of the picture, about the principal point, and the evidence of F frames."""
     mean, sigma = code_prior(len(points_px), evidence)
-    size = rms_radius(points_px[:, :FACE_COUNT])
+    size = rms_radius(points_px[:, :FACE_LANDMARKS])
     weights = np.repeat(point_weights()[None], len(points_px), axis=0)
     low, high = _IRIS_SEEN
     seen = np.clip((eye_openness(points_px) - low) / (high - low), 0.01, 1.0)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.head.landmarks import FACE_COUNT, FACE_OVAL
+from reenact.head.landmarks import FACE_LANDMARKS, FACE_OVAL
 from reenact.head.mesh import rms_radius
 
 from ..about import About, Value, mean_of, over_frames
@@ -21,7 +21,7 @@ from .identity_networks import similarity
 
 FLOW_PX: Final = 256
 """Longer side at which flow is computed."""
-_INNER: Final = sorted(set(range(FACE_COUNT)) - set(FACE_OVAL))
+_INNER: Final = sorted(set(range(FACE_LANDMARKS)) - set(FACE_OVAL))
 """The oval slides along the silhouette, irises dart: neither says anything about trembling."""
 
 

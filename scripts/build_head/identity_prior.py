@@ -20,6 +20,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 from tyro.conf import Positional, arg
 
+from reenact.head.mesh import triangle_normals, vertex_normals
 from reenact.head.open import OpenHead, open_head
 from reenact.head.regions import region_ids
 from reenact.media.arrays import read_arrays, write_arrays
@@ -68,7 +69,7 @@ def register(head: OpenHead, npz: Path) -> Registered:
     face = faces[(faces < FACE_VERTICES).all(axis=1)]
     bary = np.asarray([(4, 1, 1), (1, 4, 1), (1, 1, 4), (2, 2, 2), (1, 2.5, 2.5), (2.5, 1, 2.5), (2.5, 2.5, 1)]) / 6.0
     samples = np.einsum("sk,fkc->fsc", bary, neutral[face]).reshape(-1, 3)
-    flat = np.cross(neutral[face[:, 1]] - neutral[face[:, 0]], neutral[face[:, 2]] - neutral[face[:, 0]])
+    flat = triangle_normals(neutral, face)
     flat = np.repeat(flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-15), len(bary), axis=0)
     tree, own = KDTree(samples), KDTree(base[rows])
     near = [np.asarray(n) for n in own.query_ball_point(base[rows], 2 * REACH_M)]
@@ -130,12 +131,7 @@ def _normals(points: np.ndarray, rows: np.ndarray, faces: np.ndarray, count: int
     full = np.zeros((count, 3))
     full[rows] = points
     inside = np.isin(faces, rows).all(axis=1)
-    f = faces[inside]
-    flat = np.cross(full[f[:, 1]] - full[f[:, 0]], full[f[:, 2]] - full[f[:, 0]])
-    normal = np.zeros_like(full)
-    for corner in range(3):
-        np.add.at(normal, f[:, corner], flat)
-    return normal[rows] / (np.linalg.norm(normal[rows], axis=1, keepdims=True) + 1e-15)
+    return vertex_normals(full, faces[inside])[rows]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import torch
 from scipy.spatial import KDTree
 
 from reenact.head.arkit import ACTIONS
+from reenact.head.landmarks import LOWER_INNER_LIP, UPPER_INNER_LIP
+from reenact.head.mesh import vertex_normals
 from reenact.head.regions import EYEBALL, REGIONS, region_ids
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
@@ -31,8 +33,6 @@ PALETTE = {
     "teeth_lower": (0.92, 0.90, 0.84), "tongue": (0.72, 0.36, 0.36), "eyelashes": (0.1, 0.08, 0.08),
 }  # fmt: skip
 
-UPPER_INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-LOWER_INNER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 IRIS_CENTRES = {"right": 468, "left": 473}  # subject's side; the four points after each lie on the iris' edge
 
 
@@ -61,12 +61,7 @@ def _render(vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray, light:
     px = np.stack([SIZE / 2 + focal * vertices[:, 0] / z, SIZE / 2 - focal * (vertices[:, 1] + 0.03) / z, z], axis=1)
     fragments = rasterise(torch.tensor(px[None], dtype=torch.float32), torch.tensor(faces), SIZE, SIZE, cull_back=False)
     face, bary = fragments.face[0].numpy(), fragments.bary[0].numpy()
-    flat = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
-    normal = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(normal, faces[:, corner], flat)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
-    per_pixel = np.einsum("hwkc,hwk->hwc", normal[faces[face]], bary)
+    per_pixel = np.einsum("hwkc,hwk->hwc", vertex_normals(vertices, faces)[faces[face]], bary)
     shade = 0.35 + 0.65 * np.clip(np.abs(per_pixel @ (light / np.linalg.norm(light))), 0, 1)
     image = np.where((face >= 0)[..., None], colours[face] * shade[..., None], 0.55)
     return (np.clip(image, 0, 1) * 255).astype(np.uint8), face, bary

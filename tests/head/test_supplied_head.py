@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from reenact.head.arkit import ACTIONS, index
-from reenact.head.closest import Surface, vertex_normals
+from reenact.head.closest import Surface
+from reenact.head.mesh import vertex_normals
 from reenact.head.model_file import read_model_file
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from reenact.head.landmarks import INNER_LIPS, OUTER_LIPS
 from reenact.head.open import open_head
-from reenact.perception.tongue import _INNER, _OUTER, tongue_out, without_glimpses
+from reenact.perception.tongue import tongue_out, without_glimpses
 
 SKIN, LIPS, DARK, TEETH, TONGUE = (205, 160, 140), (190, 95, 95), (85, 14, 22), (225, 215, 200), (200, 105, 105)
 SIDE = 320
@@ -22,11 +23,11 @@ def mouth(
     points = marks.astype(np.float32)
     width = float(np.linalg.norm(points[61] - points[291]))
     centre = points[[13, 14]].mean(axis=0)
-    for ring, half in ((_INNER, 0.5 * opening), (_OUTER, 0.5 * opening + 0.16)):
+    for ring, half in ((INNER_LIPS, 0.5 * opening), (OUTER_LIPS, 0.5 * opening + 0.16)):
         angle = np.linspace(np.pi, 3.0 * np.pi, len(ring), endpoint=False)
         points[list(ring)] = centre + width * np.column_stack([0.5 * np.cos(angle), half * np.sin(angle)])
     image = np.full((SIDE, SIDE, 3), SKIN, np.uint8)
-    for ring, colour in ((_OUTER, LIPS), (_INNER, inside)):
+    for ring, colour in ((OUTER_LIPS, LIPS), (INNER_LIPS, inside)):
         cv2.fillPoly(image, [np.round(points[list(ring)]).astype(np.int32)], colour)
     if teeth:
         low, high = (centre + np.asarray([side * 0.4 * width, -up]) for side, up in ((-1, 30), (1, 4)))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from reenact.head.dynamic import carried
+from reenact.head.landmarks import LEFT_LIDS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
@@ -18,7 +19,6 @@ from reenact.rendering import Camera
 from reenact.tracking import Person
 from reenact.tracking.dynamic import dynamic_offsets
 from reenact.tracking.flow import Shot
-from reenact.tracking.scheme import LEFT_LIDS
 from reenact.transfer.edit import cut, mirror, scale
 from reenact.transfer.mixing import mix
 from reenact.transfer.retarget import Receiver, retarget

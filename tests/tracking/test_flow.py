@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from reenact.head.landmarks import INNER_LIPS, IRIS, LEFT_LIDS, RIGHT_LIDS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.synthetic import made_up, performed_by, random_scene, render_portraits, still_state, synthetic_person
@@ -19,7 +20,6 @@ from reenact.media.files import asset
 from reenact.tracking import Person, fit_frames, track_video
 from reenact.tracking.flow import Anchor, Shot, followed
 from reenact.tracking.refine import joined_frames, refined
-from reenact.tracking.scheme import INNER_LIPS, IRIS, LEFT_LIDS, RIGHT_LIDS
 
 PHOTO = asset("demo/astronaut.jpg")
 SIDE, FRAMES = 256, 16

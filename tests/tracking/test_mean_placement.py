@@ -9,6 +9,7 @@ from copy import copy
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from reenact.head.landmarks import IRIS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.rig import base_rig
@@ -18,7 +19,6 @@ from reenact.tracking import fit_person
 from reenact.tracking.face_model import landmark_model
 from reenact.tracking.normal_equations import project
 from reenact.tracking.placement import mean_placement
-from reenact.tracking.scheme import IRIS
 
 HEAD = open_head()
 SIDE, FOCAL = 512, 1400.0

@@ -9,6 +9,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import index
+from reenact.head.landmarks import LEFT_BROW, LIPS, NOSE, RIGHT_BROW
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.personal import personal_rig
@@ -27,7 +28,7 @@ from reenact.tracking.normal_equations import (
 )
 from reenact.tracking.placement import mean_placement, placement_modes
 from reenact.tracking.priors import ANTAGONISTS, antagonism
-from reenact.tracking.scheme import DIFFERENCES, LEFT_BROW, LIPS, NOSE, RIGHT_BROW
+from reenact.tracking.scheme import DIFFERENCES
 from reenact.tracking.solve import BOUNDS, FREE
 from reenact.tracking.start import observations
 

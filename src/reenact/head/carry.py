@@ -13,7 +13,8 @@ from scipy.spatial import KDTree
 
 from reenact.media import InputError
 
-from .closest import Float64, Index, Surface, vertex_normals
+from .closest import Float64, Index, Surface
+from .mesh import vertex_normals
 from .model import Float, HeadModel, Int, Topology
 from .regions import EYEBALL, region_ids
 from .registration import Skin

@@ -9,19 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from .mesh import triangle_normals
+
 Float64 = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 _CANDIDATES = 16  # triangles looked at for each point: enough where large ones lie beside small ones
 _TINY = np.finfo(np.float64).tiny
-
-
-def vertex_normals(vertices: Float64, faces: Index) -> Float64:
-    """[V, 3] unit normals, each triangle counted by its area; 0 at vertices without one."""
-    normals = np.zeros_like(vertices, dtype=np.float64)
-    for corner in range(3):
-        np.add.at(normals, faces[:, corner], _doubled(vertices, faces))
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), _TINY)
 
 
 @dataclass(frozen=True)
@@ -43,7 +37,7 @@ class Surface:
 
     def __init__(self, vertices: Float64, faces: Index, turn_m: float = 0.008) -> None:
         self.vertices, self.faces = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
-        doubled = _doubled(self.vertices, self.faces)
+        doubled = triangle_normals(self.vertices, self.faces)
         self._normals = doubled / np.maximum(np.linalg.norm(doubled, axis=1, keepdims=True), _TINY)
         self._turn = turn_m
         self._tree = KDTree(np.hstack([self.vertices[self.faces].mean(axis=1), turn_m * self._normals]))
@@ -61,12 +55,6 @@ class Surface:
         row = np.arange(len(points))
         face = near[row, best]
         return Hits(face, weights[row, best], placed[row, best], self._normals[face], np.sqrt(away[row, best]))
-
-
-def _doubled(vertices: Float64, faces: Index) -> Float64:
-    """[F, 3] normals as long as twice the triangles' areas."""
-    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
-    return np.cross(b - a, c - a)
 
 
 def _closest_in_triangles(points: Float64, corners: Float64) -> Float64:

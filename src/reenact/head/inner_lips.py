@@ -11,14 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from .contact_constraint import geodesic_distances
+from .landmarks import LOWER_INNER_LIP, UPPER_INNER_LIP
 from .line_interpolation import LineInterpolation
 from .model import Topology
 from .mouth import head_size
 from .regions import MOUTH_INTERIOR, region_ids
 from .smoothstep import smoothstep
 
-_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)  # landmarks of the inner lips, from the subject's right
-_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 _BEHIND_M = 0.0003  # behind the line, on an adult's neutral, from where skin counts as the inner side
 _APART_M = (0.0010, 0.0035)  # distance of the lips from where on they stand apart
 _SLOPE = 0.3  # metres outwards a metre behind the line: what is flush with it would look out between its vertices
@@ -66,7 +65,7 @@ class InnerLips(nn.Module):
     def __init__(self, topology: Topology, neutral: Tensor, eyes: Tensor) -> None:
         """neutral: [V, 3] canonical, metres; eyes: [2, 3] eyeball centres."""
         super().__init__()
-        marks = [list(_UPPER), list(_LOWER)]
+        marks = [list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)]
         device = neutral.device
 
         def rows_of(*names: str) -> Tensor:

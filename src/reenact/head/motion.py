@@ -16,9 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from .arkit import ACTIONS
+from .landmarks import LANDMARKS
 
-LANDMARKS = 478
-"""Of the MediaPipe scheme."""
 _FRAME: dict[str, tuple[int, ...]] = {
     "expression": (len(ACTIONS),),
     "gaze": (2, 2),

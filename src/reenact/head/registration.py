@@ -18,7 +18,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg, splu
 from scipy.spatial.transform import Rotation
 
-from .closest import Float64, Index, Surface, vertex_normals
+from .closest import Float64, Index, Surface
+from .mesh import vertex_normals
 from .model import HeadModel, Topology
 from .open import open_head
 from .regions import region_ids

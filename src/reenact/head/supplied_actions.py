@@ -13,6 +13,7 @@ from .arkit import ACTIONS
 from .carry import Laid
 from .closest import Float64
 from .deformation import DeformationSource
+from .mesh import triangle_areas
 from .model import Float, HeadModel, Topology
 from .model_file import EXPRESSIONS, SHAPES
 from .regions import region_ids
@@ -80,8 +81,7 @@ def _on_placed(model: HeadModel, on: Laid) -> Float64:
 
 def _worth(parts: Parts, top: Topology) -> Float64:
     """[V] share of each vertex in the error: its area, more on lips and lids, little inside; sums to 1."""
-    corners = parts.neutral[parts.skin_faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    area = triangle_areas(parts.neutral, parts.skin_faces)
     out = np.zeros(len(parts.rows))
     for corner in range(3):
         np.add.at(out, parts.skin_faces[:, corner], area)

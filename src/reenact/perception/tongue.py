@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
-_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+from reenact.head.landmarks import INNER_LIPS, OUTER_LIPS
+
 _CHEEKS = (205, 425)
 _GLIMPSE = 5  # frames
 _SIDE = 96  # px at which a mouth is looked at, across its width
@@ -30,13 +30,13 @@ def tongue_out(image: NDArray[np.uint8], points: NDArray[np.floating]) -> float:
     if ajar == 0.0 or width < 4.0:
         return 0.0
     scale = _SIDE / width
-    middle = points[[*_OUTER, *_CHEEKS]].mean(axis=0)
+    middle = points[[*OUTER_LIPS, *_CHEEKS]].mean(axis=0)
     side = round(2.4 * _SIDE)
     place = np.asarray([[scale, 0.0, side / 2 - scale * middle[0]], [0.0, scale, side / 2 - scale * middle[1]]])
     crop = cv2.warpAffine(image, place, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
     lab = cv2.GaussianBlur(cv2.cvtColor(crop, cv2.COLOR_RGB2LAB), (0, 0), 1.5).astype(np.float32)
     at = points @ place[:, :2].T + place[:, 2]
-    inner, outer = _filled(at, _INNER, side), _filled(at, _OUTER, side)
+    inner, outer = _filled(at, INNER_LIPS, side), _filled(at, OUTER_LIPS, side)
     opening = cv2.erode(inner, np.ones((5, 5), np.uint8)) > 0  # its rim is lip
     lips = (outer > 0) & (cv2.dilate(inner, np.ones((7, 7), np.uint8)) == 0)
     if opening.sum() < 30 or lips.sum() < 30:

@@ -8,6 +8,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from reenact.head.mesh import summed_normals
 from reenact.head.sparse import Sparse
 
 from .backend import Backend, choose
@@ -29,7 +30,7 @@ def vertex_normals(vertices: Tensor, faces: Tensor, backend: Backend = "auto") -
 
         total = normals_warp.summed_normals(batched, faces)
     else:
-        total = _summed_normals(batched, faces.long())
+        total = summed_normals(batched, faces.long())
     return _unit(total).view(vertices.shape)
 
 
@@ -66,13 +67,6 @@ class VertexNormals:
 def _unit(summed: Tensor) -> Tensor:
     # Areas of small faces in square metres are less than normalize's own floor of 1e-12.
     return torch.nn.functional.normalize(summed, dim=-1, eps=torch.finfo(summed.dtype).tiny)
-
-
-def _summed_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    a, b, c = vertices[:, faces].unbind(2)
-    area_normal = torch.linalg.cross(b - a, c - a)
-    spread = area_normal[:, :, None].expand(-1, -1, 3, -1).flatten(1, 2)
-    return torch.zeros_like(vertices).index_add(1, faces.flatten(), spread)
 
 
 def normals_to_picture(normals: Tensor) -> np.ndarray:

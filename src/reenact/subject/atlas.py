@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from reenact.head.mesh import triangle_areas
 from reenact.head.model import Float, HeadModel
 from reenact.head.regions import REGIONS
 
@@ -112,8 +113,8 @@ def _shelved(
     sizes, wanted = [], []
     for number in others:
         rows = island[faces[:, 0]] == number
-        points, flat = model.base_neutral[top.faces[rows]], top.uv[faces[rows]]
-        solid = np.linalg.norm(np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]), axis=1).sum()
+        flat = top.uv[faces[rows]]
+        solid = 2.0 * triangle_areas(model.base_neutral, top.faces[rows]).sum()
         a, b = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
         names = {REGIONS[i] for i in np.unique(top.regions[rows])}
         deserves = max(_DESERVES.get(name, _PLAIN) for name in names)

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from reenact.head.landmarks import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
+
 from .fit import Points
 from .flow import Shot
-from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 
 _MOST_M: Final = 0.005  # longer ones are shortened to come near it: no skin slips so far, a wrong match does
 _STEADY: Final = 0.4  # frames, standard deviation

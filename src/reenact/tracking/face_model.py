@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from reenact.head.gaze import LOOK_ACTIONS, gaze_rotation_derivatives, look_derivatives
+from reenact.head.landmarks import IRIS
+from reenact.head.mesh import rms_radius, summed_normals
 from reenact.head.model import HeadModel
 from reenact.head.rig import Rig
 from reenact.head.shape import deform
-
-from .scheme import IRIS
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,10 @@ class LandmarkModel:
 def landmark_model(rig: Rig, placement: np.ndarray | None = None) -> LandmarkModel:
     """Restrict a rig to its landmarks, shifted by `placement` [478, 3] metres (see placement.py)."""
     top = rig.topology
-    faces = top.faces
-    v = rig.neutral
-    flat = np.cross(v[faces[:, 1]] - v[faces[:, 0]], v[faces[:, 2]] - v[faces[:, 0]])
-    normal = np.zeros_like(v)
-    for corner in range(3):
-        np.add.at(normal, faces[:, corner], flat)
-    normals = top.landmarks(normal)
+    total = summed_normals(torch.from_numpy(rig.neutral)[None], torch.from_numpy(top.faces).long())[0]
+    normals = top.landmarks(total.numpy())
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
-    neutral = top.landmarks(v)
+    neutral = top.landmarks(rig.neutral)
     if placement is not None:
         neutral = neutral + placement
     return LandmarkModel(
@@ -49,7 +44,7 @@ def landmark_model(rig: Rig, placement: np.ndarray | None = None) -> LandmarkMod
         torch.from_numpy(normals.astype(np.float32)),
         torch.from_numpy(rig.joints.eyes.astype(np.float32)),
         torch.from_numpy(rig.gaze_limits),
-        float(np.sqrt(((neutral - neutral.mean(axis=0)) ** 2).sum(axis=1).mean())),
+        float(rms_radius(neutral)),
     )
 
 

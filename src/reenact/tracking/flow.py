@@ -24,6 +24,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenact.head.landmarks import FACE_LANDMARKS, INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
+from reenact.head.mesh import rms_radius
 from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
 from reenact.head.state import posed_vertices
@@ -35,7 +37,6 @@ from reenact.rendering.camera import Camera
 from .face_model import LandmarkModel, landmark_model
 from .fit import Person, Points
 from .normal_equations import project
-from .scheme import INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 
 _ROWS: Final = 64  # frames at a time
 _SIDE: Final = 256  # px of the compared squares
@@ -89,8 +90,7 @@ class Shot:
     @cached_property
     def size_px(self) -> Float:
         """[N] root mean square radius of the face."""
-        face = self.predicted[:, :468]
-        return np.sqrt(((face - face.mean(axis=1, keepdims=True)) ** 2).sum(axis=2).mean(axis=1))
+        return rms_radius(self.predicted[:, :FACE_LANDMARKS])
 
     @cached_property
     def offset(self) -> Float:
@@ -116,7 +116,7 @@ class Shot:
 
     def crop(self, row: int) -> SquareCrop:
         """The square around the face that is compared."""
-        low, high = self.predicted[row, :468].min(axis=0), self.predicted[row, :468].max(axis=0)
+        low, high = self.predicted[row, :FACE_LANDMARKS].min(axis=0), self.predicted[row, :FACE_LANDMARKS].max(axis=0)
         side = _AROUND * float((high - low).max())
         x0, y0 = (low + high) / 2 - side / 2
         return SquareCrop(float(x0), float(y0), side, _SIDE)

@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenact.head.landmarks import IRIS, LANDMARKS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS
 from reenact.head.model import HeadModel
 from reenact.head.open import OpenHead
 from reenact.media.arrays import read_arrays
 from reenact.media.files import asset
 
 from .face_model import LandmarkModel
-from .scheme import COUNT, IRIS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS
 
 SHIFTS: Final = asset("landmark_shifts.safetensors")
 
@@ -45,7 +45,7 @@ def mean_placement(model: HeadModel) -> NDArray[np.float32]:
 
     It is zero for every head model but the open head, for whose mesh it was measured.
     """
-    return _shifts() if model.name == OpenHead.name else np.zeros((COUNT, 3), np.float32)
+    return _shifts() if model.name == OpenHead.name else np.zeros((LANDMARKS, 3), np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the fit needs to know of MediaPipe's 478-point scheme: which points matter to a viewer, which pairs are gaps."""
+"""What the fit needs to know of the landmarks: which points matter to a viewer, which pairs are gaps."""
 
 from __future__ import annotations
 
@@ -7,28 +7,17 @@ from typing import Final
 
 import numpy as np
 
-COUNT: Final = 478
-# The face oval slides along the silhouette as the head turns: it is no material point.
-FACE_OVAL: Final = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
-    150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-OUTER_LIPS: Final = (
-    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
-)  # fmt: skip
-INNER_LIPS: Final = (
-    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415,
-)  # fmt: skip
-LIPS: Final = (*OUTER_LIPS, *INNER_LIPS)
-RIGHT_LIDS: Final = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
-LEFT_LIDS: Final = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
-RIGHT_BROW: Final = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
-LEFT_BROW: Final = (276, 283, 282, 295, 285, 300, 293, 334, 296, 336)
-# Bridge, tip, base and wings.
-NOSE: Final = (168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 48, 278, 64, 294, 98, 327, 129, 358)
-# Subject's left first, as everywhere.
-IRIS: Final = (tuple(range(473, 478)), tuple(range(468, 473)))
-EYE_CORNERS: Final = ((362, 263), (133, 33))  # inner, outer
+from reenact.head.landmarks import (
+    EYE_CORNERS,
+    FACE_OVAL,
+    IRIS,
+    LANDMARKS,
+    LEFT_BROW,
+    LEFT_LIDS,
+    LIPS,
+    RIGHT_BROW,
+    RIGHT_LIDS,
+)
 
 # (upper, lower) pairs whose distance the viewer reads: is the mouth shut, is the eye shut.
 LIP_GAPS: Final = ((81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (80, 88), (310, 318))
@@ -48,7 +37,7 @@ DIFFERENCES: Final = np.asarray(
 
 def point_weights() -> np.ndarray:
     """[478] weight of each point's squared residual."""
-    w = np.ones(COUNT, np.float32)
+    w = np.ones(LANDMARKS, np.float32)
     w[list(FACE_OVAL)] = 0.15
     w[list(LIPS)] = 3.0
     w[[*RIGHT_LIDS, *LEFT_LIDS]] = 3.0

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
-from reenact.head.closest import Float64, Index, vertex_normals
+from reenact.head.closest import Float64, Index
+from reenact.head.landmarks import FACE_LANDMARKS, LANDMARKS, LEFT_BROW, RIGHT_BROW
+from reenact.head.mesh import vertex_normals
 from reenact.head.model import HeadModel, Topology
 from reenact.head.regions import EYEBALL, REGIONS, region_ids
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
-
-from .scheme import COUNT, LEFT_BROW, RIGHT_BROW
 
 SIZE: Final = 384
 _VIEWS: Final = tuple((yaw, light) for yaw in (-36, -24, -12, 0, 12, 24, 36) for light in (0, 1))
@@ -46,7 +46,7 @@ def landmarks_off_mm(model: HeadModel) -> float | None:
     neutral, topology = model.base_neutral.astype(np.float64), model.topology
     faces, colours = topology.faces.astype(np.int64), _painted(neutral, topology)
     eyeball = topology.region_faces(*region_ids(*EYEBALL))
-    found: list[list[Float64]] = [[] for _ in range(COUNT)]
+    found: list[list[Float64]] = [[] for _ in range(LANDMARKS)]
     with closing(LandmarkNetwork(None, video=False)) as network:
         for yaw, light in _VIEWS:
             turned = neutral @ _turn(np.deg2rad(yaw)).T
@@ -98,7 +98,9 @@ def _cast(
 ) -> None:  # fmt: skip
     """Keep each point whose skin, under it or nearest to it, faces the viewer."""
     rows, columns = np.nonzero((face >= 0) & ~eyeball[face])
-    distance, nearest = (np.asarray(x) for x in KDTree(np.stack([columns, rows], axis=1) + 0.5).query(points[:468]))
+    distance, nearest = (
+        np.asarray(x) for x in KDTree(np.stack([columns, rows], axis=1) + 0.5).query(points[:FACE_LANDMARKS])
+    )
     for i in np.flatnonzero(distance < _NEAR_PX):
         row, column = rows[nearest[i]], columns[nearest[i]]
         corners = faces[face[row, column]]

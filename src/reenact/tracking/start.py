@@ -7,19 +7,21 @@ import cv2
 import numpy as np
 import torch
 
+from reenact.head.landmarks import FACE_LANDMARKS, FACE_OVAL, IRIS, LIPS
+from reenact.head.mesh import rms_radius
 from reenact.head.motion import Motion
 from reenact.perception.evidence import ExpressionEvidence, PoseEvidence
 
 from .face_model import LandmarkModel
 from .normal_equations import Observations
 from .priors import code_prior
-from .scheme import FACE_OVAL, IRIS, LIPS, difference_weights, eye_openness, point_weights
+from .scheme import difference_weights, eye_openness, point_weights
 
 # Portraits are taken from arm's length to across a table; the perspective of a face hardly tells which.
 STARTING_DISTANCE_M = 0.8
 USUAL_DISTANCE_SIGMA = 0.5
 """Of its logarithm."""
-_RIGID = sorted(set(range(468)) - set(FACE_OVAL) - set(LIPS))
+_RIGID = sorted(set(range(FACE_LANDMARKS)) - set(FACE_OVAL) - set(LIPS))
 # Below this lid gap the iris points are guesses of the detector.
 _IRIS_SEEN = (0.10, 0.22)
 
@@ -29,8 +31,7 @@ def observations(
 ) -> Observations:
     """Weigh landmarks [F, 478, 2] px of the picture, about the principal point, and the evidence of F frames."""
     mean, sigma = code_prior(len(points_px), evidence)
-    spread = points_px[:, :468] - points_px[:, :468].mean(axis=1, keepdims=True)
-    size = np.sqrt((spread**2).sum(axis=2).mean(axis=1))
+    size = rms_radius(points_px[:, :FACE_LANDMARKS])
     weights = np.repeat(point_weights()[None], len(points_px), axis=0)
     low, high = _IRIS_SEEN
     seen = np.clip((eye_openness(points_px) - low) / (high - low), 0.01, 1.0)

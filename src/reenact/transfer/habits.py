@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from reenact.head.levels import open_levels
+from reenact.head.mesh import rms_radius
 from reenact.head.model import Float, Int
 from reenact.head.open import open_head
 from reenact.media.arrays import read_arrays
@@ -62,5 +63,5 @@ def frames_on(neutral: Float) -> Float:
 def size_of(neutral: Float) -> float:
     """Of a face, as a share of the base adult's."""
     face = open_head().topology.face_weight > 0.5
-    own, base = (np.sqrt(x[face].var(axis=0).sum()) for x in (neutral, open_head().base_neutral))
+    own, base = (rms_radius(x[face]) for x in (neutral, open_head().base_neutral))
     return float(own / base)

@@ -13,6 +13,7 @@ from reenact.head.gaze import with_gaze
 from reenact.head.model import Float
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
+from reenact.head.smoothstep import smoothstep
 
 from .network import frames_of
 from .own_motion import OwnMotion
@@ -53,5 +54,4 @@ class OwnRig(Rig):
 def _beside_lids(rig: Rig) -> Float:
     """[V] 0 on the lids, 1 wherever they are further than _LIDS_M away."""
     lids = rig.neutral[rig.topology.region_vertices(*region_ids("eyelids", "eyelashes"))]
-    away = np.clip(KDTree(lids).query(rig.neutral)[0] / _LIDS_M, 0.0, 1.0)
-    return (away**2 * (3.0 - 2.0 * away)).astype(np.float32)
+    return smoothstep(0.0, _LIDS_M, np.asarray(KDTree(lids).query(rig.neutral)[0]))

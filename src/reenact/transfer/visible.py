@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact.head.arkit import ACTIONS, action_bounds, region_mask
+from reenact.head.landmarks import EYE_CORNERS
 from reenact.head.model import Int
 from reenact.head.rig import Rig
-from reenact.tracking.scheme import EYE_CORNERS
 
 Float = NDArray[np.floating]
 

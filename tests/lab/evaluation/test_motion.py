@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scene import Scene, moments
 
+from reenact.head.landmarks import IRIS
 from reenact.lab.evaluation.landmarks68 import measure
 from reenact.lab.evaluation.metrics.gaze import Gaze, gaze_angles
 from reenact.lab.evaluation.metrics.motion import TOLERANCE, Motion, blinks, closed, intervals, lip_closure
-from reenact.tracking.scheme import IRIS
 
 
 def lids(*shut: tuple[int, int], frames: int = 60, open_: float = 0.3) -> np.ndarray:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenact.head.mesh import cut_faces
 from reenact.head.model import Float, Int
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
@@ -53,7 +53,8 @@ def finer(rig: Rig, near: NDArray[np.bool_]) -> Surface:
             break
         level = _curves(points, faces, edges)
         middle = {(int(a), int(b)): len(points) + i for i, (a, b) in enumerate(edges)}
-        faces, regions = _divided(faces, regions, lambda a, b, m=middle: m.get((min(a, b), max(a, b)), -1))
+        faces, source = cut_faces(faces, lambda a, b, m=middle: m.get((min(a, b), max(a, b)), -1))
+        regions = regions[source]
         points = Surface(torch.empty(0), regions, (level,)).on_all(points)
         levels.append(level)
     return Surface(torch.from_numpy(faces), regions, tuple(levels))
@@ -90,29 +91,3 @@ def _curves(points: Float, faces: Int, edges: Int) -> _Level:
         pull = [1 / 16 if end >= 0 else 0.0 for end in ends]
         shares[i] = 0.5 + sum(pull) / 2, 0.5 + sum(pull) / 2, -pull[0], -pull[1]
     return rows, shares
-
-
-def _divided(
-    faces: Int, regions: NDArray[np.uint8], middle: Callable[[int, int], int]
-) -> tuple[Int, NDArray[np.uint8]]:
-    """Triangles [F, 3] with regions [F], cut through the middles of edges. middle(a, b): a vertex, or -1 for none."""
-    out: list[tuple[int, int, int]] = []
-    source: list[int] = []
-    for number, (a, b, c) in enumerate(faces.tolist()):
-        parts = _cut(a, b, c, middle(a, b), middle(b, c), middle(c, a))
-        out += parts
-        source += [number] * len(parts)
-    return np.asarray(out, np.int32), regions[source]
-
-
-def _cut(a: int, b: int, c: int, ab: int, bc: int, ca: int) -> list[tuple[int, int, int]]:
-    """One triangle, cut into up to four; the winding stays."""
-    for _ in range(3):
-        if ab >= 0 and bc >= 0 and ca >= 0:
-            return [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
-        if ab >= 0 and bc >= 0:
-            return [(ab, b, bc), (a, ab, bc), (a, bc, c)]
-        if ab >= 0 and ca < 0:
-            return [(a, ab, c), (ab, b, c)]
-        a, b, c, ab, bc, ca = b, c, a, bc, ca, ab
-    return [(a, b, c)]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from reenact.head.mesh import triangle_areas
 from reenact.head.model import Float, Int
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
@@ -83,8 +84,7 @@ def photographed_skin(photo: NDArray[np.uint8], person: Float, rig: Rig, seen: R
 def _areas(seen: Reference, at: Moment) -> Float:
     """[V] surface that each vertex stands for, metres squared: the mesh is finest where there is least plain skin."""
     faces = seen.faces.numpy()
-    corners = at.shape[faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 6.0
+    area = triangle_areas(at.shape, faces) / 3.0
     return np.bincount(faces.ravel(), np.repeat(area, 3), len(at.shape)).astype(np.float32)
 
 

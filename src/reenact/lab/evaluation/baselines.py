@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
+from reenact.head.mesh import rms_radius
 from reenact.rendering import interpolate, rasterise
 
 Image = NDArray[np.uint8]
@@ -41,7 +42,9 @@ def warp_2d(photo: Image, photo_points: NDArray[np.floating], driver_points: Ite
         if found is not None:
             if first is None:
                 first = found
-            points = found if absolute else photo_points + (found - first) * _size(photo_points) / _size(first)
+            points = (
+                found if absolute else photo_points + (found - first) * rms_radius(photo_points) / rms_radius(first)
+            )
         yield _warp(photo, source, np.concatenate([points, fixed]).astype(np.float32), triangles)
 
 
@@ -60,8 +63,3 @@ def _frame_points(width: int, height: int) -> NDArray[np.float64]:
     sides = [(share, 0 * share), (share, 0 * share + 1), (0 * share, share), (0 * share + 1, share)]
     points = np.concatenate([np.column_stack(side) for side in sides]) * (width, height)
     return np.unique(points, axis=0)
-
-
-def _size(points: NDArray[np.floating]) -> float:
-    """Root mean square radius, px."""
-    return float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean()))

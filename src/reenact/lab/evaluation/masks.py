@@ -13,16 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.tracking.scheme import LEFT_LIDS, RIGHT_LIDS
+from reenact.head.landmarks import INNER_LIPS, LEFT_LIDS, RIGHT_LIDS
 
 Mask = NDArray[np.bool_]  # [H, W]
 Points = NDArray[np.float32]  # [478, 2] px (x, y)
 
 NAMES: Final = ("frame", "face", "mouth", "eyes")
-INNER_LIPS: Final = (
-    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
-)  # fmt: skip
-"""Ring of the inner lips, in order."""
 DILATION: Final = 0.02
 """How far mouth and eyes are widened, in heights of the face: lip and lid edges belong to them."""
 

@@ -15,11 +15,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from reenact.head.landmarks import FACE_LANDMARKS, LEFT_BROW, LEFT_LIDS, LIPS, RIGHT_BROW, RIGHT_LIDS
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.media import InputError
 from reenact.media.arrays import read_arrays, write_arrays
-from reenact.tracking.scheme import LEFT_BROW, LEFT_LIDS, LIPS, RIGHT_BROW, RIGHT_LIDS
 
 from .about import About, Value
 from .metrics.coefficient_errors import geodesic
@@ -32,7 +32,7 @@ _ROUND_M = {"face": 0.012, "mouth": 0.015, "eyes": 0.010, "brows": 0.010}
 """A part is the skin within that of its landmarks on the base head."""
 _SKIN = ("skin", "eyelids", "lips")
 _MARKS = {
-    "face": tuple(range(468)),
+    "face": tuple(range(FACE_LANDMARKS)),
     "mouth": LIPS,
     "eyes": (*LEFT_LIDS, *RIGHT_LIDS),
     "brows": (*LEFT_BROW, *RIGHT_BROW),

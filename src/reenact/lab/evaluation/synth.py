@@ -17,6 +17,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from reenact.head.motion import Motion
+from reenact.head.smoothstep import smoothstep
 from reenact.lab.synthetic import (
     Scene,
     SyntheticPerson,
@@ -98,8 +99,7 @@ def _pair(drawing: _Drawing) -> list[Pair]:
 
 def _from_rest(performance: Motion) -> Motion:
     """The performance, begun from a neutral face that looks at the camera."""
-    ramp = np.clip(np.arange(len(performance)) / _START, 0.0, 1.0)
-    ramp = (ramp**2 * (3.0 - 2.0 * ramp)).astype(np.float32)
+    ramp = smoothstep(0.0, _START, np.arange(len(performance)))
     level = np.diag([1.0, -1.0, -1.0])
     turned = Rotation.from_matrix(performance.rotation.numpy() @ level).as_rotvec() * ramp[:, None]
     return performance.replace(

@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reenact.head.smoothstep import smoothstep
+
 from .body import LAST
 from .chart import BODY_HEIGHT, HEIGHT, WIDTH
 from .looks import Looks
-from .noise import fractal, noise_volume, rng, smoothstep
+from .noise import fractal, noise_volume, rng
 from .people import SyntheticPerson
 
 

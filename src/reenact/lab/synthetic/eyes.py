@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reenact.head.smoothstep import smoothstep
+
 from .chart import EYE_PX, EYE_SPAN, TEETH_PX, TEETH_SPAN_M, eye_corner, plain_spot, teeth_corner
 from .looks import Looks
-from .noise import fractal, noise, noise_volume, rng, smoothstep
+from .noise import fractal, noise, noise_volume, rng
 from .people import SyntheticPerson
 
 GUM = np.asarray([0.30, 0.075, 0.07], np.float32)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from reenact.head.model import Float, Int
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
+from reenact.head.smoothstep import smoothstep
 
 from .looks import Looks
 from .people import SyntheticPerson
@@ -73,7 +73,7 @@ def hair(person: SyntheticPerson, looks: Looks) -> Hair:
     if style in _FALLS:
         # What hangs covers ears and nape.
         side = np.abs(np.arctan2(base[..., 0], base[..., 2] - _CENTRE[2])) - _FRONT_GAP[style]
-        line = np.where((base[..., 1] > -0.03) & (side > 0), np.maximum(line, 0.04 * _smooth(side / 0.2)), line)
+        line = np.where((base[..., 1] > -0.03) & (side > 0), np.maximum(line, 0.04 * smoothstep(0.0, 0.2, side)), line)
     taper = np.clip((line + 0.004) / 0.030, 0.0, 1.0)
     if style in ("cap", "scarf"):
         taper = np.ones_like(taper)
@@ -101,7 +101,7 @@ def _closed(grid: Float) -> Float:
 def hairline(points: Float) -> Float:
     """[..., 3] canonical points of the base head -> metres inside the hairline: negative on face, ears and neck."""
     x, y, z = np.abs(points[..., 0]), points[..., 1], points[..., 2]
-    temple = 0.012 * _smooth((x - 0.03) / 0.045)
+    temple = 0.012 * smoothstep(0.03, 0.075, x)
     front = (y - 0.062) + 1.1 * np.maximum(0.012 - z, -0.004) - temple
     # In front of and below the ears only the nape has hair.
     low = np.minimum(front, (y + 0.030) * 1.5)
@@ -217,8 +217,3 @@ def _cast(origin: Float, ways: Float, triangles: Float) -> tuple[Int, Float]:
     weights = np.stack([1 - u - v, u, v], -1)[row, best]
     weights[~hit.any(1)] = 1 / 3
     return tried[row, best].astype(np.int32), weights
-
-
-def _smooth(t: NDArray[np.floating]) -> Float:
-    t = np.clip(t, 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

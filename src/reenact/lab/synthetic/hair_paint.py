@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reenact.head.smoothstep import smoothstep
+
 from .hair import COLUMNS, DOWN, LAYERS, Hair
 from .looks import Looks
-from .noise import fractal, noise, noise_volume, rng, smoothstep
+from .noise import fractal, noise, noise_volume, rng
 from .people import SyntheticPerson
 
 WIDE, TALL = 1024, 160  # px around and down

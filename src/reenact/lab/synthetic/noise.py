@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reenact.head.smoothstep import smoothstep
+
 _SIDE = 32
 """Lattice points along each side of a noise volume, which repeats beyond."""
 
@@ -30,8 +32,7 @@ def noise(volume: Tensor, points: Tensor, wavelength: float | tuple[float, float
     scale = torch.as_tensor(wavelength, dtype=points.dtype, device=points.device)
     place = points / scale
     cell = torch.floor(place)
-    share = place - cell
-    share = share * share * (3.0 - 2.0 * share)  # or the lattice shows as creases
+    share = smoothstep(0.0, 1.0, place - cell)  # or the lattice shows as creases
     at = (torch.remainder(cell, _SIDE) + share) * (2.0 / _SIDE) - 1.0
     grid = at.flip(-1)[None, :, None, None, :]  # grid_sample wants x last axis first
     out = torch.nn.functional.grid_sample(volume[None], grid, mode="bilinear", align_corners=True)
@@ -45,12 +46,6 @@ def fractal(volume: Tensor, points: Tensor, wavelength: float, octaves: int, gai
         # Shifted, or the lattices of all octaves would coincide at the origin.
         total += gain**octave * noise(volume, points + 7.3 * wavelength * octave, wavelength / 2**octave)
     return total
-
-
-def smoothstep(low: float, high: float, x: Tensor) -> Tensor:
-    """0 below `low`, 1 above `high` (or the other way round if low > high), smooth between."""
-    t = ((x - low) / (high - low)).clamp(0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
 
 
 def linear(rgb: tuple[float, float, float] | np.ndarray) -> np.ndarray:

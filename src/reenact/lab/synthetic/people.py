@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from reenact.head.mesh import rms_radius
 from reenact.head.model import Float, Int
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
@@ -169,4 +170,4 @@ def _inverse_basis() -> Float:
 
 
 def _face_size(vertices: Float) -> float:
-    return float(np.sqrt(vertices[_face_rows()].var(axis=0).sum()))
+    return float(rms_radius(vertices[_face_rows()]))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.mesh import rms_radius
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.rig import base_rig
@@ -73,7 +74,7 @@ def performance_of_track(track: Motion) -> Motion:
     """The performance of a tracked motion: the head's way is counted from its middle place and in its own size."""
     head, clip = open_head(), track.require_clip()
     base = head.topology.landmarks(head.base_neutral)
-    size = np.sqrt(base.var(axis=0).sum())
+    size = rms_radius(base)
     place = track.translation.numpy()
     scale = size / clip.face_size_m.numpy()[clip.shot.numpy()]
     away = (place - np.median(place, axis=0)) * scale[:, None]

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reenact.head.landmarks import LEFT_LOWER_LID, LEFT_UPPER_LID, RIGHT_LOWER_LID, RIGHT_UPPER_LID
 from reenact.head.regions import region_ids
+from reenact.head.smoothstep import smoothstep
 
 from .body_paint import paint_body
 from .brows import brow_cover
@@ -19,7 +21,7 @@ from .eyes import paint_eye, paint_plain, paint_teeth
 from .folds import folds
 from .hair import hairline
 from .looks import Looks
-from .noise import fractal, noise, noise_volume, rng, smoothstep
+from .noise import fractal, noise, noise_volume, rng
 from .people import SyntheticPerson
 
 CHANNELS = 7
@@ -171,9 +173,9 @@ def region_masks() -> dict[str, Tensor]:
     beard = polygon(_BEARD, 9.0)
     beard *= 1.0 - 0.9 * blobs((17, 9.0, 0.6))
     lash_line = np.zeros((HEIGHT, SKIN_WIDTH), np.float32)
-    for arc in ((33, 246, 161, 160, 159, 158, 157, 173, 133), (263, 466, 388, 387, 386, 385, 384, 398, 362)):
+    for arc in (RIGHT_UPPER_LID, LEFT_UPPER_LID):
         cv2.polylines(lash_line, [np.round(marks[list(arc)] * 16).astype(np.int32)], False, (1.0,), 2, cv2.LINE_AA, 4)
-    for arc in ((33, 7, 163, 144, 145, 153, 154), (263, 249, 390, 373, 374, 380, 381)):
+    for arc in (RIGHT_LOWER_LID[:-2], LEFT_LOWER_LID[:-2]):
         cv2.polylines(lash_line, [np.round(marks[list(arc)] * 16).astype(np.int32)], False, (0.5,), 1, cv2.LINE_AA, 4)
     ears = torch.from_numpy(region("ears", 1.5)).view(-1)
     scalp = (1.0 - ears) * smoothstep(-0.003, 0.010, torch.from_numpy(hairline(flat.position.numpy())).float()).view(-1)

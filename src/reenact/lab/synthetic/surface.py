@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reenact.head.mesh import cut_faces
 from reenact.head.model import Float, HeadModel, Int, Topology
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
@@ -67,30 +68,8 @@ def _divide(top: Topology) -> tuple[Int, np.ndarray, Int]:
     for a, b, c in top.faces[wanted].tolist():
         for edge in ((a, b), (b, c), (c, a)):
             middle.setdefault((min(edge), max(edge)), count + len(middle))
-    faces: list[tuple[int, int, int]] = []
-    labels: list[int] = []
-    for (a, b, c), label in zip(top.faces.tolist(), top.regions.tolist(), strict=True):
-        parts = _parts(a, b, c, middle)
-        faces += parts
-        labels += [label] * len(parts)
-    return np.asarray(faces, np.int32), np.asarray(labels, np.uint8), np.asarray(list(middle), np.int32)
-
-
-def _parts(a: int, b: int, c: int, middle: dict[tuple[int, int], int]) -> list[tuple[int, int, int]]:
-    """The triangles that one becomes when some of its edges have a middle."""
-    for _ in range(3):  # turn until the divided edges come first
-        m = [middle.get((min(e), max(e))) for e in ((a, b), (b, c), (c, a))]
-        ab, bc, ca = m
-        if ab is None and bc is None and ca is None:
-            return [(a, b, c)]
-        if ab is not None and bc is not None and ca is not None:
-            return [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
-        if ab is not None and bc is None and ca is None:
-            return [(a, ab, c), (ab, b, c)]
-        if ab is not None and bc is not None:
-            return [(a, ab, c), (ab, b, bc), (ab, bc, c)]
-        a, b, c = b, c, a
-    raise AssertionError("some turn of the triangle fits one case")
+    faces, source = cut_faces(top.faces, lambda a, b: middle.get((min(a, b), max(a, b)), -1))
+    return faces, top.regions[source], np.asarray(list(middle), np.int32)
 
 
 def _ambient(vertices: Float, faces: Tensor) -> Float:

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from reenact.head.landmarks import IRIS
 from reenact.head.motion import Motion
 from reenact.lab.synthetic import random_scene, render_portraits, synthetic_person
 from reenact.lab.synthetic.noise import rng
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.perception.landmarks import Roi
-from reenact.tracking.scheme import IRIS
 
 from .data.expression_portraits import random_expression
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact.head.arkit import REGIONS, region_mask
+from reenact.head.landmarks import LANDMARKS
 from reenact.head.model import HeadModel
 from reenact.head.state import codes_of
 from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import fit_frames, fit_person
 from reenact.tracking.face_model import landmark_model
-from reenact.tracking.scheme import COUNT
 
 from ..about import Value
 from ..extra import tracker
@@ -94,7 +94,7 @@ class EstimatorCoefficients:
 @lru_cache(maxsize=32)
 def _known(model: HeadModel, points_px: bytes, width: int, height: int) -> Coefficients:
     """`tracked` of float32 points. One driver is compared with many outputs, and is fitted once for them."""
-    return tracked(model, np.frombuffer(points_px, np.float32).reshape(-1, COUNT, 2), width, height)
+    return tracked(model, np.frombuffer(points_px, np.float32).reshape(-1, LANDMARKS, 2), width, height)
 
 
 def tracked(model: HeadModel, points_px: NDArray[np.floating], width: int, height: int) -> Coefficients:

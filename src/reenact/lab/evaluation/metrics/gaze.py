@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.tracking.scheme import EYE_CORNERS, IRIS, eye_openness
+from reenact.head.landmarks import EYE_CORNERS, IRIS
+from reenact.tracking.scheme import eye_openness
 
 from ..about import About, Value, over_frames
 from ..extra import landmarks_478

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.tracking.scheme import EYE_CORNERS
+from reenact.head.landmarks import EYE_CORNERS
 
 from ..about import About, Value, over_frames
 from ..extra import landmarks_68, landmarks_478

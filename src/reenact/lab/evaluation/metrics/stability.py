@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.tracking.scheme import FACE_OVAL
+from reenact.head.landmarks import FACE_LANDMARKS, FACE_OVAL
+from reenact.head.mesh import rms_radius
 
 from ..about import About, Value, mean_of, over_frames
 from ..extra import landmarks_478, version
@@ -20,7 +21,7 @@ from .identity_networks import similarity
 
 FLOW_PX: Final = 256
 """Longer side at which flow is computed."""
-_INNER: Final = sorted(set(range(468)) - set(FACE_OVAL))
+_INNER: Final = sorted(set(range(FACE_LANDMARKS)) - set(FACE_OVAL))
 """The oval slides along the silhouette, irises dart: neither says anything about trembling."""
 
 
@@ -57,8 +58,8 @@ def second_difference(points: list[NDArray[np.float64] | None]) -> float:
     for other in (before, after):
         matrix = similarity(other, middle)
         moved.append(other @ matrix[:, :2].T + matrix[:, 2])
-    size = np.sqrt(((middle - middle.mean(axis=0)) ** 2).sum(axis=1).mean())
-    return float(np.sqrt(((moved[0] - 2 * middle + moved[1]) ** 2).sum(axis=1).mean()) / max(size, 1e-6))
+    change = np.sqrt(((moved[0] - 2 * middle + moved[1]) ** 2).sum(axis=1).mean())
+    return float(change / max(rms_radius(middle), 1e-6))
 
 
 class FlowWarp:

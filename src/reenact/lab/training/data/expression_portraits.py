@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.mesh import rms_radius
 from reenact.head.motion import Motion
 from reenact.lab.synthetic import Scene, SyntheticPerson, made_up, random_scene, render_portraits, synthetic_person
 from reenact.lab.synthetic.noise import rng
@@ -214,8 +215,7 @@ def scored(
     if found is None:
         return np.full(len(ACTIONS), np.nan, np.float32), np.nan
     away = found.points * np.float32(roi.side) + np.asarray([roi.x0, roi.y0], np.float32) - points
-    radius = np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean())
-    return found.blendshapes, float(np.median(np.linalg.norm(away, axis=1)) / radius)
+    return found.blendshapes, float(np.median(np.linalg.norm(away, axis=1)) / rms_radius(points))
 
 
 def seen_rotation(state: Motion, points: NDArray[np.floating]) -> NDArray[np.float32]:

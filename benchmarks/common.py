@@ -22,7 +22,7 @@ from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
 if TYPE_CHECKING:
-    from reenact.head.model import HeadModel
+    from reenact.head.model import ParametricHead
     from reenact.head.motion import Motion
     from reenact.pipeline import Portrait
     from reenact.transfer.motion_modes import Mode
@@ -112,7 +112,7 @@ def animated(photo: Path, motion: Path, work: Path, *, size: int, reuse: bool, m
 
 
 def demo(
-    model: HeadModel, size: int, motion: str, strengths: dict[str, float] | None = None
+    model: ParametricHead, size: int, motion: str, strengths: dict[str, float] | None = None
 ) -> tuple[Portrait, Motion]:
     """Read the demo photo's head and retarget a bundled performance to it, in relative motion.
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from reenact.generator.choice import Generator, GeneratorOptions, make
 from reenact.generator.warp.generator import WarpGenerator
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
@@ -190,7 +190,7 @@ def paint(
 
 
 def track(
-    video: Path, output: Path, options: TrackOptions, progress: Progress = silent, model: HeadModel | None = None
+    video: Path, output: Path, options: TrackOptions, progress: Progress = silent, model: ParametricHead | None = None
 ) -> Motion:
     """Write the performance of a video or an image as a motion file. model: None for the open head."""
     result = read_performance(model or open_head(), video, options, progress)
@@ -198,7 +198,7 @@ def track(
     return result
 
 
-def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known: Person | None = None) -> Portrait:
+def read_portrait(model: ParametricHead, photo: Path, options: AnimateOptions, known: Person | None = None) -> Portrait:
     """Find and fit the person of a photo, which is first resized to the wanted size if all of it is wanted.
 
     known: this very person, whose head is then taken as it is.
@@ -219,7 +219,7 @@ def read_portrait(model: HeadModel, photo: Path, options: AnimateOptions, known:
     return Portrait(image, person, state, head_crop(image, person, state, options))
 
 
-def resting_in(model: HeadModel, picture: Path, track: Motion, options: AnimateOptions) -> Motion:
+def resting_in(model: ParametricHead, picture: Path, track: Motion, options: AnimateOptions) -> Motion:
     """Fit a track's person in another picture of them. Raises InputError if it shows no face."""
     image = read_image(picture)
     height, width = image.shape[:2]
@@ -251,7 +251,7 @@ def head_crop(image: Image, person: Person, state: Motion, options: AnimateOptio
 
 
 def read_performance(
-    model: HeadModel, performance: Path, options: TrackOptions | AnimateOptions, progress: Progress
+    model: ParametricHead, performance: Path, options: TrackOptions | AnimateOptions, progress: Progress
 ) -> Motion:
     """The track of a video, an image, a motion file, a head file, or a bundled performance."""
     if performance.name.endswith(MOTION_SUFFIX):

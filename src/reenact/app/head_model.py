@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import tyro
 
 if TYPE_CHECKING:
-    from reenact.head.model import HeadModel
+    from reenact.head.model import ParametricHead
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ HeadModelFile = Annotated[
 ]
 
 
-def chosen_head(path: Path | None) -> HeadModel:
+def chosen_head(path: Path | None) -> ParametricHead:
     """The open head, or that of a file, shown to the landmark detector: the open head may have been laid on it wrongly.
 
     Raises InputError if the file is no model of a head.

@@ -15,7 +15,7 @@ from reenact.media import InputError
 
 from .closest import Float64, Index, Surface
 from .mesh import vertex_normals
-from .model import Float, HeadModel, Int, Topology
+from .model import Float, Int, ParametricHead, Topology
 from .regions import EYEBALL, region_ids
 from .registration import Skin
 from .supplied_parts import Parts
@@ -51,7 +51,7 @@ def laid(skin: Skin, placed: Float64, parts: Parts) -> Laid:
     return Laid(skin, placed, sparse.csr_matrix(entries, shape=(len(parts.rows), len(skin.rows))))
 
 
-def topology(model: HeadModel, on: Laid, parts: Parts) -> Topology:
+def topology(model: ParametricHead, on: Laid, parts: Parts) -> Topology:
     """The other head's mesh facts. Raises InputError where lips or lids cannot be found on it."""
     top = model.topology
     faces = parts.faces

@@ -15,7 +15,7 @@ from torch import Tensor
 from .arkit import index
 from .model import Float
 
-# Order of `HeadModel.gaze_limits` columns.
+# Order of `ParametricHead.gaze_limits` columns.
 _IN, _OUT, _UP, _DOWN = range(4)
 LOOK_ACTIONS = tuple(
     tuple(index(f"eyeLook{direction}{side}") for direction in ("In", "Out", "Up", "Down")) for side in ("Left", "Right")

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from .deformation import DeformationSource, SourceMotion
 from .levels import Levels, detailed_levels
-from .model import Float
-from .model import HeadModel as HeadBasis
+from .model import Float, ParametricHead
 from .mouth import Bite
 from .pose import pose
 from .regions import EYEBALL, region_ids
@@ -43,7 +42,7 @@ class HeadModel(nn.Module):
     gaze_limits: Tensor  # [2, 4]
     head_weight: Tensor  # [V] at this level, see Topology
 
-    def __init__(self, basis: HeadBasis, level: int = 0) -> None:
+    def __init__(self, basis: ParametricHead, level: int = 0) -> None:
         super().__init__()
         self.name, self.topology, self.level = basis.name, basis.topology, level
         self._basis = basis
@@ -190,7 +189,7 @@ class HeadModel(nn.Module):
         return vertices
 
 
-def action_source(basis: HeadBasis, neutral: Float | None = None) -> DeformationSource:
+def action_source(basis: ParametricHead, neutral: Float | None = None) -> DeformationSource:
     """Make a person the source of deformation transfer: bone stays bone, what shuts on them shuts on others.
 
     neutral: [V, 3] canonical, metres; None for the base person, on whom the actions are sculpted.
@@ -209,10 +208,10 @@ def action_source(basis: HeadBasis, neutral: Float | None = None) -> Deformation
     )
 
 
-_MODELS: WeakKeyDictionary[HeadBasis, HeadModel] = WeakKeyDictionary()
+_MODELS: WeakKeyDictionary[ParametricHead, HeadModel] = WeakKeyDictionary()
 
 
-def head_model(basis: HeadBasis) -> HeadModel:
+def head_model(basis: ParametricHead) -> HeadModel:
     """The `HeadModel` of a basis at level 0, made once."""
     if basis not in _MODELS:
         _MODELS[basis] = HeadModel(basis)
@@ -223,6 +222,6 @@ def _unit_codes(count: int) -> list[np.ndarray]:
     return [np.zeros(count, np.float32), *np.eye(count, dtype=np.float32)]
 
 
-def _joints(basis: HeadBasis, identity: np.ndarray) -> np.ndarray:
+def _joints(basis: ParametricHead, identity: np.ndarray) -> np.ndarray:
     joints = basis.joints(identity)
     return np.concatenate([np.stack([joints.neck, joints.head, joints.jaw]), joints.eyes])

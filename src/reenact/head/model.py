@@ -58,7 +58,7 @@ class Joints:
     eyes: Float  # [2, 3] eyeball centres, subject's left then right
 
 
-class HeadModel(Protocol):
+class ParametricHead(Protocol):
     """A linear head: neutral(identity) in canonical space (metres, x subject's left, y up, z out of the face,
     origin midway between the eyeballs of the neutral), and 52 ARKit actions sculpted on one base person.
 

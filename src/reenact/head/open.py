@@ -20,7 +20,7 @@ ASSET = asset("open_head.safetensors")
 
 
 class OpenHead:
-    """`HeadModel` over the shipped asset (see head/model.py for the contract)."""
+    """`ParametricHead` over the shipped asset (see head/model.py for the contract)."""
 
     name = "reenact-open-head-1"
 

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from .head_model import head_model
-from .model import Float, HeadModel, Joints
+from .model import Float, Joints, ParametricHead
 from .rig import Rig
 
 
-def personal_rig(model: HeadModel, identity: Float, static_offset: Float | None = None) -> Rig:
+def personal_rig(model: ParametricHead, identity: Float, static_offset: Float | None = None) -> Rig:
     """The rig of a person as arrays: see `HeadModel.personalise`. Takes about a third of a second.
 
     identity: [K]. static_offset: [V, 3] metres, canonical, added to the model's neutral.

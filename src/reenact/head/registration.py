@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from .closest import Float64, Index, Surface
 from .mesh import vertex_normals
-from .model import HeadModel, Topology
+from .model import ParametricHead, Topology
 from .open import open_head
 from .regions import region_ids
 
@@ -95,7 +95,7 @@ def lay_on(vertices: Float64, faces: Index, eyes: Float64) -> Float64:
     return placed
 
 
-def _fit_identity(head: HeadModel, skin: Skin, target: Surface, eyes: Float64) -> Float64:
+def _fit_identity(head: ParametricHead, skin: Skin, target: Surface, eyes: Float64) -> Float64:
     """[N, 3] the head's person most like the target, turned and shifted onto it."""
     mean, basis = (x.astype(np.float64) for x in head.identity_basis(skin.rows.astype(np.int32)))
     size = len(basis)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from .model import Float, HeadModel, Int, Joints, Topology
+from .model import Float, Int, Joints, ParametricHead, Topology
 from .mouth import Bite
 from .regions import EYEBALL, region_ids
 from .shape import HeadShape
@@ -73,7 +73,7 @@ def eyeball_vertices(topology: Topology, neutral: Float) -> tuple[Int, Int]:
     return rows[left], rows[~left]
 
 
-def base_rig(model: HeadModel, identity: Float) -> Rig:
+def base_rig(model: ParametricHead, identity: Float) -> Rig:
     """A rig with the base person's actions added as they are: for a first fit, before the actions are adapted.
 
     The offsets are scaled by the size of the face, so that at least a child's mouth does not open an adult's width.
@@ -85,7 +85,7 @@ def base_rig(model: HeadModel, identity: Float) -> Rig:
     return seated_rig(model, neutral, actions, model.joints(identity))
 
 
-def seated_rig(model: HeadModel, neutral: Float, actions: Float, joints: Joints) -> Rig:
+def seated_rig(model: ParametricHead, neutral: Float, actions: Float, joints: Joints) -> Rig:
     """A rig whose teeth and tongue sit where they are seen in a mouth at rest, see mouth.py."""
     eyes, at_rest = torch.from_numpy(joints.eyes), torch.from_numpy(neutral)
     bite = Bite(model.topology, at_rest, eyes)

@@ -20,7 +20,7 @@ import torch
 
 from .arkit import ACTIONS
 from .carry import laid, topology
-from .model import Float, HeadModel, Int, Joints
+from .model import Float, Int, Joints, ParametricHead
 from .model_file import SHAPES, ModelFile, read_model_file
 from .open import open_head
 from .registration import lay_on, open_skin
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class SuppliedHead:
-    """`HeadModel` over a model file (see head/model.py for the contract). It has no teeth, tongue or lashes.
+    """`ParametricHead` over a model file (see head/model.py for the contract). It has no teeth, tongue or lashes.
 
     Args:
         file: the model.
@@ -42,7 +42,7 @@ class SuppliedHead:
     """
 
     def __init__(self, file: ModelFile) -> None:
-        model: HeadModel = open_head()
+        model: ParametricHead = open_head()
         parts = parts_of(file)
         self.name = f"{file.kind}-{file.digest[:16]}"
         self._at = file.layout.at

@@ -14,7 +14,7 @@ from .carry import Laid
 from .closest import Float64
 from .deformation import DeformationSource
 from .mesh import triangle_areas
-from .model import Float, HeadModel, Topology
+from .model import Float, ParametricHead, Topology
 from .model_file import EXPRESSIONS, SHAPES
 from .regions import region_ids
 from .skinning import SkinnedModel
@@ -42,7 +42,7 @@ class OwnActions:
     error_mm: Float  # [A] root mean square, over the vertices that the action moves, against what was asked for
 
 
-def own_actions(model: HeadModel, on: Laid, parts: Parts, top: Topology, skinned: SkinnedModel) -> OwnActions:
+def own_actions(model: ParametricHead, on: Laid, parts: Parts, top: Topology, skinned: SkinnedModel) -> OwnActions:
     """Least squares against the open head's actions, carried over to the other head by deformation transfer."""
     wanted = on.back @ _on_placed(model, on).transpose(1, 0, 2).reshape(len(on.placed), -1)
     wanted = np.ascontiguousarray(wanted.reshape(len(parts.rows), -1, 3).transpose(1, 0, 2))
@@ -66,7 +66,7 @@ def own_actions(model: HeadModel, on: Laid, parts: Parts, top: Topology, skinned
     return OwnActions(*(x.astype(np.float32) for x in (expression, jaw, offsets, error)))
 
 
-def _on_placed(model: HeadModel, on: Laid) -> Float64:
+def _on_placed(model: ParametricHead, on: Laid) -> Float64:
     """[52, N, 3] the open head's actions on its skin as it lies on the other head."""
     rows, top = on.skin.rows, model.topology
     offsets = model.base_actions[:, rows].astype(np.float64)

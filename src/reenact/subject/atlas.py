@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from reenact.head.mesh import triangle_areas
-from reenact.head.model import Float, HeadModel
+from reenact.head.model import Float, ParametricHead
 from reenact.head.regions import REGIONS
 
 _GAP = 0.006  # of the texture's side, around every island
@@ -47,7 +47,7 @@ class Atlas:
         return np.stack([self.uv[:, 0], 1.0 - self.uv[:, 1]], axis=1).astype(np.float32) * np.float32(size)
 
 
-def head_atlas(model: HeadModel) -> Atlas:
+def head_atlas(model: ParametricHead) -> Atlas:
     """The layout of a head model's control mesh: the same for all its people.
 
     The model's own, where its islands find no room beside the face (a user's model may have hundreds).
@@ -81,7 +81,7 @@ def _islands(faces: NDArray[np.int64], count: int) -> NDArray[np.int32]:
     return sp.csgraph.connected_components(graph, directed=False)[1]
 
 
-def _upright(model: HeadModel, faces: NDArray[np.int64], main: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _upright(model: ParametricHead, faces: NDArray[np.int64], main: NDArray[np.bool_]) -> NDArray[np.float64]:
     """[2, 2] the quarter turn that makes the face stand upright."""
     top = model.topology
     rows = main & (top.face_weight[top.faces].min(axis=1) > 0.5)
@@ -106,7 +106,7 @@ def _enlarged(values: NDArray[np.float64], face_weight: Float, low: float, high:
 
 
 def _shelved(
-    model: HeadModel, faces: NDArray[np.int64], island: NDArray[np.int32], others: list[int]
+    model: ParametricHead, faces: NDArray[np.int64], island: NDArray[np.int32], others: list[int]
 ) -> list[tuple[NDArray[np.float64], float]] | None:
     """Lower left corner and scale of each island on the shelves; None if they find no room."""
     top = model.topology

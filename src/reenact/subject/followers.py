@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.spatial import KDTree
 
-from reenact.head.model import Float, HeadModel
+from reenact.head.model import Float, ParametricHead
 from reenact.head.regions import region_ids
 from reenact.head.rig import eyeball_vertices
 from reenact.head.sparse import Sparse
@@ -20,7 +20,7 @@ from reenact.head.sparse import Sparse
 _NEAR = 6  # skin vertices whose mean a vertex of a lash, a socket or the inside of a cheek takes
 
 
-def followers(model: HeadModel, soft: Float) -> Sparse:
+def followers(model: ParametricHead, soft: Float) -> Sparse:
     """[V, V] from offsets that are zero but on skin (`soft` [V] of the control mesh is 1 there) to offsets of all.
 
     Skin keeps its own; an eyeball is moved as a whole by the mean of its lids, teeth and tongue by that of the lips.

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from reenact.head.levels import Levels
-from reenact.head.model import Float, HeadModel
+from reenact.head.model import Float, ParametricHead
 from reenact.perception.dense.maps import DenseEstimator, View
 from reenact.perception.dense.shipped import INPUT_PX
 
@@ -50,7 +50,7 @@ class Chunk:
 
 
 def fitted_chunks(
-    model: HeadModel,
+    model: ParametricHead,
     levels: Levels,
     source: Source,
     rows: np.ndarray,

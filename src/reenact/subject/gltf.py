@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from reenact import __version__
 from reenact.head.arkit import ACTIONS
 from reenact.head.levels import Levels
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.regions import EYEBALL
 
 from .glb import GlbWriter
@@ -51,7 +51,7 @@ PARTS: Final = {
 """Materials by name."""
 
 
-def head_to_glb(head: PersonalHead, model: HeadModel, levels: Levels, detail: Detail) -> bytes:
+def head_to_glb(head: PersonalHead, model: ParametricHead, levels: Levels, detail: Detail) -> bytes:
     """The bytes of a .glb file.
 
     Nodes: `head` (the mesh, whose morph targets bear ARKit's names), `leftEye` and `rightEye` below it, and `camera`.

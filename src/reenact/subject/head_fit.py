@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from reenact.head.levels import Levels, detailed_levels
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.perception.dense.crops import BASE_FACE_M
 from reenact.perception.dense.maps import DenseEstimator
 from reenact.perception.dense.shipped import INPUT_PX
@@ -32,7 +32,7 @@ _LOOKED_AT = 8  # pictures that the estimator sees at a time
 
 
 def fit_head(
-    model: HeadModel,
+    model: ParametricHead,
     sources: Sequence[Path],
     estimator: DenseEstimator,
     *,
@@ -69,11 +69,11 @@ def fit_head(
     return replace(head, texture=bake_texture(head, model, levels, rows, main.views(rows, INPUT_PX), estimator))
 
 
-def _identity(model: HeadModel, levels: Levels, main: Source) -> Identity:
+def _identity(model: ParametricHead, levels: Levels, main: Source) -> Identity:
     return Identity.of(model, levels[0], main.person.identity)
 
 
-def _restored(model: HeadModel, levels: Levels, main: Source, kept: Kept | None) -> Offsets | None:
+def _restored(model: ParametricHead, levels: Levels, main: Source, kept: Kept | None) -> Offsets | None:
     """The person of an interrupted fit; None: not that far yet."""
     found = None if kept is None else kept.load(_PERSON)
     if found is None:
@@ -95,7 +95,7 @@ def observed(source: Source, rows: np.ndarray, estimator: DenseEstimator, progre
 
 
 def _performed(
-    model: HeadModel,
+    model: ParametricHead,
     levels: Levels,
     main: Source,
     person: Offsets,

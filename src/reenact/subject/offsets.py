@@ -18,7 +18,7 @@ from scipy.sparse import coo_matrix, csr_matrix, diags
 from torch import Tensor, nn
 
 from reenact.head.levels import Level, Levels
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.pose import pose
 from reenact.head.rotation import small_rotation
 from reenact.head.sparse import Sparse
@@ -61,7 +61,7 @@ class Identity:
     follow: Sparse  # [V, V] see followers.py
 
     @staticmethod
-    def of(model: HeadModel, control: Level, tracked: np.ndarray) -> Identity:
+    def of(model: ParametricHead, control: Level, tracked: np.ndarray) -> Identity:
         """control: of the model's detailed levels the first. tracked: [K]."""
         basis = model.identity_basis(np.arange(len(model.base_neutral), dtype=np.int32))[1]
         follow = followers(model, control.soft)

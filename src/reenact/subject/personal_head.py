@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from reenact.head.levels import Levels
-from reenact.head.model import Float, HeadModel, Int
+from reenact.head.model import Float, Int, ParametricHead
 from reenact.head.motion import Motion
 from reenact.head.personal import personal_rig
 from reenact.head.rig import Rig
@@ -28,15 +28,15 @@ class PersonalHead:
     dynamic: QuantisedOffsets  # D_f of the track's frames
     texture: NDArray[np.uint8] | None = None  # [H, W, 3] sRGB in the layout of atlas.head_atlas; None: not baked
 
-    def rig(self, model: HeadModel) -> Rig:
+    def rig(self, model: ParametricHead) -> Rig:
         """The control mesh with the static offset and this person's own actions."""
         return personal_rig(model, self._identity(), self.static_control)
 
-    def person(self, model: HeadModel) -> Person:
+    def person(self, model: ParametricHead) -> Person:
         """Who the tracker is to look for in other pictures: this head, its landmarks placed as in the fit."""
         return replace(tracked_person(model, self.track), rig=self.rig(model))
 
-    def coarse_rig(self, model: HeadModel) -> Rig:
+    def coarse_rig(self, model: ParametricHead) -> Rig:
         """The tracked rig that the offsets are added to: its actions do not know of them."""
         return personal_rig(model, self._identity())
 

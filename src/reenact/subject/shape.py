@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from reenact.head.arkit import index
 from reenact.head.levels import Level, Levels
 from reenact.head.lids import lid_lines, meet_lids
-from reenact.head.model import Float, HeadModel
+from reenact.head.model import Float, ParametricHead
 from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.rig import Rig
 from reenact.rendering import vertex_normals
@@ -57,7 +57,7 @@ class Shape:
         return rows[(self.neutral[self.faces[rows, 0], 0] > 0) == (side == 0)]
 
 
-def shape_of(head: PersonalHead, model: HeadModel, levels: Levels, detail: Detail) -> Shape:
+def shape_of(head: PersonalHead, model: ParametricHead, levels: Levels, detail: Detail) -> Shape:
     """Neutral and targets of a person's own rig (PersonalHead.rig), subdivided; the offsets of the fit mesh added."""
     rig, coarse = head.rig(model), head.coarse_rig(model)
     finer = levels[1 : _ROUNDS[detail] + 1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
 from reenact.media import InputError, probe, read_frames, read_image
 from reenact.media.image import IMAGE_SUFFIXES
@@ -67,7 +67,7 @@ class Source:
 
 
 def read_source(
-    model: HeadModel, path: Path, face: int, known: Person | None, task: Path | None, progress: Progress
+    model: ParametricHead, path: Path, face: int, known: Person | None, task: Path | None, progress: Progress
 ) -> Source:
     """Track a photo or the first shot of a video.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reenact.head.levels import detailed_levels, open_levels
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.open import open_head
 from reenact.media import InputError
 from reenact.media.arrays import read_arrays, write_arrays
@@ -76,7 +76,7 @@ def _unpacked_texture(packed: NDArray[np.uint8], path: Path) -> NDArray[np.uint8
         raise InputError(f"{path} has a damaged texture ({error}); write it again with `reenact head`") from error
 
 
-def load_head(path: Path, model: HeadModel | None = None) -> tuple[PersonalHead, dict[str, Any]]:
+def load_head(path: Path, model: ParametricHead | None = None) -> tuple[PersonalHead, dict[str, Any]]:
     """A head and its provenance. Raises InputError if the file is none, of another version, or does not fit.
 
     model: the head model it was made with, which the file names and does not hold; None: the open head.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from reenact.head.levels import Levels
-from reenact.head.model import Float, HeadModel
+from reenact.head.model import Float, ParametricHead
 from reenact.rendering import rasterise
 
 from .atlas import Atlas, head_atlas
@@ -51,7 +51,7 @@ class Texels:
         return picture.reshape(self.size**2, *picture.shape[2:])[self.where]
 
 
-def texels_of(model: HeadModel, levels: Levels, size: int) -> Texels:
+def texels_of(model: ParametricHead, levels: Levels, size: int) -> Texels:
     """The texels of a texture of size x size px in the layout of head_atlas."""
     coarse = head_atlas(model)
     fine = coarse.divided().divided()
@@ -74,7 +74,7 @@ def _drawn(atlas: Atlas, size: int) -> tuple[NDArray[np.int64], Float]:
     return drawn.face.flatten().numpy().astype(np.int64), drawn.bary.reshape(-1, 3).numpy()
 
 
-def _mirrored(model: HeadModel, atlas: Atlas, size: int) -> Float:
+def _mirrored(model: ParametricHead, atlas: Atlas, size: int) -> Float:
     """[S S, 2] px of each texel's place on the other side, NaN where the mesh has no such triangle."""
     top = model.topology
     number = {tuple(sorted(face)): i for i, face in enumerate(top.faces.tolist())}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from reenact.head.levels import Levels
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.regions import region_ids
 from reenact.head.rig import Rig
 from reenact.head.smoothstep import smoothstep
@@ -40,7 +40,7 @@ _CALM = 4.0  # sum of activations that halves a picture's worth: a moving face i
 
 def bake_texture(
     head: PersonalHead,
-    model: HeadModel,
+    model: ParametricHead,
     levels: Levels,
     rows: NDArray[np.integer],
     views: Iterable[View],
@@ -58,7 +58,7 @@ def bake_texture(
     return _finished(_joined(looks, _worth(head, rows, looks, texels), around), around, head.rig(model), levels, looks)
 
 
-def plain_texture(head: PersonalHead, model: HeadModel, levels: Levels) -> NDArray[np.uint8]:
+def plain_texture(head: PersonalHead, model: ParametricHead, levels: Levels) -> NDArray[np.uint8]:
     """[S, S, 3] for a head of which there are no pictures: plain colours."""
     texels = texels_of(model, levels, TEXTURE_PX)
     nothing = Layer(np.zeros((len(texels), 3), np.float32), np.zeros(len(texels), np.float32))
@@ -73,7 +73,7 @@ def _finished(layer: Layer, around: Surroundings, rig: Rig, levels: Levels, look
 
 def _looks(
     head: PersonalHead,
-    model: HeadModel,
+    model: ParametricHead,
     levels: Levels,
     rows: NDArray[np.integer],
     views: Iterable[View],

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from reenact.head.levels import Levels
-from reenact.head.model import Float, HeadModel
+from reenact.head.model import Float, ParametricHead
 from reenact.head.regions import region_ids
 from reenact.head.spread import spread
 from reenact.perception.dense.classes import CLASSES
@@ -41,7 +41,7 @@ class Layer:
 class Surroundings:
     """Fields over the control mesh, on which lies side by side what a texture's seams part."""
 
-    def __init__(self, model: HeadModel, levels: Levels, texels: Texels) -> None:
+    def __init__(self, model: ParametricHead, levels: Levels, texels: Texels) -> None:
         top, atlas = model.topology, head_atlas(model)
         self.texels, self._levels = texels, levels
         rows = np.isin(top.regions, OUTSIDE)

@@ -12,7 +12,7 @@ from torch import Tensor
 from reenact.head.gaze import LOOK_ACTIONS, gaze_rotation_derivatives, look_derivatives
 from reenact.head.landmarks import IRIS
 from reenact.head.mesh import rms_radius, summed_normals
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.rig import Rig
 from reenact.head.shape import deform
 
@@ -48,7 +48,7 @@ def landmark_model(rig: Rig, placement: np.ndarray | None = None) -> LandmarkMod
     )
 
 
-def identity_landmarks(model: HeadModel, count: int) -> Tensor:
+def identity_landmarks(model: ParametricHead, count: int) -> Tensor:
     """[count, 478, 3] motion of the landmarks by the first identity components."""
     top = model.topology
     vertices, where = np.unique(top.landmark_vertices, return_inverse=True)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.motion import LANDMARKS, Clip, Motion
 from reenact.head.personal import personal_rig
 from reenact.head.rig import Rig, base_rig
@@ -50,7 +50,7 @@ _one_pool = threadpool_limits.wrap(limits=1, user_api="blas")
 
 @_one_pool
 def fit_person(
-    model: HeadModel,
+    model: ParametricHead,
     points_px: Points,
     width: int,
     height: int,
@@ -78,7 +78,7 @@ def fit_person(
         p, shared = _joint(model, prior, base_rig, p, obs, focal, shared, mean, modes, stage)
     actions = personal_rig(model, prior.identity(shared.identity.numpy())).actions
 
-    def adapted(model: HeadModel, identity: NDArray[np.float32]) -> Rig:
+    def adapted(model: ParametricHead, identity: NDArray[np.float32]) -> Rig:
         """The actions hardly change over the last small steps of the identity: they are made once."""
         plain = base_rig(model, identity)
         return Rig(plain.topology, plain.neutral, actions, plain.joints, plain.gaze_limits, plain.eyeballs)
@@ -89,7 +89,7 @@ def fit_person(
     return Person(identity, personal_rig(model, identity), camera, _placed(shared, mean, modes))
 
 
-def tracked_person(model: HeadModel, motion: Motion) -> Person:
+def tracked_person(model: ParametricHead, motion: Motion) -> Person:
     """The person of a motion's first shot, in its camera. Raises InputError for a motion of another head model."""
     clip = motion.require_clip()
     check_head(model, clip)
@@ -98,14 +98,14 @@ def tracked_person(model: HeadModel, motion: Motion) -> Person:
     return Person(identity, personal_rig(model, identity), camera, clip.placement[0].numpy())
 
 
-def check_head(model: HeadModel, clip: Clip) -> None:
+def check_head(model: ParametricHead, clip: Clip) -> None:
     """Raise InputError unless a clip was tracked with a head model."""
     if clip.head != model.name:
         raise InputError(f"{clip.source} was tracked with the head {clip.head}; want {model.name}: track it again")
 
 
 def clip_of(
-    model: HeadModel,
+    model: ParametricHead,
     source: str,
     shots: Sequence[Person],
     frames: int,
@@ -163,9 +163,9 @@ def same_shape(width: int, height: int, other_width: int, other_height: int) -> 
 
 
 def _joint(
-    model: HeadModel,
+    model: ParametricHead,
     prior: IdentityPrior,
-    make_rig: Callable[[HeadModel, NDArray[np.float32]], Rig],
+    make_rig: Callable[[ParametricHead, NDArray[np.float32]], Rig],
     p: Motion,
     obs: Observations,
     focal: float,

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.open import OpenHead
 from reenact.media.arrays import read_arrays
 from reenact.media.files import asset
@@ -38,7 +38,7 @@ def unit_prior(size: int) -> IdentityPrior:
     return IdentityPrior(np.zeros(size, np.float32), np.eye(size, dtype=np.float32))
 
 
-def identity_prior(model: HeadModel) -> IdentityPrior:
+def identity_prior(model: ParametricHead) -> IdentityPrior:
     """The shipped prior for the open head, the unit prior for any other."""
     return _shipped() if model.name == OpenHead.name else unit_prior(model.identity_size)
 

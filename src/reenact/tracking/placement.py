@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reenact.head.landmarks import IRIS, LANDMARKS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.open import OpenHead
 from reenact.media.arrays import read_arrays
 from reenact.media.files import asset
@@ -40,7 +40,7 @@ _BROW_REACH_M: Final = 0.025
 _KEPT: Final = 0.95  # share of the variance that the modes hold; the rest would be noise, point by point
 
 
-def mean_placement(model: HeadModel) -> NDArray[np.float32]:
+def mean_placement(model: ParametricHead) -> NDArray[np.float32]:
     """Return the mean displacement [478, 3] of the detected landmarks from the mesh's, metres, canonical head space.
 
     It is zero for every head model but the open head, for whose mesh it was measured.

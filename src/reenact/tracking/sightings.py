@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 from reenact.head.closest import Float64, Index
 from reenact.head.landmarks import FACE_LANDMARKS, LANDMARKS, LEFT_BROW, RIGHT_BROW
 from reenact.head.mesh import vertex_normals
-from reenact.head.model import HeadModel, Topology
+from reenact.head.model import ParametricHead, Topology
 from reenact.head.regions import EYEBALL, REGIONS, region_ids
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
@@ -38,7 +38,7 @@ _FACING = 0.35  # cosine between normal and line of sight below which a point sl
 _FEWEST = 3
 
 
-def landmarks_off_mm(model: HeadModel) -> float | None:
+def landmarks_off_mm(model: ParametricHead) -> float | None:
     """Median distance between where the detector sees landmarks on the base person and where the model has them.
 
     3 mm are usual on one person's renders. None: it sees no face.

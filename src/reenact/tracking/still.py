@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from reenact.head.arkit import index
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
 from reenact.media import read_image
 from reenact.perception import ExpressionObserver, tongue_out
@@ -22,7 +22,7 @@ _FPS = Fraction(25)
 _REST_S, _MOVE_S, _HOLD_S = 0.4, 0.6, 1.0
 
 
-def track_image(model: HeadModel, path: Path, *, face: int = 0, task: Path | None = None) -> Motion:
+def track_image(model: ParametricHead, path: Path, *, face: int = 0, task: Path | None = None) -> Motion:
     """Track a picture: two seconds at 25 frames/s that end in its expression, in its head pose and gaze throughout.
 
     Raises InputError if the picture cannot be read or shows no such face.

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from reenact.head.arkit import index
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
 from reenact.media import CutDetector, InputError, VideoInfo, probe, read_frames
 from reenact.perception import (
@@ -104,7 +104,7 @@ def see_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, p
 
 
 def track_video(
-    model: HeadModel,
+    model: ParametricHead,
     path: Path,
     *,
     face: int = 0,

@@ -22,7 +22,7 @@ from scipy.spatial.transform import Rotation
 
 from reenact.head import arkit
 from reenact.head.gaze import LOOK_ACTIONS, gaze_of, with_gaze
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
 from reenact.head.rig import base_rig
 from reenact.media.errors import InputError
@@ -47,7 +47,7 @@ _LEFT, _RIGHT = slice(6, 9), slice(3, 6)  # the subject's left eye is in the col
 
 
 def read_arkit_csv(
-    path: Path, model: HeadModel, *, fps: Fraction | None = None, flipped: Collection[str] = ()
+    path: Path, model: ParametricHead, *, fps: Fraction | None = None, flipped: Collection[str] = ()
 ) -> Motion:
     """A recording as the performance of the mean head of `model`, in front of a camera of this module's choice.
 
@@ -110,7 +110,7 @@ def write_arkit_csv(track: Motion, path: Path, *, flipped: Collection[str] = ())
 
 def _motion(
     path: Path,
-    model: HeadModel,
+    model: ParametricHead,
     rows: Rows,
     kept: NDArray[np.int64],
     shot: NDArray[np.int32],

@@ -10,7 +10,7 @@ import numpy as np
 
 from reenact.head.arkit import ACTIONS
 from reenact.head.gaze import with_gaze
-from reenact.head.model import Float, HeadModel
+from reenact.head.model import Float, ParametricHead
 from reenact.head.motion import Motion
 from reenact.head.personal import personal_rig
 from reenact.head.rig import Rig
@@ -46,7 +46,7 @@ class Receiver:
 
 
 def retarget(
-    model: HeadModel,
+    model: ParametricHead,
     track: Motion,
     receiver: Receiver,
     mode: Mode,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from reenact.head.mesh import cut_faces
-from reenact.head.model import Float, HeadModel, Int, Topology
+from reenact.head.model import Float, Int, ParametricHead, Topology
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.rendering import vertex_normals
@@ -91,7 +91,7 @@ def _ambient(vertices: Float, faces: Tensor) -> Float:
 @lru_cache(maxsize=1)
 def fine_surface() -> FineSurface:
     """The fine mesh of the open head, made once a process (about a second)."""
-    head: HeadModel = open_head()
+    head: ParametricHead = open_head()
     top = head.topology
     faces, regions, edges = _divide(top)
     fine, coarse = torch.from_numpy(faces).long(), torch.from_numpy(top.faces).long()

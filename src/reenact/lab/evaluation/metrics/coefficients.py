@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from reenact.head.arkit import REGIONS, region_mask
 from reenact.head.landmarks import LANDMARKS
-from reenact.head.model import HeadModel
+from reenact.head.model import ParametricHead
 from reenact.head.state import codes_of
 from reenact.rendering.threads import one_torch_thread
 from reenact.tracking import fit_frames, fit_person
@@ -52,7 +52,7 @@ class TrackerCoefficients:
     Keeps 478 points a frame and video (8 kB).
     """
 
-    def __init__(self, model: HeadModel) -> None:
+    def __init__(self, model: ParametricHead) -> None:
         self._model = model
         self._points = (Rows(478, 2), Rows(478, 2))
         self._sizes: list[tuple[int, int]] = []
@@ -92,12 +92,12 @@ class EstimatorCoefficients:
 
 
 @lru_cache(maxsize=32)
-def _known(model: HeadModel, points_px: bytes, width: int, height: int) -> Coefficients:
+def _known(model: ParametricHead, points_px: bytes, width: int, height: int) -> Coefficients:
     """`tracked` of float32 points. One driver is compared with many outputs, and is fitted once for them."""
     return tracked(model, np.frombuffer(points_px, np.float32).reshape(-1, LANDMARKS, 2), width, height)
 
 
-def tracked(model: HeadModel, points_px: NDArray[np.floating], width: int, height: int) -> Coefficients:
+def tracked(model: ParametricHead, points_px: NDArray[np.floating], width: int, height: int) -> Coefficients:
     """Fit one person and all frames [F, 478, 2] px of a video of width x height px; NaN frames stay NaN."""
     seen = np.isfinite(points_px).all(axis=(1, 2))
     frames = len(points_px)

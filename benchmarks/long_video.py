@@ -22,7 +22,7 @@ import tyro
 
 from benchmarks.common import OUT, Recorded, demo, record
 from reenact.generator.choice import GeneratorOptions
-from reenact.generator.diffusion.compact.painter import CompactPainter
+from reenact.generator.diffusion.compact.flow import CompactPainter
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.evaluation.landmarks68 import Follower, Landmarks68

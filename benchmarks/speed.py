@@ -40,8 +40,7 @@ from tyro.conf import Positional
 from benchmarks.common import DEMO_PHOTO, Recorded, demo, fastest_ms, record
 from benchmarks.transfer import carry
 from reenact.generator.choice import GeneratorName, GeneratorOptions
-from reenact.generator.diffusion.compact.flow import Sampling, sample
-from reenact.generator.diffusion.compact.painter import CompactPainter
+from reenact.generator.diffusion.compact.flow import CompactPainter, Sampling, sample
 from reenact.generator.diffusion.compact.weights import ASSET, load_compact
 from reenact.generator.diffusion.controls import Controls
 from reenact.head.arkit import REGIONS

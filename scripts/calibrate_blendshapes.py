@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure what scores the blendshape network gives to known codes: ``python -m scripts.calibrate_blendshapes SHARDS``.
 
-SHARDS: folder of shards of expression_portraits.py (exact codes) and expression_moved.py (real skin). Both
+SHARDS: folder of shards of expression_portraits.py (exact codes) and expression_photographs.py (real skin). Both
 sides of a face share a curve. Written are, in the order of heads.arkit.ACTIONS, the mean score at each of LEVELS
 (isotonic regression), and how far a code that is read from a score lies from the true one, over those faces that act or
 seem to.

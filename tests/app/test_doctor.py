@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reenact.app import checks
-from reenact.app.checks import Check
-from reenact.app.doctor import GROUPS, Doctor
+from reenact.app import doctor
+from reenact.app.doctor import GROUPS, Check, Doctor
 
 
 def test_every_missing_thing_has_a_remedy_and_something_found() -> None:
@@ -19,7 +18,7 @@ def test_every_missing_thing_has_a_remedy_and_something_found() -> None:
 
 
 def test_core_of_this_installation_is_sound() -> None:
-    groups = (checks.python, checks.packages, checks.single_opencv, checks.face_models, checks.encoders)
+    groups = (doctor.python, doctor.packages, doctor.single_opencv, doctor.face_models, doctor.encoders)
     found = [check for group in groups for check in group()]
     assert [check.name for check in found if not check.ok] == []
     assert {"torch", "mediapipe", "libx264", "aac", "face models"} <= {check.name for check in found}
@@ -27,7 +26,7 @@ def test_core_of_this_installation_is_sound() -> None:
 
 def test_package_that_is_absent_is_missing_with_its_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    check = next(check for check in checks.packages() if check.name == "safetensors")
+    check = next(check for check in doctor.packages() if check.name == "safetensors")
     assert check.failed
     assert "pip install" in check.remedy
     assert "safetensors" in check.remedy
@@ -38,12 +37,12 @@ def test_python_that_is_too_old_is_missing(
     version: tuple[int, int, int], failed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "version_info", version)
-    assert next(checks.python()).failed == failed
+    assert next(doctor.python()).failed == failed
 
 
 def test_face_model_that_is_absent_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("reenact.perception.shipped.MODELS", (tmp_path / "face_landmarker.task",))
-    check = next(checks.face_models())
+    check = next(doctor.face_models())
     assert check.failed and "face_landmarker.task" in check.found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reenact.app.arguments import BadArgument
-from reenact.app.edit_arguments import (
+from reenact.app.edit import (
     Retime,
     parse_amounts,
     parse_cut,

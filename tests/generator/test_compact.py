@@ -25,8 +25,7 @@ from reenact.generator.diffusion.compact.network import (
 )
 from reenact.generator.diffusion.compact.weights import load_compact, save_compact
 from reenact.generator.diffusion.controls import Controls, HeadPictures, signed
-from reenact.generator.diffusion.paint import composed
-from reenact.generator.diffusion.windows import blended_windows
+from reenact.generator.diffusion.paint import blended_windows, composed
 from reenact.head.regions import MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.media import InputError, SquareCrop
 from reenact.media.tensors import write_weights

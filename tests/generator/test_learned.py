@@ -9,12 +9,10 @@ import pytest
 import torch
 from portraits import Portrait
 
-from reenact.generator.diffusion.compact.flow import Sampling
+from reenact.generator.diffusion.compact.flow import CompactPainter, Sampling
 from reenact.generator.diffusion.compact.network import CompactConfig, CompactNet
-from reenact.generator.diffusion.compact.painter import CompactPainter
-from reenact.generator.diffusion.controls import NO_SURFACE, Controls, controls_of, directions
-from reenact.generator.diffusion.paint import LearnedGenerator, Paint, Painter
-from reenact.generator.diffusion.worked import head_pictures, worked_square
+from reenact.generator.diffusion.controls import NO_SURFACE, Controls, Paint, Painter, controls_of, directions
+from reenact.generator.diffusion.paint import LearnedGenerator, head_pictures, worked_square
 from reenact.head.motion import Motion
 from reenact.head.regions import EYEBALL, REGIONS, region_ids
 

@@ -19,10 +19,10 @@ from reenact.generator.diffusion.wan.base import load_conditioned, load_schedule
 from reenact.generator.diffusion.wan.conditioned import ConditionedWan, Given
 from reenact.generator.diffusion.wan.encoders import Grid, PoseEncoder
 from reenact.generator.diffusion.wan.extra import required
-from reenact.generator.diffusion.wan.flow import drawn_sigma, region_weights
 from reenact.generator.diffusion.wan.latents import blank, decoded, encoded, latent_count
 from reenact.generator.diffusion.wan.plan import INPUTS, WanPlan
 from reenact.generator.diffusion.wan.sampling import WanGenerator
+from reenact.lab.training.wan import drawn_sigma, region_weights
 from reenact.media.errors import InputError
 from tests.generator.released_wan import RELEASED, conditioned_on_meta, weights_by_part
 from tests.made_wan import SIZE, Kind, made_controls, noise, save_base, stirred

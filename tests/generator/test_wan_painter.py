@@ -8,12 +8,11 @@ import torch
 
 pytest.importorskip("diffusers")
 
+from reenact.generator.diffusion.paint import blended_windows
 from reenact.generator.diffusion.wan.base import load_conditioned, load_scheduler, load_vae
 from reenact.generator.diffusion.wan.latents import decoded, encoded
-from reenact.generator.diffusion.wan.painter import WanPainter
 from reenact.generator.diffusion.wan.plan import WanPlan
-from reenact.generator.diffusion.wan.sampling import WanGenerator
-from reenact.generator.diffusion.windows import blended_windows
+from reenact.generator.diffusion.wan.sampling import WanGenerator, WanPainter
 from tests.made_wan import made_controls, save_base
 
 

@@ -17,10 +17,10 @@ from reenact.head.rig import Rig
 from reenact.media import InputError
 from reenact.rendering import Camera, HeadMaps
 
-from .diffusion.compact.flow import Sampling
-from .diffusion.compact.painter import CompactPainter
+from .diffusion.compact.flow import CompactPainter, Sampling
 from .diffusion.compact.weights import ASSET, best_device, load_compact
-from .diffusion.paint import LearnedGenerator, Painter
+from .diffusion.controls import Painter
+from .diffusion.paint import LearnedGenerator
 from .warp.generator import WarpGenerator
 
 GeneratorName = Literal["warp", "compact", "wan"]
@@ -80,8 +80,7 @@ def _painter(options: GeneratorOptions) -> Painter:
         return CompactPainter(net, Sampling(steps, options.guidance))
     if options.weights is None:
         raise InputError("no weights of wan are shipped; want the folder that `reenact train generator` wrote")
-    from .diffusion.wan.painter import WanPainter
-    from .diffusion.wan.sampling import WanGenerator
+    from .diffusion.wan.sampling import WanGenerator, WanPainter
 
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     wan = WanGenerator.from_folder(options.weights, device=device, dtype=dtype)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of a package that are imported when they are first used."""
+"""What is imported only when it is used: names of a package, and modules of an extra."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import Any
+
+from .errors import InputError
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
@@ -23,3 +26,22 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
         return getattr(import_module(f".{homes[name]}", package), name)
 
     return find
+
+
+def required(module: str, extra: str, purpose: str) -> Any:
+    """Import a module of an extra.
+
+    Args:
+        module: its dotted name.
+        extra: of this package, that brings it.
+        purpose: what needs it: "measuring".
+
+    Raises:
+        InputError: it is not installed; the message names the command that mends it.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f"{module} is not installed, but {purpose} needs it: pip install 'reenact[{extra}]'"
+        ) from error

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from reenact.head.arkit import ACTIONS
-from reenact.lab.training.data.expression_moved import prepare_expression_moved
+from reenact.lab.training.data.expression_photographs import prepare_expression_moved
 from reenact.media.files import asset
 
 DEMO = asset("demo/astronaut.jpg")

@@ -13,8 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from reenact.lab.training.checkpoint import load_checkpoint, save_checkpoint
-from reenact.lab.training.loop import Losses, Run, RunOptions, Schedule, seeded
+from reenact.lab.training.loop import Losses, Run, RunOptions, Schedule, load_checkpoint, save_checkpoint, seeded
 from reenact.media import InputError
 
 SCHEDULE = Schedule(steps=40, learning_rate=0.05, warmup=4)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a learned generator is told: the photo, the head in it, and the head in every frame, as pictures.
+"""What a learned generator is told (the photo, the head in it, and the head in every frame, as pictures) and answers.
 
-One square of the photo is worked on for a whole clip, so that nothing wobbles. Everything here is a plain picture, so
-that training needs no head, no tracker and no rasteriser.
+Everything here is a plain picture, so that training needs no head, no tracker and no rasteriser.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -65,6 +65,31 @@ class Controls:
         parts = {n: getattr(self, n) for n in moving}
         longer = {n: torch.cat([x, x[:, -1:].expand(-1, more, *x.shape[2:])], 1) for n, x in parts.items()}
         return replace(self, **longer)
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What a network makes of a window of F frames."""
+
+    clean: Tensor
+    """[F, 3, S, S] from -1 to 1."""
+    way: Tensor
+    """[F, 2, S, S] px (x, y) from a pixel to where the warped picture shows what belongs there; 0 if nobody knows."""
+
+
+class Painter(Protocol):
+    """A learned generator's network and how it is used."""
+
+    size: int
+    """S, side of its pictures, px."""
+    window: int
+    """Frames it paints at a time."""
+    overlap: int
+    """Frames that two windows share."""
+
+    def paint(self, controls: Controls, before: Tensor | None) -> Paint:
+        """A window, B = 1. before: [K, 3, S, S] its first frames, as the window before painted them, if any."""
+        ...
 
 
 def controls_of(

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames at the photo's own resolution: warp, what the network makes of it, and the photo's fine detail put back."""
+"""Frames at the photo's own resolution: warp, what the network makes of it, and the photo's fine detail put back.
+
+One square of the photo is worked on for a whole clip, window by window, so that nothing wobbles.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -16,14 +17,13 @@ from torch import Tensor
 from reenact.head.motion import Motion
 from reenact.head.regions import EMPTY, EYEBALL, region_ids
 from reenact.head.rig import Rig
+from reenact.head.state import posed
 from reenact.media import SquareCrop
 from reenact.rendering import Camera, HeadMaps
 
 from ..warp.generator import WarpGenerator
 from .compact.network import displaced
-from .controls import Controls, HeadPictures, controls_of, signed
-from .windows import blended_windows
-from .worked import head_pictures, worked_square
+from .controls import NO_SURFACE, HeadPictures, Painter, controls_of, signed
 
 _EDGE = 0.06  # of the square, over which it fades into what the warp shows around it
 _ROUNDED = 1 / 127.5  # a grey level; colours go from -1 to 1
@@ -34,32 +34,11 @@ _LEFT_ALONE = region_ids(*EYEBALL, "eyelids", "eyelashes")
 """What the warp draws by itself, for each gaze and lid: paint makes it softer and no truer (docs/generator.md)."""
 _RIM = 3  # px of the square by which that is widened, and softened
 
+_NEAREST_M = 0.01
+_SMALLEST_PX = 16
+_MARGIN = 1.2  # side of the square, in extents of the head
+
 Image = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Paint:
-    """What a network makes of a window of F frames."""
-
-    clean: Tensor
-    """[F, 3, S, S] from -1 to 1."""
-    way: Tensor
-    """[F, 2, S, S] px (x, y) from a pixel to where the warped picture shows what belongs there; 0 if nobody knows."""
-
-
-class Painter(Protocol):
-    """A learned generator's network and how it is used."""
-
-    size: int
-    """S, side of its pictures, px."""
-    window: int
-    """Frames it paints at a time."""
-    overlap: int
-    """Frames that two windows share."""
-
-    def paint(self, controls: Controls, before: Tensor | None) -> Paint:
-        """A window, B = 1. before: [K, 3, S, S] its first frames, as the window before painted them, if any."""
-        ...
 
 
 class LearnedGenerator:
@@ -165,3 +144,58 @@ def _fading(side: int, low: bool, high: bool) -> Tensor:
     if high:
         share = share * ((1.0 - at) / _EDGE).clamp(max=1.0)
     return share
+
+
+def blended_windows(
+    count: int, window: int, overlap: int, paint: Callable[[int, int], Tensor]
+) -> Iterator[tuple[int, Tensor]]:
+    """Numbers and pictures of `count` frames; where two windows overlap, the one gives way to the other.
+
+    paint: of a first frame and a number of frames, which gives [number, ...]. No more than one window is held.
+    Raises ValueError if windows do not advance.
+    """
+    if not 0 <= overlap <= window // 2:
+        raise ValueError(f"windows of {window} frames cannot overlap by {overlap}; want 0 to {window // 2}")
+    kept: Tensor | None = None  # the end of the window before
+    first = 0
+    while first < count:
+        number = min(window, count - first)
+        found = paint(first, number)
+        if kept is not None:
+            shared = len(kept)
+            share = (torch.arange(1, shared + 1, device=found.device) / (shared + 1)).to(found.dtype)
+            share = share.view(-1, *[1] * (found.dim() - 1))
+            found[:shared] = torch.lerp(kept, found[:shared], share)
+        is_last = first + number >= count
+        ready = number if is_last else number - overlap
+        for i in range(ready):
+            yield first + i, found[i]
+        if is_last:
+            return
+        kept = found[ready:].clone() if overlap else None
+        first += ready
+
+
+def head_pictures(generator: WarpGenerator, state: Motion, camera: Camera) -> HeadPictures:
+    """The head in a state as the camera sees it; the camera is a part of the generator's own."""
+    maps = generator.maps(state, camera)
+    normals, regions, visibility = maps.normals[0].numpy(), maps.regions[0].numpy(), maps.visibility
+    assert visibility is not None
+    drawn = np.rint(NO_SURFACE + 127.0 * normals).astype(np.uint8)
+    return HeadPictures(drawn, regions.astype(np.uint8), np.rint(255.0 * visibility[0].numpy()).astype(np.uint8))
+
+
+def worked_square(rig: Rig, states: Motion, photo_state: Motion, camera: Camera, size: int) -> SquareCrop:
+    """The square of the camera's picture that holds the head in the photo and in all states, resampled to `size`.
+
+    Whole pixels of the camera's picture, inside of it where it can be.
+    """
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
+    for state in (photo_state, *states):
+        head = posed(rig, rig.neutral[None], state, photo_state)[0]
+        px = camera.focal_px * head[:, :2] / np.maximum(head[:, 2:], _NEAREST_M) + (camera.cx, camera.cy)
+        px = np.clip(px, 0, camera.width)  # what is out of sight needs no room
+        low, high = np.minimum(low, px.min(axis=0)), np.maximum(high, px.max(axis=0))
+    side = min(max(round(_MARGIN * float((high - low).max())), _SMALLEST_PX), camera.width)
+    corner = np.clip(np.rint((low + high) / 2 - side / 2), 0, camera.width - side).astype(int)
+    return SquareCrop(int(corner[0]), int(corner[1]), side, size)

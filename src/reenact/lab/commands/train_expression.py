@@ -80,12 +80,20 @@ class TrainExpression(Training):
 
     def train(self, progress: ProgressLine) -> tuple[Run, Path]:
         """See Training."""
-        from reenact.lab.training.data.expression_moved import prepare_expression_moved
-        from reenact.lab.training.data.expression_pictures import prepare_expression_pictures
+        from reenact.lab.training.data.expression_photographs import (
+            prepare_expression_moved,
+            prepare_expression_pictures,
+        )
         from reenact.lab.training.data.expression_portraits import HELD_OUT_SEED, prepare_expression_portraits
-        from reenact.lab.training.expression import ExpressionTraining, Faces, blended, error_spread, train_expression
+        from reenact.lab.training.expression import (
+            ExpressionTraining,
+            Faces,
+            blended,
+            efficientnet_lite0,
+            error_spread,
+            train_expression,
+        )
         from reenact.lab.training.loop import Schedule
-        from reenact.lab.training.pretrained import efficientnet_lite0
         from reenact.media.files import existing_file
         from reenact.media.tensors import write_weights
         from reenact.perception.expression_network import INPUT_PX, ExpressionNet, load_expression

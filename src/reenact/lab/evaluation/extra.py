@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reenact.head.open import ASSET
-from reenact.media import InputError
+from reenact.media import InputError, lazy
 from reenact.perception.shipped import FACE_LANDMARKER
 
 EMBEDDING = "dlib_face_recognition_resnet_model_v1.dat"
@@ -19,12 +19,7 @@ PREDICTOR = "shape_predictor_68_face_landmarks.dat"
 
 def required(module: str) -> Any:
     """A module of the `evaluation` extra.  Raises InputError, naming the command that mends it, if it is missing."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise InputError(
-            f"{module} is not installed, but measuring needs it: pip install 'reenact[evaluation]'"
-        ) from error
+    return lazy.required(module, "evaluation", "measuring")
 
 
 @cache

@@ -17,12 +17,10 @@ from torch import Tensor
 from reenact.head.motion import Motion
 from reenact.rendering import Camera
 
-from .background import background
-from .camera import develop
 from .hair_layer import hair_over
 from .layers import Scenery, head_layer, opaque_mesh
 from .people import SyntheticPerson
-from .scene import Scene
+from .scene import Scene, background, develop
 from .truth import Truth, truth_of
 from .truth_labels import LABELS
 from .wardrobe import Wardrobe, wardrobe_of

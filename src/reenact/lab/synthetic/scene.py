@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from reenact.head.motion import Motion
@@ -16,6 +17,8 @@ from .people import SyntheticPerson
 
 _DISTANCE_M = (0.55, 1.6)  # from a phone at arm's length to a studio
 _HEAD_M = 0.26  # height of a grown head with hair
+Image = np.ndarray  # uint8 RGB [H, W, 3]
+_BACKGROUND_PX = 160  # side at which backgrounds are painted: they are blurred anyway
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,77 @@ def random_scene(seed: int, *, clean: bool = False) -> Scene:
 def still_state(person: SyntheticPerson, scene: Scene) -> Motion:
     """One frame of a person at rest in front of a scene's camera."""
     return Motion(np.zeros(52), np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), scene.head_at(person))
+
+
+def develop(light: np.ndarray, scene: Scene, frame: int) -> Image:
+    """[H, W, 3] linear light -> uint8 RGB: exposure, white balance, tone curve, lens blur, sensor noise, JPEG.
+
+    frame: numbers the noise, so that a video's flickers.
+    """
+    size = light.shape[1]
+    sigma = scene.blur * size / 256
+    if sigma > 0.15:
+        light = cv2.GaussianBlur(light, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    value = light * scene.balance * 2.0**scene.exposure
+    grey = value @ np.asarray([0.2126, 0.7152, 0.0722], np.float32)
+    value = np.maximum(grey[..., None] + scene.saturation * (value - grey[..., None]), 0.0)
+    # A shoulder instead of clipping, as cameras have; 0.8 of full light still shows its colour.
+    value = value / (1.0 + 0.22 * value) * 1.1
+    encoded = np.where(value <= 0.0031308, 12.92 * value, 1.055 * np.maximum(value, 1e-6) ** (1 / 2.4) - 0.055)
+    encoded = 255.0 * (0.5 + scene.contrast * (encoded - 0.5))
+    if scene.noise > 0:
+        draw = rng(scene.seed, f"sensor{frame}")
+        grain = draw.standard_normal(light.shape, dtype=np.float32)
+        grain = 0.7 * grain + 0.6 * grain.mean(-1, keepdims=True)
+        # Sensors are noisier where it is dark, once the tone curve has lifted it.
+        encoded = encoded + scene.noise * grain * (1.25 - 0.5 * np.clip(encoded / 255, 0, 1))
+    image = np.clip(np.round(encoded), 0, 255).astype(np.uint8)
+    if scene.jpeg is not None:
+        packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, scene.jpeg])[1]
+        image = np.ascontiguousarray(np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))[..., ::-1])
+    return image
+
+
+def background(seed: int, size: int) -> np.ndarray:
+    """A background out of focus, [size, size, 3] float32 linear: gradients, blobs of light, stripes, rooms of boxes."""
+    draw = rng(seed, "background")
+    y, x = np.mgrid[:_BACKGROUND_PX, :_BACKGROUND_PX].astype(np.float32) / _BACKGROUND_PX
+    colours = [_colour(draw) for _ in range(4)]
+    way = draw.uniform(0, 2 * np.pi)
+    ramp = np.clip(0.5 + 0.7 * ((x - 0.5) * np.cos(way) + (y - 0.5) * np.sin(way)), 0, 1)[..., None]
+    picture = colours[0] * (1 - ramp) + colours[1] * ramp * draw.uniform(0.4, 1.0)
+    kind = draw.choice(["plain", "blobs", "stripes", "room", "leaves"], p=[0.22, 0.22, 0.12, 0.26, 0.18])
+    focus = draw.uniform(1.0, 7.0)
+    if kind == "blobs":
+        for _ in range(draw.integers(6, 26)):
+            centre = tuple(int(v) for v in draw.uniform(0, _BACKGROUND_PX * 16, 2))
+            radius = int(16 * draw.uniform(3, 16))
+            glow = picture.copy()
+            cv2.circle(glow, centre, radius, tuple(float(v) for v in _colour(draw) * 2.0), -1, cv2.LINE_AA, 4)
+            picture += draw.uniform(0.2, 0.8) * (glow - picture)
+        focus = draw.uniform(0.8, 3.5)
+    elif kind == "stripes":
+        tilt = draw.choice([0.0, np.pi / 2, draw.uniform(0, np.pi)])
+        wave = np.sin((x * np.cos(tilt) + y * np.sin(tilt)) * draw.uniform(12, 70) + draw.uniform(0, 6))
+        picture += (0.5 + 0.5 * np.clip(3 * wave, -1, 1))[..., None] * (colours[2] - picture) * draw.uniform(0.2, 0.9)
+    elif kind == "room":
+        for _ in range(draw.integers(4, 16)):
+            low = draw.uniform(-0.2, 1.0, 2) * _BACKGROUND_PX
+            high = low + draw.uniform(0.08, 0.7, 2) * _BACKGROUND_PX
+            corners = np.asarray([low, (high[0], low[1]), high, (low[0], high[1])])
+            corners += draw.normal(0, 2.0, corners.shape)
+            cv2.fillConvexPoly(picture, np.round(corners).astype(np.int32), tuple(float(v) for v in _colour(draw)))
+    elif kind == "leaves":
+        for scale in (5, 12, 30):
+            coarse = draw.standard_normal((scale, scale)).astype(np.float32)
+            field = cv2.resize(coarse, (_BACKGROUND_PX, _BACKGROUND_PX), interpolation=cv2.INTER_CUBIC)
+            picture += np.clip(field, 0, 1)[..., None] * (colours[2] - picture) * 0.6
+    picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), focus, borderType=cv2.BORDER_REPLICATE)
+    large = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
+    fade = 1.0 - draw.uniform(0, 0.5) * ((np.mgrid[:size, :size] / size - 0.5) ** 2).sum(0)
+    return np.clip(large * fade[..., None], 0.002, 2.0).astype(np.float32)
+
+
+def _colour(draw: np.random.Generator) -> np.ndarray:
+    grey, loud = draw.random() ** 1.5, draw.random() ** 2.5
+    return ((1 - loud) * grey + loud * draw.random(3) ** 1.5).astype(np.float32) * 0.8 + 0.01

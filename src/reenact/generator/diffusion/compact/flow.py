@@ -11,9 +11,10 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from ..controls import Controls
+from ..controls import Controls, Paint
 from .network import CompactNet, Conditions, Painted
 
 NOTHING: Set[str] = frozenset()
@@ -57,3 +58,21 @@ def _guided(
         return found
     plain = net(x, at, untold)
     return Painted(*(torch.lerp(getattr(plain, n), getattr(found, n), guidance) for n in Painted.__dataclass_fields__))
+
+
+class CompactPainter:
+    """See controls.Painter. Windows need not be told of each other: nothing in them is random."""
+
+    size = 256
+    window, overlap = 8, 2
+
+    def __init__(self, net: CompactNet, sampling: Sampling) -> None:
+        self._net, self._sampling = net.eval(), sampling
+
+    def paint(self, controls: Controls, before: Tensor | None) -> Paint:
+        """See controls.Painter."""
+        del before
+        painted = sample(self._net, controls.to(next(self._net.parameters()).device), self._sampling)
+        size = controls.photo.shape[-2:]
+        way = F.interpolate(painted.displacement[0], size, mode="bilinear", align_corners=False)
+        return Paint(painted.clean[0], way)

@@ -5,6 +5,6 @@ Experimental: it is tested with very small models of the same classes, no releas
 it may change without notice.
 
 plan.py says what is built, base.py loads the pretrained parts, encoders.py reads the controls, conditioned.py puts them
-into the transformer, latents.py is the way to latents and back, flow.py what is learned, sampling.py how frames are
-made. Needs the `generator` extra; importing this room does not.
+into the transformer, latents.py is the way to latents and back, sampling.py how frames are made. Needs the `generator`
+extra; importing this room does not.
 """

@@ -10,16 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reenact.generator.diffusion.controls import Controls
 from reenact.media.errors import InputError
 from reenact.media.tensors import read_tensors
 
+from ..controls import Controls, Paint
 from .base import load_conditioned, load_image_encoder, load_scheduler, load_vae
 from .conditioned import ConditionedWan, Given
 from .extra import AutoencoderKLWan, CLIPVisionModel
-from .image_tokens import image_tokens
-from .latents import blank, decoded, encoded, latent_count
-from .plan import DRIVING, INPUTS, WanPlan
+from .latents import blank, decoded, encoded, image_tokens, latent_count
+from .plan import DRIVING, FRAMES, INPUTS, WanPlan
 
 WEIGHTS = "trained.safetensors"
 
@@ -148,3 +147,22 @@ def load_trained(folder: Path, vae: AutoencoderKLWan, dtype: torch.dtype) -> Con
         )
     model.load_state_dict(trained, strict=False)
     return model
+
+
+class WanPainter:
+    """See controls.Painter. steps, guidance, seed: see WanGenerator.sample. window: 1 more than a multiple of 4."""
+
+    def __init__(
+        self, generator: WanGenerator, *, steps: int, guidance: float, seed: int, size: int = 512, window: int = FRAMES
+    ) -> None:
+        self._generator, self._steps, self._guidance, self._seed = generator, steps, guidance, seed
+        self.size, self.window = size, window
+        self.overlap = generator.frames_a_latent + 1
+
+    def paint(self, controls: Controls, before: Tensor | None) -> Paint:
+        """A last window that is too short for whole latents is painted with its last frame held."""
+        count, each = controls.frames, self._generator.frames_a_latent
+        padded = controls.held(-(count - 1) % each)
+        carried = None if before is None else before[None]
+        frames = self._generator.sample(padded, self._steps, self._guidance, self._seed, carried)[0, :count]
+        return Paint(frames, torch.zeros_like(frames[:, :2]))

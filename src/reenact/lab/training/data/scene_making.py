@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.generator.diffusion.worked import head_pictures, worked_square
+from reenact.generator.diffusion.paint import head_pictures, worked_square
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.state import deformed, posed

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Photographs moved by the warp to expressions that are known, for the expression network to learn on real skin.
+"""Photographs of faces, as they are and moved by the warp, for the expression network to learn on real skin.
+
+A shard of photographs as they are is one safetensors file: images uint8 [N, CROP_PX, CROP_PX, 3] and scores float32
+[N, 52], as in expression_portraits.py but cut by the detected landmarks.
 
 A synthetic face has exact codes and drawn skin. A photograph has real skin and unknown codes; moved from what was
 fitted to it to other codes, it shows those codes as our rig means them. It shows no folds that the photograph has not.
 
-A shard is one safetensors file: images, expression, gaze, rotation, scores and error as in expression_portraits.py, and
+A shard of these is one safetensors file: images, expression, gaze, rotation, scores and error as in
+expression_portraits.py, and
 
     base  float32 [N, 52]  what was fitted to the photograph, gaze apart: what the warp had to take away
 """
@@ -26,8 +30,9 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import draw_shards
-from reenact.media import InputError
+from reenact.media import InputError, read_image
 from reenact.media.arrays import write_arrays
+from reenact.perception import detect_faces
 from reenact.perception.expression_network import STORED
 from reenact.perception.face_crop import face_crop
 from reenact.perception.landmark_network import LandmarkNetwork
@@ -114,3 +119,29 @@ def _state(rest: Motion, seed: int, picture: int, draw: np.random.Generator) -> 
     turn = Rotation.from_rotvec(draw.normal(0.0, _TURN)).as_matrix()
     gaze = np.clip(np.repeat(draw.normal(0.0, _GAZE)[None], 2, axis=0), -0.5, 0.5).astype(np.float32)
     return Motion(random_expression(seed, picture), gaze, turn @ rest.rotation[0].numpy(), rest.translation[0])
+
+
+def prepare_expression_pictures(
+    out: Path, pictures: Sequence[Path], progress: Callable[[str, int, int | None], None]
+) -> Path:
+    """Crop the largest face of each picture into the shard `out`, unless it exists; pictures without one are left out.
+
+    Raises:
+        InputError: a picture that cannot be read.
+        ValueError: no face in any picture.
+    """
+    if out.exists():
+        return out
+    images, scores = [], []
+    for done, path in enumerate(pictures, start=1):
+        image = np.asarray(read_image(path), np.uint8)
+        faces = detect_faces(image)
+        if faces:
+            images.append(face_crop(image, faces[0].points, CROP_PX, STORED))
+            scores.append(faces[0].blendshapes)
+        progress("cropping", done, len(pictures))
+    if not images:
+        raise ValueError(f"found no face in {len(pictures)} pictures; want at least one")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_arrays(out, {"images": np.stack(images), "scores": np.stack(scores)})
+    return out

@@ -18,7 +18,15 @@ from reenact.head.regions import EMPTY, REGIONS, region_ids
 from reenact.head.rig import eyeball_vertices
 from reenact.head.state import deformed
 from reenact.perception.dense.classes import CLASSES
-from reenact.rendering import PixelInterpolation, VertexNormals, face_labels, rasterise, vertex_normals
+from reenact.rendering import (
+    Camera,
+    PixelInterpolation,
+    VertexNormals,
+    face_labels,
+    rasterise,
+    render_head_maps,
+    vertex_normals,
+)
 from reenact.subject.energy import Energy, Weights, project, regularity
 from reenact.subject.fit import fit_stages
 from reenact.subject.observation import Observation
@@ -54,13 +62,13 @@ def bump() -> np.ndarray:
     return (0.004 * near[:, None] * normals).astype(np.float32)
 
 
-def seen(offset: np.ndarray) -> Observation:
+def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
     """What a perfect estimator says of a head with an offset, which the tracked shape lacks."""
     rig = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
-    states = frames()
+    states = frames() if motion is None else motion
     shape = torch.from_numpy(deformed(rig, states))
     turn, shift = states.rotation, states.translation
-    camera = torch.tensor([[SIDE * 2.4, SIDE / 2, SIDE / 2]]).repeat(3, 1)
+    camera = torch.tensor([[SIDE * 2.4, SIDE / 2, SIDE / 2]]).repeat(len(states), 1)
     control = (shape + torch.from_numpy(offset)) @ turn.transpose(1, 2) + shift[:, None]
     fine, faces = LEVELS[1].upsample(control), torch.from_numpy(LEVELS[1].faces)
     hidden = torch.from_numpy(rig.hidden_depth(shape.numpy()))
@@ -88,7 +96,7 @@ def seen(offset: np.ndarray) -> Observation:
         certainty=(drawn.face >= 0).float(),
         depth=relief,
         classes=torch.where(drawn.face >= 0, table[shown.long()], 0).to(torch.uint8),
-        outline=torch.zeros(3, SIDE, SIDE),
+        outline=torch.zeros(len(states), SIDE, SIDE),
     )
 
 
@@ -117,6 +125,33 @@ def test_a_fuller_cheek_is_found_on_its_side(fitted: Offsets) -> None:
     out, true_out = ((x * normals).sum(1) for x in (found, true))
     fuller = out[cheek].mean() - out[TOP.mirror[cheek]].mean()
     assert 0.7 < fuller / (true_out[cheek].mean() - true_out[TOP.mirror[cheek]].mean()) < 1.2
+
+
+def test_the_fit_draws_the_inside_of_an_open_mouth_where_the_generator_does() -> None:
+    """Regions of the mesh under the pixels, by the fit and as head maps, which both render the inside deeper."""
+    codes = np.zeros(52, np.float32)
+    codes[[index("jawOpen"), index("mouthFunnel")]] = 0.6, 1.0
+    motion = Motion(codes, np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), [0, 0, 0.9])
+    observation = seen(np.zeros_like(bump()), motion)
+    offsets, level = Offsets(LEVELS, 1, 1.0, MEAN), LEVELS[1]
+    posed = offsets.posed(observation, torch.arange(1), offsets.static(), offsets.dynamic(torch.arange(1)))
+    faces, fine = torch.from_numpy(level.faces), posed.fine.detach()
+    teeth = torch.zeros(1, len(level), 1)
+    teeth[:, np.unique(level.faces[np.isin(level.regions, region_ids("teeth_lower"))])] = 1.0
+
+    def drawn(observation: Observation) -> torch.Tensor:
+        return Energy(TOP, level, SIDE).draw(posed, observation).pixels(teeth)[..., 0] > 0.5
+
+    deeper = 1.0 + level.upsample(observation.hidden_depth[..., None]) / fine[..., 2:]
+    focal, cx, cy = observation.camera[0].tolist()
+    camera, regions = Camera(focal, cx, cy, SIDE, SIDE), torch.from_numpy(level.regions)
+    maps = render_head_maps(fine * deeper, faces, camera, regions=regions)
+    generators = PixelInterpolation(faces, maps.fragments, len(level))(teeth)[..., 0] > 0.5
+    assert generators.sum() < 20
+    assert (drawn(observation) ^ generators).sum() <= 2
+    # Without, the lower teeth come out through the chin.
+    plain = replace(observation, hidden_depth=torch.zeros_like(observation.hidden_depth))
+    assert (drawn(plain) ^ generators).sum() > 10
 
 
 def test_nothing_is_found_where_nothing_is(observation: Observation) -> None:

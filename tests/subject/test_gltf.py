@@ -15,8 +15,10 @@ from scipy.spatial.transform import Rotation
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.gaze import eye_rotations, with_gaze
 from reenact.head.levels import open_levels
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.regions import REGIONS
+from reenact.head.regions import MOUTH_INTERIOR, REGIONS, region_ids
+from reenact.head.state import deformed
 from reenact.lab.synthetic import as_tracked, made_up
 from reenact.subject.glb import GlbWriter
 from reenact.subject.gltf import PARTS, head_to_glb
@@ -168,6 +170,19 @@ def test_the_finer_export_follows_the_rig_and_the_fit_meshs_offsets(person: Pers
     smile = index("mouthSmileLeft")
     np.testing.assert_allclose(fine.targets[smile], level.upsample(torch.from_numpy(actions[smile])).numpy(), atol=2e-5)
     assert len(fine.atlas.faces) == len(fine.faces) and fine.lashes.shape == (len(level), 2)
+
+
+def test_an_exported_open_mouth_is_the_generators(person: PersonalHead, shape: Shape) -> None:
+    """Neutral and jawOpen at 1: lips, teeth, tongue and cavity lie where the head's function has them."""
+    rig = person.rig(HEAD)
+    codes = np.zeros(52, np.float32)
+    codes[index("jawOpen")] = 1.0
+    wanted = deformed(rig, Motion(codes, np.zeros((2, 2)), np.eye(3), np.zeros(3)))[0]
+    rows = HEAD.topology.region_vertices(*region_ids("lips", *MOUTH_INTERIOR))
+    found = shape.neutral + shape.targets[index("jawOpen")]
+    assert np.abs(found - wanted)[rows].max() < 2e-5
+    plain = rig.neutral + rig.actions[index("jawOpen")]
+    assert np.abs(plain - wanted)[rows].max() > 0.001
 
 
 def test_static_offsets_that_push_the_lids_in_take_the_eyeball_along(person: PersonalHead) -> None:

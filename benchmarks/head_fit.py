@@ -35,10 +35,10 @@ from reenact.head.regions import region_ids
 from reenact.lab.evaluation.mesh import mesh_parts
 from reenact.lab.synthetic import (
     SyntheticFrames,
-    made_up,
     performed_by,
     random_scene,
     render_portraits,
+    synthetic_motion,
     synthetic_person,
 )
 from reenact.lab.training.data.portraits import class_table
@@ -181,7 +181,7 @@ def main(arguments: Arguments) -> None:
     }
     for seed in range(_FIRST, _FIRST + arguments.people):
         person, scene = synthetic_person(seed), random_scene(seed)
-        states = performed_by(made_up(seed, arguments.frames), person, scene)
+        states = performed_by(synthetic_motion(seed, arguments.frames), person, scene)
         drawn = render_portraits([person], states, [scene], _SIDE)
         with tempfile.TemporaryDirectory() as folder:
             video = Path(folder) / "person.mp4"

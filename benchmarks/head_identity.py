@@ -35,10 +35,10 @@ from reenact.head.open import open_head
 from reenact.lab.evaluation.mesh import mesh_parts
 from reenact.lab.synthetic import (
     SyntheticPerson,
-    made_up,
     performed_by,
     random_scene,
     render_portraits,
+    synthetic_motion,
     synthetic_person,
 )
 from reenact.media import VideoWriter
@@ -106,7 +106,7 @@ def drawn_clips(people: int, folder: Path) -> list[tuple[str, Path]]:
         person = synthetic_person(seed)
         for take, name in enumerate(_TAKES):
             scene = random_scene(3 * seed + take)
-            performance = made_up(3 * seed + take, _FRAMES)
+            performance = synthetic_motion(3 * seed + take, _FRAMES)
             if name == "smiling":
                 quieter = np.where([a.startswith("mouth") for a in ACTIONS], 0.3, 1.0) * performance.expression.numpy()
                 performance = performance.replace(expression=np.clip(quieter + smile(), 0.0, 1.0))

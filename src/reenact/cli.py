@@ -43,9 +43,9 @@ To measure:            reenact evaluate --help
 To train:              reenact train --help"""
 
 EVALUATE_DESCRIPTION = (
-    "Measure: run this project and baselines on real or made-up people, score any system's videos, compare two results."
+    "Measure: run this project and baselines on real or synthetic people, score any system's videos, "
+    "compare two results."
 )
-
 TRAIN_DESCRIPTION = "Train: make the shipped weights again, or better ones."
 GROUPS = {"evaluate": (EVALUATE, EVALUATE_DESCRIPTION), "train": (TRAIN, TRAIN_DESCRIPTION)}
 

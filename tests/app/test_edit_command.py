@@ -21,7 +21,7 @@ from reenact.app.edit import (
 )
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.lab.synthetic import as_tracked, made_up
+from reenact.lab.synthetic import as_tracked, synthetic_motion
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import save_head
 from reenact.tracking import load_motion
@@ -64,7 +64,7 @@ def test_to_csv_and_back_by_way_of_the_command(tmp_path: Path) -> None:
 
 
 def test_a_head_files_performance_is_edited(tmp_path: Path) -> None:
-    track = as_tracked(made_up(1, 3))
+    track = as_tracked(synthetic_motion(1, 3))
     still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((3, 1, 3), np.int8), np.ones(3, np.float32))
     nothing = [np.zeros((len(level), 3), np.float32) for level in open_levels()[:2]]
     save_head(PersonalHead(track, nothing[0], nothing[1], still), tmp_path / "a.head", {})

@@ -19,7 +19,7 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.head.state import deformed
-from reenact.lab.synthetic import as_tracked, made_up
+from reenact.lab.synthetic import as_tracked, synthetic_motion
 from reenact.subject.glb import GlbWriter
 from reenact.subject.gltf import PARTS, head_to_glb
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
@@ -35,7 +35,9 @@ RATE = Fraction(30000, 1001)
 def person() -> PersonalHead:
     """A performer with offsets of their own, at television's frame rate, two frames left out."""
     draw = np.random.default_rng(3)
-    track = with_clip(as_tracked(made_up(1, COUNT)), frame=np.asarray([0, 1, 2, 5, 6, 7], np.int32)).replace(fps=RATE)
+    track = with_clip(as_tracked(synthetic_motion(1, COUNT)), frame=np.asarray([0, 1, 2, 5, 6, 7], np.int32)).replace(
+        fps=RATE
+    )
     control, fit, _ = LEVELS
     static = (0.0005 * draw.standard_normal((len(control), 3)) * control.soft[:, None]).astype(np.float32)
     fine = (0.0001 * draw.standard_normal((len(fit), 3)) * fit.soft[:, None]).astype(np.float32)

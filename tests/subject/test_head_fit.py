@@ -14,7 +14,14 @@ import torch
 
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.lab.synthetic import made_up, performed_by, random_scene, render_portraits, still_state, synthetic_person
+from reenact.lab.synthetic import (
+    performed_by,
+    random_scene,
+    render_portraits,
+    still_state,
+    synthetic_motion,
+    synthetic_person,
+)
 from reenact.media import InputError, VideoWriter, write_image
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.perception.dense.shipped import shipped_estimator
@@ -35,7 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndar
     """A clip, a photo of another size, and the clip's pictures."""
     folder = tmp_path_factory.mktemp("person")
     person, scene = synthetic_person(SEED, age=30.0), random_scene(SEED, clean=True)
-    states = performed_by(made_up(SEED, COUNT), person, scene)
+    states = performed_by(synthetic_motion(SEED, COUNT), person, scene)
     images = render_portraits([person], states, [scene], SIDE).images
     with VideoWriter(folder / "clip.mp4", Fraction(25), SIDE, SIDE, crf=6) as writer:
         for image in images:

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.lab.synthetic import as_tracked, made_up
+from reenact.lab.synthetic import as_tracked, synthetic_motion
 from reenact.media import InputError
 from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import load_head, save_head
@@ -33,7 +33,9 @@ def person() -> PersonalHead:
     vertices = np.flatnonzero(control.face > 0).astype(np.int32)
     texture = np.full((256, 256, 3), (190, 150, 130), np.uint8)
     texture[:, 128:] = (60, 40, 30)
-    return PersonalHead(as_tracked(made_up(1, 6)), static, fine, QuantisedOffsets.of(moving, vertices), texture)
+    return PersonalHead(
+        as_tracked(synthetic_motion(1, 6)), static, fine, QuantisedOffsets.of(moving, vertices), texture
+    )
 
 
 def test_it_comes_back_as_it_was(person: PersonalHead, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from reenact.head.loop import subdivide
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.head.state import posed
-from reenact.lab.synthetic import as_tracked, made_up
+from reenact.lab.synthetic import as_tracked, synthetic_motion
 from reenact.perception.dense.classes import CLASSES
 from reenact.perception.dense.crops import head_crop
 from reenact.perception.dense.maps import DenseMaps, View
@@ -43,7 +43,7 @@ def texels() -> Texels:
 @pytest.fixture(scope="module")
 def person() -> PersonalHead:
     """Three frames: from the front and from both sides, at rest."""
-    track = as_tracked(made_up(2, len(YAWS)))
+    track = as_tracked(synthetic_motion(2, len(YAWS)))
     level = np.diag([1.0, -1.0, -1.0])
     turns = [level @ np.asarray([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]) for a in YAWS]
     track = with_clip(track, width=SIDE, height=SIDE, focal_px=np.asarray([2.4 * SIDE], np.float32)).replace(

@@ -14,7 +14,14 @@ import pytest
 from reenact.head.landmarks import INNER_LIPS, IRIS, LEFT_LIDS, RIGHT_LIDS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.lab.synthetic import made_up, performed_by, random_scene, render_portraits, still_state, synthetic_person
+from reenact.lab.synthetic import (
+    performed_by,
+    random_scene,
+    render_portraits,
+    still_state,
+    synthetic_motion,
+    synthetic_person,
+)
 from reenact.media import VideoInfo, VideoWriter, probe, read_image
 from reenact.media.files import asset
 from reenact.tracking import Person, fit_frames, track_video
@@ -40,7 +47,7 @@ class Clip:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     someone = synthetic_person(51, age=8.0)
     scene = random_scene(51, clean=True)
-    act = made_up(54, FRAMES)
+    act = synthetic_motion(54, FRAMES)
     states = performed_by(act, someone, scene)
     drawn = render_portraits([someone], states, [scene], SIDE, rest=[still_state(someone, scene)])
     path = tmp_path_factory.mktemp("flow") / "clip.mp4"

@@ -26,7 +26,7 @@ _IRIS_M = 0.00585
 _EYEBALL_M = 0.01495
 _IRIS_ROWS = ((473, 0), (468, 1))  # first landmark of the left and of the right iris
 _OFF_M = 0.003
-"""Median distance beyond which nothing has been laid on anything; made-up heads have 0.2 mm."""
+"""Median distance beyond which nothing has been laid on anything; synthetic heads have 0.2 mm."""
 _FEWEST = 3  # pairs of an eye, or of the lips
 
 

@@ -6,11 +6,11 @@ import numpy as np
 from reenact.head.arkit import index
 from reenact.lab.synthetic import (
     as_tracked,
-    made_up,
     performance_of_file,
     performance_of_track,
     performed_by,
     random_scene,
+    synthetic_motion,
     synthetic_person,
 )
 from reenact.media.files import asset
@@ -19,14 +19,14 @@ BUNDLED = asset("performances")
 
 
 def test_a_seed_is_a_performance_and_another_seed_another() -> None:
-    one, again, other = made_up(1, 75), made_up(1, 75), made_up(2, 75)
+    one, again, other = synthetic_motion(1, 75), synthetic_motion(1, 75), synthetic_motion(2, 75)
     np.testing.assert_array_equal(one.expression, again.expression)
     np.testing.assert_array_equal(one.rotation, again.rotation)
     assert (one.expression - other.expression).abs().max() > 0.2
 
 
 def test_it_is_a_performance() -> None:
-    acted = made_up(5, 250)
+    acted = synthetic_motion(5, 250)
     assert acted.expression.min() >= 0.0 and acted.expression.max() <= 1.0
     assert acted.expression.diff(dim=0).abs().max() < 0.75
     for action in ("jawOpen", "eyeBlinkLeft", "browInnerUp", "mouthSmileLeft"):
@@ -35,7 +35,7 @@ def test_it_is_a_performance() -> None:
 
 
 def test_a_track_says_the_same() -> None:
-    acted = made_up(3, 40)
+    acted = synthetic_motion(3, 40)
     back = performance_of_track(as_tracked(acted))
     np.testing.assert_array_equal(back.expression, acted.expression)
     np.testing.assert_allclose(back.rotation, acted.rotation, atol=1e-5)

@@ -21,11 +21,11 @@ from reenact.head.smoothstep import smoothstep
 from reenact.lab.synthetic import (
     Scene,
     SyntheticPerson,
-    made_up,
     performed_by,
     random_scene,
     render_portraits,
     still_state,
+    synthetic_motion,
     synthetic_person,
 )
 from reenact.lab.workers import spread
@@ -79,7 +79,7 @@ def _pair(drawing: _Drawing) -> list[Pair]:
     stem = f"{name}--{driver_name}"
     photo, driver, truth = f"photos/{stem}.png", f"drivers/{stem}.mp4", f"truths/{stem}.mp4"
     if not all((out / made).exists() for made in (photo, driver, truth, f"truths/{stem}{SUFFIX}")):
-        performance = _from_rest(made_up(first, frames))
+        performance = _from_rest(synthetic_motion(first, frames))
         performer = synthetic_person(first + 1, age=driver_age)
         _video(out / driver, performer, random_scene(first + 1), performance, size)
         receiver, scene = synthetic_person(first, age=age), random_scene(first)

@@ -6,7 +6,7 @@ Everything follows from seeds. No picture of any real person is in it, or was us
 
 from .looks import Looks, looks_of
 from .people import SyntheticPerson, out_of_basis_offset, synthetic_person
-from .performance import as_tracked, made_up, performance_of_file, performance_of_track, performed_by
+from .performance import as_tracked, performance_of_file, performance_of_track, performed_by, synthetic_motion
 from .render import SyntheticFrames, render_portraits
 from .scene import Scene, random_scene, still_state
 from .truth_labels import LABELS
@@ -19,7 +19,6 @@ __all__ = [
     "SyntheticPerson",
     "as_tracked",
     "looks_of",
-    "made_up",
     "out_of_basis_offset",
     "performance_of_file",
     "performance_of_track",
@@ -27,5 +26,6 @@ __all__ = [
     "random_scene",
     "render_portraits",
     "still_state",
+    "synthetic_motion",
     "synthetic_person",
 ]

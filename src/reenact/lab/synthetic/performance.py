@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Performances that anybody can give: made up from a seed, or read from a motion file.
+"""Motions that anybody can perform: synthetic from a seed, or read from a motion file.
 
 A performance says what is done, not by whom: it is the motion of a head of the base adult's size, whose usual place is
 the origin. Each person gives it with their own actions (head/personal.py), in the place where a scene puts them.
@@ -29,7 +29,7 @@ from .scene import Scene
 
 _FPS = 25  # of a performance from a seed
 _LEVEL = np.diag([1.0, -1.0, -1.0])  # of a head that looks straight at the camera
-_FOCAL_PX, _SIDE, _DISTANCE_M = 900.0, 512, 0.9  # of the camera that a made-up track claims
+_FOCAL_PX, _SIDE, _DISTANCE_M = 900.0, 512, 0.9  # of the camera that a synthetic track claims
 
 # Mouth shapes of speech: what one syllable may do, each with how much.
 _VISEMES: tuple[dict[str, float], ...] = (
@@ -86,7 +86,7 @@ def performance_of_file(path: Path) -> Motion:
     return performance_of_track(load_motion(path))
 
 
-def made_up(seed: int, frames: int) -> Motion:
+def synthetic_motion(seed: int, frames: int) -> Motion:
     """A performance of a seed: speech, moods, blinks, glances and a head that is never quite still."""
     if frames < 1:
         raise ValueError(f"got {frames} frames; want at least one")

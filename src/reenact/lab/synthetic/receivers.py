@@ -32,7 +32,7 @@ from .folds import fold_depths, profiles_on
 
 _FULL_M = 0.0025  # rise of a cheek over the base adult's, at one size, that counts as one
 _SLIDE, _BULGE = -0.07, 0.10  # change of the way along the skin, and height gained for it, at a fullness of one
-_FOLDS = 0.4  # of the depth that folds have in a made-up portrait
+_FOLDS = 0.4  # of the depth that folds have in a synthetic portrait
 _JAW = tuple(name.startswith("jaw") for name in ACTIONS)
 # Where tissue is thick or thin: landmark on the subject's right and left, and how far it reaches, metres.
 _PADS = {"cheek": ((205, 425), 0.020), "jowl": ((136, 365), 0.016), "temple": ((139, 368), 0.018)}

@@ -28,7 +28,14 @@ from scipy.spatial.transform import Rotation
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.mesh import rms_radius
 from reenact.head.motion import Motion
-from reenact.lab.synthetic import Scene, SyntheticPerson, made_up, random_scene, render_portraits, synthetic_person
+from reenact.lab.synthetic import (
+    Scene,
+    SyntheticPerson,
+    random_scene,
+    render_portraits,
+    synthetic_motion,
+    synthetic_person,
+)
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import draw_shards, groups
 from reenact.media.arrays import write_arrays
@@ -138,7 +145,7 @@ def random_expression(seed: int, picture: int) -> NDArray[np.float32]:
     if kind < _NEUTRAL:
         return codes
     if kind < _NEUTRAL + _ACTED:
-        codes = made_up(seed * 31 + picture, 50).expression[int(draw.integers(50))].numpy()
+        codes = synthetic_motion(seed * 31 + picture, 50).expression[int(draw.integers(50))].numpy()
     elif kind < _NEUTRAL + _ACTED + _FREE:
         for group in _GROUPS:
             if draw.random() < 0.55:

@@ -26,9 +26,9 @@ from reenact.lab.synthetic import (
     Scene,
     SyntheticFrames,
     SyntheticPerson,
-    made_up,
     performed_by,
     random_scene,
+    synthetic_motion,
     synthetic_person,
 )
 from reenact.lab.synthetic.noise import rng
@@ -87,8 +87,8 @@ def _draw(shard: _Shard) -> None:
 
 
 def poses(person: SyntheticPerson, scenes: list[Scene]) -> Motion:
-    """One frame a scene: a moment of a made-up performance, the head turned further than performers turn."""
-    performance = made_up(person.seed, 25 * len(scenes))
+    """One frame a scene: a moment of a synthetic motion, the head turned further than performers turn."""
+    performance = synthetic_motion(person.seed, 25 * len(scenes))
     draw = rng(person.seed, "portrait poses")
     states = []
     for i, scene in enumerate(scenes):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from reenact.head.arkit import ACTIONS
 from reenact.head.motion import Motion
 from reenact.head.state import codes_of
-from reenact.lab.synthetic import made_up
+from reenact.lab.synthetic import synthetic_motion
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
 from reenact.lab.workers import draw_shards, groups
@@ -92,11 +92,11 @@ def _ahead(expression: NDArray[np.floating], gaze: NDArray[np.floating]) -> Moti
 
 
 def performance(draw: np.random.Generator, frames: int) -> Motion:
-    """Consecutive frames at 25 a second: out of a made-up performance, stronger or weaker, or any actions in turn."""
+    """Consecutive frames at 25 a second: out of a synthetic motion, stronger or weaker, or any actions in turn."""
     strength = draw.uniform(0.7, 1.4)
     if draw.random() < _SEEN:
         first = int(draw.integers(0, 100))
-        drawn = made_up(int(draw.integers(1 << 30)), first + frames)
+        drawn = synthetic_motion(int(draw.integers(1 << 30)), first + frames)
         codes = np.clip(strength * drawn.expression[first:].numpy(), 0.0, _MOST)
         return _ahead(codes, drawn.gaze[first:].numpy())
     ends = np.stack([_any_actions(draw) for _ in range(2)])

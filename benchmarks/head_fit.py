@@ -151,7 +151,7 @@ def stages(without: Term) -> tuple[list[Stage], Stage]:
 def surfaces(head: PersonalHead, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Return the fitted surface [n, V, 3]: coarse, with static offsets, with static and dynamic ones."""
     levels, rig = open_levels(), head.coarse_rig(open_head())
-    count = len(rig.neutral)
+    count = len(rig.neutral.numpy())
     bare = replace(head, static_control=0 * head.static_control, static_fit=0 * head.static_fit)
     return {
         "coarse": bare.surface(rig, levels, rows, dynamic=False)[:, :count].numpy(),

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import tyro
 from tyro.conf import Positional
 
@@ -87,7 +86,7 @@ def fitted(person: str, clip: Path) -> Neutral:
     offsets = Offsets(levels, len(seen), source.face_size_m / BASE_FACE_M, identity)
     fit_stages(offsets, seen, model.topology, PERSON, quiet)
     static = offsets.static().still()
-    coarse = torch.from_numpy(source.person.rig.neutral)
+    coarse = source.person.rig.neutral
     fine = levels[2].upsample(levels[1].upsample(coarse + static.control) + static.narrow)
     grown = BASE_FACE_M / source.face_size_m
     detailed = fine[: len(coarse)].numpy() * grown

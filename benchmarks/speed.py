@@ -44,11 +44,10 @@ from reenact.generator.diffusion.compact.flow import CompactPainter, Sampling, s
 from reenact.generator.diffusion.compact.weights import ASSET, load_compact
 from reenact.generator.diffusion.controls import Controls
 from reenact.head.arkit import REGIONS
-from reenact.head.head_model import action_source
+from reenact.head.head_model import action_source, personalised
 from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.state import codes_of, deformed
 from reenact.lab.evaluation import score_clip
 from reenact.lab.synthetic.noise import rng
@@ -136,7 +135,7 @@ def normals(arguments: Arguments, batch: int = 4) -> list[Row]:
         raise SystemExit(f"no bundled performance is called {arguments.motion}")
     model, (_, fit, detailed), track = open_head(), open_levels(), load_motion(path)
     clip = track.require_clip()
-    rig, side = personal_rig(model, clip.identity[0].numpy()), arguments.size
+    rig, side = personalised(model, clip.identity[0].numpy()), arguments.size
     camera = Camera(float(clip.focal_px[0]) * side / max(clip.width, clip.height), side / 2, side / 2, side, side)
     faces = torch.from_numpy(np.ascontiguousarray(detailed.faces))
 
@@ -165,9 +164,9 @@ def transfer(arguments: Arguments) -> list[Row]:
     def best(act: Callable[[], object]) -> float:
         return fastest_ms(act, arguments.repeats)
 
-    pair = best(lambda: action_source(model, driver.rig.neutral).onto(own.rig.neutral))
+    pair = best(lambda: action_source(model, driver.rig.neutral.numpy()).onto(own.rig.neutral.numpy()))
     carried = best(lambda: fit.upsample(torch.from_numpy(carry(driver.rig, own.rig, shapes)))) - pair
-    target = best(lambda: personal_rig(model, own.person.identity, own.person.offset))
+    target = best(lambda: personalised(model, own.person.identity, own.person.offset))
     target += best(lambda: OwnMotion.of(own.rig))
     coarse = best(lambda: [*motion.surfaces(states)])
     fine = best(lambda: [detailed.upsample(surface) for surface in motion.surfaces(states)])
@@ -183,8 +182,8 @@ def transfer(arguments: Arguments) -> list[Row]:
     device = torch.device(arguments.device)
     net, answers = motion.net.to(device), motion.answers.to(device)
     face = torch.from_numpy(face_rows()).to(device)
-    actions = fit.upsample(torch.from_numpy(motion.rig.actions)).flatten(1).to(device)
-    neutral = fit.upsample(torch.from_numpy(motion.rig.neutral)).to(device)
+    actions = fit.upsample(motion.rig.actions).flatten(1).to(device)
+    neutral = fit.upsample(motion.rig.neutral).to(device)
     codes = torch.from_numpy(codes_of(own.rig, states)).to(device)
 
     def act() -> None:

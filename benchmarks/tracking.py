@@ -24,9 +24,9 @@ import tyro
 from scipy.spatial.transform import Rotation
 
 from benchmarks.common import SHARED, Recorded, clip_file, record
+from reenact.head.head_model import personalised
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.media import probe
 from reenact.tracking import track_video
 from reenact.tracking.track import Refinement, see_video
@@ -49,7 +49,7 @@ class Arguments(Recorded):
 def face_scales(track: Motion) -> tuple[float, float]:
     """Return inter-ocular distance and face height, px, medians over frames of the fitted landmarks."""
     head, clip = open_head(), track.require_clip()
-    rig = personal_rig(head, clip.identity[0].numpy())
+    rig = personalised(head, clip.identity[0].numpy())
     rows = np.linspace(0, len(track) - 1, min(len(track), 50)).astype(int)
     some = track[rows[clip.shot.numpy()[rows] == 0]]
     points = head.topology.landmarks(rig.deform(some.expression.numpy(), some.gaze.numpy()))
@@ -69,7 +69,7 @@ def mesh_residual_px(track: Motion, clip: Path) -> float:
     head, known = open_head(), track.require_clip()
     errors = []
     for shot, (identity, focal) in enumerate(zip(known.identity.numpy(), known.focal_px.tolist(), strict=True)):
-        rig = personal_rig(head, identity)
+        rig = personalised(head, identity)
         for i in np.flatnonzero(((known.shot == shot) & known.seen).numpy()):
             points, state = sightings.points[int(known.frame[i])], track[i]
             if points is None:

@@ -40,7 +40,8 @@ from reenact.head.model import Float
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig, base_rig
+from reenact.head.rig import base_rig
+from reenact.head.shape import HeadShape
 from reenact.head.state import deformed
 from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.synthetic.noise import rng
@@ -88,7 +89,7 @@ class Synthetic(Recorded):
         for number in range(self.receivers):
             own = OwnDeformation.of(HELD_OUT_SEED + number)
             rest = own.neutral()
-            kept = rest - fit.upsample(torch.from_numpy(own.rig.neutral))  # folds that stay
+            kept = rest - fit.upsample(own.rig.neutral)  # folds that stay
             motion = OwnMotion.of(own.rig, kept, net)
             draw = rng(HELD_OUT_SEED + number, "driven by")
             mine: dict[str, list[np.ndarray]] = {m: [] for m in METHODS}
@@ -208,9 +209,9 @@ def _turned(shapes: torch.Tensor, faces: np.ndarray) -> np.ndarray:
     return ((own * around[:, faces].sum(2)).sum(-1) < 0).numpy()
 
 
-def plain_rig(own: OwnDeformation) -> Rig:
+def plain_rig(own: OwnDeformation) -> HeadShape:
     """Return the base adult's actions on this person's neutral."""
-    return replace(base_rig(open_head(), own.person.identity), neutral=own.rig.neutral)
+    return replace(base_rig(open_head(), own.person.identity), neutral=own.rig.neutral.numpy())
 
 
 def predictions(
@@ -227,7 +228,7 @@ def predictions(
     out["linear"] = linear(plain_rig(own), states) + kept
     beyond = performed - performer - (linear(plain_rig(driver), states) - linear(plain_rig(driver), still()))
     out["copied"] = out["linear"] + ratio * beyond
-    control, control_rest = driver.control(states), driver.rig.neutral
+    control, control_rest = driver.control(states), driver.rig.neutral.numpy()
     folds = performed - performer - open_levels()[1].upsample(torch.from_numpy(control - control_rest))
     carried = carry(driver.rig, own.rig, control)
     out["transferred"] = open_levels()[1].upsample(torch.from_numpy(carried)) + kept + ratio * folds
@@ -236,7 +237,7 @@ def predictions(
     return out
 
 
-def carry(source: Rig, target: Rig, shapes: Float) -> Float:
+def carry(source: HeadShape, target: HeadShape, shapes: Float) -> Float:
     """Carry shapes [F, V, 3] of one rig to another by deformation transfer, frame by frame."""
     transfer = action_source(open_head(), source.neutral).onto(target.neutral)
     moved = target.neutral + transfer.transfer(shapes - source.neutral).float().numpy()
@@ -266,7 +267,7 @@ def explained(head: PersonalHead, other: PersonalHead, clip: Path, count: int, e
     control = torch.from_numpy(deformed(head.coarse_rig(model), states) + head.static_control)
     moved = torch.from_numpy(head.dynamic.rows(rows, control.shape[1]))
     own = _on_face(OwnMotion.of(rig, narrow).offsets(states))
-    ratio = size_of(rig.neutral) / size_of(other.rig(model).neutral)
+    ratio = size_of(rig.neutral.numpy()) / size_of(other.rig(model).neutral)
     theirs = ratio * _on_face(OwnMotion.of(other.rig(model), torch.from_numpy(other.static_fit)).offsets(states))
     zoom = float(head.track.require_clip().focal_px[0]) / source.person.camera.focal_px
     camera = torch.cat([seen.camera[:, :1] * zoom, seen.camera[:, 1:]], 1)

@@ -56,7 +56,7 @@ def test_the_photo_is_fitted_with_the_head_that_the_file_knows(folder: Path) -> 
     true = still_state(person, scene)
     found = perform(folder / "photo.png", folder / "me.head", AnimateOptions(head=folder / "me.head")).portrait
     guessed = read_portrait(HEAD, folder / "photo.png", AnimateOptions())
-    assert np.allclose(found.person.rig.neutral, person.rig.neutral, atol=1e-6)
+    assert np.allclose(found.person.rig.neutral.numpy(), person.rig.neutral.numpy(), atol=1e-6)
     away = {}
     for name, portrait in (("known", found), ("guessed", guessed)):
         turn = portrait.state.rotation[0] @ true.rotation[0].T

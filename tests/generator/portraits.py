@@ -12,7 +12,7 @@ from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.media import SquareCrop, read_image
 from reenact.media.files import asset
 from reenact.perception import ExpressionEvidence
@@ -27,7 +27,7 @@ CROP = SquareCrop(x0=96, y0=0, size=256, output_px=384)
 @dataclass(frozen=True)
 class Portrait:
     photo: np.ndarray
-    rig: Rig
+    rig: HeadShape
     state: Motion
     camera: Camera
     generator: WarpGenerator

@@ -24,7 +24,8 @@ from reenact.head.model import Float, Int
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import MOUTH_INTERIOR, region_ids
-from reenact.head.rig import Rig, base_rig
+from reenact.head.rig import base_rig
+from reenact.head.shape import HeadShape
 from reenact.head.state import deformed
 from reenact.head.teeth import UPPER_WIDTHS_M, paint_teeth
 from reenact.tracking import detect_faces
@@ -45,12 +46,12 @@ ENLARGED = 4
 
 
 @pytest.fixture(scope="module")
-def rig() -> Rig:
+def rig() -> HeadShape:
     model = open_head()
     return base_rig(model, np.zeros(model.identity_size, np.float32))
 
 
-def posed(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Rig, Moment]:
+def posed(portrait: Portrait, actions: Mapping[str, float]) -> tuple[HeadShape, Moment]:
     rig, faces = portrait.rig, torch.from_numpy(portrait.rig.topology.faces)
     return rig, moment(rig, portrait.doing(actions), portrait.state, portrait.camera, faces)
 
@@ -65,7 +66,7 @@ def enlarged(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Drawing,
     between = np.zeros(box.shape, np.uint8)
     outline -= box.corner
     cv2.fillPoly(between, [np.rint(outline).astype(np.int32)], (1,))
-    return draw(finer(rig, np.ones(len(rig.neutral), bool)), px, box), between > 0
+    return draw(finer(rig, np.ones(len(rig.neutral.numpy()), bool)), px, box), between > 0
 
 
 @pytest.mark.parametrize("name", list(WIDE))
@@ -117,50 +118,56 @@ def test_a_detector_reads_the_opening_that_the_mesh_has(portrait: Portrait, name
 
 
 @pytest.mark.parametrize("actions", [JAW, SCREAM, FUNNEL, WIDER])
-def test_the_lower_lip_covers_most_of_the_lower_teeth_of_an_open_mouth(rig: Rig, actions: dict[str, float]) -> None:
+def test_the_lower_lip_covers_most_of_the_lower_teeth_of_an_open_mouth(
+    rig: HeadShape, actions: dict[str, float]
+) -> None:
     edge, lip, _ = lower_teeth(rig, actions)
     assert edge[1] - lip[1] < 0.003  # of a crown of 9 mm
     assert 0.0 < lip[2] - edge[2] < 0.012  # and it lies against them
 
 
-def test_lower_teeth_can_be_bared_while_the_jaw_is_shut(rig: Rig) -> None:
+def test_lower_teeth_can_be_bared_while_the_jaw_is_shut(rig: HeadShape) -> None:
     edge, lip, upper = lower_teeth(rig, {**both("mouthLowerDown", 1.0), **both("mouthStretch", 0.5)})
     assert edge[1] - lip[1] > 0.002 and upper[1] < edge[1]
 
 
-def lower_teeth(rig: Rig, actions: Mapping[str, float]) -> tuple[Float, Float, Float]:
+def lower_teeth(rig: HeadShape, actions: Mapping[str, float]) -> tuple[Float, Float, Float]:
     """[3] each: the lower incisors' edge, the lower lip, the upper incisors' edge; canonical, metres."""
     state = Motion(np.zeros(52), np.zeros((2, 2)), np.eye(3), [0, 0, 1])
     portrait = Portrait(np.zeros(0), rig, state, None, None)  # type: ignore[arg-type]
     shape = deformed(rig, portrait.doing(actions))[0]
 
     def middle(rows: Int) -> Int:
-        return rows[np.abs(rig.neutral[rows, 0]) < 0.006]
+        return rows[np.abs(rig.neutral.numpy()[rows, 0]) < 0.006]
 
     upper, lower = (middle(rig.topology.region_vertices(i)) for i in region_ids("teeth_upper", "teeth_lower"))
     lip = shape[middle(rig.topology.lip_contacts[:, 1])].mean(axis=0)
-    return shape[lower[rig.neutral[lower, 1].argmax()]], lip, shape[upper[rig.neutral[upper, 1].argmin()]]
+    return (
+        shape[lower[rig.neutral.numpy()[lower, 1].argmax()]],
+        lip,
+        shape[upper[rig.neutral.numpy()[upper, 1].argmin()]],
+    )
 
 
 @pytest.mark.parametrize("name", ["jaw", "scream", "laugh"])
 def test_the_line_of_an_open_mouth_has_no_corners_of_triangles(portrait: Portrait, name: str) -> None:
     rig, now = posed(portrait, WIDE[name])
     lower = contour(rig, now.px)
-    surface = finer(rig, np.ones(len(rig.neutral), bool))
-    along = [lower[0], *chain.from_iterable(path(surface, len(rig.neutral), a, b) for a, b in pairwise(lower))]
+    surface = finer(rig, np.ones(len(rig.neutral.numpy()), bool))
+    along = [lower[0], *chain.from_iterable(path(surface, len(rig.neutral.numpy()), a, b) for a, b in pairwise(lower))]
     assert bends(surface.on_all(now.px)[along, :2]).max() < 0.7 * bends(now.px[lower, :2]).max()
 
 
-def contour(rig: Rig, px: Float) -> list[int]:
+def contour(rig: HeadShape, px: Float) -> list[int]:
     """Vertices along the lower lip where it meets the upper, without the corners, from the person's right."""
     rows = rig.topology.lip_contacts[:, 1]
     links = {frozenset(pair) for face in rig.topology.faces.tolist() for pair in pairwise([*face, face[0]])}
-    way = [int(rows[np.abs(rig.neutral[rows, 0]).argmin()])]
+    way = [int(rows[np.abs(rig.neutral.numpy()[rows, 0]).argmin()])]
     for side in (-1.0, 1.0):
         end = way[0] if side < 0 else way[-1]
         while near := [v for v in rows.tolist() if frozenset((v, end)) in links and v not in way]:
             end = min(near, key=lambda v: px[v, 1])
-            if abs(rig.neutral[end, 0]) > 0.012 * np.ptp(rig.joints.eyes[:, 0]) / 0.064:
+            if abs(rig.neutral.numpy()[end, 0]) > 0.012 * np.ptp(rig.eyes.numpy()[:, 0]) / 0.064:
                 break
             way = [end, *way] if side < 0 else [*way, end]
     return way

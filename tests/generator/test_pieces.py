@@ -17,14 +17,15 @@ from reenact.generator.warp.window import Box, box_around, draw
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig, base_rig
+from reenact.head.rig import base_rig
+from reenact.head.shape import HeadShape
 from reenact.head.spread import spread
 from reenact.head.state import deformed, posed_vertices
 from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
 
 
 @pytest.fixture(scope="module")
-def rig() -> Rig:
+def rig() -> HeadShape:
     model = open_head()
     return base_rig(model, np.zeros(model.identity_size, np.float32))
 
@@ -96,8 +97,10 @@ def test_boxes_stay_inside_the_picture() -> None:
     assert box_around(np.asarray([[200.0, 10.0], [230.0, 60.0]], np.float32), 0.1, 100) is None
 
 
-def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(rig: Rig) -> None:
-    px = np.column_stack([200 + 900 * rig.neutral[:, 0], 150 - 900 * rig.neutral[:, 1], 1.0 - rig.neutral[:, 2]])
+def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(rig: HeadShape) -> None:
+    px = np.column_stack(
+        [200 + 900 * rig.neutral.numpy()[:, 0], 150 - 900 * rig.neutral.numpy()[:, 1], 1.0 - rig.neutral.numpy()[:, 2]]
+    )
     surface = Surface(torch.from_numpy(rig.topology.faces), rig.topology.regions)
     whole = draw(surface, px.astype(np.float32), Box(60, 40, 340, 290))
     parts = sum(whole.coverage(i) for i in range(13))
@@ -108,23 +111,23 @@ def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(rig: Rig) -> None
     assert np.array_equal(cut.regions, whole.regions[at])
     inside = np.s_[4:-4, 4:-4]  # edges are softened, which looks a little beyond
     assert np.allclose(cut.coverage(0)[inside], whole.coverage(0)[at][inside], atol=1e-5)
-    assert np.array_equal(cut.carry(rig.neutral), whole.carry(rig.neutral)[at])
+    assert np.array_equal(cut.carry(rig.neutral.numpy()), whole.carry(rig.neutral.numpy())[at])
 
 
-def test_upper_teeth_end_below_the_lips_line_and_over_the_lower(rig: Rig) -> None:
+def test_upper_teeth_end_below_the_lips_line_and_over_the_lower(rig: HeadShape) -> None:
     upper, lower = (rig.topology.region_vertices(i) for i in region_ids("teeth_upper", "teeth_lower"))
     contacts = rig.topology.lip_contacts.ravel()
-    middle = np.abs(rig.neutral[:, 0]) < 0.006
-    line = rig.neutral[contacts[middle[contacts]], 1].mean()
-    edge = rig.neutral[upper[middle[upper]]]
+    middle = np.abs(rig.neutral.numpy()[:, 0]) < 0.006
+    line = rig.neutral.numpy()[contacts[middle[contacts]], 1].mean()
+    edge = rig.neutral.numpy()[upper[middle[upper]]]
     edge = edge[edge[:, 1].argmin()]
-    below = rig.neutral[lower[middle[lower]]]
+    below = rig.neutral.numpy()[lower[middle[lower]]]
     below = below[below[:, 1].argmax()]
     assert 0.001 < line - edge[1] < 0.005
     assert edge[1] < below[1] < edge[1] + 0.004 and below[2] < edge[2]
 
 
-def test_teeth_are_symmetric_parted_at_their_edges_and_pink_at_their_roots(rig: Rig) -> None:
+def test_teeth_are_symmetric_parted_at_their_edges_and_pink_at_their_roots(rig: HeadShape) -> None:
     places = tooth_places(rig)
     mirrored = places[rig.topology.mirror]
     teeth = rig.topology.region_vertices(*region_ids("teeth_upper", "teeth_lower"))
@@ -156,5 +159,5 @@ def test_the_torso_stays_where_the_head_turns(portrait: Portrait) -> None:
     moved = np.linalg.norm(after - before, axis=1)
     weight = portrait.rig.topology.head_weight
     assert moved[weight < 0.35].max() < 0.4 * moved[weight > 0.99].max()
-    lowest = portrait.rig.neutral[:, 1].argmin()
+    lowest = portrait.rig.neutral.numpy()[:, 1].argmin()
     assert moved[lowest] < 0.02

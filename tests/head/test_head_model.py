@@ -12,9 +12,8 @@ from safetensors.torch import load_file
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from reenact.head.head_model import HeadModel
+from reenact.head.head_model import HeadModel, personalised
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.regions import region_ids
 
 REFERENCE = Path(__file__).with_name("reference_head.safetensors")
@@ -72,7 +71,7 @@ def test_the_head_stays_what_it_was(head: HeadModel) -> None:
 def test_the_rig_as_arrays_is_the_same_head(head: HeadModel) -> None:
     given = arguments(3)
     offset = given["static_offset"][0]
-    rig = personal_rig(open_head(), given["shape"][0].numpy(), offset.numpy())
+    rig = personalised(open_head(), given["shape"][0].numpy(), offset.numpy())
     codes, gaze = given["expression"], given["gaze"]
     shapes = rig.met(rig.deform(codes.numpy(), gaze.numpy()), codes.numpy())
     own = head.canonical(given["shape"], codes, gaze, given["static_offset"])

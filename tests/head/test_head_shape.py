@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.head_model import personalised
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.shape import HeadShape
 
 HEAD = open_head()
@@ -22,7 +22,7 @@ HEAD = open_head()
 @lru_cache(maxsize=1)
 def somebody() -> HeadShape:
     identity = np.random.default_rng(3).normal(size=HEAD.identity_size).astype(np.float32)
-    return personal_rig(HEAD, identity).shape
+    return personalised(HEAD, identity).shape
 
 
 def doing(**codes: float) -> Tensor:

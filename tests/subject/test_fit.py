@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from reenact.head.arkit import index
+from reenact.head.head_model import personalised
 from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.regions import EMPTY, REGIONS, region_ids
-from reenact.head.rig import eyeball_vertices
+from reenact.head.shape import eyeball_vertices
 from reenact.head.state import deformed
 from reenact.perception.dense.classes import CLASSES
 from reenact.rendering import (
@@ -64,7 +64,7 @@ def bump() -> np.ndarray:
 
 def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
     """What a perfect estimator says of a head with an offset, which the tracked shape lacks."""
-    rig = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
+    rig = personalised(HEAD, np.zeros(HEAD.identity_size, np.float32))
     states = frames() if motion is None else motion
     shape = torch.from_numpy(deformed(rig, states))
     turn, shift = states.rotation, states.translation

@@ -72,7 +72,7 @@ def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: Pe
 def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tuple[Path, Path, np.ndarray]) -> None:
     """Offsets, moved camera and poses are kept together: the landmarks still fall on the face."""
     rig, levels, t, clip = head.coarse_rig(HEAD), open_levels(), head.track, head.track.require_clip()
-    shapes = head.surface(rig, levels, np.arange(COUNT))[:, : len(rig.neutral)].numpy()
+    shapes = head.surface(rig, levels, np.arange(COUNT))[:, : len(rig.neutral.numpy())].numpy()
     errors = []
     for i in (0, 3, 5):
         seen = find_face(files[2][i], 0, "frame").points

@@ -28,7 +28,7 @@ def test_a_photo_fitted_with_a_model_of_the_users_own(tmp_path: Path) -> None:
     head = fit_head(model, [PHOTO], shipped_estimator(), stages=short, every_frame=replace(FRAMES, steps=2))
     assert head.track.require_clip().head == model.name and head.static_control.shape == (5023, 3)
     rig, levels = head.coarse_rig(model), detailed_levels(model.topology)
-    shape = head.surface(rig, levels, np.arange(1))[0, : len(rig.neutral)].numpy()
+    shape = head.surface(rig, levels, np.arange(1))[0, : len(rig.neutral.numpy())].numpy()
     t, clip = head.track, head.track.require_clip()
     points = model.topology.landmarks(shape) + clip.placement[0].numpy()
     cam = points @ t.rotation[0].numpy().T + t.translation[0].numpy()

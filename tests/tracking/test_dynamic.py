@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from reenact.head.dynamic import carried
+from reenact.head.head_model import personalised
 from reenact.head.landmarks import LEFT_LIDS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.state import deformed
 from reenact.rendering import Camera
@@ -27,7 +27,7 @@ from reenact.transfer.timing import sampled
 from tests.transfer.made_performances import made_performance
 
 HEAD = open_head()
-RIG = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
+RIG = personalised(HEAD, np.zeros(HEAD.identity_size, np.float32))
 AHEAD = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 FRAMES, CHIN = 9, 152
 CAMERA = Camera(1000.0, 320.0, 240.0, 640, 480)
@@ -69,10 +69,10 @@ def test_what_pixels_say_beyond_the_fit_comes_back_in_space() -> None:
     made = shot()
     slip = np.zeros((FRAMES, 478, 3))
     slip[5:, CHIN, 0] = 0.002
-    places = made.person.rig.topology.landmarks(RIG.neutral) + slip
+    places = made.person.rig.topology.landmarks(RIG.neutral.numpy()) + slip
     in_camera = places @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2) + made.fitted.translation[:, None].numpy()
     moved = 1000.0 * in_camera[..., :2] / in_camera[..., 2:] + (320.0, 240.0)
-    still = RIG.topology.landmarks(RIG.neutral) @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2)
+    still = RIG.topology.landmarks(RIG.neutral.numpy()) @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2)
     still = still + made.fitted.translation[:, None].numpy()
     seen = made.points + (moved - (1000.0 * still[..., :2] / still[..., 2:] + (320.0, 240.0))).astype(np.float32)
     found = dynamic_offsets(made, seen, np.ones((FRAMES, 478), np.float32))
@@ -117,15 +117,15 @@ def test_skin_follows_its_landmarks_and_eyeballs_keep_their_shape() -> None:
     moved = carried(RIG, np.broadcast_to(np.asarray([1e-3, 0, 0], np.float32), (1, 478, 3)))[0]
     face = RIG.topology.landmark_vertices[:468].ravel()
     np.testing.assert_allclose(moved[face, 0], 1e-3, rtol=0.02)
-    back = np.argsort(RIG.neutral[:, 2])[:100]
+    back = np.argsort(RIG.neutral.numpy()[:, 2])[:100]
     assert np.abs(moved[back]).max() < 2e-4
     one = np.zeros((1, 478, 3), np.float32)
     one[0, CHIN] = (0, -0.002, 0)
     moved = carried(RIG, one)[0]
-    nearest = np.argmin(np.linalg.norm(RIG.neutral - RIG.topology.landmarks(RIG.neutral)[CHIN], axis=1))
+    nearest = np.argmin(np.linalg.norm(RIG.neutral.numpy() - RIG.topology.landmarks(RIG.neutral.numpy())[CHIN], axis=1))
     assert moved[nearest, 1] < -5e-4
     balls = RIG.topology.region_vertices(*region_ids(*EYEBALL))
-    left = balls[RIG.neutral[balls, 0] > 0]
+    left = balls[RIG.neutral.numpy()[balls, 0] > 0]
     moved = carried(RIG, drawn()[:1])[0, left]
     assert np.abs(moved).max() > 1e-5 and np.ptp(moved, axis=0).max() == 0
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from reenact.head.arkit import index
+from reenact.head.head_model import personalised
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.media import InputError, VideoWriter, probe, read_frames
 from reenact.tracking import track_video
 
@@ -30,7 +30,7 @@ pytestmark = [
 def face_height_px(track: Motion) -> float:
     """Forehead to chin at the median distance."""
     clip = track.require_clip()
-    neutral = open_head().topology.landmarks(personal_rig(open_head(), clip.identity[0].numpy()).neutral)
+    neutral = open_head().topology.landmarks(personalised(open_head(), clip.identity[0].numpy()).neutral)
     height_m = float(np.linalg.norm(neutral[10] - neutral[152]))
     return float(clip.focal_px[0] * height_m / track.translation[:, 2].median())
 

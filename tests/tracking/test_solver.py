@@ -9,10 +9,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import index
+from reenact.head.head_model import personalised
 from reenact.head.landmarks import LEFT_BROW, LIPS, NOSE, RIGHT_BROW
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.state import codes_of
 from reenact.rendering import Camera
 from reenact.tracking.face_model import LandmarkModel, identity_landmarks, landmark_model
@@ -67,7 +67,7 @@ CAMERA = Camera(FOCAL, SIDE / 2, SIDE / 2, SIDE, SIDE)
 
 def seen(identity: np.ndarray, act: Motion, noise_px: float = 0.0) -> np.ndarray:
     """Landmarks [F, 478, 2] px as the network would see them."""
-    lm = landmark_model(personal_rig(HEAD, identity), PLACEMENT)
+    lm = landmark_model(personalised(HEAD, identity), PLACEMENT)
     points = project(lm, act, FOCAL).numpy() + SIDE / 2
     return (points + np.random.default_rng(5).normal(size=points.shape) * noise_px).astype(np.float32)
 
@@ -80,7 +80,7 @@ def half_played() -> tuple[LandmarkModel, Motion, Observations]:
     act = performance(4, 1)
     act = act.replace(expression=act.expression + 0.1)
     obs = observations(seen(someone(0), performance(4, 2)), (SIDE / 2, SIDE / 2))
-    return landmark_model(personal_rig(HEAD, someone(0)), PLACEMENT), act, obs
+    return landmark_model(personalised(HEAD, someone(0)), PLACEMENT), act, obs
 
 
 def test_jacobians_are_the_derivatives() -> None:
@@ -128,7 +128,7 @@ def test_normal_equations_are_those_of_all_weighted_rows() -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_known_performance_is_found_again(seed: int) -> None:
     truth, identity = performance(60, seed), someone(seed)
-    person = Person(identity, personal_rig(HEAD, identity), CAMERA, PLACEMENT)
+    person = Person(identity, personalised(HEAD, identity), CAMERA, PLACEMENT)
     found = fit_frames(person, seen(identity, truth), np.ones(59, bool))
     turn = Rotation.from_matrix((found.rotation @ truth.rotation.mT).numpy()).magnitude()
     assert np.degrees(np.median(turn)) < 0.5
@@ -166,7 +166,7 @@ def test_a_smile_kept_through_the_clip_stays_an_expression() -> None:
 
 def test_eyelook_codes_are_left_to_the_gaze() -> None:
     truth, identity = performance(10, 6), someone(6)
-    person = Person(identity, personal_rig(HEAD, identity), CAMERA, PLACEMENT)
+    person = Person(identity, personalised(HEAD, identity), CAMERA, PLACEMENT)
     found = fit_frames(person, seen(identity, truth), np.ones(9, bool))
     looks = [i for i in range(52) if i not in FREE]
     assert found.expression[:, looks].abs().max() == 0
@@ -238,7 +238,7 @@ def test_brows_keep_their_amplitude_where_they_sit_high_and_tilted() -> None:
 
 
 def test_placement_leaves_what_is_seen_and_moves_along_the_skin() -> None:
-    lm = landmark_model(personal_rig(HEAD, someone(0)))
+    lm = landmark_model(personalised(HEAD, someone(0)))
     modes = placement_modes(lm)
     assert float(modes[:, [*LIPS, *NOSE, *range(468, 478)]].abs().max()) == 0
     out_of_skin = (modes * lm.normals).sum(dim=2).abs().max()

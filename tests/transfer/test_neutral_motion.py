@@ -11,9 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.gaze import eye_rotations
+from reenact.head.head_model import personalised
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.pipeline import bundled_performance
 from reenact.tracking import load_motion
 from reenact.transfer.gaze_motion import gaze_in_camera
@@ -21,7 +21,7 @@ from reenact.transfer.head_motion import HeadPose, most_alike
 from reenact.transfer.retarget import Receiver, retarget
 
 HEAD = open_head()
-RIG = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
+RIG = personalised(HEAD, np.zeros(HEAD.identity_size, np.float32))
 LEVEL = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 SMILES = [index("mouthSmileLeft"), index("mouthSmileRight")]
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from reenact.head.arkit import ACTIONS
+from reenact.head.head_model import personalised
 from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.regions import region_ids
 from reenact.head.state import deformed
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
@@ -55,21 +55,21 @@ def smile() -> Motion:
 
 
 def test_a_rig_with_detail_moves_by_it_and_frames_do_not_see_each_other() -> None:
-    rig = personal_rig(open_head(), np.zeros(open_head().identity_size, np.float32))
+    rig = personalised(open_head(), np.zeros(open_head().identity_size, np.float32))
     own = OwnRig.of(rig)
     alone, among = deformed(own, smile())[0], deformed(own, Motion.joined([still(), smile(), still()]))
     assert among[1] == pytest.approx(alone, abs=1e-7)
-    assert among[0] == pytest.approx(rig.neutral, abs=1e-7)
+    assert among[0] == pytest.approx(rig.neutral.numpy(), abs=1e-7)
     added = np.linalg.norm(alone - deformed(rig, smile())[0], axis=1)
     assert 0.0001 < added.max() < 0.005
     assert added[open_levels()[0].face == 0].max() < 2e-5  # subdivision softens the face's border
 
 
 def test_lids_meet_as_the_actions_say() -> None:
-    rig = personal_rig(open_head(), np.zeros(open_head().identity_size, np.float32))
+    rig = personalised(open_head(), np.zeros(open_head().identity_size, np.float32))
     state = doing(mouthSmile=0.9, eyeBlinkLeft=1.0, eyeSquintLeft=1.0, cheekSquintLeft=1.0)
     added = np.linalg.norm(deformed(OwnRig.of(rig), state)[0] - deformed(rig, state)[0], axis=1)
     lids = rig.topology.region_vertices(*region_ids("eyelids", "eyelashes"))
-    near = np.linalg.norm(rig.neutral[:, None] - rig.neutral[lids][None], axis=-1).min(1)
+    near = np.linalg.norm(rig.neutral.numpy()[:, None] - rig.neutral.numpy()[lids][None], axis=-1).min(1)
     assert added[lids].max() < 1e-6
     assert added[(near > 0.004) & (near < 0.02)].max() > 0.0001  # but the skin around them is its own

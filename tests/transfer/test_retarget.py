@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from reenact.head.arkit import index, region_mask
+from reenact.head.head_model import personalised
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.head.state import codes_of
 from reenact.media import InputError
 from reenact.pipeline import bundled_performance
@@ -24,7 +24,7 @@ from tests.made_motions import with_clip
 
 AHEAD = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 HEAD = open_head()
-RIG = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
+RIG = personalised(HEAD, np.zeros(HEAD.identity_size, np.float32))
 PHOTO = Motion(np.where(np.arange(52) == index("mouthSmileLeft"), 0.3, 0), np.zeros((2, 2)), AHEAD, [0.01, 0.02, 0.7])
 
 
@@ -34,8 +34,8 @@ def performance(name: str) -> Motion:
     return load_motion(path)
 
 
-def performer(track: Motion) -> Rig:
-    return personal_rig(HEAD, track.require_clip().identity[0].numpy())
+def performer(track: Motion) -> HeadShape:
+    return personalised(HEAD, track.require_clip().identity[0].numpy())
 
 
 def test_frames_may_come_in_any_order() -> None:
@@ -72,7 +72,7 @@ def test_a_performer_drives_themselves_with_their_own_codes() -> None:
     np.testing.assert_allclose(out[:, free], track.expression.numpy()[:, free], atol=0.06)
 
 
-def readings(rig: Rig, motion: Motion) -> np.ndarray:
+def readings(rig: HeadShape, motion: Motion) -> np.ndarray:
     return reader(rig).read(codes_of(rig, motion))
 
 
@@ -82,7 +82,7 @@ def test_what_shows_on_the_performer_shows_on_anybody(name: str, seed: int) -> N
     """Gaps, brows and corners of the mouth move together on both, as far, whatever the two anatomies."""
     track = performance(name)
     rng = np.random.default_rng(seed)
-    rig = personal_rig(HEAD, rng.normal(size=HEAD.identity_size).astype(np.float32))
+    rig = personalised(HEAD, rng.normal(size=HEAD.identity_size).astype(np.float32))
     calm = PHOTO.replace(expression=np.zeros((1, 52)))
     states = retarget(HEAD, track, Receiver(rig, calm, 0.037), "absolute", {})
     theirs = readings(performer(track), track)
@@ -103,7 +103,7 @@ def test_what_shows_on_the_performer_shows_on_anybody(name: str, seed: int) -> N
 def test_shut_is_shut_on_anybody(seed: int) -> None:
     track = performance("winks")
     rng = np.random.default_rng(seed)
-    rig = personal_rig(HEAD, rng.normal(size=HEAD.identity_size).astype(np.float32))
+    rig = personalised(HEAD, rng.normal(size=HEAD.identity_size).astype(np.float32))
     states = retarget(HEAD, track, Receiver(rig, PHOTO.replace(expression=np.zeros((1, 52))), 0.037), "relative", {})
     theirs = readings(performer(track), track)[:, :2]
     mine = readings(rig, states)[:, :2]

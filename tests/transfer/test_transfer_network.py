@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from reenact.head.head_model import personalised
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, prepare_receivers
 from reenact.lab.training.loop import Run, RunOptions, Schedule
 from reenact.lab.training.transfer import Receivers, TransferTraining, score, train_transfer
@@ -92,7 +92,7 @@ def test_chunks_of_a_long_performance_join_without_a_seam() -> None:
     torch.manual_seed(0)
     net = TransferNet()
     torch.nn.init.normal_(net.encoder.taps, 0.3, 0.1)
-    rig = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
+    rig = personalised(HEAD, np.zeros(HEAD.identity_size, np.float32))
     motion = OwnMotion.of(rig, net=net.eval())
     assert motion.answers.shape == (len(face_rows()), 3, CODES)
     states = performance(np.random.default_rng(3), 40)

@@ -23,7 +23,7 @@ _FRAME: dict[str, tuple[int, ...]] = {
     "gaze": (2, 2),
     "rotation": (3, 3),
     "translation": (3,),
-    "dynamic_offset": (LANDMARKS, 3),
+    "dynamic_offset": (0, 3),  # of any number of points
 }
 _CLIP_FRAME = ("frame", "shot", "seen", "residual_px")
 _CLIP_SHOT = ("identity", "focal_px", "face_size_m", "placement")
@@ -118,8 +118,9 @@ class Motion:
     translation: Tensor
     """[F, 3] t, metres."""
     dynamic_offset: Tensor | None = None
-    """[F, 478, 3] metres in head space from where the actions put each landmark to where it is, apart from what is the
-    same in all frames (the paper's dynamic offsets, sparse); None if dynamic offsets were not estimated."""
+    """[F, N, 3] metres in head space from where the actions put each point to where it is, apart from what is the same
+    in all frames (the paper's dynamic offsets): N = 478 landmarks, as a tracker sees them, or the V vertices of the
+    head's own mesh. None if dynamic offsets were not estimated."""
     fps: Fraction = Fraction(25)
     clip: Clip | None = None
     """What was tracked; None for a motion that no camera has seen."""
@@ -141,7 +142,7 @@ class Motion:
             gaze: [F, 2, 2] radians.
             rotation: [F, 3, 3].
             translation: [F, 3] metres.
-            dynamic_offset: [F, 478, 3] metres.
+            dynamic_offset: [F, N, 3] metres.
             fps: frames a second.
             clip: of F frames.
 
@@ -154,7 +155,8 @@ class Motion:
             given = {name: value[None] for name, value in given.items()}
         frames = len(given["expression"])
         for name, value in given.items():
-            _check(name, value, (frames, *_FRAME[name]))
+            points = value.shape[1:2] if name == "dynamic_offset" else _FRAME[name][:1]
+            _check(name, value, (frames, *points, *_FRAME[name][1:]))
         if clip is not None and len(clip) != frames:
             raise ValueError(f"clip has {len(clip)} frames, expression {frames}; want as many")
         for name in _FRAME:
@@ -194,7 +196,8 @@ class Motion:
             raise ValueError(f"got motions at {sorted(map(str, rates))} frames a second; want some, at one rate")
         offsets = [part.dynamic_offset for part in parts]
         if any(offset is not None for offset in offsets):
-            empty = [torch.zeros(len(part), LANDMARKS, 3) for part in parts]
+            points = next(offset.shape[1] for offset in offsets if offset is not None)
+            empty = [torch.zeros(len(part), points, 3) for part in parts]
             offset = torch.cat([e if o is None else o for o, e in zip(offsets, empty, strict=True)])
         else:
             offset = None

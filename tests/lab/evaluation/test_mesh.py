@@ -26,7 +26,7 @@ def heads(frames: int = 6) -> Heads:
     codes[:, index("jawOpen")] = np.linspace(0, 0.8, frames)
     codes[:, index("browInnerUp")] = 0.3
     turns = Rotation.from_euler("y", np.linspace(-20, 20, frames)[:, None], degrees=True).as_matrix()
-    return Heads(RIG.deform(codes, np.zeros((frames, 2, 2), np.float32)), RIG.neutral, turns.astype(np.float32))
+    return Heads(RIG.deform(codes, np.zeros((frames, 2, 2), np.float32)), RIG.neutral.numpy(), turns.astype(np.float32))
 
 
 def means(output: Heads, truth: Heads) -> dict[str, float]:

@@ -27,8 +27,8 @@ def state(**codes: float) -> Motion:
 
 def test_a_seed_is_a_person_and_another_seed_another() -> None:
     one, again, other = synthetic_person(3), synthetic_person(3), synthetic_person(4)
-    np.testing.assert_array_equal(one.rig.neutral, again.rig.neutral)
-    assert np.abs(one.rig.neutral - other.rig.neutral)[FACE].max() > 2e-3
+    np.testing.assert_array_equal(one.rig.neutral.numpy(), again.rig.neutral.numpy())
+    assert np.abs(one.rig.neutral.numpy() - other.rig.neutral.numpy())[FACE].max() > 2e-3
 
 
 def test_ages_are_spread_evenly() -> None:
@@ -92,7 +92,7 @@ def test_lids_meet_at_a_blink_and_lips_at_rest(seed: int, age: float) -> None:
     top = open_head().topology
     person = synthetic_person(seed, age=age)
     motion = Motion.joined([state(eyeBlink_=1.0), state()])
-    blink, rest = person.surface(motion)[:, : len(person.rig.neutral)]
+    blink, rest = person.surface(motion)[:, : len(person.rig.neutral.numpy())]
     lids, lips = top.lid_contacts, top.lip_contacts
     open_by = np.linalg.norm(rest[lids[:, 0]] - rest[lids[:, 1]], axis=1).max()
     assert np.linalg.norm(blink[lids[:, 0]] - blink[lids[:, 1]], axis=1).max() < 0.25 * open_by

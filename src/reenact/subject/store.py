@@ -204,4 +204,4 @@ def _unpacked(packed: Tensor, path: Path) -> Tensor:
         picture = Image.open(io.BytesIO(packed.numpy().tobytes())).convert("RGB")
         return torch.from_numpy(np.asarray(picture).copy())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} has a damaged texture ({error}); write it again with `reenact head`") from error
+        raise InputError(f"{path} has a damaged picture ({error}); write it again with `reenact head`") from error

@@ -19,6 +19,7 @@ from reenact.head.open import open_head
 from reenact.head.subject import Subject
 from reenact.media import InputError, VideoWriter, probe, read_frames, read_image, write_image
 from reenact.media.files import asset
+from reenact.media.image import resized
 from reenact.pipeline import AnimateOptions, Pipeline, animate, bundled_performance, read_driving
 from reenact.subject.fit_subject import fit_subject
 from reenact.tracking import TrackOptions, load_motion, save_motion
@@ -191,9 +192,9 @@ def test_components_are_exchanged_and_called_in_order(tmp_path: Path) -> None:
 def test_a_fitted_subject_is_a_source_and_the_driving_face_is_chosen_apart(tmp_path: Path) -> None:
     """A large face on the left and a small one on the right drive, each by its own number."""
     subject, photo = fit_subject(open_head(), [PHOTO], size=320), read_image(PHOTO)
-    both = np.full((512, 768, 3), 120, np.uint8)
-    both[:, :512], both[:256, 512:] = photo, photo[::2, ::2]
-    with VideoWriter(tmp_path / "two.mp4", Fraction(25), 768, 512) as writer:
+    both = np.full((512, 912, 3), 120, np.uint8)
+    both[:, :512], both[:400, 512:] = photo, resized(photo, 400)
+    with VideoWriter(tmp_path / "two.mp4", Fraction(25), 912, 512) as writer:
         for _ in range(2):
             writer.write(both)
     places = []

@@ -22,7 +22,7 @@ from reenact.head.shape import HeadShape
 from reenact.head.subject import Reference, Subject
 from reenact.media import InputError, SquareCrop, VideoWriter, paste_back, probe, read_frames, side_by_side
 from reenact.media.files import asset
-from reenact.media.image import IMAGE_SUFFIXES
+from reenact.media.image import IMAGE_SUFFIXES, resized
 from reenact.rendering import HeadMaps, normals_to_picture
 from reenact.rendering.head_renderer import HeadRenderer
 from reenact.subject.fit_subject import fit_subject
@@ -165,13 +165,14 @@ class Pipeline:
         self, source: Path | Subject, motion: Motion, options: AnimateOptions, progress: Progress
     ) -> Subject:
         """The subject of the source, with the head that is known of them."""
+        size = None if options.crop else options.size
         if isinstance(source, Subject):
-            return source
+            own = source.require_reference()
+            return source if size is None else source.replace(references=(scaled(own, size), *source.references[1:]))
         known = None if options.head is None else load_head(options.head, self.model)
         if options.same_person:
             known = tracked_subject(self.model, motion)
         looked = replace(options.tracking, face=options.face)
-        size = None if options.crop else options.size
         return self.fitter(self.model, [source], looked, known=known, size=size, progress=progress)
 
     def retarget(self, motion: Motion, subject: Subject, options: AnimateOptions) -> Motion:
@@ -300,6 +301,13 @@ def cropped(reference: Reference, crop: SquareCrop) -> Reference:
     """A square of a reference as a reference of its own."""
     image = torch.from_numpy(np.ascontiguousarray(crop.extract(reference.image.numpy())))
     camera = reference.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
+    return Reference(image, reference.motion, camera)
+
+
+def scaled(reference: Reference, longer: int) -> Reference:
+    """The same picture with a longer side of `longer` px."""
+    image = torch.from_numpy(resized(reference.image.numpy(), longer))
+    camera = reference.camera.scaled(longer / max(reference.camera.width, reference.camera.height))
     return Reference(image, reference.motion, camera)
 
 

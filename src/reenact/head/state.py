@@ -61,6 +61,7 @@ def posed(
     head_weight: [V] blends the two over the neck; None: the head's own, a finer mesh has finer ones.
     """
     weight = torch.from_numpy(head.topology.head_weight) if head_weight is None else head_weight
+    weight = weight.to(shapes.device)
     shoulders = reference.translation + torso_translation(head, reference, motion)
     return pose(shapes, motion.rotation, motion.translation, weight, reference.rotation, shoulders)
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reenact.head.camera import Camera
+from reenact.head.levels import refine
 from reenact.head.model import Float
 from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
 from reenact.head.shape import HeadShape
 from reenact.head.smoothstep import smoothstep
 from reenact.head.state import deformed, posed, posed_vertices
-from reenact.head.subject import Reference
+from reenact.head.subject import Reference, Subject
 
 from .maps import HeadMaps, render_head_maps
 from .normals import vertex_normals
@@ -109,3 +110,45 @@ class HeadRenderer:
     def stream(self, motion: Motion, camera: Camera | None = None) -> Iterator[HeadMaps]:
         """Render a motion frame by frame, each when it is asked for."""
         return (self(frame, camera) for frame in motion)
+
+
+def render(
+    subject: Subject,
+    motion: Motion,
+    camera: Camera | None = None,
+    *,
+    size: int | None = None,
+    level: int = 2,
+    device: torch.device | str | None = None,
+) -> HeadMaps:
+    """Render a subject's head, with its static and dynamic offsets, in every frame of a motion.
+
+    Args:
+        subject: whose head.
+        motion: F frames: the subject's own, or a retargeted one.
+        camera: None: that of the subject's reference picture or, without one, of the first source.
+        size: longer side of the maps, px; None: as large as the camera's picture.
+        level: of detail, 0 to 2: of the open head 5,376, 21,223 or 84,369 vertices.
+        device: where the head is rasterised; None: the CPU.
+
+    Returns:
+        Maps [F, H, W] of normals, regions and depth, on the device.
+    """
+    reference = subject.references[0] if subject.references else None
+    camera = camera or (reference.camera if reference else subject.camera)
+    if size is not None:
+        camera = camera.scaled(size / max(camera.width, camera.height))
+    mesh, head = subject.levels[level], subject.head
+    shapes = deformed(head, motion)
+    surface = refine(subject.levels, shapes, level, subject.fine_offset if level else None)
+    hidden = refine(subject.levels, head.inner_lips.hidden_depth(shapes)[..., None], level)
+    rest = reference.motion if reference else motion[0]
+    vertices = posed(head, surface, motion, rest, torch.from_numpy(mesh.head_weight))
+    vertices = vertices * (1.0 + hidden / vertices[..., 2:])
+    where = torch.device("cpu" if device is None else device)
+    return render_head_maps(
+        vertices.to(where),
+        torch.from_numpy(np.ascontiguousarray(mesh.faces)).to(where),
+        camera,
+        regions=torch.from_numpy(mesh.regions).to(where),
+    )

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reenact.head.model import ParametricHead
 from reenact.head.subject import Subject
+from reenact.media.video import ArrayVideo
 from reenact.perception.dense.maps import DenseEstimator
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.tracking import Progress, TrackOptions, silent
@@ -22,7 +26,7 @@ SubjectDetail = Literal["coarse", "personal"]
 
 def fit_subject(
     model: ParametricHead,
-    sources: Sequence[Path],
+    sources: Sequence[Path | ArrayVideo | NDArray[np.uint8]],
     options: TrackOptions | None = None,
     *,
     detail: SubjectDetail = "coarse",
@@ -36,7 +40,7 @@ def fit_subject(
 
     Args:
         model: the head that is fitted.
-        sources: files of one person; identity and camera of a coarse subject are fitted to the first.
+        sources: files or pictures of one person; identity and camera of a coarse subject are fitted to the first.
         options: of finding and following the face, the same for every source; None for the defaults.
         detail: "coarse": coefficients of the model alone, from landmarks and expression evidence. "personal": static
             and dynamic offsets and a texture, too, from dense maps of all sources; takes minutes.
@@ -57,5 +61,6 @@ def fit_subject(
     first = read_source(model, sources[0], options, progress, known, size)
     known = first.subject if known is None else known
     others = [read_source(model, path, options, progress, known, size) for path in sources[1:]]
-    references = tuple(source.reference() for source in (first, *others))
-    return first.subject.replace(references=references, provenance={"sources": [path.name for path in sources]})
+    every = (first, *others)
+    references = tuple(source.reference() for source in every)
+    return first.subject.replace(references=references, provenance={"sources": [s.path.name for s in every]})

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from reenact.head.model import ParametricHead
 from reenact.head.subject import Subject
+from reenact.media.video import ArrayVideo
 from reenact.perception.dense.crops import BASE_FACE_M
 from reenact.perception.dense.maps import DenseEstimator
 from reenact.perception.dense.shipped import INPUT_PX
@@ -32,7 +34,7 @@ _LOOKED_AT = 8  # pictures that the estimator sees at a time
 
 def fit_head(
     model: ParametricHead,
-    sources: Sequence[Path],
+    sources: Sequence[Path | ArrayVideo | NDArray[np.uint8]],
     estimator: DenseEstimator,
     options: TrackOptions | None = None,
     *,
@@ -51,7 +53,7 @@ def fit_head(
     """
     options = options or TrackOptions()
     main = read_source(model, sources[0], options, progress)
-    others = [read_source(model, path, options, progress, main.subject) for path in sources[1:]]
+    others = [read_source(model, source, options, progress, main.subject) for source in sources[1:]]
     share = max(1, KEY_FRAMES // len(sources))
     person = _restored(main, kept)
     if person is None:
@@ -63,7 +65,7 @@ def fit_head(
     subject = _performed(main, person, estimator, every_frame, progress, kept)
     subject = subject.replace(
         references=tuple(source.reference() for source in (main, *others)),
-        provenance={"sources": [path.name for path in sources], "dense": estimator.name},
+        provenance={"sources": [source.path.name for source in (main, *others)], "dense": estimator.name},
     )
     if not textured:
         return subject

@@ -16,6 +16,7 @@ from reenact.head.motion import Motion
 from reenact.head.subject import Reference, Subject
 from reenact.media import probe, read_frames, read_image
 from reenact.media.image import IMAGE_SUFFIXES, resized
+from reenact.media.video import ArrayVideo, VideoInfo
 from reenact.perception.dense.crops import head_crop
 from reenact.perception.dense.maps import View
 from reenact.tracking import Progress, Track, TrackOptions, track
@@ -28,9 +29,9 @@ _PICTURE_PX = 512  # side of a reference's crop: of no consequence, its picture 
 class Source:
     """F frames in which the person's face was found; a photo is one."""
 
-    path: Path
+    path: Path  # of the file; where there is none a name
     track: Track  # of one shot, without the frames that show no face
-    picture: NDArray[np.uint8] | None  # [H, W, 3] of a photo, None for a video
+    content: VideoInfo | NDArray[np.uint8]  # a video, or a photo [H, W, 3]
 
     @property
     def subject(self) -> Subject:
@@ -50,10 +51,10 @@ class Source:
     def views(self, rows: np.ndarray, size: int) -> Iterator[View]:
         """Pictures of some rows, in their order, with crops of `size` px: decoded as they are asked for."""
         wanted = {int(self.track.shots[0].frames[row]): int(row) for row in rows}
-        if self.picture is not None:
-            pictures = iter([(0, self.picture)])
+        if isinstance(self.content, VideoInfo):
+            pictures = ((frame.index, frame.image) for frame in read_frames(self.content))
         else:
-            pictures = ((frame.index, frame.image) for frame in read_frames(probe(self.path)))
+            pictures = iter([(0, self.content)])
         camera, face_size = self.subject.camera, self.subject.face_size_m
         last = max(wanted, default=-1)
         for number, picture in pictures:
@@ -77,13 +78,13 @@ class Source:
 
 def read_source(
     model: ParametricHead,
-    path: Path,
+    source: Path | ArrayVideo | NDArray[np.uint8],
     options: TrackOptions,
     progress: Progress,
     subject: Subject | None = None,
     size: int | None = None,
 ) -> Source:
-    """Track a photo or the first shot of a video.
+    """Track a photo or the first shot of a video: files, or pictures in memory (see `tracking.track`).
 
     options: its policies of cuts and of frames without a face do not count.
     subject: the same person in other pictures, whose head is taken as it is.
@@ -91,8 +92,11 @@ def read_source(
     Raises InputError if the file cannot be used or shows no such face.
     """
     options = TrackOptions(options.face, "skip", "first", options.refine, options.landmarker)
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        return Source(path, track(model, path, options, subject=subject, progress=progress), None)
-    picture = read_image(path) if size is None else resized(read_image(path), size)
+    if isinstance(source, ArrayVideo):
+        return Source(source.path, track(model, source, options, subject=subject, progress=progress), source)
+    if isinstance(source, Path) and source.suffix.lower() not in IMAGE_SUFFIXES:
+        return Source(source, track(model, source, options, subject=subject, progress=progress), probe(source))
+    path, picture = (source, read_image(source)) if isinstance(source, Path) else (Path("the picture"), source)
+    picture = picture if size is None else resized(picture, size)
     found = track(model, picture, options, subject=subject, name=str(path), progress=progress)
     return Source(path, found, picture)

@@ -20,6 +20,7 @@ from reenact.head.motion import Motion
 from reenact.head.subject import Subject
 from reenact.media import InputError, VideoInfo, probe, read_image
 from reenact.media.image import IMAGE_SUFFIXES
+from reenact.media.video import ArrayVideo
 
 from .detect import CutsPolicy, Detections, Progress, detect_image, detect_video, silent
 from .fit import clip_of, fit_frames, fit_identity, in_pictures
@@ -65,7 +66,7 @@ class Track:
 
 def track(
     model: ParametricHead,
-    source: Path | NDArray[np.uint8],
+    source: Path | ArrayVideo | NDArray[np.uint8],
     options: TrackOptions | None = None,
     *,
     subject: Subject | None = None,
@@ -76,7 +77,7 @@ def track(
 
     Args:
         model: the head that is fitted.
-        source: a video or a picture, or a picture's pixels [H, W, 3] RGB.
+        source: a file that holds a video or a picture; a video in memory; or a picture's pixels [H, W, 3] RGB.
         options: None for the defaults.
         subject: who is seen, if that is known: the head is taken as it is, and pose and expression alone are fitted.
         name: of pixels, for messages.
@@ -86,10 +87,11 @@ def track(
         InputError: the source cannot be read, shows no such face, or a policy refuses it.
     """
     options = options or TrackOptions()
-    if isinstance(source, Path) and source.suffix.lower() not in IMAGE_SUFFIXES:
-        info = probe(source)
+    if isinstance(source, ArrayVideo) or (isinstance(source, Path) and source.suffix.lower() not in IMAGE_SUFFIXES):
+        info = source if isinstance(source, ArrayVideo) else probe(source)
         found = detect_video(info, options.face, options.cuts, options.landmarker, progress)
-        return _fitted(model, found, info, source.name, info.width, info.height, info.fps, options, subject, progress)
+        name, size = info.path.name, (info.width, info.height)
+        return _fitted(model, found, info, name, *size, info.fps, options, subject, progress)
     image, name = (read_image(source), str(source)) if isinstance(source, Path) else (source, name)
     found = detect_image(image, options.face, name, options.landmarker)
     height, width = image.shape[:2]

@@ -188,7 +188,7 @@ def test_static_offsets_that_push_the_lids_in_take_the_eyeball_along(person: Sub
     offset = torch.zeros(len(LEVELS[0]), 3)
     before = shape_of(person.replace(static_offset=offset), "coarse").eyes
     np.testing.assert_array_equal(before, HEAD.joints(np.zeros(HEAD.identity_size, np.float32)).eyes)
-    offset[HEAD.topology.region_vertices(*region_ids("skin", "eyelids")), 2] = -0.002
+    offset[HEAD.topology.region_vertices(*region_ids("skin", "eyelids")).tolist(), 2] = -0.002
     after = shape_of(person.replace(static_offset=offset), "coarse").eyes
     assert (after - before)[:, 2] == pytest.approx([-0.002, -0.002], abs=0.0008)
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from .arkit import ACTIONS
+from .gaze import LOOK_ACTIONS
 from .landmarks import LANDMARKS
 
 _FRAME: dict[str, tuple[int, ...]] = {
@@ -110,7 +111,8 @@ class Motion:
     """
 
     expression: Tensor
-    """[F, 52] activations in the order of `arkit.ACTIONS`."""
+    """[F, 52] activations in the order of `arkit.ACTIONS`. The eight of eyeLook are 0: where the eyes look is said by
+    `gaze` alone, and `state.codes_of` gives the codes with both."""
     gaze: Tensor
     """[F, 2, 2] (yaw, pitch) radians, subject's left eye first; see head/gaze.py."""
     rotation: Tensor
@@ -138,7 +140,7 @@ class Motion:
         """Take tensors as they are, if they are float32 on the CPU, or copy arrays.
 
         Args:
-            expression: [F, 52]. Where it is [52] there is one frame, and all others lack their first axis, too.
+            expression: [F, 52]; eyeLook is set to 0. Where it is [52] there is one frame, and all others lack their first axis, too.
             gaze: [F, 2, 2] radians.
             rotation: [F, 3, 3].
             translation: [F, 3] metres.
@@ -159,6 +161,7 @@ class Motion:
             _check(name, value, (frames, *points, *_FRAME[name][1:]))
         if clip is not None and len(clip) != frames:
             raise ValueError(f"clip has {len(clip)} frames, expression {frames}; want as many")
+        given["expression"] = _without_looks(given["expression"])
         for name in _FRAME:
             object.__setattr__(self, name, given.get(name))
         object.__setattr__(self, "fps", fps)
@@ -224,6 +227,13 @@ class Motion:
         """Iterate over the rows of each shot that has frames, in order; without a clip they are one shot."""
         cuts = [] if self.clip is None else (torch.nonzero(torch.diff(self.clip.shot))[:, 0] + 1).tolist()
         return (slice(start, end) for start, end in pairwise([0, *cuts, len(self)]))
+
+
+def _without_looks(expression: Tensor) -> Tensor:
+    looks = [column for eye in LOOK_ACTIONS for column in eye]
+    if not expression[:, looks].any():
+        return expression
+    return expression.index_fill(1, torch.tensor(looks), 0.0)
 
 
 def _float32(value: ArrayLike | Tensor) -> Tensor:

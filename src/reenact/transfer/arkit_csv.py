@@ -126,7 +126,7 @@ def _motion(
     camera = Camera(FOCAL_PX, PICTURE_PX / 2, PICTURE_PX / 2, PICTURE_PX, PICTURE_PX)
     someone = Subject(model, torch.zeros(model.identity_size), camera, torch.zeros(LANDMARKS, 3))
     return Motion(
-        with_gaze(codes, np.zeros((count, 2, 2), np.float32), LOOK_RADIANS),
+        codes,
         _gaze(angles, codes),
         _UPRIGHT @ turn,
         np.tile([0.0, 0.0, DISTANCE_M], (count, 1)),

@@ -29,7 +29,7 @@ from reenact.subject.fit_subject import fit_subject
 from reenact.subject.store import SUFFIX as HEAD_SUFFIX
 from reenact.subject.store import load_head
 from reenact.tracking import Progress, TrackOptions, load_motion, same_shape, silent, track, tracked_subject
-from reenact.transfer.dynamic_offsets import Detail
+from reenact.transfer.dynamic_offsets import Detail, with_own_references
 from reenact.transfer.motion_modes import Mode
 from reenact.transfer.retarget import retarget
 from reenact.transfer.timing import ease_in
@@ -136,6 +136,8 @@ class Pipeline:
         motion = self.track(driving, options, progress)
         subject = self.fit_subject(source, motion, options, progress)
         target = self.retarget(motion, subject, options)
+        if shown_detail(options) == "own":
+            subject = with_own_references(subject)
         return Performance(subject, motion, target)
 
     def frames(self, performance: Performance, options: AnimateOptions) -> Iterator[Tensor]:
@@ -185,7 +187,7 @@ class Pipeline:
         camera = subject.require_reference().camera
         clip = motion.require_clip()
         same = options.same_person and same_shape(camera.width, camera.height, clip.width, clip.height)
-        detail = options.detail or ("none" if options.generator.name == "warp" else "own")
+        detail = shown_detail(options)
         return self.retargeter(
             motion, subject, options.mode, options.strength, neutral, same_camera=same, detail=detail
         )
@@ -193,6 +195,11 @@ class Pipeline:
     def render(self, subject: Subject, reference: Reference, target: Motion, camera: Camera) -> Iterator[HeadMaps]:
         """Maps of each frame, rendered when they are asked for."""
         return self.renderer(subject.head, reference).stream(target, camera)
+
+
+def shown_detail(options: AnimateOptions) -> Detail:
+    """The detail that is asked for, or that the generator has learnt to show."""
+    return options.detail or ("none" if options.generator.name == "warp" else "own")
 
 
 def animate(

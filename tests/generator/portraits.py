@@ -14,7 +14,7 @@ from reenact.head.arkit import ACTIONS, index
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.shape import HeadShape
-from reenact.head.subject import Reference
+from reenact.head.subject import Reference, Subject
 from reenact.media import SquareCrop, read_image
 from reenact.media.files import asset
 from reenact.perception import ExpressionEvidence
@@ -29,10 +29,17 @@ CROP = SquareCrop(x0=96, y0=0, size=256, output_px=384)
 
 @dataclass(frozen=True)
 class Portrait:
-    head: HeadShape
-    reference: Reference
+    subject: Subject
     generator: WarpGenerator
     maps: HeadRenderer
+
+    @property
+    def head(self) -> HeadShape:
+        return self.subject.head
+
+    @property
+    def reference(self) -> Reference:
+        return self.subject.require_reference()
 
     @property
     def photo(self) -> np.ndarray:
@@ -105,4 +112,5 @@ def demo_portrait() -> Portrait:
     camera = subject.camera.cropped(CROP.x0, CROP.y0, CROP.size, CROP.output_px)
     reference = Reference(torch.from_numpy(CROP.extract(image)), state, camera)
     generator = WarpGenerator(subject.head, reference)
-    return Portrait(subject.head, reference, generator, HeadRenderer(subject.head, reference, size=256))
+    maps = HeadRenderer(subject.head, reference, size=256)
+    return Portrait(subject.replace(references=(reference,)), generator, maps)

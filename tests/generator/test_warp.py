@@ -18,6 +18,7 @@ from reenact.head.subject import Reference
 from reenact.rendering import Camera, HeadMaps
 from reenact.tracking import detect_faces
 from reenact.tracking.scheme import eye_openness
+from reenact.transfer.dynamic_offsets import with_own_offsets, with_own_references
 
 SHUT = {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}
 LIPS_APART = [
@@ -44,6 +45,14 @@ def count(maps: HeadMaps, *regions: str) -> int:
 
 def test_the_photos_own_state_gives_the_photo(portrait: Portrait) -> None:
     assert np.array_equal(portrait.generator.render(portrait.state), portrait.photo)
+
+
+def test_the_photos_own_state_with_ones_own_detail_gives_the_photo(portrait: Portrait) -> None:
+    subject = with_own_references(portrait.subject)
+    seen = subject.require_reference()
+    assert seen.motion.dynamic_offset is not None and seen.motion.dynamic_offset.abs().max() > 0.0005
+    frame = WarpGenerator(subject.head, seen).render(with_own_offsets(subject, portrait.state))
+    assert np.array_equal(frame, portrait.photo)
 
 
 def test_frames_do_not_depend_on_earlier_ones(portrait: Portrait) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -92,6 +92,15 @@ def with_own_offsets(subject: Subject, motion: Motion) -> Motion:
     for shot in motion.shots():
         out[shot, rows] += share * predicted(motion[shot])[:, torch.from_numpy(here)]
     return motion.replace(dynamic_offset=out)
+
+
+def with_own_references(subject: Subject) -> Subject:
+    """Add the predicted offsets to the motions of a subject's references, as `with_own_offsets`.
+
+    A generator moves a picture by what the target differs from the reference: both need their dynamic offsets.
+    """
+    references = (replace(one, motion=with_own_offsets(subject, one.motion)) for one in subject.references)
+    return subject.replace(references=tuple(references))
 
 
 def _beside_lids(head: HeadShape) -> np.ndarray:

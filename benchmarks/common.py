@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,7 @@ def generated(subject: Subject, motion: Motion, options: GeneratorOptions) -> It
     """Yield the frames [P, P, 3] uint8 of a subject whose reference is a square."""
     reference = subject.require_reference()
     generator = make_generator(subject.head, reference, options)
-    maps = HeadRenderer(subject.head, reference).stream(motion, generator.camera_for(motion))
+    maps = partial(HeadRenderer(subject.head, reference).stream, motion)
     return (frame.numpy() for frame in generator.frames(motion, maps))
 
 

@@ -7,6 +7,7 @@ python -m benchmarks.contact_sheet --generators warp compact --reuse
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -118,8 +119,7 @@ def moment(generator: Generator, renderer: HeadRenderer, states: Motion, at: int
     spare = 0 if isinstance(generator, WarpGenerator) else _AROUND
     first = max(at - spare, 0)
     some = states[first : at + spare + 1]
-    maps = renderer.stream(some, generator.camera_for(some))
-    return list(generator.frames(some, maps))[at - first].numpy()
+    return list(generator.frames(some, partial(renderer.stream, some)))[at - first].numpy()
 
 
 def row(pictures: list[np.ndarray], cell: int) -> np.ndarray:

@@ -203,4 +203,4 @@ def test_a_fitted_subject_is_a_source_and_the_driving_face_is_chosen_apart(tmp_p
         performance = Pipeline().perform(subject, tmp_path / "two.mp4", options)
         places.append(float(performance.driving.translation[0, 0]))
     assert performance.subject is subject and places[0] < 0 < places[1]
-    assert next(Pipeline().frames(performance, options)).shape == (320, 320, 3)
+    assert next(Pipeline()(subject, performance.driving, options)).shape == (320, 320, 3)

@@ -32,6 +32,7 @@ from reenact.subject.store import load_head, save_head
 from reenact.tracking import (
     CutsPolicy,
     LostPolicy,
+    Pictures,
     Progress,
     Refinement,
     TrackOptions,
@@ -39,21 +40,19 @@ from reenact.tracking import (
     save_motion,
     silent,
 )
-from reenact.tracking import track as track_pictures
 from reenact.transfer.arkit_csv import read_arkit_csv, write_arkit_csv
 from reenact.transfer.dynamic_offsets import Detail
 from reenact.transfer.motion_modes import Mode
 from reenact.transfer.retarget import retarget
-from reenact.transfer.timing import ease_in
 
 __all__ = ["Pipeline", "animate", "fit_subject", "load", "render", "retarget", "save", "track"]
 
-Pictures = str | Path | NDArray[np.uint8] | Tensor
+Given = str | Path | NDArray[np.uint8] | Tensor
 """A file, or uint8 sRGB: a picture [H, W, 3] or a video [F, H, W, 3]."""
 
 
 def track(
-    source: Pictures,
+    source: Given,
     *,
     fps: Fraction | int = 25,
     face: int = 0,
@@ -82,15 +81,11 @@ def track(
         InputError: the source cannot be read, shows no such face, or a policy refuses it.
     """
     options, model = TrackOptions(face, lost, cuts, refine, landmarker), model or open_head()
-    pictures = _pictures(source, Fraction(fps))
-    if isinstance(pictures, Path):
-        return read_driving(model, pictures, options, progress)
-    motion = track_pictures(model, pictures, options, progress=progress).motion
-    return motion if isinstance(pictures, ArrayVideo) else ease_in(motion)
+    return read_driving(model, _pictures(source, Fraction(fps)), options, progress)
 
 
 def fit_subject(
-    sources: Pictures | list[Pictures],
+    sources: Given | list[Given],
     *,
     detail: SubjectDetail = "coarse",
     known: Subject | None = None,
@@ -126,8 +121,8 @@ def fit_subject(
 
 
 def animate(
-    source: Pictures | Subject,
-    driving: Pictures | Motion,
+    source: Given | Subject,
+    driving: Given | Motion,
     output: str | Path | None = None,
     *,
     mode: Mode = "neutral",
@@ -184,8 +179,8 @@ def animate(
         pictures = _pictures(source, Fraction(25))
         working = None if crop else size
         source = pipeline.fitter(pipeline.model, [pictures], TrackOptions(face), size=working, progress=progress)
-    file = None if isinstance(driving, Motion) else _pictures(driving, Fraction(25))
-    motion = track(driving, face=driving_face, progress=progress) if not isinstance(driving, Motion) else driving
+    file = driving if isinstance(driving, Motion) else _pictures(driving, Fraction(25))
+    motion = pipeline.track(file, options, progress)
     frames = torch.stack(list(pipeline(source, motion, options, progress)))
     if output is not None:
         sound = file if isinstance(file, Path) and is_video(file) else None
@@ -251,7 +246,7 @@ def save(value: Subject | Motion | Tensor | NDArray[np.uint8], path: str | Path,
         )
 
 
-def _pictures(source: Pictures, fps: Fraction) -> Path | ArrayVideo | NDArray[np.uint8]:
+def _pictures(source: Given, fps: Fraction) -> Pictures:
     """A file, a video in memory, or a picture's pixels."""
     if isinstance(source, str | Path):
         return Path(source)

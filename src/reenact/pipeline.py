@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import torch
 from torch import Tensor
 
 from reenact.generator.choice import Generator, GeneratorOptions, make_generator
-from reenact.head.camera import Camera
 from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
@@ -23,12 +23,12 @@ from reenact.head.subject import Reference, Subject
 from reenact.media import InputError, SquareCrop, VideoWriter, paste_back, probe, read_frames, side_by_side
 from reenact.media.files import asset
 from reenact.media.image import IMAGE_SUFFIXES, resized
-from reenact.rendering import HeadMaps, normals_to_picture
-from reenact.rendering.head_renderer import HeadRenderer
+from reenact.rendering import normals_to_picture
+from reenact.rendering.head_renderer import HeadRenderer, MapStream
 from reenact.subject.fit_subject import fit_subject
 from reenact.subject.store import SUFFIX as HEAD_SUFFIX
 from reenact.subject.store import load_head
-from reenact.tracking import Progress, TrackOptions, load_motion, same_shape, silent, track, tracked_subject
+from reenact.tracking import Pictures, Progress, TrackOptions, load_motion, same_shape, silent, track, tracked_subject
 from reenact.transfer.dynamic_offsets import Detail, with_own_references
 from reenact.transfer.motion_modes import Mode
 from reenact.transfer.retarget import retarget
@@ -102,7 +102,7 @@ class Pipeline:
         self,
         model: ParametricHead | None = None,
         *,
-        tracker: Callable[[ParametricHead, Path, TrackOptions, Progress], Motion] | None = None,
+        tracker: Callable[[ParametricHead, Pictures, TrackOptions, Progress], Motion] | None = None,
         fitter: Callable[..., Subject] = fit_subject,
         retargeter: Callable[..., Motion] = retarget,
         renderer: Callable[[HeadShape, Reference], HeadRenderer] = HeadRenderer,
@@ -115,8 +115,8 @@ class Pipeline:
 
     def __call__(
         self,
-        source: Path | Subject,
-        driving: Path | Motion,
+        source: Pictures | Subject,
+        driving: Pictures | Motion,
         options: AnimateOptions | None = None,
         progress: Progress = silent,
     ) -> Iterator[Tensor]:
@@ -127,33 +127,25 @@ class Pipeline:
         Raises InputError for input that cannot be used.
         """
         options = options or AnimateOptions()
-        return self.frames(self.perform(source, driving, options, progress), options)
-
-    def perform(
-        self, source: Path | Subject, driving: Path | Motion, options: AnimateOptions, progress: Progress = silent
-    ) -> Performance:
-        """Track, fit and retarget: what the subject's head does in each frame. Raises as `__call__`."""
         motion = self.track(driving, options, progress)
         subject = self.fit_subject(source, motion, options, progress)
         target = self.retarget(motion, subject, options)
-        if shown_detail(options) == "own":
-            subject = with_own_references(subject)
-        return Performance(subject, motion, target)
+        maps = self.render(subject, target, options)
+        return self.generate(subject, target, maps, options)
 
-    def frames(self, performance: Performance, options: AnimateOptions) -> Iterator[Tensor]:
-        """Render and generate the frames of a performance, one by one: nothing but the current one is held."""
-        subject, target = performance.subject, performance.target
-        reference, crop = subject.require_reference(), head_crop(subject, options)
-        square = cropped(reference, crop)
-        generator = self.generator(subject.head, square, options.generator)
-        maps = self.render(subject, square, target, generator.camera_for(target))
-        for frame in generator.frames(target, maps):
-            if options.crop:
-                yield frame
-            else:
-                yield torch.from_numpy(paste_back(reference.image.numpy(), frame.numpy(), crop))
+    def perform(
+        self,
+        source: Pictures | Subject,
+        driving: Pictures | Motion,
+        options: AnimateOptions,
+        progress: Progress = silent,
+    ) -> Performance:
+        """Take the first three steps: what the subject's head does in each frame. Raises as `__call__`."""
+        motion = self.track(driving, options, progress)
+        subject = self.fit_subject(source, motion, options, progress)
+        return Performance(subject, motion, self.retarget(motion, subject, options))
 
-    def track(self, driving: Path | Motion, options: AnimateOptions, progress: Progress) -> Motion:
+    def track(self, driving: Pictures | Motion, options: AnimateOptions, progress: Progress) -> Motion:
         """The driving motion."""
         if isinstance(driving, Motion):
             return driving
@@ -164,18 +156,21 @@ class Pipeline:
         return self.tracker(self.model, driving, looked, progress)
 
     def fit_subject(
-        self, source: Path | Subject, motion: Motion, options: AnimateOptions, progress: Progress
+        self, source: Pictures | Subject, motion: Motion, options: AnimateOptions, progress: Progress
     ) -> Subject:
         """The subject of the source, with the head that is known of them."""
         size = None if options.crop else options.size
         if isinstance(source, Subject):
-            own = source.require_reference()
-            return source if size is None else source.replace(references=(scaled(own, size), *source.references[1:]))
-        known = None if options.head is None else load_head(options.head, self.model)
-        if options.same_person:
-            known = tracked_subject(self.model, motion)
-        looked = replace(options.tracking, face=options.face)
-        return self.fitter(self.model, [source], looked, known=known, size=size, progress=progress)
+            subject, own = source, source.require_reference()
+            if size is not None:
+                subject = source.replace(references=(scaled(own, size), *source.references[1:]))
+        else:
+            known = None if options.head is None else load_head(options.head, self.model)
+            if options.same_person:
+                known = tracked_subject(self.model, motion)
+            looked = replace(options.tracking, face=options.face)
+            subject = self.fitter(self.model, [source], looked, known=known, size=size, progress=progress)
+        return with_own_references(subject) if shown_detail(options) == "own" else subject
 
     def retarget(self, motion: Motion, subject: Subject, options: AnimateOptions) -> Motion:
         """The subject's motion."""
@@ -192,9 +187,20 @@ class Pipeline:
             motion, subject, options.mode, options.strength, neutral, same_camera=same, detail=detail
         )
 
-    def render(self, subject: Subject, reference: Reference, target: Motion, camera: Camera) -> Iterator[HeadMaps]:
-        """Maps of each frame, rendered when they are asked for."""
-        return self.renderer(subject.head, reference).stream(target, camera)
+    def render(self, subject: Subject, target: Motion, options: AnimateOptions) -> MapStream:
+        """Maps of each frame, as any camera at the reference's place sees them: rendered when they are asked for."""
+        square = cropped(subject.require_reference(), head_crop(subject, options))
+        return partial(self.renderer(subject.head, square).stream, target)
+
+    def generate(self, subject: Subject, target: Motion, maps: MapStream, options: AnimateOptions) -> Iterator[Tensor]:
+        """The frames, one by one: nothing but the current one is held."""
+        reference, crop = subject.require_reference(), head_crop(subject, options)
+        generator = self.generator(subject.head, cropped(reference, crop), options.generator)
+        for frame in generator.frames(target, maps):
+            if options.crop:
+                yield frame
+            else:
+                yield torch.from_numpy(paste_back(reference.image.numpy(), frame.numpy(), crop))
 
 
 def shown_detail(options: AnimateOptions) -> Detail:
@@ -203,7 +209,7 @@ def shown_detail(options: AnimateOptions) -> Detail:
 
 
 def animate(
-    source: Path | Subject,
+    source: Pictures | Subject,
     driving: Path,
     output: Path,
     options: AnimateOptions | None = None,
@@ -230,7 +236,9 @@ def write_performance(
 ) -> AnimateResult:
     """Write the video of what `Pipeline.perform` found, with the driving file's sound. Raises as `animate`."""
     motion, target = performance.driving, performance.target
-    frames = (frame.numpy() for frame in pipeline.frames(performance, options))
+    subject = performance.subject
+    maps = pipeline.render(subject, target, options)
+    frames = (frame.numpy() for frame in pipeline.generate(subject, target, maps, options))
     if options.compare:
         frames = compared(performance, driving, options, frames)
     first = next(frames)
@@ -257,21 +265,23 @@ def compared(
 
 
 def read_driving(
-    model: ParametricHead, driving: Path, options: TrackOptions | None = None, progress: Progress = silent
+    model: ParametricHead, driving: Pictures, options: TrackOptions | None = None, progress: Progress = silent
 ) -> Motion:
     """The motion of a video, an image, a motion file, a head file, or a bundled performance.
 
     An image becomes two seconds that end in its expression. A head file gives its motion without dynamic offsets.
     Raises InputError for input that cannot be used.
     """
-    if driving.name.endswith(MOTION_SUFFIX):
-        return load_motion(driving)
-    if driving.suffix == HEAD_SUFFIX:
-        return driving_motion(load_head(driving, model), driving)
-    if not driving.exists() and (bundled := bundled_performance(str(driving))):
-        return load_motion(bundled)
+    if isinstance(driving, Path):
+        if driving.name.endswith(MOTION_SUFFIX):
+            return load_motion(driving)
+        if driving.suffix == HEAD_SUFFIX:
+            return driving_motion(load_head(driving, model), driving)
+        if not driving.exists() and (bundled := bundled_performance(str(driving))):
+            return load_motion(bundled)
     motion = track(model, driving, options, progress=progress).motion
-    return ease_in(motion) if driving.suffix.lower() in IMAGE_SUFFIXES else motion
+    still = isinstance(driving, np.ndarray) or (isinstance(driving, Path) and driving.suffix.lower() in IMAGE_SUFFIXES)
+    return ease_in(motion) if still else motion
 
 
 def driving_motion(subject: Subject, path: Path) -> Motion:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import cv2
 import numpy as np
@@ -25,8 +26,7 @@ def learned(portrait: Portrait, painter: Painter) -> LearnedGenerator:
 
 def frames_of(portrait: Portrait, generator: LearnedGenerator, states: Motion) -> Iterator[np.ndarray]:
     """Frames painted from maps that are rendered as they are asked for."""
-    maps = portrait.maps.stream(states, generator.camera_for(states))
-    return (frame.numpy() for frame in generator.frames(states, maps))
+    return (frame.numpy() for frame in generator.frames(states, partial(portrait.maps.stream, states)))
 
 
 def untrained() -> CompactPainter:

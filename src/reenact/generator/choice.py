@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -11,12 +11,11 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from reenact.head.camera import Camera
 from reenact.head.motion import Motion
 from reenact.head.shape import HeadShape
 from reenact.head.subject import Reference
 from reenact.media import InputError
-from reenact.rendering import HeadMaps
+from reenact.rendering.head_renderer import MapStream
 
 from .diffusion.compact.flow import CompactPainter, Sampling
 from .diffusion.compact.weights import ASSET, best_device, load_compact
@@ -49,15 +48,8 @@ class GeneratorOptions:
 class Generator(Protocol):
     """Frames of one reference picture of P x P px."""
 
-    def camera_for(self, motion: Motion) -> Camera:
-        """The camera that the maps of a motion are wanted from, at the place of the reference's."""
-        ...
-
-    def frames(self, motion: Motion, maps: Iterable[HeadMaps]) -> Iterator[Tensor]:
-        """[P, P, 3] uint8 each, as a stream: memory does not grow with their number.
-
-        maps: of each frame of the motion, as `camera_for` sees it.
-        """
+    def frames(self, motion: Motion, maps: MapStream) -> Iterator[Tensor]:
+        """[P, P, 3] uint8 each, as a stream: memory does not grow with their number. maps: of the motion."""
         ...
 
 

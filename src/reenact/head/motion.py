@@ -140,7 +140,8 @@ class Motion:
         """Take tensors as they are, if they are float32 on the CPU, or copy arrays.
 
         Args:
-            expression: [F, 52]; eyeLook is set to 0. Where it is [52] there is one frame, and all others lack their first axis, too.
+            expression: [F, 52]; eyeLook is set to 0. Where it is [52] there is one frame, and all others lack their
+                first axis, too.
             gaze: [F, 2, 2] radians.
             rotation: [F, 3, 3].
             translation: [F, 3] metres.
@@ -191,16 +192,18 @@ class Motion:
         has none.
 
         Raises:
-            ValueError: there is no part, or the parts differ in frames a second, or their clips in width, height or
-                head model.
+            ValueError: there is no part, or the parts differ in frames a second or points of dynamic offsets, or
+                their clips in width, height or head model.
         """
         rates = {part.fps for part in parts}
         if len(rates) != 1:
             raise ValueError(f"got motions at {sorted(map(str, rates))} frames a second; want some, at one rate")
         offsets = [part.dynamic_offset for part in parts]
-        if any(offset is not None for offset in offsets):
-            points = next(offset.shape[1] for offset in offsets if offset is not None)
-            empty = [torch.zeros(len(part), points, 3) for part in parts]
+        sizes = {offset.shape[1] for offset in offsets if offset is not None}
+        if len(sizes) > 1:
+            raise ValueError(f"got dynamic offsets of {sorted(sizes)} points; want as many in every motion")
+        if sizes:
+            empty = [torch.zeros(len(part), *sizes, 3) for part in parts]
             offset = torch.cat([e if o is None else o for o, e in zip(offsets, empty, strict=True)])
         else:
             offset = None

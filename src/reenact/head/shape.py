@@ -73,7 +73,7 @@ class HeadShape(nn.Module):
         actions: Tensor,
         joints: Tensor,
         gaze_limits: Tensor,
-        eyeballs: tuple[Int, Int],
+        eyeballs: tuple[Int | Tensor, Int | Tensor],
     ) -> None:
         super().__init__()
         self.topology = topology
@@ -81,7 +81,7 @@ class HeadShape(nn.Module):
         for name, value in buffers.items():
             self.register_buffer(name, value)
         for name, rows in zip(("_left", "_right"), eyeballs, strict=True):
-            self.register_buffer(name, torch.from_numpy(rows.astype("int64")).to(neutral.device))
+            self.register_buffer(name, torch.as_tensor(rows).long().to(neutral.device))
         self.lids = lid_lines(topology, neutral, actions)
         self.lips = LipLine(topology, neutral, actions)
         self.bite = Bite(topology, neutral, self.eyes)

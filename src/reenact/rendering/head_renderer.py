@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,8 @@ from .normals import vertex_normals
 from .rasterise import rasterise
 from .visibility import visible_vertices
 
+MapStream = Callable[[Camera], Iterator[HeadMaps]]
+"""Maps of one frame of a motion after the other, as a camera sees them."""
 MAPS_PX = 512
 """Width of maps, unless another is asked for, and of the picture in which it is found what hides what."""
 _TOLERANCE_M = 0.0025

@@ -4,18 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from reenact.head.model import ParametricHead
 from reenact.head.subject import Subject
-from reenact.media.video import ArrayVideo
 from reenact.perception.dense.maps import DenseEstimator
 from reenact.perception.dense.shipped import shipped_estimator
-from reenact.tracking import Progress, TrackOptions, silent
+from reenact.tracking import Pictures, Progress, TrackOptions, silent
 
 from .head_fit import fit_head
 from .resume import Kept
@@ -26,7 +21,7 @@ SubjectDetail = Literal["coarse", "personal"]
 
 def fit_subject(
     model: ParametricHead,
-    sources: Sequence[Path | ArrayVideo | NDArray[np.uint8]],
+    sources: Sequence[Pictures],
     options: TrackOptions | None = None,
     *,
     detail: SubjectDetail = "coarse",

@@ -5,19 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from reenact.head.model import ParametricHead
 from reenact.head.subject import Subject
-from reenact.media.video import ArrayVideo
 from reenact.perception.dense.crops import BASE_FACE_M
 from reenact.perception.dense.maps import DenseEstimator
 from reenact.perception.dense.shipped import INPUT_PX
-from reenact.tracking import Progress, TrackOptions, clip_of, silent
+from reenact.tracking import Pictures, Progress, TrackOptions, clip_of, silent
 
 from .fit import fit_stages
 from .frames_fit import fitted_chunks, observe_rows
@@ -34,7 +31,7 @@ _LOOKED_AT = 8  # pictures that the estimator sees at a time
 
 def fit_head(
     model: ParametricHead,
-    sources: Sequence[Path | ArrayVideo | NDArray[np.uint8]],
+    sources: Sequence[Pictures],
     estimator: DenseEstimator,
     options: TrackOptions | None = None,
     *,

@@ -19,7 +19,7 @@ from reenact.media.image import IMAGE_SUFFIXES, resized
 from reenact.media.video import ArrayVideo, VideoInfo
 from reenact.perception.dense.crops import head_crop
 from reenact.perception.dense.maps import View
-from reenact.tracking import Progress, Track, TrackOptions, track
+from reenact.tracking import Pictures, Progress, Track, TrackOptions, track
 from reenact.tracking.fit import key_frames
 
 _PICTURE_PX = 512  # side of a reference's crop: of no consequence, its picture is whole
@@ -78,13 +78,13 @@ class Source:
 
 def read_source(
     model: ParametricHead,
-    source: Path | ArrayVideo | NDArray[np.uint8],
+    source: Pictures,
     options: TrackOptions,
     progress: Progress,
     subject: Subject | None = None,
     size: int | None = None,
 ) -> Source:
-    """Track a photo or the first shot of a video: files, or pictures in memory (see `tracking.track`).
+    """Track a photo or the first shot of a video: see `tracking.track`.
 
     options: its policies of cuts and of frames without a face do not count.
     subject: the same person in other pictures, whose head is taken as it is.

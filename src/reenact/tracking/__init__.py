@@ -6,11 +6,12 @@ from reenact.perception import detect_faces
 from .detect import CutsPolicy, Progress, find_face, silent
 from .fit import clip_of, fit_frames, fit_identity, in_pictures, same_shape, tracked_subject
 from .motion_file import load_motion, save_motion
-from .tracker import LostPolicy, Refinement, Track, TrackOptions, track
+from .tracker import LostPolicy, Pictures, Refinement, Track, TrackOptions, track
 
 __all__ = [
     "CutsPolicy",
     "LostPolicy",
+    "Pictures",
     "Progress",
     "Refinement",
     "Track",

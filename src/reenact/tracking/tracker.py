@@ -29,6 +29,8 @@ from .refine import joined_frames, refined
 
 LostPolicy = Literal["hold", "fail", "skip"]
 Refinement = Literal["flow", "none"]
+Pictures = Path | ArrayVideo | NDArray[np.uint8]
+"""A file that holds a video or a picture; a video in memory; or a picture's pixels [H, W, 3] RGB."""
 STILL_FPS = Fraction(25)
 """Frames a second of a motion of one picture."""
 
@@ -66,7 +68,7 @@ class Track:
 
 def track(
     model: ParametricHead,
-    source: Path | ArrayVideo | NDArray[np.uint8],
+    source: Pictures,
     options: TrackOptions | None = None,
     *,
     subject: Subject | None = None,
@@ -77,7 +79,7 @@ def track(
 
     Args:
         model: the head that is fitted.
-        source: a file that holds a video or a picture; a video in memory; or a picture's pixels [H, W, 3] RGB.
+        source: a video or a picture.
         options: None for the defaults.
         subject: who is seen, if that is known: the head is taken as it is, and pose and expression alone are fitted.
         name: of pixels, for messages.

@@ -6,7 +6,7 @@ One square of the photo is worked on for a whole clip, window by window, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -20,8 +20,8 @@ from reenact.head.shape import HeadShape
 from reenact.head.state import posed
 from reenact.head.subject import Reference
 from reenact.media import SquareCrop
-from reenact.rendering import Camera, HeadMaps
-from reenact.rendering.head_renderer import HeadRenderer
+from reenact.rendering import HeadMaps
+from reenact.rendering.head_renderer import HeadRenderer, MapStream
 
 from ..warp.generator import WarpGenerator
 from .compact.network import displaced
@@ -53,23 +53,20 @@ class LearnedGenerator:
         self._warp = WarpGenerator(head, reference)
         self._head, self._reference, self._painter = head, reference, painter
 
-    def camera_for(self, motion: Motion) -> Camera:
-        """The camera of the square that is painted: it holds the head in the reference and in all frames."""
-        square = self._square(motion)
-        return self._reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
+    def frames(self, motion: Motion, maps: MapStream) -> Iterator[Tensor]:
+        """[P, P, 3] uint8 each, one by one; no more than a window of them is held.
 
-    def _square(self, motion: Motion) -> SquareCrop:
-        return worked_square(self._head, motion, self._reference, self._painter.size)
-
-    def frames(self, motion: Motion, maps: Iterable[HeadMaps]) -> Iterator[Tensor]:
-        """[P, P, 3] uint8 each, one by one; no more than a window of them is held. maps: as `camera_for` sees them."""
-        painter, square, camera = self._painter, self._square(motion), self.camera_for(motion)
+        Painted is the square that holds the head in the reference and in all frames.
+        """
+        painter = self._painter
+        square = worked_square(self._head, motion, self._reference, painter.size)
+        camera = self._reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
         photo, own = square.extract(self._reference.image.numpy()), self._reference.motion
         still = head_pictures(HeadRenderer(self._head, self._reference)(own, camera))
         warped: dict[int, Image] = {}
         heads: dict[int, HeadPictures] = {}
         last: list[Tensor] = []  # of the window before
-        coming = iter(maps)
+        coming = maps(camera)
 
         def paint(first: int, count: int) -> Tensor:
             numbers = range(first, first + count)

@@ -8,7 +8,7 @@ lips exactly where the mesh has them, and behind them eyeballs and the inside of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -21,8 +21,7 @@ from reenact.head.regions import region_ids
 from reenact.head.shape import HeadShape
 from reenact.head.subject import Reference
 from reenact.perception.person_mask import person_mask
-from reenact.rendering import Camera, HeadMaps
-from reenact.rendering.head_renderer import MAPS_PX, visible_head
+from reenact.rendering.head_renderer import MAPS_PX, MapStream, visible_head
 from reenact.rendering.threads import one_torch_thread
 
 from .eye_window import EyeWindow, eye_anchors
@@ -65,10 +64,6 @@ class WarpGenerator:
         self._skin = photographed_skin(self._photo, person, head, self._seen, self._at)
         self._windows = self._open_windows()
 
-    def camera_for(self, motion: Motion) -> Camera:
-        """The camera of the maps that `frames` wants: none are looked at, so the reference's."""
-        return self._camera
-
     def render(self, state: Motion) -> NDArray[np.uint8]:
         """One frame [P, P, 3] of a motion of one; with the photo's own state the photo."""
         with one_torch_thread():
@@ -98,7 +93,7 @@ class WarpGenerator:
         frame[drawing.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
         return frame
 
-    def frames(self, motion: Motion, maps: Iterable[HeadMaps] = ()) -> Iterator[Tensor]:
+    def frames(self, motion: Motion, maps: MapStream | None = None) -> Iterator[Tensor]:
         """[P, P, 3] uint8 of each frame of a motion, one by one. maps: not looked at."""
         return (torch.from_numpy(self.render(state)) for state in motion)
 

@@ -25,7 +25,6 @@ from reenact.media.image import write_image
 from reenact.media.video import probe, read_frames
 from reenact.rendering.head_renderer import HeadRenderer
 from reenact.tracking import load_motion
-from reenact.transfer.dynamic_offsets import with_own_offsets
 from reenact.transfer.retarget import retarget
 
 _AROUND = 2  # frames before and after a moment that a learned generator is shown as well
@@ -103,11 +102,12 @@ def main(arguments: Arguments) -> None:
             subject = subjects[name]
             reference = subject.require_reference()
             renderer = HeadRenderer(subject.head, reference)
-            states, photo = retarget(track, subject, arguments.mode), reference.image.numpy()
+            photo = reference.image.numpy()
             for generator_name in arguments.generators:
-                shown = states if generator_name == "warp" else with_own_offsets(subject, states)
+                detail = "none" if generator_name == "warp" else "own"
+                states = retarget(track, subject, arguments.mode, detail=detail)
                 generator = make_generator(subject.head, reference, GeneratorOptions(generator_name))
-                pictures = (moment(generator, renderer, shown, int(m)) for m in moments)
+                pictures = (moment(generator, renderer, states, int(m)) for m in moments)
                 rows.append(row([photo, *pictures], arguments.cell))
         sheet = arguments.work / f"{clip.stem}-{arguments.mode}.png"
         write_image(sheet, np.concatenate(rows))

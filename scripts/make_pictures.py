@@ -8,6 +8,7 @@ shown, as the normals of its surface.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Final, get_args
 
@@ -77,7 +78,8 @@ def states(subject: Subject, name: str, mode: Mode, strength: dict[str, float] |
 def state(subject: Subject, name: str, at: float, mode: Mode, strength: dict[str, float] | None = None) -> Motion:
     """Retarget one frame, a share of the performance's length."""
     performed = states(subject, name, mode, strength)
-    return performed[round(at * (len(performed) - 1))]
+    frame = performed[round(at * (len(performed) - 1))]
+    return frame.replace(fps=Fraction(_ANIMATION_FPS))  # so that frames of several performances can be joined
 
 
 def frames(generator: WarpGenerator, motion: Motion) -> Iterator[Image]:

@@ -16,6 +16,7 @@ from reenact.lab.synthetic.receivers import OwnDeformation, linear
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
 from reenact.transfer.dynamic_offsets import ASSET, DynamicOffsets, with_own_offsets
 from reenact.transfer.receiver import face_rows
+from reenact.transfer.retarget import retarget
 from tests.made_motions import made_clip
 from tests.transfer.made_subjects import photographed
 
@@ -73,6 +74,17 @@ def test_frames_do_not_see_each_other_across_a_cut() -> None:
     assert found is not None and alone is not None
     torch.testing.assert_close(found[2:], alone.repeat(2, 1, 1), atol=1e-7, rtol=0)
     assert found[:2].abs().max() < 1e-7
+
+
+def test_a_retargeted_motion_is_cut_where_the_driving_one_is() -> None:
+    subject, shot = photographed(still()), np.asarray([0, 0, 1, 1], np.int32)
+    clip = made_clip(shot, np.random.default_rng(0))
+    driving = Motion.joined([still(), still(), smile(), smile()]).replace(clip=clip)
+    plain, own = (retarget(driving, subject, "absolute", detail=detail) for detail in ("none", "own"))
+    for rows in (slice(0, 2), slice(2, 4)):
+        alone, together = with_own_offsets(subject, plain[rows]).dynamic_offset, own.dynamic_offset
+        assert alone is not None and together is not None
+        torch.testing.assert_close(together[rows], alone, atol=1e-7, rtol=0)
 
 
 def test_what_a_motion_does_beyond_the_actions_already_stays() -> None:

@@ -139,7 +139,10 @@ def retarget(
         offset = _dynamic_offset(model.topology, driving, known if calm_offset is None else calm_offset, factor)
         parts.append(Motion(expression, gaze, *pose, offset, fps=motion.fps))
     target = Motion.joined(parts)
-    return with_own_offsets(subject, target) if detail == "own" else target
+    if detail == "none":
+        return target
+    cuts = target.replace(clip=clip)  # what the network adds must not reach across them
+    return with_own_offsets(subject, cuts).replace(clip=None)
 
 
 def _pose(state: Motion) -> HeadPose:

@@ -7,24 +7,31 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.tables import RESULTS, TABLES, result_table
+from reenact.generator.choice import GeneratorOptions, make_generator
+from reenact.head.open import open_head
 from reenact.lab.evaluation.provenance import provenance
 from reenact.media.image import write_image
 from reenact.media.video import read_frames
-from reenact.pipeline import AnimateOptions, TrackOptions, animate, bundled_performance, read_portrait, track
-from reenact.tracking import load_motion
+from reenact.pipeline import AnimateOptions, animate, bundled_performance, cropped, head_crop
+from reenact.rendering.head_renderer import HeadRenderer
+from reenact.subject.fit_subject import fit_subject
+from reenact.tracking import load_motion, save_motion, track
 from reenact.transfer.retarget import retarget
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from reenact.head.model import ParametricHead
     from reenact.head.motion import Motion
-    from reenact.pipeline import Portrait
+    from reenact.head.subject import Subject
     from reenact.transfer.motion_modes import Mode
 
 REPOSITORY = Path(__file__).parents[1]
@@ -97,7 +104,7 @@ def motion_file(clip: Path, work: Path, reuse: bool) -> Path:
     motion = work / "motion" / f"{clip.stem}.motion.safetensors"
     if not (reuse and motion.exists()):
         motion.parent.mkdir(parents=True, exist_ok=True)
-        track(clip, motion, TrackOptions())
+        save_motion(track(open_head(), clip).motion, motion)
     return motion
 
 
@@ -111,10 +118,25 @@ def animated(photo: Path, motion: Path, work: Path, *, size: int, reuse: bool, m
     return output
 
 
+def subject_in_square(model: ParametricHead, photo: Path, size: int) -> Subject:
+    """Fit the person of a photo; the reference is the square around the head, resized to `size` pixels."""
+    subject = fit_subject(model, [photo])
+    crop = head_crop(subject, AnimateOptions(crop=True, size=size))
+    return subject.replace(references=(cropped(subject.require_reference(), crop),))
+
+
+def generated(subject: Subject, motion: Motion, options: GeneratorOptions) -> Iterator[np.ndarray]:
+    """Yield the frames [P, P, 3] uint8 of a subject whose reference is a square."""
+    reference = subject.require_reference()
+    generator = make_generator(subject.head, reference, options)
+    maps = partial(HeadRenderer(subject.head, reference).stream, motion)
+    return (frame.numpy() for frame in generator.frames(motion, maps))
+
+
 def demo(
     model: ParametricHead, size: int, motion: str, strengths: dict[str, float] | None = None
-) -> tuple[Portrait, Motion]:
-    """Read the demo photo's head and retarget a bundled performance to it, in relative motion.
+) -> tuple[Subject, Motion]:
+    """Fit the demo photo's person in a square and retarget a bundled performance to it, in relative motion.
 
     Args:
         model: the open head.
@@ -125,8 +147,8 @@ def demo(
     path = bundled_performance(motion)
     if path is None:
         raise SystemExit(f"no bundled performance is called {motion}")
-    portrait = read_portrait(model, DEMO_PHOTO, AnimateOptions(crop=True, size=size))
-    return portrait, retarget(model, load_motion(path), portrait.receiver, "relative", strengths or {})
+    subject = subject_in_square(model, DEMO_PHOTO, size)
+    return subject, retarget(load_motion(path), subject, "relative", strengths)
 
 
 def fastest_ms(act: Callable[[], object], repeats: int) -> float:

@@ -7,6 +7,7 @@ python -m benchmarks.contact_sheet --generators warp compact --reuse
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +15,15 @@ import cv2
 import numpy as np
 import tyro
 
-from benchmarks.common import OUT, SHARED, clip_file, motion_file, photo_file
-from reenact.generator.choice import Generator, GeneratorName, GeneratorOptions
+from benchmarks.common import OUT, SHARED, clip_file, motion_file, photo_file, subject_in_square
+from reenact.generator.choice import Generator, GeneratorName, GeneratorOptions, make_generator
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.media.errors import InputError
 from reenact.media.image import write_image
 from reenact.media.video import probe, read_frames
-from reenact.pipeline import AnimateOptions, detailed, make_generator, read_portrait
+from reenact.rendering.head_renderer import HeadRenderer
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
@@ -80,11 +81,11 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     """Write one PNG a clip. A photo that is refused leaves a black row and its sentence on the terminal."""
     model = open_head()
-    portraits = {}
+    subjects = {}
     for name in arguments.photos:
         photo = photo_file(name, arguments.shared, arguments.work)
         try:
-            portraits[name] = read_portrait(model, photo, AnimateOptions(size=arguments.size, crop=True))
+            subjects[name] = subject_in_square(model, photo, arguments.size)
         except InputError as error:
             print(f"{name}: {error}")
     for clip_name in arguments.clips:
@@ -95,26 +96,30 @@ def main(arguments: Arguments) -> None:
         driver = [frame.image for frame in read_frames(probe(clip)) if frame.index in wanted]
         rows = [row([np.zeros_like(driver[0]), *driver], arguments.cell)]
         for name in arguments.photos:
-            if name not in portraits:
+            if name not in subjects:
                 rows.append(np.zeros_like(rows[0]))
                 continue
-            portrait = portraits[name]
-            states = retarget(model, track, portrait.receiver, arguments.mode, {})
-            photo = portrait.crop.extract(portrait.image)
+            subject = subjects[name]
+            reference = subject.require_reference()
+            renderer = HeadRenderer(subject.head, reference)
+            photo = reference.image.numpy()
             for generator_name in arguments.generators:
                 detail = "none" if generator_name == "warp" else "own"
-                generator = make_generator(detailed(portrait, detail), GeneratorOptions(generator_name))
-                rows.append(row([photo, *(moment(generator, states, int(m)) for m in moments)], arguments.cell))
+                states = retarget(track, subject, arguments.mode, detail=detail)
+                generator = make_generator(subject.head, reference, GeneratorOptions(generator_name))
+                pictures = (moment(generator, renderer, states, int(m)) for m in moments)
+                rows.append(row([photo, *pictures], arguments.cell))
         sheet = arguments.work / f"{clip.stem}-{arguments.mode}.png"
         write_image(sheet, np.concatenate(rows))
         print(f"wrote {sheet}", flush=True)
 
 
-def moment(generator: Generator, states: Motion, at: int) -> np.ndarray:
+def moment(generator: Generator, renderer: HeadRenderer, states: Motion, at: int) -> np.ndarray:
     """[P, P, 3] one frame as the generator paints it."""
     spare = 0 if isinstance(generator, WarpGenerator) else _AROUND
     first = max(at - spare, 0)
-    return list(generator.frames(states[first : at + spare + 1]))[at - first]
+    some = states[first : at + spare + 1]
+    return list(generator.frames(some, partial(renderer.stream, some)))[at - first].numpy()
 
 
 def row(pictures: list[np.ndarray], cell: int) -> np.ndarray:

@@ -16,19 +16,33 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
+import torch
 import tyro
 
-from benchmarks.common import OUT, SHARED, Recorded, clip_file, motion_file, photo_file, record
+from benchmarks.common import (
+    OUT,
+    SHARED,
+    Recorded,
+    clip_file,
+    generated,
+    motion_file,
+    photo_file,
+    record,
+    subject_in_square,
+)
 from benchmarks.contact_sheet import row
+from reenact.generator.choice import GeneratorOptions
 from reenact.head.arkit import index
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
+from reenact.head.subject import Reference
 from reenact.media.image import write_image
 from reenact.media.video import probe, read_frames
-from reenact.pipeline import AnimateOptions, head_crop, make_warp, read_portrait
-from reenact.tracking import load_motion, tracked_person
+from reenact.pipeline import AnimateOptions, head_crop
+from reenact.tracking import load_motion, tracked_subject
 from reenact.transfer.retarget import retarget
 
+_SIZE: Final = 256  # px of the heads' squares
 _M, _W9, _W11 = ("dreamtalk_M030_front", "dreamtalk_W009_front", "dreamtalk_W011_front")
 PAIRS: Final[tuple[tuple[str, str], ...]] = (
     ("hallo_reference_images_3.jpg", f"{_M}_angry_level3_001"),
@@ -118,19 +132,18 @@ def main(arguments: Arguments) -> None:
         if clip_name not in tracks:
             tracks[clip_name] = load_motion(motion_file(clip, arguments.work, arguments.reuse))
         track = tracks[clip_name]
-        options = AnimateOptions(size=256, crop=True)
-        portrait = read_portrait(model, photo_file(photo_name, arguments.shared, arguments.work), options)
+        subject = subject_in_square(model, photo_file(photo_name, arguments.shared, arguments.work), _SIZE)
         rows = moments(track, arguments.samples)
-        driver = tracked_person(model, track)
+        driver = tracked_subject(model, track)
         wanted = set(track[rows].require_clip().frame.tolist())
         frames = [f.image for f in read_frames(probe(clip)) if f.index in wanted]
-        crop = head_crop(frames[0], driver, track[rows[len(rows) // 2]], options)
-        photo = portrait.crop.extract(portrait.image)
+        middle = Reference(torch.from_numpy(frames[0]), track[rows[len(rows) // 2]], driver.camera)
+        crop = head_crop(driver.replace(references=(middle,)), AnimateOptions(size=_SIZE, crop=True))
+        photo = subject.require_reference().image.numpy()
         strip = [row([photo, *(crop.extract(f) for f in frames)], arguments.cell)]
-        generator = make_warp(portrait)
         for mode in arguments.modes:
-            states = retarget(model, track, portrait.receiver, mode, {})
-            strip.append(row([photo, *generator.frames(states[rows])], arguments.cell))
+            states = retarget(track, subject, mode)
+            strip.append(row([photo, *generated(subject, states[rows], GeneratorOptions())], arguments.cell))
         strips.append(np.concatenate(strip))
         print(f"pair {number}: {photo_name} gives {clip_name}", flush=True)
     for start in range(0, len(strips), 6):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import torch
 import tyro
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -27,14 +28,14 @@ from scipy.spatial.transform import Rotation
 from benchmarks.common import OUT, SHARED, Recorded, clip_file, record
 from benchmarks.synthetic_expressions import PEOPLE, SIZE, Truth, synthetic_expressions
 from reenact.head.arkit import ACTIONS
+from reenact.head.head_model import head_model
 from reenact.head.open import open_head
-from reenact.head.rig import base_rig
 from reenact.lab.training.data.expression_labels import Split, picture_of, read_labels
 from reenact.media.video import probe, read_frames
 from reenact.perception import ExpressionEvidence, ExpressionObserver, VideoLandmarks, detect_faces
 from reenact.perception.expression import Source
 from reenact.perception.pixels import WEIGHTS
-from reenact.tracking import fit_frames, fit_person, track_video
+from reenact.tracking import TrackOptions, fit_frames, fit_identity, track
 from reenact.tracking.face_model import landmark_model
 
 _LEVEL: Final = np.diag([1.0, -1.0, -1.0])
@@ -91,11 +92,11 @@ class Clips(Recorded):
         scored: list[NDArray] = []
         for name in self.clips:
             clip = clip_file(f"{name}.mp4", self.shared)
-            track = track_video(open_head(), clip, refine="none")
-            tracked = track.require_clip()
+            motion = track(open_head(), clip, TrackOptions(refine="none")).motion
+            tracked = motion.require_clip()
             score = scores_of(clip)[tracked.frame.numpy()]
             known = tracked.seen.numpy() & np.isfinite(score[:, 0])
-            codes.append(track[known].expression.numpy())
+            codes.append(motion[known].expression.numpy())
             scored.append(score[known])
             print(
                 f"{name}: {known.sum()} frames, residual {np.nanmedian(tracked.residual_px.numpy()):.2f} px", flush=True
@@ -133,8 +134,8 @@ class Labelled(Recorded):
             points = detected.points[None]
             evidence = None if observe is None else observe(image, detected)
             if self.fit:
-                person = fit_person(model, points, image.shape[1], image.shape[0], evidence)
-                codes.append(fit_frames(person, points, np.zeros(0, bool), evidence=evidence).expression[0])
+                subject = fit_identity(model, points, image.shape[1], image.shape[0], evidence)
+                codes.append(fit_frames(subject, points, np.zeros(0, bool), evidence=evidence).expression[0])
             elif evidence is not None:
                 codes.append(evidence.mean[0])
             labels.append(face.codes)
@@ -169,7 +170,7 @@ def estimate(truth: Truth, sources: tuple[Source, ...], fit: bool, arguments: Sy
     """Read codes, head pose and distance off synthetic people by one variant."""
     model = open_head()
     observe = ExpressionObserver(sources, arguments.weights) if sources else None
-    base_size = landmark_model(base_rig(model, np.zeros(model.identity_size, np.float32))).size
+    base_size = landmark_model(head_model(model).personalise(torch.zeros(model.identity_size), adapted=False)).size
     parts: list[tuple[NDArray, ...]] = []
     missed = 0
     for person in range(len(truth.images)):
@@ -183,10 +184,10 @@ def estimate(truth: Truth, sources: tuple[Source, ...], fit: bool, arguments: Sy
             if observe is not None:
                 evidence = ExpressionEvidence.joined([observe(image, face) for image, face in chosen])
             if fit:
-                fitted = fit_person(model, points, SIZE, SIZE, evidence)
+                fitted = fit_identity(model, points, SIZE, SIZE, evidence)
                 frames = fit_frames(fitted, points, np.zeros(len(group) - 1, bool), evidence=evidence)
                 codes, rotation = frames.expression.numpy(), frames.rotation.numpy()
-                distance = frames.translation[:, 2].numpy() / landmark_model(fitted.rig).size
+                distance = frames.translation[:, 2].numpy() / fitted.face_size_m
             else:
                 assert evidence is not None, "without a fit and without evidence there is nothing to compare"
                 codes, pose = evidence.mean, evidence.pose

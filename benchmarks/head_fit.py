@@ -29,9 +29,10 @@ import tyro
 from scipy.spatial import KDTree
 
 from benchmarks.common import Recorded, record
-from reenact.head.levels import open_levels
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
+from reenact.head.subject import Subject
 from reenact.lab.evaluation.mesh import mesh_parts
 from reenact.lab.synthetic import (
     SyntheticFrames,
@@ -47,7 +48,6 @@ from reenact.perception.dense.maps import DenseEstimator, DenseMaps, View
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.rendering import vertex_normals
 from reenact.subject.head_fit import fit_head
-from reenact.subject.personal_head import PersonalHead
 from reenact.subject.stages import FRAMES, PERSON, Stage
 
 _FIRST = 910_000  # seeds: people that no network has learnt from
@@ -148,15 +148,14 @@ def stages(without: Term) -> tuple[list[Stage], Stage]:
     return every[:-1], every[-1]
 
 
-def surfaces(head: PersonalHead, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the fitted surface [n, V, 3]: coarse, with static offsets, with static and dynamic ones."""
-    levels, rig = open_levels(), head.coarse_rig(open_head())
-    count = len(rig.neutral)
-    bare = replace(head, static_control=0 * head.static_control, static_fit=0 * head.static_fit)
+def surfaces(subject: Subject, motion: Motion) -> dict[str, np.ndarray]:
+    """Return the fitted surface [F, V, 3]: coarse, with static offsets, with static and dynamic ones."""
+    bare, still = subject.replace(static_offset=None, fine_offset=None), motion.replace(dynamic_offset=None)
+    count = len(subject.head.neutral)
     return {
-        "coarse": bare.surface(rig, levels, rows, dynamic=False)[:, :count].numpy(),
-        "static": head.surface(rig, levels, rows, dynamic=False)[:, :count].numpy(),
-        "both": head.surface(rig, levels, rows)[:, :count].numpy(),
+        "coarse": bare.surface(still)[:, :count].numpy(),
+        "static": subject.surface(still)[:, :count].numpy(),
+        "both": subject.surface(motion)[:, :count].numpy(),
     }
 
 
@@ -165,11 +164,12 @@ def fitted(video: Path, drawn: SyntheticFrames, distance_m: float, maps: Maps, w
     estimator: DenseEstimator = shipped_estimator() if maps == "network" else TrueMaps(drawn, distance_m)
     started = time.perf_counter()
     key, every = stages(without)
-    head = fit_head(open_head(), [video], estimator, stages=key, every_frame=every)
+    subject = fit_head(open_head(), [video], estimator, stages=key, every_frame=every)
     out = {"seconds": time.perf_counter() - started}
-    rows = np.arange(0, len(head.track), _EVERY)
-    truth, face = drawn.vertices[head.track[rows].require_clip().frame.numpy()], mesh_parts()["face"]
-    for name, shapes in surfaces(head, rows).items():
+    assert subject.motion is not None
+    motion = subject.motion[::_EVERY]
+    truth, face = drawn.vertices[motion.require_clip().frame.numpy()], mesh_parts()["face"]
+    for name, shapes in surfaces(subject, motion).items():
         out |= {f"{name}_{key}": value for key, value in measured(shapes, truth, face).items()}
     return out
 

@@ -30,7 +30,6 @@ from tyro.conf import Positional
 from benchmarks.common import Recorded, record
 from benchmarks.head_fit import measured
 from reenact.head.arkit import ACTIONS
-from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.lab.evaluation.mesh import mesh_parts
 from reenact.lab.synthetic import (
@@ -49,6 +48,7 @@ from reenact.subject.head_fit import observed
 from reenact.subject.offsets import Identity, Offsets
 from reenact.subject.source import read_source
 from reenact.subject.stages import KEY_FRAMES, PERSON
+from reenact.tracking import TrackOptions, silent
 
 _FIRST, _SIDE, _FRAMES = 915_000, 512, 20
 _SMILE = {"mouthSmile": 0.8, "cheekSquint": 0.3, "eyeSquint": 0.2}
@@ -80,17 +80,16 @@ class Neutral:
 
 def fitted(person: str, clip: Path) -> Neutral:
     """Fit the static offsets of one clip, which is the first half of `reenact head`, and return the neutral."""
-    model, levels, started = open_head(), open_levels(), time.perf_counter()
-    source = read_source(model, clip, 0, None, None, quiet)
-    seen = observed(source, source.key_rows(KEY_FRAMES), shipped_estimator(), quiet)
-    identity = Identity.of(model, levels[0], source.person.identity)
-    offsets = Offsets(levels, len(seen), source.face_size_m / BASE_FACE_M, identity)
-    fit_stages(offsets, seen, model.topology, PERSON, quiet)
+    model, started = open_head(), time.perf_counter()
+    source = read_source(model, clip, TrackOptions(), silent)
+    seen = observed(source, source.key_rows(KEY_FRAMES), shipped_estimator(), silent)
+    tracked = source.subject
+    offsets = Offsets(len(seen), tracked.face_size_m / BASE_FACE_M, Identity.of(model, tracked.shape))
+    fit_stages(offsets, seen, PERSON, silent)
     static = offsets.static().still()
-    coarse = torch.from_numpy(source.person.rig.neutral)
-    fine = levels[2].upsample(levels[1].upsample(coarse + static.control) + static.narrow)
-    grown = BASE_FACE_M / source.face_size_m
-    detailed = fine[: len(coarse)].numpy() * grown
+    found = tracked.replace(static_offset=static.control, fine_offset=static.narrow)
+    coarse, grown = tracked.neutral(0), BASE_FACE_M / tracked.face_size_m
+    detailed = found.neutral()[: len(coarse)].numpy() * grown
     return Neutral(person, clip.stem, coarse.numpy() * grown, detailed, time.perf_counter() - started)
 
 
@@ -121,19 +120,15 @@ def drawn_clips(people: int, folder: Path) -> list[tuple[str, Path]]:
 
 def true_shapes(person: SyntheticPerson) -> tuple[np.ndarray, np.ndarray]:
     """Return neutral and constant smile [V, 3], canonical, metres of an adult's head."""
-    ahead = np.zeros((1, 2, 2), np.float32)
-    shapes = [person.rig.deform(codes[None], ahead)[0] / person.size for codes in (np.zeros_like(smile()), smile())]
-    return shapes[0], shapes[1]
+    codes = torch.from_numpy(np.stack([np.zeros_like(smile()), smile()]))
+    rest, smiling = person.head.deform(codes, torch.zeros(2, 2, 2)).numpy() / person.size
+    return rest, smiling
 
 
 def apart(a: np.ndarray, b: np.ndarray) -> float:
     """Return the distance of two neutrals [V, 3], mm, mean of both ways."""
     face = mesh_parts()["face"]
     return float(np.mean([measured(x[None], y[None], face)["median_mm"] for x, y in ((a, b), (b, a))]))
-
-
-def quiet(stage: str, done: int, total: int | None) -> None:
-    """Show no progress."""
 
 
 def main(arguments: Arguments) -> None:

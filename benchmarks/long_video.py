@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import tyro
 
-from benchmarks.common import OUT, Recorded, demo, record
+from benchmarks.common import OUT, Recorded, demo, generated, record
 from reenact.generator.choice import GeneratorOptions
 from reenact.generator.diffusion.compact.flow import CompactPainter
 from reenact.head.motion import Motion
@@ -28,7 +28,6 @@ from reenact.head.open import open_head
 from reenact.lab.evaluation.landmarks68 import Follower, Landmarks68
 from reenact.lab.evaluation.metrics.identity import DlibIdentity, cosine
 from reenact.media import write_image
-from reenact.pipeline import make_generator
 
 FPS: Final = 25
 
@@ -53,12 +52,12 @@ class Arguments(Recorded):
 
 def main(arguments: Arguments) -> None:
     """Generate, measure, record."""
-    portrait, there = demo(open_head(), arguments.size, arguments.motion)
+    subject, there = demo(open_head(), arguments.size, arguments.motion)
     count = round(arguments.seconds * FPS)
     both = Motion.joined([there, there[-2:0:-1]])
     states = both[[i % len(both) for i in range(count)]]
-    learned = make_generator(portrait, GeneratorOptions("compact", weights=arguments.weights)).frames(states)
-    warped = make_generator(portrait, GeneratorOptions("warp")).frames(states)
+    learned = generated(subject, states, GeneratorOptions("compact", weights=arguments.weights))
+    warped = generated(subject, states, GeneratorOptions("warp"))
     stride = CompactPainter.window - CompactPainter.overlap
     kept: dict[int, np.ndarray] = {}
     steps = np.zeros((2, count - 1))
@@ -79,7 +78,7 @@ def main(arguments: Arguments) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for b in borders:
         write_image(arguments.out / f"border-{b:05}.png", np.concatenate([kept[b + i] for i in range(-3, 5)], axis=1))
-    photo = portrait.crop.extract(portrait.image)
+    photo = subject.require_reference().image.numpy()
     first, last = (csim(photo, [kept[i] for i in end]) for end in ends)
     values = {
         "CSIM to the photo, first second": first,

@@ -37,29 +37,28 @@ import tyro
 from torch.utils.flop_counter import FlopCounterMode
 from tyro.conf import Positional
 
-from benchmarks.common import DEMO_PHOTO, Recorded, demo, fastest_ms, record
-from benchmarks.transfer import carry
+from benchmarks.common import DEMO_PHOTO, Recorded, demo, fastest_ms, generated, record
+from benchmarks.transfer import carry, surface
 from reenact.generator.choice import GeneratorName, GeneratorOptions
 from reenact.generator.diffusion.compact.flow import CompactPainter, Sampling, sample
 from reenact.generator.diffusion.compact.weights import ASSET, load_compact
 from reenact.generator.diffusion.controls import Controls
 from reenact.head.arkit import REGIONS
-from reenact.head.head_model import action_source
+from reenact.head.head_model import action_source, personalised
 from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.state import codes_of, deformed
 from reenact.lab.evaluation import score_clip
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance
 from reenact.media import VideoWriter
-from reenact.pipeline import bundled_performance, make_generator, make_warp
+from reenact.pipeline import bundled_performance
 from reenact.rendering import Camera, interpolate_directions, rasterise, vertex_normals
 from reenact.tracking import load_motion
+from reenact.transfer.dynamic_offsets import DynamicOffsets
 from reenact.transfer.network import frames_of
-from reenact.transfer.own_motion import OwnMotion
 from reenact.transfer.receiver import face_rows
 
 What = Literal["raster", "normals", "transfer", "warp", "compact", "score", "animate"]
@@ -136,13 +135,13 @@ def normals(arguments: Arguments, batch: int = 4) -> list[Row]:
         raise SystemExit(f"no bundled performance is called {arguments.motion}")
     model, (_, fit, detailed), track = open_head(), open_levels(), load_motion(path)
     clip = track.require_clip()
-    rig, side = personal_rig(model, clip.identity[0].numpy()), arguments.size
+    head, side = personalised(model, clip.identity[0]), arguments.size
     camera = Camera(float(clip.focal_px[0]) * side / max(clip.width, clip.height), side / 2, side / 2, side, side)
     faces = torch.from_numpy(np.ascontiguousarray(detailed.faces))
 
     def render(some: np.ndarray) -> None:
         states = track[some]
-        fine = detailed.upsample(fit.upsample(torch.from_numpy(deformed(rig, states))))
+        fine = detailed.upsample(fit.upsample(deformed(head, states)))
         fine = fine @ states.rotation.mT + states.translation[:, None]
         fragments = rasterise(camera.project(fine), faces, side, side, cull_back=True)
         interpolate_directions(vertex_normals(fine, faces), faces, fragments)
@@ -160,17 +159,17 @@ def transfer(arguments: Arguments) -> list[Row]:
     own, driver = (OwnDeformation.of(HELD_OUT_SEED + n) for n in (3, 4))
     draw, count = rng(HELD_OUT_SEED, "speed"), arguments.frames
     states = Motion.joined([performance(draw, 50) for _ in range(-(-count // 50))])[:count]
-    shapes, motion = driver.control(states), OwnMotion.of(own.rig)
+    shapes, offsets = driver.control(states), DynamicOffsets.of(own.head)
 
     def best(act: Callable[[], object]) -> float:
         return fastest_ms(act, arguments.repeats)
 
-    pair = best(lambda: action_source(model, driver.rig.neutral).onto(own.rig.neutral))
-    carried = best(lambda: fit.upsample(torch.from_numpy(carry(driver.rig, own.rig, shapes)))) - pair
-    target = best(lambda: personal_rig(model, own.person.identity, own.person.offset))
-    target += best(lambda: OwnMotion.of(own.rig))
-    coarse = best(lambda: [*motion.surfaces(states)])
-    fine = best(lambda: [detailed.upsample(surface) for surface in motion.surfaces(states)])
+    pair = best(lambda: action_source(model, driver.head.neutral.numpy()).onto(own.head.neutral))
+    carried = best(lambda: fit.upsample(carry(driver.head, own.head, shapes))) - pair
+    target = best(lambda: personalised(model, own.person.identity, own.person.offset))
+    target += best(lambda: DynamicOffsets.of(own.head))
+    coarse = best(lambda: surface(offsets, states))
+    fine = best(lambda: detailed.upsample(surface(offsets, states)))
     print(f"set up once: {target:.0f} ms a target face, {pair:.0f} ms a pair for deformation transfer")
     name = "deformation transfer of each frame"
     rows = [
@@ -181,16 +180,16 @@ def transfer(arguments: Arguments) -> list[Row]:
     if arguments.device == "cpu":
         return rows
     device = torch.device(arguments.device)
-    net, answers = motion.net.to(device), motion.answers.to(device)
+    net, basis = offsets.net.to(device), offsets.basis.to(device)
     face = torch.from_numpy(face_rows()).to(device)
-    actions = fit.upsample(torch.from_numpy(motion.rig.actions)).flatten(1).to(device)
-    neutral = fit.upsample(torch.from_numpy(motion.rig.neutral)).to(device)
-    codes = torch.from_numpy(codes_of(own.rig, states)).to(device)
+    actions = fit.upsample(own.head.actions).flatten(1).to(device)
+    neutral = fit.upsample(own.head.neutral).to(device)
+    codes = codes_of(own.head, states).to(device)
 
     def act() -> None:
-        surface = neutral + (codes @ actions).view(len(codes), -1, 3)
-        surface[:, face] += frames_of(answers[None], net.encoder(codes[None]))[0]
-        detailed.upsample(surface)
+        moved = neutral + (codes @ actions).view(len(codes), -1, 3)
+        moved[:, face] += frames_of(basis[None], net.encoder(codes[None]))[0]
+        detailed.upsample(moved)
         torch.cuda.synchronize(device)
 
     what = f"retargeted surface, {len(detailed):,} vertices, {torch.cuda.get_device_name(device)}"
@@ -204,11 +203,11 @@ def warp(arguments: Arguments) -> list[Row]:
 
 def generated_ms(name: GeneratorName, arguments: Arguments, size: int) -> float:
     """Return the milliseconds a frame of a generator on the demo photo, tracking not included."""
-    portrait, states = demo(open_head(), size, arguments.motion)
+    subject, states = demo(open_head(), size, arguments.motion)
     count = arguments.frames + _WARM_UP
     states = states[[i % len(states) for i in range(count)]]
     options = GeneratorOptions(name, weights=arguments.weights if name == "compact" else None, device=arguments.device)
-    frames = make_generator(portrait, options).frames(states)
+    frames = generated(subject, states, options)
     for _ in range(_WARM_UP):
         next(frames)
     started = time.perf_counter()
@@ -276,12 +275,13 @@ def score(arguments: Arguments) -> list[Row]:
 def write_demo(path: Path, strength: float, arguments: Arguments) -> np.ndarray:
     """Write a video of the demo photo at a strength of motion; return the photo, uint8 RGB [size, size, 3]."""
     strengths: dict[str, float] = dict.fromkeys((*REGIONS, "head"), strength)
-    portrait, states = demo(open_head(), arguments.size, arguments.motion, strengths)
-    generator, last = make_warp(portrait), len(states) - 1
+    subject, states = demo(open_head(), arguments.size, arguments.motion, strengths)
+    last = len(states) - 1
+    shown = states[[last - abs(last - k % (2 * last)) for k in range(arguments.frames)]]  # to and fro
     with VideoWriter(path, Fraction(25), arguments.size, arguments.size) as writer:
-        for k in range(arguments.frames):
-            writer.write(generator.render(states[last - abs(last - k % (2 * last))]))  # to and fro
-    return portrait.crop.extract(portrait.image)
+        for frame in generated(subject, shown, GeneratorOptions()):
+            writer.write(frame)
+    return subject.require_reference().image.numpy()
 
 
 def animate(arguments: Arguments) -> list[Row]:

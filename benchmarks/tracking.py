@@ -24,12 +24,13 @@ import tyro
 from scipy.spatial.transform import Rotation
 
 from benchmarks.common import SHARED, Recorded, clip_file, record
+from reenact.head.head_model import personalised
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.media import probe
-from reenact.tracking import track_video
-from reenact.tracking.track import Refinement, see_video
+from reenact.tracking import Refinement, TrackOptions, silent
+from reenact.tracking import track as follow
+from reenact.tracking.detect import detect_video
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ class Arguments(Recorded):
 def face_scales(track: Motion) -> tuple[float, float]:
     """Return inter-ocular distance and face height, px, medians over frames of the fitted landmarks."""
     head, clip = open_head(), track.require_clip()
-    rig = personal_rig(head, clip.identity[0].numpy())
+    own = personalised(head, clip.identity[0])
     rows = np.linspace(0, len(track) - 1, min(len(track), 50)).astype(int)
     some = track[rows[clip.shot.numpy()[rows] == 0]]
-    points = head.topology.landmarks(rig.deform(some.expression.numpy(), some.gaze.numpy()))
+    points = head.topology.landmarks(own.deform(some.expression, some.gaze).numpy())
     cam = points @ some.rotation.mT.numpy() + some.translation[:, None].numpy()
     px = float(clip.focal_px[0]) * cam[..., :2] / cam[..., 2:]
     eyes = np.linalg.norm(px[:, 33] - px[:, 263], axis=1)
@@ -65,17 +66,17 @@ def mesh_residual_px(track: Motion, clip: Path) -> float:
 
     This is what the motion file alone reproduces.
     """
-    sightings = see_video(probe(clip), 0, "each", None, lambda stage, done, total: None)
+    detected = detect_video(probe(clip), 0, "each", None, silent)
     head, known = open_head(), track.require_clip()
     errors = []
-    for shot, (identity, focal) in enumerate(zip(known.identity.numpy(), known.focal_px.tolist(), strict=True)):
-        rig = personal_rig(head, identity)
+    for shot, (identity, focal) in enumerate(zip(known.identity, known.focal_px.tolist(), strict=True)):
+        own = personalised(head, identity)
         for i in np.flatnonzero(((known.shot == shot) & known.seen).numpy()):
-            points, state = sightings.points[int(known.frame[i])], track[i]
+            points, state = detected.points[int(known.frame[i])], track[i]
             if points is None:
                 continue
-            shape = rig.deform(state.expression.numpy(), state.gaze.numpy())[0]
-            cam = head.topology.landmarks(shape) @ state.rotation[0].numpy().T + state.translation.numpy()
+            shape = own.deform(state.expression, state.gaze)[0]
+            cam = head.topology.landmarks(shape.numpy()) @ state.rotation[0].numpy().T + state.translation.numpy()
             px = focal * cam[:, :2] / cam[:, 2:] + (known.width / 2, known.height / 2)
             errors.append(float(np.median(np.linalg.norm(px - points, axis=1))))
     return float(np.median(errors))
@@ -103,7 +104,7 @@ def jitter(track: Motion) -> tuple[float, float, float]:
 def measured(clip: Path, refine: Refinement, mesh: bool) -> dict[str, str | int | float | None]:
     """Track one clip and return its numbers."""
     started = time.perf_counter()
-    track = track_video(open_head(), clip, refine=refine)
+    track = follow(open_head(), clip, TrackOptions(refine=refine)).motion
     seconds = time.perf_counter() - started
     eyes, height = face_scales(track)
     known = track.require_clip()

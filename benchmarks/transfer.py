@@ -24,7 +24,7 @@ mean distance of the 478 landmarks, px of the 256 px crop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -34,14 +34,14 @@ import tyro
 from tyro.conf import Positional
 
 from benchmarks.common import OUT, SHARED, Recorded, clip_file, record
-from reenact.head.head_model import action_source
+from reenact.head.head_model import action_source, head_model
 from reenact.head.levels import open_levels
-from reenact.head.model import Float
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig, base_rig
+from reenact.head.shape import HeadShape
 from reenact.head.state import deformed
+from reenact.head.subject import Subject
 from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
@@ -52,11 +52,11 @@ from reenact.rendering import vertex_normals
 from reenact.subject.energy import Energy
 from reenact.subject.head_fit import fit_head, observed
 from reenact.subject.offsets import Posed
-from reenact.subject.personal_head import PersonalHead
 from reenact.subject.source import read_source
 from reenact.subject.store import load_head, save_head
+from reenact.tracking import TrackOptions, silent
+from reenact.transfer.dynamic_offsets import ASSET, DynamicOffsets, load_transfer
 from reenact.transfer.habits import size_of
-from reenact.transfer.own_motion import ASSET, OwnMotion, load_transfer
 from reenact.transfer.receiver import face_rows
 
 _DRIVERS: Final = HELD_OUT_SEED + 10_000
@@ -88,8 +88,8 @@ class Synthetic(Recorded):
         for number in range(self.receivers):
             own = OwnDeformation.of(HELD_OUT_SEED + number)
             rest = own.neutral()
-            kept = rest - fit.upsample(torch.from_numpy(own.rig.neutral))  # folds that stay
-            motion = OwnMotion.of(own.rig, kept, net)
+            kept = rest - fit.upsample(own.head.neutral)  # folds that stay
+            offsets = DynamicOffsets.of(own.head, kept, net)
             draw = rng(HELD_OUT_SEED + number, "driven by")
             mine: dict[str, list[np.ndarray]] = {m: [] for m in METHODS}
             for _ in range(self.performances):
@@ -97,7 +97,7 @@ class Synthetic(Recorded):
                 states = performance(draw, self.frames)
                 truth = own.shapes(states)
                 contact["truth"].add(truth, truth, rest)
-                for name, shapes in predictions(own, kept, driver, motion, states).items():
+                for name, shapes in predictions(own, kept, driver, offsets, states).items():
                     if name in contact:
                         contact[name].add(shapes, truth, rest)
                     away = 1000.0 * (shapes - truth).norm(dim=-1).numpy()
@@ -208,67 +208,80 @@ def _turned(shapes: torch.Tensor, faces: np.ndarray) -> np.ndarray:
     return ((own * around[:, faces].sum(2)).sum(-1) < 0).numpy()
 
 
-def plain_rig(own: OwnDeformation) -> Rig:
+def plain_head(own: OwnDeformation) -> HeadShape:
     """Return the base adult's actions on this person's neutral."""
-    return replace(base_rig(open_head(), own.person.identity), neutral=own.rig.neutral)
+    base = head_model(open_head()).personalise(torch.from_numpy(own.person.identity), adapted=False)
+    eyeballs = [rows.numpy() for rows in own.head.eyeballs]
+    return HeadShape(
+        base.topology, own.head.neutral, base.actions, own.head.joints, base.gaze_limits, (eyeballs[0], eyeballs[1])
+    )
 
 
 def predictions(
     own: OwnDeformation,
     kept: torch.Tensor,
     driver: OwnDeformation,
-    motion: OwnMotion,
+    offsets: DynamicOffsets,
     states: Motion,
 ) -> dict[str, torch.Tensor]:
     """Return shapes [F, W, 3] by each method."""
-    out = {}
+    out, fit = {}, open_levels()[1]
     ratio = own.person.size / driver.person.size
     performed, performer = driver.shapes(states), driver.neutral()
-    out["linear"] = linear(plain_rig(own), states) + kept
-    beyond = performed - performer - (linear(plain_rig(driver), states) - linear(plain_rig(driver), still()))
+    out["linear"] = linear(plain_head(own), states) + kept
+    plain = plain_head(driver)
+    beyond = performed - performer - (linear(plain, states) - linear(plain, still()))
     out["copied"] = out["linear"] + ratio * beyond
-    control, control_rest = driver.control(states), driver.rig.neutral
-    folds = performed - performer - open_levels()[1].upsample(torch.from_numpy(control - control_rest))
-    carried = carry(driver.rig, own.rig, control)
-    out["transferred"] = open_levels()[1].upsample(torch.from_numpy(carried)) + kept + ratio * folds
-    out["adapted"] = linear(own.rig, states) + kept
-    out["predicted"] = torch.cat(list(motion.surfaces(states)))
+    control = driver.control(states)
+    folds = performed - performer - fit.upsample(control - driver.head.neutral)
+    out["transferred"] = fit.upsample(carry(driver.head, own.head, control)) + kept + ratio * folds
+    out["adapted"] = linear(own.head, states) + kept
+    out["predicted"] = surface(offsets, states, kept)
     return out
 
 
-def carry(source: Rig, target: Rig, shapes: Float) -> Float:
-    """Carry shapes [F, V, 3] of one rig to another by deformation transfer, frame by frame."""
-    transfer = action_source(open_head(), source.neutral).onto(target.neutral)
-    moved = target.neutral + transfer.transfer(shapes - source.neutral).float().numpy()
-    eyes = np.concatenate(target.eyeballs)
-    moved[:, eyes] = target.neutral[eyes] + (shapes - source.neutral)[:, eyes]
-    return moved
+def surface(offsets: DynamicOffsets, states: Motion, fine_offset: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the fit mesh [F, W, 3] with the network's D_f, canonical, metres; fine_offset: [W, 3] static ones."""
+    fine = linear(offsets.head, states)
+    if fine_offset is not None:
+        fine = fine + fine_offset
+    return fine.index_add(1, torch.from_numpy(face_rows()), offsets(states))
 
 
-def fitted(name: str, arguments: Real) -> PersonalHead:
+def carry(source: HeadShape, target: HeadShape, shapes: torch.Tensor) -> torch.Tensor:
+    """Carry shapes [F, V, 3] of one head to another by deformation transfer, frame by frame."""
+    transfer = action_source(open_head(), source.neutral.numpy()).onto(target.neutral)
+    offsets, eyes = shapes - source.neutral, torch.cat(target.eyeballs)
+    moved = target.neutral + transfer.transfer(offsets.numpy()).float()
+    return moved.index_copy(1, eyes, target.neutral[eyes] + offsets[:, eyes])
+
+
+def fitted(name: str, arguments: Real) -> Subject:
     """Fit a head to a shortened clip as scripts.fit_people does, or read the one that is kept."""
     arguments.work.mkdir(parents=True, exist_ok=True)
     clip, out = arguments.work / name, (arguments.work / name).with_suffix(".head")
     if not out.exists():
         shortened(clip_file(name, arguments.shared), clip)
-        save_head(fit_head(open_head(), [clip], shipped_estimator(), textured=False), out, {"source": name})
-    return load_head(out)[0]
+        subject = fit_head(open_head(), [clip], shipped_estimator(), textured=False)
+        save_head(subject, out, references=False)
+    return load_head(out)
 
 
-def explained(head: PersonalHead, other: PersonalHead, clip: Path, count: int, energy: Energy) -> dict[str, float]:
-    """Return degrees and px of each kind of offsets; `other` is the head whose predicted D_f is copied."""
-    model, fit = open_head(), open_levels()[1]
-    source = read_source(model, clip, 0, None, None, lambda *_: None)
-    rows = np.unique(np.linspace(0, len(head.track) - 1, count).round().astype(int))
-    seen = observed(source, rows, shipped_estimator(), lambda *_: None)
-    states = head.track[rows]
-    rig, narrow = head.rig(model), torch.from_numpy(head.static_fit)
-    control = torch.from_numpy(deformed(head.coarse_rig(model), states) + head.static_control)
-    moved = torch.from_numpy(head.dynamic.rows(rows, control.shape[1]))
-    own = _on_face(OwnMotion.of(rig, narrow).offsets(states))
-    ratio = size_of(rig.neutral) / size_of(other.rig(model).neutral)
-    theirs = ratio * _on_face(OwnMotion.of(other.rig(model), torch.from_numpy(other.static_fit)).offsets(states))
-    zoom = float(head.track.require_clip().focal_px[0]) / source.person.camera.focal_px
+def explained(subject: Subject, other: Subject, clip: Path, count: int, energy: Energy) -> dict[str, float]:
+    """Return degrees and px of each kind of offsets; `other` is the subject whose predicted D_f is copied."""
+    head, narrow, motion = subject.head, subject.fine_offset, subject.motion
+    assert narrow is not None and motion is not None and motion.dynamic_offset is not None
+    fit = open_levels()[1]
+    source = read_source(subject.model, clip, TrackOptions(), silent)
+    rows = np.unique(np.linspace(0, len(motion) - 1, count).round().astype(int))
+    seen = observed(source, rows, shipped_estimator(), silent)
+    moving = motion[rows]
+    states = moving.replace(dynamic_offset=None)
+    control = deformed(head, states)
+    own = _on_face(DynamicOffsets.of(head, narrow)(states))
+    ratio = size_of(head.neutral.numpy()) / size_of(other.head.neutral.numpy())
+    theirs = ratio * _on_face(DynamicOffsets.of(other.head, other.fine_offset)(states))
+    zoom = subject.camera.focal_px / source.subject.camera.focal_px
     camera = torch.cat([seen.camera[:, :1] * zoom, seen.camera[:, 1:]], 1)
     turn, shift = states.rotation, states.translation
     faces, out = torch.from_numpy(fit.faces), {}
@@ -277,12 +290,14 @@ def explained(head: PersonalHead, other: PersonalHead, clip: Path, count: int, e
         ("none", control, nothing),
         ("copied", control, theirs),
         ("predicted", control, own),
-        ("fitted", control + moved, nothing),
+        ("fitted", deformed(head, moving), nothing),
     ):
         # The fit mesh begins with the control mesh's vertices, on which the landmarks lie.
-        surfaces = before + added[:, : before.shape[1]], fit.upsample(before) + narrow + added
-        coarse, fine = (x @ turn.transpose(1, 2) + shift[:, None] for x in surfaces)
-        posed = Posed(coarse, fine, turn, camera)
+        shapes = before + added[:, : before.shape[1]]
+        coarse, fine = (
+            x @ turn.transpose(1, 2) + shift[:, None] for x in (shapes, fit.upsample(before) + narrow + added)
+        )
+        posed = Posed(coarse, fine, turn, camera, head.inner_lips.hidden_depth(shapes))
         drawn = energy.draw(posed, seen)
         shown = torch.nn.functional.normalize(drawn.pixels(vertex_normals(fine, faces, "torch")), dim=-1)
         angle = torch.rad2deg(torch.arccos((shown * seen.normals).sum(-1).clamp(-1.0, 1.0)))

@@ -43,12 +43,13 @@ def main(args: Args) -> None:
             short = Path(folder) / f"{Path(name).stem}.mp4"
             shortened(args.clips / name, short)
             try:
-                head = fit_head(model, [short], looks, textured=False)
+                subject = fit_head(model, [short], looks, textured=False)
             except InputError as error:
                 print(f"{name}: left out, {error}")
                 continue
-            save_head(head, out, {"source": name, "frames": MAX_FRAMES})
-        print(f"{out}: {len(head.track)} frames", flush=True)
+            about = {**subject.provenance, "sources": [name], "frames": MAX_FRAMES}
+            save_head(subject.replace(provenance=about), out, references=False)
+        print(f"{out}: {0 if subject.motion is None else len(subject.motion)} frames", flush=True)
 
 
 if __name__ == "__main__":

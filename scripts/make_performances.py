@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter1d
 from reenact.head.arkit import index
 from reenact.head.open import open_head
 from reenact.media.files import asset
-from reenact.tracking import save_motion, track_video
+from reenact.tracking import save_motion, track
 
 OUTPUT = asset("performances")
 
@@ -64,7 +64,7 @@ def main(args: Args) -> None:
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for name in args.only or TAKES:
         take = TAKES[name]
-        whole = track_video(open_head(), args.clips / take.clip)
+        whole = track(open_head(), args.clips / take.clip).motion
         out = np.zeros(len(whole), np.float32)
         for first, last in take.tongue:
             out[first : last + 1] = 1.0

@@ -7,7 +7,8 @@ shown, as the normals of its surface.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Final, get_args
 
@@ -19,10 +20,13 @@ from PIL import Image as PillowImage
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
+from reenact.head.subject import Subject
 from reenact.media.files import asset
 from reenact.media.image import write_image
-from reenact.pipeline import AnimateOptions, Portrait, bundled_performance, make_warp, read_portrait
+from reenact.pipeline import AnimateOptions, bundled_performance, cropped, head_crop
 from reenact.rendering import normals_to_picture
+from reenact.rendering.head_renderer import HeadRenderer
+from reenact.subject.fit_subject import fit_subject
 from reenact.tracking import load_motion
 from reenact.transfer.motion_modes import Mode
 from reenact.transfer.retarget import retarget
@@ -49,53 +53,63 @@ Image = NDArray[np.uint8]
 def main() -> None:
     """Write the animation, the three pictures of the README, and one of each motion mode."""
     OUTPUT.mkdir(exist_ok=True)
-    portrait = read_portrait(open_head(), PHOTO, AnimateOptions(size=_SIZE, crop=True))
-    generator, photo = make_warp(portrait), portrait.crop.extract(portrait.image)
-    write_animation(OUTPUT / "demo.webp", portrait, generator, photo)
-    shown = Motion.joined([state(portrait, name, at, "neutral") for name, at in _EXPRESSIONS])
-    write(OUTPUT / "expressions.jpg", list(generator.frames(shown)), columns=2)
-    write(OUTPUT / "head.jpg", [normals(generator, at) for at in shown], columns=2)
-    weakened = Motion.joined([state(portrait, *_STRENGTHS_OF, "neutral", strength) for strength in _STRENGTHS])
-    write(OUTPUT / "strengths.jpg", list(generator.frames(weakened)), columns=2)
+    subject = fit_subject(open_head(), [PHOTO])
+    square = cropped(subject.require_reference(), head_crop(subject, AnimateOptions(size=_SIZE, crop=True)))
+    generator, renderer = WarpGenerator(subject.head, square), HeadRenderer(subject.head, square)
+    photo = square.image.numpy()
+    write_animation(OUTPUT / "demo.webp", subject, generator, renderer, photo)
+    shown = Motion.joined([state(subject, name, at, "neutral") for name, at in _EXPRESSIONS])
+    write(OUTPUT / "expressions.jpg", list(frames(generator, shown)), columns=2)
+    write(OUTPUT / "head.jpg", [normals(renderer, at) for at in shown], columns=2)
+    weakened = Motion.joined([state(subject, *_STRENGTHS_OF, "neutral", strength) for strength in _STRENGTHS])
+    write(OUTPUT / "strengths.jpg", list(frames(generator, weakened)), columns=2)
     for mode in get_args(Mode):
-        driving, target = (state(portrait, *_MODES, each) for each in ("absolute", mode))
-        write(OUTPUT / f"mode-{mode}.jpg", [photo, normals(generator, driving), *generator.frames(target)], columns=3)
+        driving, target = (state(subject, *_MODES, each) for each in ("absolute", mode))
+        write(OUTPUT / f"mode-{mode}.jpg", [photo, normals(renderer, driving), *frames(generator, target)], columns=3)
 
 
-def states(portrait: Portrait, name: str, mode: Mode, strength: dict[str, float] | None = None) -> Motion:
+def states(subject: Subject, name: str, mode: Mode, strength: dict[str, float] | None = None) -> Motion:
     """Retarget a bundled performance to the photographed person."""
     path = bundled_performance(name)
     assert path is not None
-    return retarget(open_head(), load_motion(path), portrait.receiver, mode, strength or {})
+    return retarget(load_motion(path), subject, mode, strength)
 
 
-def state(portrait: Portrait, name: str, at: float, mode: Mode, strength: dict[str, float] | None = None) -> Motion:
+def state(subject: Subject, name: str, at: float, mode: Mode, strength: dict[str, float] | None = None) -> Motion:
     """Retarget one frame, a share of the performance's length."""
-    performed = states(portrait, name, mode, strength)
-    return performed[round(at * (len(performed) - 1))]
+    performed = states(subject, name, mode, strength)
+    frame = performed[round(at * (len(performed) - 1))]
+    return frame.replace(fps=Fraction(_ANIMATION_FPS))  # so that frames of several performances can be joined
 
 
-def normals(generator: WarpGenerator, at: Motion) -> Image:
+def frames(generator: WarpGenerator, motion: Motion) -> Iterator[Image]:
+    """Generate the pictures of a motion."""
+    return (generator.render(at) for at in motion)
+
+
+def normals(renderer: HeadRenderer, at: Motion) -> Image:
     """Render the normals of the head in one frame."""
-    return normals_to_picture(generator.maps(at).normals[0])
+    return normals_to_picture(renderer(at).normals[0])
 
 
-def write_animation(path: Path, portrait: Portrait, generator: WarpGenerator, photo: Image) -> None:
+def write_animation(
+    path: Path, subject: Subject, generator: WarpGenerator, renderer: HeadRenderer, photo: Image
+) -> None:
     """Write source, driven head and result side by side, moving, as WebP."""
     source = bundled_performance(_ANIMATION)
     assert source is not None
-    fps, performed = float(load_motion(source).fps), states(portrait, _ANIMATION, "neutral")
+    fps, performed = float(load_motion(source).fps), states(subject, _ANIMATION, "neutral")
     start, end = _ANIMATION_S
     times = np.arange(start, end, 1 / _ANIMATION_FPS)
     chosen = performed[[min(round(time * fps), len(performed) - 1) for time in times]]
-    frames = [
-        PillowImage.fromarray(row([photo, normals(generator, at), frame], _ANIMATION_PX))
-        for at, frame in zip(chosen, generator.frames(chosen), strict=True)
+    pictures = [
+        PillowImage.fromarray(row([photo, normals(renderer, at), frame], _ANIMATION_PX))
+        for at, frame in zip(chosen, frames(generator, chosen), strict=True)
     ]
-    frames[0].save(
+    pictures[0].save(
         path,
         save_all=True,
-        append_images=frames[1:],
+        append_images=pictures[1:],
         duration=round(1000 / _ANIMATION_FPS),
         loop=0,
         quality=_ANIMATION_QUALITY,

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from reenact.head.arkit import ACTIONS
 from reenact.head.motion import Clip, Motion
+from reenact.head.open import open_head
+from reenact.head.subject import Subject
+from reenact.tracking import tracked_subject
 
 LOOKS = np.asarray([action.startswith("eyeLook") for action in ACTIONS])
 
@@ -74,3 +77,22 @@ def _compare(found: Motion | Clip, wanted: Motion | Clip, atol: float, but: tupl
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=atol, err_msg=field.name)
         else:
             assert a == b, field.name
+
+
+def made_subject(
+    motion: Motion,
+    static_offset: np.ndarray | None = None,
+    fine_offset: np.ndarray | None = None,
+    texture: np.ndarray | None = None,
+) -> Subject:
+    """The open head's subject of a tracked motion, which they keep; offsets are zeros where none are given."""
+    subject = tracked_subject(open_head(), motion)
+    control, fit, _ = subject.levels
+    static = np.zeros((len(control), 3)) if static_offset is None else static_offset
+    fine = np.zeros((len(fit), 3)) if fine_offset is None else fine_offset
+    return subject.replace(
+        static_offset=torch.from_numpy(static.astype(np.float32)),
+        fine_offset=torch.from_numpy(fine.astype(np.float32)),
+        texture=None if texture is None else torch.from_numpy(texture),
+        motion=motion,
+    )

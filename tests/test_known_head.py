@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
+from reenact.head.regions import region_ids
 from reenact.lab.synthetic import random_scene, render_portraits, still_state, synthetic_person
 from reenact.media import write_image
-from reenact.pipeline import AnimateOptions, TrackOptions, perform, read_performance, read_portrait, silent
-from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
+from reenact.pipeline import AnimateOptions, Pipeline, read_driving
+from reenact.subject.fit_subject import fit_subject
 from reenact.subject.store import save_head
-from reenact.tracking import load_motion, save_motion, track_image
+from reenact.tracking import load_motion, save_motion
 from tests.command_line import refusal
-from tests.made_motions import assert_same, with_clip
+from tests.made_motions import assert_same, made_subject, with_clip
 
 HEAD, SEED, SIDE = open_head(), 920_015, 320
 
@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     person, scene = synthetic_person(SEED, age=20.0), random_scene(SEED, clean=True)
     drawn = render_portraits([person], still_state(person, scene), [scene], SIDE)
     write_image(folder / "photo.png", drawn.images[0])
-    track = track_image(HEAD, folder / "photo.png")
+    track = read_driving(HEAD, folder / "photo.png")
     identity = np.zeros(HEAD.identity_size, np.float32)
     track = with_clip(
         track,
@@ -38,15 +38,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         placement=np.zeros((1, 478, 3), np.float32),
         focal_px=np.asarray([drawn.cameras[0].focal_px], np.float32),
     )
-    control, fit, _ = open_levels()
-    nothing = QuantisedOffsets.of(np.zeros((len(track), len(control), 3), np.float32), np.asarray([0], np.int32))
     true = HEAD.neutral(person.identity) + person.offset - HEAD.neutral(identity)
-    save_head(PersonalHead(track, true, np.zeros((len(fit), 3), np.float32), nothing), folder / "me.head", {})
+    save_head(made_subject(track, true), folder / "me.head")
     return folder
 
 
 def performed(path: Path) -> Motion:
-    return read_performance(HEAD, path, TrackOptions(), silent)
+    return read_driving(HEAD, path)
 
 
 def test_the_photo_is_fitted_with_the_head_that_the_file_knows(folder: Path) -> None:
@@ -54,15 +52,17 @@ def test_the_photo_is_fitted_with_the_head_that_the_file_knows(folder: Path) -> 
     scene = random_scene(SEED, clean=True)
     person = synthetic_person(SEED, age=20.0)
     true = still_state(person, scene)
-    found = perform(folder / "photo.png", folder / "me.head", AnimateOptions(head=folder / "me.head")).portrait
-    guessed = read_portrait(HEAD, folder / "photo.png", AnimateOptions())
-    assert np.allclose(found.person.rig.neutral, person.rig.neutral, atol=1e-6)
-    away = {}
-    for name, portrait in (("known", found), ("guessed", guessed)):
-        turn = portrait.state.rotation[0] @ true.rotation[0].T
+    options = AnimateOptions(head=folder / "me.head")
+    found = Pipeline().perform(folder / "photo.png", folder / "me.head", options).subject
+    guessed = fit_subject(HEAD, [folder / "photo.png"])
+    skin = HEAD.topology.region_vertices(*region_ids("skin"))
+    assert np.allclose(found.head.neutral.numpy()[skin], person.head.neutral.numpy()[skin], atol=1e-6)
+    away, state = {}, found.references[0].motion
+    for name, subject in (("known", found), ("guessed", guessed)):
+        turn = subject.references[0].motion.rotation[0] @ true.rotation[0].T
         away[name] = np.degrees(np.arccos(np.clip((float(turn.trace()) - 1) / 2, -1, 1)))
     assert away["known"] < max(away["guessed"], 2.0) and away["known"] < 5.0, away
-    assert abs(float(found.state.translation[0, 2] / true.translation[0, 2]) - 1.0) < 0.05
+    assert abs(float(state.translation[0, 2] / true.translation[0, 2]) - 1.0) < 0.05
 
 
 def test_a_head_file_performs_as_its_motion_does(folder: Path) -> None:

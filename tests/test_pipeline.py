@@ -5,18 +5,24 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+import torch
 
 from reenact.generator.choice import GeneratorName, GeneratorOptions
 from reenact.head.arkit import index
+from reenact.head.motion import Motion
+from reenact.head.open import open_head
+from reenact.head.subject import Subject
 from reenact.media import InputError, VideoWriter, probe, read_frames, read_image, write_image
 from reenact.media.files import asset
-from reenact.pipeline import AnimateOptions, TrackOptions, animate, bundled_performance, perform, track
-from reenact.tracking import load_motion, save_motion
-from reenact.transfer.own_rig import OwnRig
+from reenact.media.image import resized
+from reenact.pipeline import AnimateOptions, Pipeline, animate, bundled_performance, read_driving
+from reenact.subject.fit_subject import fit_subject
+from reenact.tracking import TrackOptions, load_motion, save_motion
 
 PHOTO = asset("demo/astronaut.jpg")
 STILL: dict[str, float] = dict.fromkeys(("eyes", "brows", "mouth", "jaw", "gaze", "head"), 0.0)
@@ -120,8 +126,8 @@ def test_a_person_performs_for_themselves(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_a_performance_too(tmp_path: Path) -> None:
-    track(PHOTO, tmp_path / "face.motion.safetensors", TrackOptions())
-    motion = load_motion(tmp_path / "face.motion.safetensors")
+    motion = read_driving(open_head(), PHOTO)
+    assert len(motion) == 50 and motion.fps == 25
     smile = motion.expression[:, [index("mouthSmileLeft"), index("mouthSmileRight")]].mean(dim=1)
     assert smile[0] == 0 and smile[-1] > 0.2 and (smile.diff() > -1e-6).all()
 
@@ -155,6 +161,46 @@ def test_input_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "own"), [("warp", False), ("compact", True)])
-def test_learned_generators_are_shown_the_persons_own_detail(name: GeneratorName, own: bool) -> None:
-    performed = perform(PHOTO, PHOTO, AnimateOptions(generator=GeneratorOptions(name)))
-    assert isinstance(performed.portrait.person.rig, OwnRig) == own
+def test_learned_generators_are_shown_the_subjects_own_dynamic_offsets(name: GeneratorName, own: bool) -> None:
+    performance = Pipeline().perform(PHOTO, PHOTO, AnimateOptions(generator=GeneratorOptions(name)))
+    offset = performance.target.dynamic_offset
+    assert (offset is not None) == own
+    assert offset is None or (offset.shape[1] == len(open_head().base_neutral) and offset[-1].norm(dim=-1).max() > 1e-4)
+
+
+def test_components_are_exchanged_and_called_in_order(tmp_path: Path) -> None:
+    """A retargeter that keeps the driving head still, and a fitter that counts: both are asked once."""
+    calls: list[str] = []
+
+    def fitter(*args: Any, **options: Any) -> Subject:
+        calls.append("fit")
+        return fit_subject(*args, **options)
+
+    def frozen(motion: Motion, subject: Subject, *args: Any, **options: Any) -> Motion:
+        calls.append("retarget")
+        own = subject.require_reference().motion
+        return own[np.zeros(len(motion), int)].replace(clip=None, fps=motion.fps)
+
+    pipeline = Pipeline(fitter=fitter, retargeter=frozen)
+    motion = load_motion(short("smile", slice(0, 40, 20), tmp_path))
+    frames = list(pipeline(PHOTO, motion, AnimateOptions(size=256)))
+    assert calls == ["fit", "retarget"] and len(frames) == 2
+    assert frames[0].shape == (256, 256, 3) and frames[0].dtype == torch.uint8
+    assert torch.equal(frames[1], frames[0])
+
+
+def test_a_fitted_subject_is_a_source_and_the_driving_face_is_chosen_apart(tmp_path: Path) -> None:
+    """A large face on the left and a small one on the right drive, each by its own number."""
+    subject, photo = fit_subject(open_head(), [PHOTO], size=320), read_image(PHOTO)
+    both = np.full((512, 912, 3), 120, np.uint8)
+    both[:, :512], both[:400, 512:] = photo, resized(photo, 400)
+    with VideoWriter(tmp_path / "two.mp4", Fraction(25), 912, 512) as writer:
+        for _ in range(2):
+            writer.write(both)
+    places = []
+    for face in (0, 1):
+        options = AnimateOptions(tracking=TrackOptions(face=face, refine="none"))
+        performance = Pipeline().perform(subject, tmp_path / "two.mp4", options)
+        places.append(float(performance.driving.translation[0, 0]))
+    assert performance.subject is subject and places[0] < 0 < places[1]
+    assert next(Pipeline()(subject, performance.driving, options)).shape == (320, 320, 3)

@@ -1,105 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The main path: photo, performance -> tracking -> transfer -> generator -> video.  Read it from the top."""
+"""The main path: track -> fit_subject -> retarget -> render -> generate.  Read `Pipeline.__call__` first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal
 
-import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
-from reenact.generator.choice import Generator, GeneratorOptions, make
-from reenact.generator.warp.generator import WarpGenerator
+from reenact.generator.choice import Generator, GeneratorOptions, make_generator
 from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.media import SquareCrop, VideoWriter, paste_back, probe, read_frames, read_image, side_by_side
+from reenact.head.shape import HeadShape
+from reenact.head.subject import Reference, Subject
+from reenact.media import InputError, SquareCrop, VideoWriter, paste_back, probe, read_frames, side_by_side
 from reenact.media.files import asset
-from reenact.media.image import IMAGE_SUFFIXES
-from reenact.perception import ExpressionObserver
+from reenact.media.image import IMAGE_SUFFIXES, resized
 from reenact.rendering import normals_to_picture
+from reenact.rendering.head_renderer import HeadRenderer, MapStream
+from reenact.subject.fit_subject import fit_subject
 from reenact.subject.store import SUFFIX as HEAD_SUFFIX
 from reenact.subject.store import load_head
-from reenact.tracking import (
-    CutsPolicy,
-    LostPolicy,
-    Person,
-    Refinement,
-    find_face,
-    fit_frames,
-    fit_person,
-    load_motion,
-    same_shape,
-    save_motion,
-    seen_again,
-    track_image,
-    track_video,
-    tracked_person,
-)
-from reenact.tracking.face_model import landmark_model
+from reenact.tracking import Pictures, Progress, TrackOptions, load_motion, same_shape, silent, track, tracked_subject
+from reenact.transfer.dynamic_offsets import Detail, with_own_references
 from reenact.transfer.motion_modes import Mode
-from reenact.transfer.own_rig import OwnRig
-from reenact.transfer.retarget import Receiver, retarget
+from reenact.transfer.retarget import retarget
+from reenact.transfer.timing import ease_in
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
-Progress = Callable[[str, int, int | None], None]
-Detail = Literal["none", "own"]
 MOTION_SUFFIX = ".motion.safetensors"
 WIDE_CROP, TIGHT_CROP = 1.75, 1.5  # sides of the worked-on square, in sides of the head's own box
-WORKING_PX = 512  # the head's geometry is computed at this size and its result carried to the photo's own
-
-
-def silent(stage: str, done: int, total: int | None) -> None:
-    """Progress for callers that want none."""
-
-
-@dataclass(frozen=True)
-class TrackOptions:
-    """How a performance is followed."""
-
-    face: int = 0
-    """Which face, counted from the largest."""
-    lost: LostPolicy = "hold"
-    cuts: CutsPolicy = "each"
-    refine: Refinement = "flow"
-    landmarker: Path | None = None
-    """A FaceLandmarker .task file to use in place of the bundled landmark network."""
 
 
 @dataclass(frozen=True)
 class AnimateOptions:
-    """How a photo performs."""
+    """How a source performs a driving motion."""
 
+    tracking: TrackOptions = field(default_factory=TrackOptions)
+    """How the driving face is followed; its `face` is which one of the driving video."""
+    face: int = 0
+    """Which face of the source image, counted from the largest."""
     mode: Mode = "neutral"
     strength: Mapping[str, float] = field(default_factory=dict)
-    face: int = 0
-    """Which face of the photo, counted from the largest."""
     neutral: int | Path | None = None
-    """Frame of the performance, or picture of the performer, that looks like the photo; None: motion is counted from
-    how the performer rests."""
+    """Frame of the driving video, or picture of the driving person, that looks like the source image; None: motion is
+    counted from how the driving person rests."""
     same_person: bool = False
-    """The performer is the photographed person: the performance's head and, for pictures of one shape, its camera
-    are the photo's too."""
+    """The driving person is the source's: the driving head and, for pictures of one shape, its camera are the source's
+    too."""
     head: Path | None = None
-    """A .head file of the photographed person (`reenact head`): in the photo only pose and expression are fitted."""
+    """A .head file of the source's person (`reenact head`): in the image only pose and expression are fitted."""
     detail: Detail | None = None
-    """What a face does beyond its 52 actions added up: nothing, or what the transfer network says of the photographed
-    person's own. None: their own for generators that have learnt to show it, nothing for the warp."""
+    """See `retarget`. None: "own" for generators that have learnt to show it, "none" for the warp."""
     generator: GeneratorOptions = field(default_factory=GeneratorOptions)
     size: int | None = None
-    """Longer side of the output, px; None keeps the photo's own."""
+    """Longer side of the output, px; None keeps the source image's own."""
     crop: bool = False
+    """Show only the head, in a square, instead of the whole image."""
     compare: bool = False
-    lost: LostPolicy = "hold"
-    cuts: CutsPolicy = "each"
-    refine: Refinement = "flow"
-    landmarker: Path | None = None
-    """A FaceLandmarker .task file to use in place of the bundled landmark network."""
+    """Show source, driving picture and result side by side."""
 
 
 @dataclass(frozen=True)
@@ -112,134 +78,232 @@ class AnimateResult:
 
 
 @dataclass(frozen=True)
-class Portrait:
-    """A photo whose person has been found and fitted."""
+class Performance:
+    """A subject and what it is to do."""
 
-    image: Image
-    person: Person
-    state: Motion  # of one frame
-    crop: SquareCrop
-
-    @property
-    def receiver(self) -> Receiver:
-        return Receiver(self.person.rig, self.state, landmark_model(self.person.rig).size)
+    subject: Subject
+    driving: Motion
+    target: Motion
 
 
-@dataclass(frozen=True)
-class Performed:
-    """A portrait and what it is to do."""
+class Pipeline:
+    """From a source and a driving video to frames. Every component can be exchanged for another of the same signature.
 
-    portrait: Portrait  # its rig moves with the detail asked for
-    track: Motion
-    states: Motion
+    Args:
+        model: the head model; None for the open head.
+        tracker: driving video or picture -> Motion; see `read_driving`.
+        fitter: source pictures -> Subject; see `fit_subject`.
+        retargeter: Motion, Subject -> the subject's own Motion; see `retarget`.
+        renderer: head, reference -> renderer of head maps; see `HeadRenderer`.
+        generator: head, reference, options -> generator of frames; see `make_generator`.
+    """
+
+    def __init__(
+        self,
+        model: ParametricHead | None = None,
+        *,
+        tracker: Callable[[ParametricHead, Pictures, TrackOptions, Progress], Motion] | None = None,
+        fitter: Callable[..., Subject] = fit_subject,
+        retargeter: Callable[..., Motion] = retarget,
+        renderer: Callable[[HeadShape, Reference], HeadRenderer] = HeadRenderer,
+        generator: Callable[[HeadShape, Reference, GeneratorOptions], Generator] = make_generator,
+    ) -> None:
+        self.model = open_head() if model is None else model
+        self.tracker = read_driving if tracker is None else tracker
+        self.fitter, self.retargeter = fitter, retargeter
+        self.renderer, self.generator = renderer, generator
+
+    def __call__(
+        self,
+        source: Pictures | Subject,
+        driving: Pictures | Motion,
+        options: AnimateOptions | None = None,
+        progress: Progress = silent,
+    ) -> Iterator[Tensor]:
+        """Stream the frames [H, W, 3] uint8 of the source giving the driving performance.
+
+        source: a photo or a video of a person, or a fitted subject. driving: a video, an image, a motion file, a head
+        file, the name of a bundled performance, or a motion.
+        Raises InputError for input that cannot be used.
+        """
+        options = options or AnimateOptions()
+        motion = self.track(driving, options, progress)
+        subject = self.fit_subject(source, motion, options, progress)
+        target = self.retarget(motion, subject, options)
+        maps = self.render(subject, target, options)
+        return self.generate(subject, target, maps, options)
+
+    def perform(
+        self,
+        source: Pictures | Subject,
+        driving: Pictures | Motion,
+        options: AnimateOptions,
+        progress: Progress = silent,
+    ) -> Performance:
+        """Take the first three steps: what the subject's head does in each frame. Raises as `__call__`."""
+        motion = self.track(driving, options, progress)
+        subject = self.fit_subject(source, motion, options, progress)
+        return Performance(subject, motion, self.retarget(motion, subject, options))
+
+    def track(self, driving: Pictures | Motion, options: AnimateOptions, progress: Progress) -> Motion:
+        """The driving motion."""
+        if isinstance(driving, Motion):
+            return driving
+        looked = options.tracking
+        if options.same_person:
+            # The source is often one of the driving frames: the detector errs alike in both, unless one is corrected.
+            looked = replace(looked, refine="none")
+        return self.tracker(self.model, driving, looked, progress)
+
+    def fit_subject(
+        self, source: Pictures | Subject, motion: Motion, options: AnimateOptions, progress: Progress
+    ) -> Subject:
+        """The subject of the source, with the head that is known of them."""
+        size = None if options.crop else options.size
+        if isinstance(source, Subject):
+            subject, own = source, source.require_reference()
+            if size is not None:
+                subject = source.replace(references=(scaled(own, size), *source.references[1:]))
+        else:
+            known = None if options.head is None else load_head(options.head, self.model)
+            if options.same_person:
+                known = tracked_subject(self.model, motion)
+            looked = replace(options.tracking, face=options.face)
+            subject = self.fitter(self.model, [source], looked, known=known, size=size, progress=progress)
+        return with_own_references(subject) if shown_detail(options) == "own" else subject
+
+    def retarget(self, motion: Motion, subject: Subject, options: AnimateOptions) -> Motion:
+        """The subject's motion."""
+        neutral = options.neutral
+        if isinstance(neutral, Path):
+            # Of the driving person, whom no other face of their picture is taken for.
+            looked = TrackOptions(landmarker=options.tracking.landmarker)
+            neutral = track(self.model, neutral, looked, subject=tracked_subject(self.model, motion)).motion
+        camera = subject.require_reference().camera
+        clip = motion.require_clip()
+        same = options.same_person and same_shape(camera.width, camera.height, clip.width, clip.height)
+        detail = shown_detail(options)
+        return self.retargeter(
+            motion, subject, options.mode, options.strength, neutral, same_camera=same, detail=detail
+        )
+
+    def render(self, subject: Subject, target: Motion, options: AnimateOptions) -> MapStream:
+        """Maps of each frame, as any camera at the reference's place sees them: rendered when they are asked for."""
+        square = cropped(subject.require_reference(), head_crop(subject, options))
+        return partial(self.renderer(subject.head, square).stream, target)
+
+    def generate(self, subject: Subject, target: Motion, maps: MapStream, options: AnimateOptions) -> Iterator[Tensor]:
+        """The frames, one by one: nothing but the current one is held."""
+        reference, crop = subject.require_reference(), head_crop(subject, options)
+        generator = self.generator(subject.head, cropped(reference, crop), options.generator)
+        for frame in generator.frames(target, maps):
+            if options.crop:
+                yield frame
+            else:
+                yield torch.from_numpy(paste_back(reference.image.numpy(), frame.numpy(), crop))
+
+
+def shown_detail(options: AnimateOptions) -> Detail:
+    """The detail that is asked for, or that the generator has learnt to show."""
+    return options.detail or ("none" if options.generator.name == "warp" else "own")
 
 
 def animate(
-    photo: Path, performance: Path, output: Path, options: AnimateOptions, progress: Progress = silent
+    source: Pictures | Subject,
+    driving: Path,
+    output: Path,
+    options: AnimateOptions | None = None,
+    progress: Progress = silent,
+    pipeline: Pipeline | None = None,
 ) -> AnimateResult:
-    """Write a video of the photographed person giving a performance.
+    """Write a video of the source's person giving a driving performance.
 
-    performance: a video, an image, a motion file, a head file, or the name of a bundled performance.
+    source, driving: see `Pipeline.__call__`.
     Raises InputError for input that cannot be used; nothing is left behind then, nor on interruption.
     """
-    performed = perform(photo, performance, options, progress)
-    return paint(performed, performance, output, options, progress)
+    options, pipeline = options or AnimateOptions(), pipeline or Pipeline()
+    performance = pipeline.perform(source, driving, options, progress)
+    return write_performance(pipeline, performance, driving, output, options, progress)
 
 
-def perform(photo: Path, performance: Path, options: AnimateOptions, progress: Progress = silent) -> Performed:
-    """Tracking and transfer: what the head of the photographed person does in each frame. Raises as `animate`."""
-    model = open_head()
-    known = None if options.head is None else load_head(options.head)[0].person(model)
-    # The photo is often one of the performance's own frames: the detector errs alike in both, unless one is corrected.
-    looked = replace(options, refine="none") if options.same_person else options
-    track = read_performance(model, performance, looked, progress)
-    if options.same_person:
-        known = tracked_person(model, track)
-    portrait = read_portrait(model, photo, options, known)
-    neutral = options.neutral
-    if isinstance(neutral, Path):
-        neutral = resting_in(model, neutral, track, options)
-    camera, clip = portrait.person.camera, track.require_clip()
-    same_camera = options.same_person and same_shape(camera.width, camera.height, clip.width, clip.height)
-    states = retarget(model, track, portrait.receiver, options.mode, options.strength, neutral, same_camera=same_camera)
-    detail = options.detail or ("none" if options.generator.name == "warp" else "own")
-    return Performed(detailed(portrait, detail), track, states)
-
-
-def detailed(portrait: Portrait, detail: Detail) -> Portrait:
-    """Make the portrait's rig move with detail."""
-    if detail == "none":
-        return portrait
-    return replace(portrait, person=replace(portrait.person, rig=OwnRig.of(portrait.person.rig)))
-
-
-def paint(
-    performed: Performed, performance: Path, output: Path, options: AnimateOptions, progress: Progress = silent
+def write_performance(
+    pipeline: Pipeline,
+    performance: Performance,
+    driving: Path,
+    output: Path,
+    options: AnimateOptions,
+    progress: Progress = silent,
 ) -> AnimateResult:
-    """Rendering and generator: the video of what `perform` found. Raises as `animate`."""
-    portrait, track, states = performed.portrait, performed.track, performed.states
-    drivers = performance_frames(performance, track) if options.compare else None
-    frames = painted(portrait, make_generator(portrait, options.generator), states, options, drivers)
+    """Write the video of what `Pipeline.perform` found, with the driving file's sound. Raises as `animate`."""
+    motion, target = performance.driving, performance.target
+    subject = performance.subject
+    maps = pipeline.render(subject, target, options)
+    frames = (frame.numpy() for frame in pipeline.generate(subject, target, maps, options))
+    if options.compare:
+        frames = compared(performance, driving, options, frames)
     first = next(frames)
-    sound = performance if is_video(performance) and options.lost != "skip" else None
-    with VideoWriter(output, track.fps, first.shape[1], first.shape[0], audio_from=sound) as writer:
+    sound = driving if is_video(driving) and options.tracking.lost != "skip" else None
+    with VideoWriter(output, motion.fps, first.shape[1], first.shape[0], audio_from=sound) as writer:
         for done, frame in enumerate(chain([first], frames), start=1):
             writer.write(frame)
-            progress("painting", done, len(states))
-    return AnimateResult(output, len(states), track.fps)
+            progress("painting", done, len(target))
+    return AnimateResult(output, len(target), motion.fps)
 
 
-def track(
-    video: Path, output: Path, options: TrackOptions, progress: Progress = silent, model: ParametricHead | None = None
+def compared(
+    performance: Performance, driving: Path, options: AnimateOptions, frames: Iterator[Image]
+) -> Iterator[Image]:
+    """Source, driving picture and result side by side. A driving file without pictures is shown as the driven head."""
+    reference, crop = performance.subject.require_reference(), head_crop(performance.subject, options)
+    photo = crop.extract(reference.image.numpy()) if options.crop else reference.image.numpy()
+    pictures = driving_frames(driving, performance.driving)
+    if pictures is None:
+        renderer = HeadRenderer(performance.subject.head, cropped(reference, crop))
+        pictures = (normals_to_picture(maps.normals[0]) for maps in renderer.stream(performance.target))
+    for picture, frame in zip(pictures, frames, strict=False):
+        yield side_by_side([photo, picture, frame], frame.shape[0])
+
+
+def read_driving(
+    model: ParametricHead, driving: Pictures, options: TrackOptions | None = None, progress: Progress = silent
 ) -> Motion:
-    """Write the performance of a video or an image as a motion file. model: None for the open head."""
-    result = read_performance(model or open_head(), video, options, progress)
-    save_motion(result, output)
-    return result
+    """The motion of a video, an image, a motion file, a head file, or a bundled performance.
 
-
-def read_portrait(model: ParametricHead, photo: Path, options: AnimateOptions, known: Person | None = None) -> Portrait:
-    """Find and fit the person of a photo, which is first resized to the wanted size if all of it is wanted.
-
-    known: this very person, whose head is then taken as it is.
+    An image becomes two seconds that end in its expression. A head file gives its motion without dynamic offsets.
+    Raises InputError for input that cannot be used.
     """
-    image = read_image(photo)
-    if options.size is not None and not options.crop:
-        factor = options.size / max(image.shape[:2])
-        shape = (max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor)))
-        image = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
-    detected = find_face(image, options.face, photo, options.landmarker)
-    points, evidence = detected.points[None], ExpressionObserver()(image, detected)
-    height, width = image.shape[:2]
-    if known is None:
-        person = fit_person(model, points, width, height, evidence)
-    else:
-        person = seen_again(known, points, width, height)
-    state = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
-    return Portrait(image, person, state, head_crop(image, person, state, options))
+    if isinstance(driving, Path):
+        if driving.name.endswith(MOTION_SUFFIX):
+            return load_motion(driving)
+        if driving.suffix == HEAD_SUFFIX:
+            return driving_motion(load_head(driving, model), driving)
+        if not driving.exists() and (bundled := bundled_performance(str(driving))):
+            return load_motion(bundled)
+    motion = track(model, driving, options, progress=progress).motion
+    still = isinstance(driving, np.ndarray) or (isinstance(driving, Path) and driving.suffix.lower() in IMAGE_SUFFIXES)
+    return ease_in(motion) if still else motion
 
 
-def resting_in(model: ParametricHead, picture: Path, track: Motion, options: AnimateOptions) -> Motion:
-    """Fit a track's person in another picture of them. Raises InputError if it shows no face."""
-    image = read_image(picture)
-    height, width = image.shape[:2]
-    detected = find_face(image, 0, picture, options.landmarker)
-    points, evidence = detected.points[None], ExpressionObserver()(image, detected)
-    person = seen_again(tracked_person(model, track), points, width, height)
-    return fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
+def driving_motion(subject: Subject, path: Path) -> Motion:
+    """The motion of a subject that a .head file holds. Raises InputError if there is none."""
+    if subject.motion is None:
+        raise InputError(f"{path} holds no motion; want the .head file of a video, or another driving file")
+    return subject.motion.replace(dynamic_offset=None)
 
 
-def head_crop(image: Image, person: Person, state: Motion, options: AnimateOptions) -> SquareCrop:
-    """The square of whole pixels that is worked on, around the fitted head.
+def head_crop(subject: Subject, options: AnimateOptions) -> SquareCrop:
+    """The square of whole pixels that is worked on, around the head in the reference.
 
-    If the square is the output, it is tight and, where the photo is large enough, inside the photo; if it is to be
-    put back it is wide, so that the motion can fade out, and may reach beyond the photo's edges.
+    If the square is the output, it is tight and, where the image is large enough, inside the image; if it is to be
+    put back it is wide, so that the motion can fade out, and may reach beyond the image's edges.
     """
-    posed = person.rig.neutral @ state.rotation[0].numpy().T + state.translation[0].numpy()
-    px = person.camera.focal_px * posed[:, :2] / posed[:, 2:] + (person.camera.cx, person.camera.cy)
+    reference = subject.require_reference()
+    motion, camera = reference.motion, reference.camera
+    posed = subject.head.neutral @ motion.rotation[0].T + motion.translation[0]
+    px = camera.project(posed)[:, :2].numpy()
     low, high = px.min(axis=0), px.max(axis=0)
     head = float((high - low).max())
-    size = np.asarray([image.shape[1], image.shape[0]])
+    size = np.asarray([camera.width, camera.height])
     side = round(WIDE_CROP * head)
     if options.crop:
         side = max(round(head), min(round(TIGHT_CROP * head), int(size.min())))
@@ -250,29 +314,18 @@ def head_crop(image: Image, person: Person, state: Motion, options: AnimateOptio
     return SquareCrop(int(corner[0]), int(corner[1]), side, output)
 
 
-def read_performance(
-    model: ParametricHead, performance: Path, options: TrackOptions | AnimateOptions, progress: Progress
-) -> Motion:
-    """The track of a video, an image, a motion file, a head file, or a bundled performance."""
-    if performance.name.endswith(MOTION_SUFFIX):
-        return load_motion(performance)
-    if performance.suffix == HEAD_SUFFIX:
-        return load_head(performance)[0].track
-    if not performance.exists() and (bundled := bundled_performance(str(performance))):
-        return load_motion(bundled)
-    face = options.face if isinstance(options, TrackOptions) else 0
-    if performance.suffix.lower() in IMAGE_SUFFIXES:
-        return track_image(model, performance, face=face, task=options.landmarker)
-    return track_video(
-        model,
-        performance,
-        face=face,
-        lost=options.lost,
-        cuts=options.cuts,
-        refine=options.refine,
-        task=options.landmarker,
-        progress=progress,
-    )
+def cropped(reference: Reference, crop: SquareCrop) -> Reference:
+    """A square of a reference as a reference of its own."""
+    image = torch.from_numpy(np.ascontiguousarray(crop.extract(reference.image.numpy())))
+    camera = reference.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
+    return Reference(image, reference.motion, camera)
+
+
+def scaled(reference: Reference, longer: int) -> Reference:
+    """The same picture with a longer side of `longer` px."""
+    image = torch.from_numpy(resized(reference.image.numpy(), longer))
+    camera = reference.camera.scaled(longer / max(reference.camera.width, reference.camera.height))
+    return Reference(image, reference.motion, camera)
 
 
 def bundled_performance(name: str) -> Path | None:
@@ -281,48 +334,15 @@ def bundled_performance(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def is_video(performance: Path) -> bool:
-    """Whether the performance has pictures and perhaps sound of its own."""
-    still = performance.suffix.lower() in (*IMAGE_SUFFIXES, HEAD_SUFFIX)
-    return performance.is_file() and not still and not performance.name.endswith(MOTION_SUFFIX)
+def is_video(driving: Path) -> bool:
+    """Whether the driving file has pictures and perhaps sound of its own."""
+    still = driving.suffix.lower() in (*IMAGE_SUFFIXES, HEAD_SUFFIX)
+    return driving.is_file() and not still and not driving.name.endswith(MOTION_SUFFIX)
 
 
-def make_generator(portrait: Portrait, options: GeneratorOptions) -> Generator:
-    """The generator of a portrait, working on its crop. Raises InputError for weights that cannot be used."""
-    crop = portrait.crop
-    camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
-    pixels = crop.extract(portrait.image)
-    return make(pixels, portrait.person.rig, portrait.state, camera, options, size=WORKING_PX)
-
-
-def make_warp(portrait: Portrait) -> WarpGenerator:
-    """The generator that needs no learned weights: its frames are independent of each other."""
-    generator = make_generator(portrait, GeneratorOptions("warp"))
-    assert isinstance(generator, WarpGenerator)
-    return generator
-
-
-def painted(
-    portrait: Portrait,
-    generator: Generator,
-    states: Motion,
-    options: AnimateOptions,
-    drivers: Iterator[Image] | None,
-) -> Iterator[Image]:
-    """The output pictures, one by one: nothing but the current one is held."""
-    photo = portrait.crop.extract(portrait.image) if options.crop else portrait.image
-    for state, head in zip(states, generator.frames(states), strict=True):
-        frame = head if options.crop else paste_back(portrait.image, head, portrait.crop)
-        if options.compare:
-            # A performance without pictures of its own is shown as the head that drives the photo.
-            driver = next(drivers) if drivers is not None else normals_to_picture(generator.maps(state).normals[0])
-            frame = side_by_side([photo, driver, frame], frame.shape[0])
-        yield frame
-
-
-def performance_frames(performance: Path, track: Motion) -> Iterator[Image] | None:
-    """The performance's own pictures, as many as the track has frames; None if it has none."""
-    if not is_video(performance):
+def driving_frames(driving: Path, motion: Motion) -> Iterator[Image] | None:
+    """The driving file's own pictures, as many as the motion has frames; None if it has none."""
+    if not is_video(driving):
         return None
-    wanted = set(track.require_clip().frame.tolist())
-    return (frame.image for frame in read_frames(probe(performance)) if frame.index in wanted)
+    wanted = set(motion.require_clip().frame.tolist())
+    return (frame.image for frame in read_frames(probe(driving)) if frame.index in wanted)

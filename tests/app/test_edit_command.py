@@ -19,10 +19,8 @@ from reenact.app.edit import (
     parse_ranges,
     parse_retime,
 )
-from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.lab.synthetic import as_tracked, synthetic_motion
-from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import save_head
 from reenact.tracking import load_motion
 from reenact.transfer import edit
@@ -31,7 +29,7 @@ from reenact.transfer.mixing import mix
 from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import retime
 from tests.command_line import refusal, run_here, run_reenact
-from tests.made_motions import assert_same
+from tests.made_motions import assert_same, made_subject
 from tests.transfer.made_performances import bundled
 
 
@@ -65,9 +63,7 @@ def test_to_csv_and_back_by_way_of_the_command(tmp_path: Path) -> None:
 
 def test_a_head_files_performance_is_edited(tmp_path: Path) -> None:
     track = as_tracked(synthetic_motion(1, 3))
-    still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((3, 1, 3), np.int8), np.ones(3, np.float32))
-    nothing = [np.zeros((len(level), 3), np.float32) for level in open_levels()[:2]]
-    save_head(PersonalHead(track, nothing[0], nothing[1], still), tmp_path / "a.head", {})
+    save_head(made_subject(track), tmp_path / "a.head")
     run_here("edit", "a.head", "-o", "a.motion.safetensors", "--mirror", folder=tmp_path)
     found = load_motion(tmp_path / "a.motion.safetensors")
     np.testing.assert_allclose(found.expression, edit.mirror(track).expression, atol=1e-6)

@@ -11,11 +11,10 @@ import trimesh
 from safetensors.numpy import save_file
 
 from reenact.head.arkit import ACTIONS
-from reenact.head.levels import open_levels
 from reenact.lab.synthetic import as_tracked, synthetic_motion
-from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.store import save_head
 from tests.command_line import refusal, run_here
+from tests.made_motions import made_subject
 from tests.read_glb import read_glb
 
 
@@ -38,10 +37,7 @@ def test_what_cannot_be_used_is_one_sentence(command: str, said: str, tmp_path: 
 
 
 def test_a_head_is_exported(tmp_path: Path) -> None:
-    sizes = [len(level) for level in open_levels()[:2]]
-    still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((3, 1, 3), np.int8), np.ones(3, np.float32))
-    nothing = [np.zeros((size, 3), np.float32) for size in sizes]
-    save_head(PersonalHead(as_tracked(synthetic_motion(1, 3)), nothing[0], nothing[1], still), tmp_path / "a.head", {})
+    save_head(made_subject(as_tracked(synthetic_motion(1, 3))), tmp_path / "a.head")
     assert "3 frame(s)" in run_here(*"export a.head -o a.glb --detail coarse".split(), folder=tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.glb", "a.head"]
     read = read_glb(tmp_path / "a.glb")

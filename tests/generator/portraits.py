@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import torch
 from scipy.spatial.transform import Rotation
 
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
+from reenact.head.subject import Reference, Subject
 from reenact.media import SquareCrop, read_image
 from reenact.media.files import asset
 from reenact.perception import ExpressionEvidence
 from reenact.rendering import Camera
-from reenact.tracking import find_face, fit_frames, fit_person
+from reenact.rendering.head_renderer import HeadRenderer
+from reenact.tracking import find_face, fit_frames, fit_identity
 from reenact.tracking.priors import EVIDENCE_SCALE
 
 PHOTO = asset("demo/astronaut.jpg")
@@ -26,11 +29,29 @@ CROP = SquareCrop(x0=96, y0=0, size=256, output_px=384)
 
 @dataclass(frozen=True)
 class Portrait:
-    photo: np.ndarray
-    rig: Rig
-    state: Motion
-    camera: Camera
+    subject: Subject
     generator: WarpGenerator
+    maps: HeadRenderer
+
+    @property
+    def head(self) -> HeadShape:
+        return self.subject.head
+
+    @property
+    def reference(self) -> Reference:
+        return self.subject.require_reference()
+
+    @property
+    def photo(self) -> np.ndarray:
+        return self.reference.image.numpy()
+
+    @property
+    def state(self) -> Motion:
+        return self.reference.motion
+
+    @property
+    def camera(self) -> Camera:
+        return self.reference.camera
 
     def doing(
         self,
@@ -41,18 +62,31 @@ class Portrait:
         gaze: tuple[float, float] = (0.0, 0.0),
     ) -> Motion:
         """The photo's state with some actions set; the head turned about the neck, degrees; the gaze moved, radians."""
-        turn = Rotation.from_euler("yx", [yaw, pitch], degrees=True).as_matrix().astype(np.float32)
-        rotation, translation = self.state.rotation[0].numpy(), self.state.translation[0].numpy()
-        neck = rotation @ self.rig.joints.neck + translation
-        expression = self.state.expression.clone()
-        for name, value in actions.items():
-            expression[:, index(name)] = value
-        return Motion(
-            expression[0],
-            self.state.gaze[0].numpy() + np.asarray(gaze, np.float32),
-            turn @ rotation,
-            turn @ (translation - neck) + neck,
-        )
+        return doing(self.head, self.state, actions, yaw=yaw, pitch=pitch, gaze=gaze)
+
+
+def doing(
+    head: HeadShape,
+    state: Motion,
+    actions: Mapping[str, float] = MappingProxyType({}),
+    *,
+    yaw: float = 0.0,
+    pitch: float = 0.0,
+    gaze: tuple[float, float] = (0.0, 0.0),
+) -> Motion:
+    """See `Portrait.doing`."""
+    turn = Rotation.from_euler("yx", [yaw, pitch], degrees=True).as_matrix().astype(np.float32)
+    rotation, translation = state.rotation[0].numpy(), state.translation[0].numpy()
+    neck = rotation @ head.joints[0].numpy() + translation
+    expression = state.expression.clone()
+    for name, value in actions.items():
+        expression[:, index(name)] = value
+    return Motion(
+        expression[0],
+        state.gaze[0].numpy() + np.asarray(gaze, np.float32),
+        turn @ rotation,
+        turn @ (translation - neck) + neck,
+    )
 
 
 def fixed_sigma() -> np.ndarray:
@@ -73,8 +107,10 @@ def demo_portrait() -> Portrait:
     image = read_image(PHOTO)
     face = find_face(image, 0, PHOTO)
     points, evidence = face.points[None], ExpressionEvidence(face.blendshapes[None], fixed_sigma()[None])
-    person = fit_person(open_head(), points, image.shape[1], image.shape[0], evidence)
-    state = fit_frames(person, points, np.zeros(0, bool), evidence=evidence)
-    camera = person.camera.cropped(CROP.x0, CROP.y0, CROP.size, CROP.output_px)
-    photo = CROP.extract(image)
-    return Portrait(photo, person.rig, state, camera, WarpGenerator(photo, person.rig, state, camera, size=256))
+    subject = fit_identity(open_head(), points, image.shape[1], image.shape[0], evidence)
+    state = fit_frames(subject, points, np.zeros(0, bool), evidence=evidence)
+    camera = subject.camera.cropped(CROP.x0, CROP.y0, CROP.size, CROP.output_px)
+    reference = Reference(torch.from_numpy(CROP.extract(image)), state, camera)
+    generator = WarpGenerator(subject.head, reference)
+    maps = HeadRenderer(subject.head, reference, size=256)
+    return Portrait(subject.replace(references=(reference,)), generator, maps)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from portraits import Portrait
+from portraits import Portrait, doing
 
 from reenact.generator.warp import mouth
 from reenact.generator.warp.finer import Surface, finer
@@ -20,11 +20,12 @@ from reenact.generator.warp.moment import Moment, moment
 from reenact.generator.warp.mouth import _enamel, _front, _lit, _on_teeth, _rows
 from reenact.generator.warp.window import Box, Drawing, draw
 from reenact.head.arkit import ACTIONS
+from reenact.head.head_model import head_model
 from reenact.head.model import Float, Int
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import MOUTH_INTERIOR, region_ids
-from reenact.head.rig import Rig, base_rig
+from reenact.head.shape import HeadShape
 from reenact.head.state import deformed
 from reenact.head.teeth import UPPER_WIDTHS_M, paint_teeth
 from reenact.tracking import detect_faces
@@ -45,27 +46,27 @@ ENLARGED = 4
 
 
 @pytest.fixture(scope="module")
-def rig() -> Rig:
+def head() -> HeadShape:
     model = open_head()
-    return base_rig(model, np.zeros(model.identity_size, np.float32))
+    return head_model(model).personalise(torch.zeros(model.identity_size), adapted=False)
 
 
-def posed(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Rig, Moment]:
-    rig, faces = portrait.rig, torch.from_numpy(portrait.rig.topology.faces)
-    return rig, moment(rig, portrait.doing(actions), portrait.state, portrait.camera, faces)
+def posed(portrait: Portrait, actions: Mapping[str, float]) -> tuple[HeadShape, Moment]:
+    head, faces = portrait.head, torch.from_numpy(portrait.head.topology.faces)
+    return head, moment(head, portrait.doing(actions), portrait.state, portrait.camera, faces)
 
 
 def enlarged(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Drawing, np.ndarray]:
     """The mouth drawn several times larger than in the photo, and the mask of what is between the lips' lines."""
-    rig, now = posed(portrait, actions)
+    head, now = posed(portrait, actions)
     px = now.drawn * np.asarray([ENLARGED, ENLARGED, 1.0], np.float32)
-    upper, lower = rig.lip_lines(px[:, :2])
+    upper, lower = head.inner_lips.lines(torch.from_numpy(px[None, :, :2]))[0].numpy()
     outline = np.concatenate([upper, lower[::-1]])
     box = Box(*(int(v) for v in (*(outline.min(axis=0) - 60), *(outline.max(axis=0) + 60))))
     between = np.zeros(box.shape, np.uint8)
     outline -= box.corner
     cv2.fillPoly(between, [np.rint(outline).astype(np.int32)], (1,))
-    return draw(finer(rig, np.ones(len(rig.neutral), bool)), px, box), between > 0
+    return draw(finer(head, np.ones(len(head.neutral.numpy()), bool)), px, box), between > 0
 
 
 @pytest.mark.parametrize("name", list(WIDE))
@@ -79,9 +80,9 @@ def test_lips_leave_open_what_is_between_their_lines(portrait: Portrait, name: s
 def test_nothing_of_the_inside_comes_out_through_the_skin(portrait: Portrait, name: str) -> None:
     drawing, between = enlarged(portrait, WIDE[name])
     away_px = cv2.distanceTransform((~between).astype(np.uint8), cv2.DIST_L2, 5)
-    rig, now = posed(portrait, WIDE[name])
+    head, now = posed(portrait, WIDE[name])
     # The lines are the detector's landmarks, whose outermost are a little inside of the corners.
-    corners = 0.003 * ENLARGED * now.px_per_m(rig.topology.lip_contacts.ravel())
+    corners = 0.003 * ENLARGED * now.px_per_m(head.topology.lip_contacts.ravel())
     assert away_px[drawing.mask(*region_ids(*MOUTH_INTERIOR))].max() < corners
 
 
@@ -107,7 +108,7 @@ def opening(points: Float) -> float:
 @pytest.mark.parametrize("name", ["jaw", "scream", "laugh"])
 def test_a_detector_reads_the_opening_that_the_mesh_has(portrait: Portrait, name: str) -> None:
     state = portrait.doing(WIDE[name])
-    in_camera = portrait.rig.topology.landmarks(deformed(portrait.rig, state)[0])
+    in_camera = portrait.head.topology.landmarks(deformed(portrait.head, state)[0].numpy())
     in_camera = in_camera @ state.rotation[0].numpy().T + state.translation[0].numpy()
     wanted = opening(in_camera[:, :2] / in_camera[:, 2:])
     read = opening(detect_faces(portrait.generator.render(state))[0].points)
@@ -117,50 +118,55 @@ def test_a_detector_reads_the_opening_that_the_mesh_has(portrait: Portrait, name
 
 
 @pytest.mark.parametrize("actions", [JAW, SCREAM, FUNNEL, WIDER])
-def test_the_lower_lip_covers_most_of_the_lower_teeth_of_an_open_mouth(rig: Rig, actions: dict[str, float]) -> None:
-    edge, lip, _ = lower_teeth(rig, actions)
+def test_the_lower_lip_covers_most_of_the_lower_teeth_of_an_open_mouth(
+    head: HeadShape, actions: dict[str, float]
+) -> None:
+    edge, lip, _ = lower_teeth(head, actions)
     assert edge[1] - lip[1] < 0.003  # of a crown of 9 mm
     assert 0.0 < lip[2] - edge[2] < 0.012  # and it lies against them
 
 
-def test_lower_teeth_can_be_bared_while_the_jaw_is_shut(rig: Rig) -> None:
-    edge, lip, upper = lower_teeth(rig, {**both("mouthLowerDown", 1.0), **both("mouthStretch", 0.5)})
+def test_lower_teeth_can_be_bared_while_the_jaw_is_shut(head: HeadShape) -> None:
+    edge, lip, upper = lower_teeth(head, {**both("mouthLowerDown", 1.0), **both("mouthStretch", 0.5)})
     assert edge[1] - lip[1] > 0.002 and upper[1] < edge[1]
 
 
-def lower_teeth(rig: Rig, actions: Mapping[str, float]) -> tuple[Float, Float, Float]:
+def lower_teeth(head: HeadShape, actions: Mapping[str, float]) -> tuple[Float, Float, Float]:
     """[3] each: the lower incisors' edge, the lower lip, the upper incisors' edge; canonical, metres."""
     state = Motion(np.zeros(52), np.zeros((2, 2)), np.eye(3), [0, 0, 1])
-    portrait = Portrait(np.zeros(0), rig, state, None, None)  # type: ignore[arg-type]
-    shape = deformed(rig, portrait.doing(actions))[0]
+    shape = deformed(head, doing(head, state, actions))[0].numpy()
 
     def middle(rows: Int) -> Int:
-        return rows[np.abs(rig.neutral[rows, 0]) < 0.006]
+        return rows[np.abs(head.neutral.numpy()[rows, 0]) < 0.006]
 
-    upper, lower = (middle(rig.topology.region_vertices(i)) for i in region_ids("teeth_upper", "teeth_lower"))
-    lip = shape[middle(rig.topology.lip_contacts[:, 1])].mean(axis=0)
-    return shape[lower[rig.neutral[lower, 1].argmax()]], lip, shape[upper[rig.neutral[upper, 1].argmin()]]
+    upper, lower = (middle(head.topology.region_vertices(i)) for i in region_ids("teeth_upper", "teeth_lower"))
+    lip = shape[middle(head.topology.lip_contacts[:, 1])].mean(axis=0)
+    return (
+        shape[lower[head.neutral.numpy()[lower, 1].argmax()]],
+        lip,
+        shape[upper[head.neutral.numpy()[upper, 1].argmin()]],
+    )
 
 
 @pytest.mark.parametrize("name", ["jaw", "scream", "laugh"])
 def test_the_line_of_an_open_mouth_has_no_corners_of_triangles(portrait: Portrait, name: str) -> None:
-    rig, now = posed(portrait, WIDE[name])
-    lower = contour(rig, now.px)
-    surface = finer(rig, np.ones(len(rig.neutral), bool))
-    along = [lower[0], *chain.from_iterable(path(surface, len(rig.neutral), a, b) for a, b in pairwise(lower))]
+    head, now = posed(portrait, WIDE[name])
+    lower = contour(head, now.px)
+    surface = finer(head, np.ones(len(head.neutral.numpy()), bool))
+    along = [lower[0], *chain.from_iterable(path(surface, len(head.neutral.numpy()), a, b) for a, b in pairwise(lower))]
     assert bends(surface.on_all(now.px)[along, :2]).max() < 0.7 * bends(now.px[lower, :2]).max()
 
 
-def contour(rig: Rig, px: Float) -> list[int]:
+def contour(head: HeadShape, px: Float) -> list[int]:
     """Vertices along the lower lip where it meets the upper, without the corners, from the person's right."""
-    rows = rig.topology.lip_contacts[:, 1]
-    links = {frozenset(pair) for face in rig.topology.faces.tolist() for pair in pairwise([*face, face[0]])}
-    way = [int(rows[np.abs(rig.neutral[rows, 0]).argmin()])]
+    rows = head.topology.lip_contacts[:, 1]
+    links = {frozenset(pair) for face in head.topology.faces.tolist() for pair in pairwise([*face, face[0]])}
+    way = [int(rows[np.abs(head.neutral.numpy()[rows, 0]).argmin()])]
     for side in (-1.0, 1.0):
         end = way[0] if side < 0 else way[-1]
         while near := [v for v in rows.tolist() if frozenset((v, end)) in links and v not in way]:
             end = min(near, key=lambda v: px[v, 1])
-            if abs(rig.neutral[end, 0]) > 0.012 * np.ptp(rig.joints.eyes[:, 0]) / 0.064:
+            if abs(head.neutral.numpy()[end, 0]) > 0.012 * np.ptp(head.eyes.numpy()[:, 0]) / 0.064:
                 break
             way = [end, *way] if side < 0 else [*way, end]
     return way
@@ -200,7 +206,7 @@ def test_teeth_darken_towards_the_corners_of_the_mouth() -> None:
 
 def test_the_tongue_of_an_open_mouth_is_lit_and_its_throat_dark(portrait: Portrait) -> None:
     picture = luma(portrait.generator.render(portrait.doing(JAW)).astype(np.float32))
-    regions = portrait.generator.maps(portrait.doing(JAW)).regions[0].numpy()
+    regions = portrait.maps(portrait.doing(JAW)).regions[0].numpy()
     tongue = np.kron(regions == region_ids("tongue")[0], np.ones((3, 3)))[::2, ::2] > 0
     rows = np.flatnonzero(tongue.any(axis=1))
     middle = int(np.median(np.nonzero(tongue)[1]))
@@ -214,7 +220,7 @@ def test_the_tongue_of_an_open_mouth_is_lit_and_its_throat_dark(portrait: Portra
 def test_a_wide_mouth_is_as_light_and_as_red_as_real_ones(portrait: Portrait) -> None:
     """As a share of the skin, true tongues have 0.87 to 1.21 of red, cavities 0.67 to 0.98; the latter were at 0.3."""
     picture = portrait.generator.render(portrait.doing(JAW)).astype(np.float32)
-    regions = np.kron(portrait.generator.maps(portrait.doing(JAW)).regions[0].numpy(), np.ones((3, 3)))[::2, ::2]
+    regions = np.kron(portrait.maps(portrait.doing(JAW)).regions[0].numpy(), np.ones((3, 3)))[::2, ::2]
     inside = cv2.erode(np.isin(regions, region_ids(*MOUTH_INTERIOR)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     skin = picture[np.isin(regions, region_ids("skin"))].mean()
     tongue = np.median(picture[inside & np.isin(regions, region_ids("tongue"))], axis=0) / skin
@@ -251,7 +257,7 @@ def test_teeth_between_narrow_lips_are_never_as_white_as_bared_ones(
     def whiteness(generator: WarpGenerator, actions: dict[str, float]) -> float:
         """Of the upper teeth: what a fifth of their pixels reach."""
         state = portrait.doing(actions)
-        picture, regions = luma(generator.render(state).astype(np.float32)), generator.maps(state).regions[0].numpy()
+        picture, regions = luma(generator.render(state).astype(np.float32)), portrait.maps(state).regions[0].numpy()
         teeth = np.isin(np.kron(regions, np.ones((3, 3)))[::2, ::2], region_ids("teeth_upper")).astype(np.uint8)
         return float(np.quantile(picture[cv2.erode(teeth, np.ones((3, 3), np.uint8)) > 0], 0.8))
 
@@ -263,7 +269,7 @@ def test_teeth_between_narrow_lips_are_never_as_white_as_bared_ones(
     monkeypatch.setattr(mouth, "_TEETH_LIT", 0.3)
 
     def dimmed() -> WarpGenerator:
-        return WarpGenerator(portrait.photo, portrait.rig, portrait.state, portrait.camera, size=256)
+        return WarpGenerator(portrait.head, portrait.reference)
 
     # Those of the photo, half hidden already, stay as they are while its lips do, and get no whiter as these open.
     assert [whiteness(dimmed(), actions) for actions in (near, LAUGH)] == pytest.approx(plain[:2], rel=0.02)
@@ -273,7 +279,7 @@ def test_teeth_between_narrow_lips_are_never_as_white_as_bared_ones(
 
 def test_lower_teeth_of_the_photo_go_with_the_lower_jaw(portrait: Portrait) -> None:
     """Told apart from the upper ones half way between where the mesh has the two."""
-    topology, at = portrait.rig.topology, portrait.generator._at
+    topology, at = portrait.head.topology, portrait.generator._at
     carriers = _front(topology, at, region_ids("teeth_upper")[0]), _front(topology, at, region_ids("teeth_lower")[0])
     middles = [at.px[rows, :2].mean(axis=0) for rows in carriers]
     x0, y0 = (np.minimum(*middles) - 20).astype(int)

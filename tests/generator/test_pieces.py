@@ -14,19 +14,20 @@ from reenact.generator.warp.filters import feather, grown, pixel_grid, remap, sm
 from reenact.generator.warp.finer import Surface
 from reenact.generator.warp.light import estimate, luma
 from reenact.generator.warp.window import Box, box_around, draw
+from reenact.head.head_model import head_model
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig, base_rig
+from reenact.head.shape import HeadShape
 from reenact.head.spread import spread
 from reenact.head.state import deformed, posed_vertices
 from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
 
 
 @pytest.fixture(scope="module")
-def rig() -> Rig:
+def head() -> HeadShape:
     model = open_head()
-    return base_rig(model, np.zeros(model.identity_size, np.float32))
+    return head_model(model).personalise(torch.zeros(model.identity_size), adapted=False)
 
 
 def test_spread_keeps_what_is_known_and_averages_the_rest() -> None:
@@ -96,9 +97,10 @@ def test_boxes_stay_inside_the_picture() -> None:
     assert box_around(np.asarray([[200.0, 10.0], [230.0, 60.0]], np.float32), 0.1, 100) is None
 
 
-def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(rig: Rig) -> None:
-    px = np.column_stack([200 + 900 * rig.neutral[:, 0], 150 - 900 * rig.neutral[:, 1], 1.0 - rig.neutral[:, 2]])
-    surface = Surface(torch.from_numpy(rig.topology.faces), rig.topology.regions)
+def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(head: HeadShape) -> None:
+    x, y, z = head.neutral.numpy().T
+    px = np.column_stack([200 + 900 * x, 150 - 900 * y, 1.0 - z])
+    surface = Surface(torch.from_numpy(head.topology.faces), head.topology.regions)
     whole = draw(surface, px.astype(np.float32), Box(60, 40, 340, 290))
     parts = sum(whole.coverage(i) for i in range(13))
     assert np.allclose(parts, whole.coverage(*range(13)), atol=1e-5) and np.max(parts) <= 1.0 + 1e-5
@@ -108,26 +110,26 @@ def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(rig: Rig) -> None
     assert np.array_equal(cut.regions, whole.regions[at])
     inside = np.s_[4:-4, 4:-4]  # edges are softened, which looks a little beyond
     assert np.allclose(cut.coverage(0)[inside], whole.coverage(0)[at][inside], atol=1e-5)
-    assert np.array_equal(cut.carry(rig.neutral), whole.carry(rig.neutral)[at])
+    assert np.array_equal(cut.carry(head.neutral.numpy()), whole.carry(head.neutral.numpy())[at])
 
 
-def test_upper_teeth_end_below_the_lips_line_and_over_the_lower(rig: Rig) -> None:
-    upper, lower = (rig.topology.region_vertices(i) for i in region_ids("teeth_upper", "teeth_lower"))
-    contacts = rig.topology.lip_contacts.ravel()
-    middle = np.abs(rig.neutral[:, 0]) < 0.006
-    line = rig.neutral[contacts[middle[contacts]], 1].mean()
-    edge = rig.neutral[upper[middle[upper]]]
+def test_upper_teeth_end_below_the_lips_line_and_over_the_lower(head: HeadShape) -> None:
+    upper, lower = (head.topology.region_vertices(i) for i in region_ids("teeth_upper", "teeth_lower"))
+    contacts = head.topology.lip_contacts.ravel()
+    middle = np.abs(head.neutral.numpy()[:, 0]) < 0.006
+    line = head.neutral.numpy()[contacts[middle[contacts]], 1].mean()
+    edge = head.neutral.numpy()[upper[middle[upper]]]
     edge = edge[edge[:, 1].argmin()]
-    below = rig.neutral[lower[middle[lower]]]
+    below = head.neutral.numpy()[lower[middle[lower]]]
     below = below[below[:, 1].argmax()]
     assert 0.001 < line - edge[1] < 0.005
     assert edge[1] < below[1] < edge[1] + 0.004 and below[2] < edge[2]
 
 
-def test_teeth_are_symmetric_parted_at_their_edges_and_pink_at_their_roots(rig: Rig) -> None:
-    places = tooth_places(rig)
-    mirrored = places[rig.topology.mirror]
-    teeth = rig.topology.region_vertices(*region_ids("teeth_upper", "teeth_lower"))
+def test_teeth_are_symmetric_parted_at_their_edges_and_pink_at_their_roots(head: HeadShape) -> None:
+    places = tooth_places(head)
+    mirrored = places[head.topology.mirror]
+    teeth = head.topology.region_vertices(*region_ids("teeth_upper", "teeth_lower"))
     assert np.allclose(places[teeth, 0], -mirrored[teeth, 0], atol=4e-4)
     assert np.allclose(places[teeth, 1], mirrored[teeth, 1], atol=4e-4)
     white, pink, dark = (np.asarray(c, np.float32) for c in ([240, 230, 215], [190, 110, 110], [40, 15, 15]))
@@ -144,17 +146,17 @@ def test_teeth_are_symmetric_parted_at_their_edges_and_pink_at_their_roots(rig: 
 def test_lids_meet_and_do_not_cross_however_many_actions_shut_them(portrait: Portrait) -> None:
     shut = {f"{name}{side}": 1.0 for name in ("eyeBlink", "eyeSquint") for side in ("Left", "Right")}
     state = portrait.doing(shut, gaze=(0.0, -0.3))
-    shape = deformed(portrait.rig, state)[0]
-    upper, lower = portrait.rig.topology.lid_contacts.T
+    shape = deformed(portrait.head, state)[0].numpy()
+    upper, lower = portrait.head.topology.lid_contacts.T
     gap = shape[upper, 1] - shape[lower, 1]
     assert np.abs(gap.mean()) < 1e-3 and np.abs(gap).max() < 2e-3
 
 
 def test_the_torso_stays_where_the_head_turns(portrait: Portrait) -> None:
     states = Motion.joined([portrait.state, portrait.doing(yaw=30.0)])
-    before, after = posed_vertices(portrait.rig, states, portrait.state)
+    before, after = posed_vertices(portrait.head, states, portrait.state).numpy()
     moved = np.linalg.norm(after - before, axis=1)
-    weight = portrait.rig.topology.head_weight
+    weight = portrait.head.topology.head_weight
     assert moved[weight < 0.35].max() < 0.4 * moved[weight > 0.99].max()
-    lowest = portrait.rig.neutral[:, 1].argmin()
+    lowest = portrait.head.neutral.numpy()[:, 1].argmin()
     assert moved[lowest] < 0.02

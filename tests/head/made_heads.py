@@ -20,10 +20,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.head_model import personalised
 from reenact.head.loop import subdivide
 from reenact.head.model_file import LAYOUTS, Kind
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.registration import open_skin
 from reenact.head.smplx import SuppliedHead, supplied_head
 from tests.head.made_models import TREES
@@ -149,12 +149,12 @@ def made_head(kind: Kind, seed: int = 3) -> MadeHead:
     open_, skin, layout = open_head(), open_skin(), LAYOUTS[kind]
     rng = np.random.default_rng(seed)
     who = (0.7 * rng.normal(size=open_.identity_size)).astype(np.float32)
-    rig = personal_rig(open_, who)
-    shape = rig.neutral[skin.rows].astype(np.float64)
+    own = personalised(open_, who)
+    shape = own.neutral.numpy()[skin.rows].astype(np.float64)
     shape += bumps(shape, seed, 0.0025)
     away = np.asarray([0.0, 1.5, 0.02])
     mix, faces = thinned()
-    balls = [eyeball(centre.astype(np.float64), 0.0148) for centre in rig.joints.eyes]
+    balls = [eyeball(centre.astype(np.float64), 0.0148) for centre in own.eyes.numpy()]
     head = np.concatenate([mix @ shape, *(points for points, _ in balls)]) + away
     head_faces = np.concatenate([faces, *(f + SKIN + i * EYE for i, (_, f) in enumerate(balls))])
     v, j, count = layout.vertices, layout.joints, len(head)
@@ -163,7 +163,7 @@ def made_head(kind: Kind, seed: int = 3) -> MadeHead:
     template[: v - count] = away + rng.normal(size=(v - count, 3)) * 0.05 - np.asarray([0, 0.6, 0])
     template[rows] = head
     f = np.concatenate([rng.integers(0, max(v - count, 1), (layout.faces - len(head_faces), 3)), rows[head_faces]])
-    actions = np.stack([mix @ a[skin.rows] for a in rig.actions.astype(np.float64)])
+    actions = np.stack([mix @ a[skin.rows] for a in own.actions.numpy().astype(np.float64)])
     basis = np.zeros((400, v, 3))
     identities = np.stack([mix @ b for b in open_.identity_basis(skin.rows.astype(np.int32))[1]])
     basis[: len(identities), rows[:SKIN]] = identities
@@ -187,8 +187,8 @@ def made_head(kind: Kind, seed: int = 3) -> MadeHead:
     for side, name in enumerate(("eye_left", "eye_right")):
         weights[rows[SKIN + side * EYE :][:EYE], at[name]] = 1.0
         joints[at[name]] = rows[SKIN + side * EYE :][:EYE]
-    around = template[rows[:SKIN]] - away
-    for name, place in (("neck", rig.joints.neck), ("head", rig.joints.head), ("jaw", (0, -0.035, -0.03))):
+    around, own_joints = template[rows[:SKIN]] - away, own.joints.numpy()
+    for name, place in (("neck", own_joints[0]), ("head", own_joints[1]), ("jaw", (0, -0.035, -0.03))):
         joints[at[name]] = rows[:SKIN][np.argsort(((around - np.asarray(place)) ** 2).sum(1))[:40]]
     regressor = np.zeros((j, v))
     for row in range(j):

@@ -15,7 +15,6 @@ from reenact.head.gaze import (
     gaze_of,
     gaze_rotation_derivatives,
     gaze_rotations,
-    look_actions,
     look_activations,
     look_derivatives,
     with_gaze,
@@ -47,7 +46,9 @@ def test_looking_to_the_subjects_left_is_out_for_the_left_eye_and_in_for_the_rig
     codes = with_gaze(np.zeros((1, 52), np.float32), gaze, LIMITS)[0]
     assert codes[index("eyeLookOutLeft")] > 0 and codes[index("eyeLookInRight")] > 0
     assert codes[index("eyeLookInLeft")] == codes[index("eyeLookOutRight")] == 0
-    assert look_actions(gaze * 100, LIMITS).max() == 2.0  # the lids stop following
+    assert (
+        look_activations(torch.from_numpy(gaze * 100).float(), torch.from_numpy(LIMITS)).max() == 2.0
+    )  # the lids stop following
 
 
 def test_derivatives_by_gaze_are_those_of_the_functions() -> None:

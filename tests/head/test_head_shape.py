@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.head_model import personalised
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.shape import HeadShape
+from reenact.head.state import deformed
 
 HEAD = open_head()
 
@@ -22,7 +24,7 @@ HEAD = open_head()
 @lru_cache(maxsize=1)
 def somebody() -> HeadShape:
     identity = np.random.default_rng(3).normal(size=HEAD.identity_size).astype(np.float32)
-    return personal_rig(HEAD, identity).shape
+    return personalised(HEAD, identity)
 
 
 def doing(**codes: float) -> Tensor:
@@ -75,3 +77,9 @@ def test_an_offset_is_added_where_nothing_has_to_meet() -> None:
     codes = torch.zeros(1, len(ACTIONS))
     way = torch.full((1, *shape.neutral.shape), 0.002)
     torch.testing.assert_close(shape(codes, gaze, way) - shape(codes, gaze), way, atol=1e-6, rtol=0)
+
+
+def test_offsets_of_another_number_of_points_are_refused() -> None:
+    motion = Motion(np.zeros(52), np.zeros((2, 2)), np.eye(3), [0, 0, 1], np.zeros((468, 3)))
+    with pytest.raises(ValueError, match="dynamic_offset has 468 points; want 478 landmarks or 5376 vertices"):
+        deformed(somebody(), motion)

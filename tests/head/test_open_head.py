@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.head_model import head_model, personalised
 from reenact.head.open import ASSET, open_head
-from reenact.head.personal import personal_rig
 from reenact.head.regions import REGIONS, region_ids
-from reenact.head.rig import Rig, base_rig
+from reenact.head.shape import HeadShape
 
 HEAD = open_head()
 TOP = HEAD.topology
@@ -24,11 +25,11 @@ def gap_mm(shape: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return 1e3 * np.linalg.norm(shape[pairs[:, 0]] - shape[pairs[:, 1]], axis=1)
 
 
-def act(rig: Rig, **actions: float) -> np.ndarray:
-    code = np.zeros((1, len(ACTIONS)), np.float32)
+def act(head: HeadShape, **actions: float) -> np.ndarray:
+    code = torch.zeros(1, len(ACTIONS))
     for name, value in actions.items():
         code[0, index(name)] = value
-    return rig.deform(code, np.zeros((1, 2, 2), np.float32))[0]
+    return head.deform(code, torch.zeros(1, 2, 2))[0].numpy()
 
 
 def test_asset_is_compact_and_whole() -> None:
@@ -61,34 +62,34 @@ def test_a_face_is_human_sized_and_upright() -> None:
 @pytest.mark.parametrize("seed", [0, 3])
 @pytest.mark.parametrize(("side", "other"), [("Left", "Right"), ("Right", "Left")])
 def test_a_wink_shuts_its_own_eye_only(seed: int, side: str, other: str) -> None:
-    rig = personal_rig(HEAD, someone(seed))
-    is_left = rig.neutral[TOP.lid_contacts[:, 0], 0] > 0
+    head = personalised(HEAD, someone(seed))
+    is_left = head.neutral.numpy()[TOP.lid_contacts[:, 0], 0] > 0
     mine, yours = (is_left, ~is_left) if side == "Left" else (~is_left, is_left)
-    before = gap_mm(rig.neutral, TOP.lid_contacts)
-    after = gap_mm(act(rig, **{f"eyeBlink{side}": 1.0}), TOP.lid_contacts)
+    before = gap_mm(head.neutral.numpy(), TOP.lid_contacts)
+    after = gap_mm(act(head, **{f"eyeBlink{side}": 1.0}), TOP.lid_contacts)
     assert after[mine].max() < 2.5 < before[mine].max()
     np.testing.assert_allclose(after[yours], before[yours], atol=0.05)
 
 
 def test_jaw_opens_downwards_and_takes_teeth_and_tongue_along() -> None:
-    rig = personal_rig(HEAD, someone(2))
-    drop = (rig.neutral - act(rig, jawOpen=1.0))[:, 1]
+    head = personalised(HEAD, someone(2))
+    drop = (head.neutral.numpy() - act(head, jawOpen=1.0))[:, 1]
     lower, upper, tongue = (drop[TOP.region_vertices(*region_ids(r))] for r in ("teeth_lower", "teeth_upper", "tongue"))
     assert lower.min() > 0.005 and np.abs(upper).max() < 1e-6 and tongue.mean() > 0.003
-    assert gap_mm(act(rig, jawOpen=1.0), TOP.lip_contacts).max() > 15
+    assert gap_mm(act(head, jawOpen=1.0), TOP.lip_contacts).max() > 15
 
 
 def test_gaze_turns_the_eyeball_rigidly_towards_its_side() -> None:
-    rig = base_rig(HEAD, someone(4))
-    gaze = np.zeros((1, 2, 2), np.float32)
+    head = head_model(HEAD).personalise(torch.from_numpy(someone(4)), adapted=False)
+    gaze = torch.zeros(1, 2, 2)
     gaze[0, :, 0] = 0.3
-    moved = rig.deform(np.zeros((1, len(ACTIONS)), np.float32), gaze)[0]
-    for eye, rows in enumerate(rig.eyeballs):
-        centre = rig.joints.eyes[eye]
-        radius = np.linalg.norm(rig.neutral[rows] - centre, axis=1)
+    moved = head.deform(torch.zeros(1, len(ACTIONS)), gaze)[0].numpy()
+    for eye, rows in enumerate(head.eyeballs):
+        centre = head.eyes.numpy()[eye]
+        radius = np.linalg.norm(head.neutral.numpy()[rows] - centre, axis=1)
         np.testing.assert_allclose(np.linalg.norm(moved[rows] - centre, axis=1), radius, atol=1e-6)
-        front = rows[np.argmax(rig.neutral[rows, 2])]
-        assert moved[front, 0] - rig.neutral[front, 0] > 0.002  # to the subject's left
+        front = rows[np.argmax(head.neutral.numpy()[rows, 2])]
+        assert moved[front, 0] - head.neutral.numpy()[front, 0] > 0.002  # to the subject's left
 
 
 def test_a_childs_smile_stretches_its_skin_less_than_an_adults_offsets_would() -> None:
@@ -104,7 +105,8 @@ def test_a_childs_smile_stretches_its_skin_less_than_an_adults_offsets_would() -
         return float(np.quantile(length(shape) / np.maximum(length(neutral), 1e-5), 0.999))
 
     smile = index("mouthSmileLeft")
-    own, added = personal_rig(HEAD, child), HEAD.neutral(child) + HEAD.base_actions[smile]
+    head, added = personalised(HEAD, child), HEAD.neutral(child) + HEAD.base_actions[smile]
+    neutral, action = head.neutral.numpy(), head.actions[smile].numpy()
     base = worst_stretch(HEAD.base_neutral + HEAD.base_actions[smile], HEAD.base_neutral)
-    assert worst_stretch(own.neutral + own.actions[smile], own.neutral) < 1.15 * base
-    assert worst_stretch(added, own.neutral) > 1.2 * base
+    assert worst_stretch(neutral + action, neutral) < 1.15 * base
+    assert worst_stretch(added, neutral) > 1.2 * base

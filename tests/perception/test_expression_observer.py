@@ -6,13 +6,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.media import read_image
 from reenact.media.files import asset
 from reenact.perception import ExpressionEvidence, ExpressionObserver, detect_faces
 from reenact.perception.expression import Source
-from reenact.pipeline import AnimateOptions, Portrait, make_warp, read_portrait
+from reenact.pipeline import AnimateOptions, cropped, head_crop
+from reenact.subject.fit_subject import fit_subject
 
 DEMO = asset("demo/astronaut.jpg")
 SEEN_BY_PIXELS_ONLY = ("noseSneer", "cheekPuff")
@@ -24,16 +27,20 @@ def of(evidence: ExpressionEvidence, name: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def portrait() -> Portrait:
-    return read_portrait(open_head(), DEMO, AnimateOptions(size=320, crop=True))
+def portrait() -> tuple[WarpGenerator, Motion]:
+    """The photo's head in a square, and what it does in the photo."""
+    subject = fit_subject(open_head(), [DEMO])
+    reference = cropped(subject.require_reference(), head_crop(subject, AnimateOptions(size=320, crop=True)))
+    return WarpGenerator(subject.head, reference), reference.motion
 
 
-def acting(portrait: Portrait, actions: dict[str, float]) -> ExpressionEvidence:
+def acting(portrait: tuple[WarpGenerator, Motion], actions: dict[str, float]) -> ExpressionEvidence:
     """Evidence about the photo moved to an expression that has these actions and no others."""
     codes = np.zeros(len(ACTIONS), np.float32)
     for name, value in actions.items():
         codes[[a.startswith(name) for a in ACTIONS]] = value
-    picture = next(iter(make_warp(portrait).frames(portrait.state.replace(expression=codes[None]))))
+    generator, state = portrait
+    picture = generator.render(state.replace(expression=codes[None]))
     return ExpressionObserver()(picture, detect_faces(picture)[0])
 
 
@@ -55,7 +62,7 @@ def test_a_smile_is_seen_by_both_sources_and_fused() -> None:
     np.testing.assert_array_equal(ExpressionObserver()(image, face).mean, both.mean)
 
 
-def test_what_the_photo_is_moved_to_is_seen(portrait: Portrait) -> None:
+def test_what_the_photo_is_moved_to_is_seen(portrait: tuple[WarpGenerator, Motion]) -> None:
     neutral = acting(portrait, {})
     angry = acting(portrait, {"browDown": 1.0, "noseSneer": 0.9, "mouthPress": 0.5})
     smiling = acting(portrait, {"mouthSmile": 0.9, "cheekSquint": 0.6})

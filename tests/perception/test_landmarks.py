@@ -17,8 +17,8 @@ from reenact.media.files import asset
 from reenact.perception.face_detector import Box, detect_boxes
 from reenact.perception.landmarks import Roi, VideoLandmarks, _faces_in, detect_faces
 from reenact.perception.shipped import FACE_LANDMARKER
+from reenact.tracking.detect import find_face
 from reenact.tracking.scheme import eye_openness
-from reenact.tracking.track import find_face
 
 PHOTO = read_image(asset("demo/astronaut.jpg"))
 

@@ -24,7 +24,7 @@ from reenact.perception.dense.from_files import BySource, MapFolder
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
 from reenact.subject.observation import observe
-from reenact.tracking import find_face, fit_frames, fit_person
+from reenact.tracking import find_face, fit_frames, fit_identity
 
 OPENCV = {"x": "right", "y": "down", "z": "away"}
 OPENGL = {"x": "right", "y": "up", "z": "towards"}
@@ -284,11 +284,11 @@ def test_the_fit_is_told_the_same_as_by_an_estimator_in_memory(
     estimator = BySource({PHOTO: MapFolder(folder, shipped_estimator())}, shipped_estimator())
     same(estimator([replace(view, source=Path("other.png"))])[0], maps)
     points = find_face(view.picture, 0, PHOTO).points
-    person = fit_person(open_head(), points[None], SIDE, SIDE)
-    state = fit_frames(person, points[None], np.zeros(0, bool))
+    subject = fit_identity(open_head(), points[None], SIDE, SIDE)
+    state = fit_frames(subject, points[None], np.zeros(0, bool))
 
     def told(maps: Sequence[DenseMaps]) -> dict[str, Any]:
-        return observe(person, state, state, [view], maps, [points]).__dict__
+        return observe(subject, state, state, [view], maps, [points]).__dict__
 
     memory = replace(maps, certainty=(maps.certainty > 0).astype(np.float32), depth=None)
     sure = memory.certainty > 0

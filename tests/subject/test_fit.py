@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from reenact.head.arkit import index
+from reenact.head.head_model import head_model, personalised
 from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.regions import EMPTY, REGIONS, region_ids
-from reenact.head.rig import eyeball_vertices
+from reenact.head.shape import eyeball_vertices
 from reenact.head.state import deformed
 from reenact.perception.dense.classes import CLASSES
 from reenact.rendering import (
@@ -30,14 +30,14 @@ from reenact.rendering import (
 from reenact.subject.energy import Energy, Weights, project, regularity
 from reenact.subject.fit import fit_stages
 from reenact.subject.observation import Observation
-from reenact.subject.offsets import Identity, Offsets, Spread, Static, small_rotation
+from reenact.subject.offsets import Identity, Offsets, Posed, Spread, Static, small_rotation
 from reenact.subject.stages import Stage
 
 HEAD = open_head()
 TOP = HEAD.topology
 LEVELS = open_levels()
 SIDE = 128
-MEAN = Identity.of(HEAD, LEVELS[0], np.zeros(HEAD.identity_size))
+MEAN = Identity.of(HEAD, torch.zeros(HEAD.identity_size))
 CHEEK = 205  # landmark below the subject's right eye, beside the nose
 
 
@@ -64,14 +64,14 @@ def bump() -> np.ndarray:
 
 def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
     """What a perfect estimator says of a head with an offset, which the tracked shape lacks."""
-    rig = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
+    head = personalised(HEAD, torch.zeros(HEAD.identity_size))
     states = frames() if motion is None else motion
-    shape = torch.from_numpy(deformed(rig, states))
+    shape = deformed(head, states)
     turn, shift = states.rotation, states.translation
     camera = torch.tensor([[SIDE * 2.4, SIDE / 2, SIDE / 2]]).repeat(len(states), 1)
     control = (shape + torch.from_numpy(offset)) @ turn.transpose(1, 2) + shift[:, None]
     fine, faces = LEVELS[1].upsample(control), torch.from_numpy(LEVELS[1].faces)
-    hidden = torch.from_numpy(rig.hidden_depth(shape.numpy()))
+    hidden = head.inner_lips.hidden_depth(shape)
     px = project(fine, camera)
     px[..., 2:] += LEVELS[1].upsample(hidden[..., None])
     drawn = rasterise(px, faces, SIDE, SIDE, cull_back=True)
@@ -83,8 +83,8 @@ def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
     points = torch.from_numpy(TOP.landmarks(control.numpy()))
     relief = torch.where(drawn.face >= 0, drawn.depth - 0.9, torch.nan) * 2.4 / 0.9
     return Observation(
-        shape=shape,
-        hidden_depth=hidden,
+        expression=states.expression,
+        gaze=states.gaze,
         R_cam_head=turn,
         t_cam_head=shift,
         R_cam_torso=turn,
@@ -110,8 +110,8 @@ def observation() -> Observation:
 
 @pytest.fixture(scope="module")
 def fitted(observation: Observation) -> Offsets:
-    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
-    fit_stages(offsets, observation, TOP, [STAGE], lambda *said: None)
+    offsets = Offsets(3, 1.0, MEAN)
+    fit_stages(offsets, observation, [STAGE], lambda *said: None)
     return offsets
 
 
@@ -133,30 +133,30 @@ def test_the_fit_draws_the_inside_of_an_open_mouth_where_the_generator_does() ->
     codes[[index("jawOpen"), index("mouthFunnel")]] = 0.6, 1.0
     motion = Motion(codes, np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), [0, 0, 0.9])
     observation = seen(np.zeros_like(bump()), motion)
-    offsets, level = Offsets(LEVELS, 1, 1.0, MEAN), LEVELS[1]
+    offsets, level = Offsets(1, 1.0, MEAN), LEVELS[1]
     posed = offsets.posed(observation, torch.arange(1), offsets.static(), offsets.dynamic(torch.arange(1)))
     faces, fine = torch.from_numpy(level.faces), posed.fine.detach()
     teeth = torch.zeros(1, len(level), 1)
     teeth[:, np.unique(level.faces[np.isin(level.regions, region_ids("teeth_lower"))])] = 1.0
 
-    def drawn(observation: Observation) -> torch.Tensor:
+    def drawn(posed: Posed) -> torch.Tensor:
         return Energy(TOP, level, SIDE).draw(posed, observation).pixels(teeth)[..., 0] > 0.5
 
-    deeper = 1.0 + level.upsample(observation.hidden_depth[..., None]) / fine[..., 2:]
+    deeper = 1.0 + level.upsample(posed.hidden_depth[..., None]) / fine[..., 2:]
     focal, cx, cy = observation.camera[0].tolist()
     camera, regions = Camera(focal, cx, cy, SIDE, SIDE), torch.from_numpy(level.regions)
     maps = render_head_maps(fine * deeper, faces, camera, regions=regions)
     generators = PixelInterpolation(faces, maps.fragments, len(level))(teeth)[..., 0] > 0.5
     assert generators.sum() < 20
-    assert (drawn(observation) ^ generators).sum() <= 2
+    assert (drawn(posed) ^ generators).sum() <= 2
     # Without, the lower teeth come out through the chin.
-    plain = replace(observation, hidden_depth=torch.zeros_like(observation.hidden_depth))
+    plain = replace(posed, hidden_depth=torch.zeros_like(posed.hidden_depth))
     assert (drawn(plain) ^ generators).sum() > 10
 
 
 def test_nothing_is_found_where_nothing_is(observation: Observation) -> None:
-    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
-    fit_stages(offsets, seen(np.zeros_like(bump())), TOP, [STAGE], lambda *said: None)
+    offsets = Offsets(3, 1.0, MEAN)
+    fit_stages(offsets, seen(np.zeros_like(bump())), [STAGE], lambda *said: None)
     found = offsets.static().control.detach()
     assert found.norm(dim=1).max() < 0.0008
     assert found[np.linalg.norm(bump(), axis=1) > 0.002].norm(dim=1).mean() < 0.0003
@@ -180,7 +180,7 @@ def test_rigid_parts_keep_their_shape(fitted: Offsets) -> None:
 
 def test_terms_are_least_at_the_truth(observation: Observation) -> None:
     energy, rows = Energy(TOP, LEVELS[1], SIDE), torch.arange(3)
-    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
+    offsets = Offsets(3, 1.0, MEAN)
 
     def terms(scale: float) -> dict[str, float]:
         wide = torch.from_numpy(scale * bump())
@@ -199,11 +199,11 @@ def test_terms_are_least_at_the_truth(observation: Observation) -> None:
 def test_another_identity_is_found_within_the_basis() -> None:
     """Who is seen differs from who was tracked in what the basis can say: no offset beyond it is needed."""
     by = torch.zeros(HEAD.identity_size)
-    by[torch.from_numpy(np.argsort(-np.square(MEAN.basis.numpy()).mean((1, 2)))[5:40:6].copy())] = 1.5
+    by[torch.from_numpy(np.argsort(-np.square(head_model(HEAD).identity.numpy()).mean((1, 2)))[5:40:6].copy())] = 1.5
     true = MEAN.change(by)
-    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
+    offsets = Offsets(3, 1.0, MEAN)
     weights = Weights(outline=0.0, identity=0.1)
-    fit_stages(offsets, seen(true.numpy()), TOP, [Stage(("identity",), 60, 3, 4e-4, weights)], lambda *said: None)
+    fit_stages(offsets, seen(true.numpy()), [Stage(("identity",), 60, 3, 4e-4, weights)], lambda *said: None)
     found = offsets.static()
     assert found.wide.abs().max() == 0 and found.narrow.abs().max() == 0
     face = torch.from_numpy(TOP.face_weight > 0.5)
@@ -215,8 +215,8 @@ def test_another_identity_is_found_within_the_basis() -> None:
 
 
 def test_an_unusual_identity_has_its_price() -> None:
-    unusual = Identity.of(HEAD, LEVELS[0], np.full(HEAD.identity_size, 0.5))
-    rows, offsets = torch.arange(2), Offsets(LEVELS, 2, 1.0, unusual)
+    unusual = Identity.of(HEAD, torch.full((HEAD.identity_size,), 0.5))
+    rows, offsets = torch.arange(2), Offsets(2, 1.0, unusual)
     prices = []
     for change in (-0.5, 0.0, 1.5):
         offsets.identity.data.fill_(change)
@@ -235,9 +235,9 @@ def test_a_dynamic_offset_tells_a_frame_apart(observation: Observation) -> None:
             for n in ("normals", "depth", "landmarks")
         },
     )
-    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
+    offsets = Offsets(3, 1.0, MEAN)
     weights = Weights(outline=0.0, moving_change=0.0, moving_magnitude=0.1, moving_bend=0.5)
-    fit_stages(offsets, mixed, TOP, [Stage(("moving",), 40, 3, 4e-4, weights)], lambda *said: None)
+    fit_stages(offsets, mixed, [Stage(("moving",), 40, 3, 4e-4, weights)], lambda *said: None)
     cheek = np.linalg.norm(bump(), axis=1) > 0.002
     found = offsets.dynamic(torch.arange(3)).detach()[:, cheek].norm(dim=-1).mean(1)
     assert found[0] > 0.0012 and found[0] > 4 * found[1:].max()
@@ -245,7 +245,7 @@ def test_a_dynamic_offset_tells_a_frame_apart(observation: Observation) -> None:
 
 def test_farther_away_with_a_longer_lens_keeps_the_size(observation: Observation) -> None:
     rows = torch.arange(3)
-    offsets = Offsets(LEVELS, 3, 1.0, MEAN)
+    offsets = Offsets(3, 1.0, MEAN)
     before = offsets.posed(observation, rows, offsets.static(), offsets.dynamic(rows))
     offsets.dolly.data.fill_(0.7)
     after = offsets.posed(observation, rows, offsets.static(), offsets.dynamic(rows))
@@ -270,7 +270,7 @@ def test_spreading_keeps_what_is_even_and_evens_out_what_is_not() -> None:
 
 
 def test_regularity_counts_what_it_says() -> None:
-    offsets, rows = Offsets(LEVELS, 2, 1.0, MEAN), torch.arange(2)
+    offsets, rows = Offsets(2, 1.0, MEAN), torch.arange(2)
     offsets.moving.data[1] += 0.001
     found = regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))
     assert found["magnitude"] == 0 and found["bend"] == 0 and found["pose"] == 0

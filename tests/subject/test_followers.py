@@ -8,11 +8,11 @@ import pytest
 import torch
 from scipy.spatial import KDTree
 
+from reenact.head.head_model import personalised
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.regions import region_ids
-from reenact.head.rig import eyeball_vertices
+from reenact.head.shape import eyeball_vertices
 from reenact.subject.followers import followers
 
 HEAD, CONTROL = open_head(), open_levels()[0]
@@ -63,8 +63,7 @@ def test_moved_eyes_turn_about_where_they_are() -> None:
     left, right = eyeball_vertices(TOP, BASE)
     offset[left] = [0.0, 0.001, -0.004]
     none = np.zeros(HEAD.identity_size, np.float32)
-    gaze = np.full((1, 2, 2), 0.4, np.float32)
-    codes = np.zeros((1, 52), np.float32)
-    plain, moved = (personal_rig(HEAD, none, o).deform(codes, gaze)[0] for o in (None, offset))
+    gaze, codes = torch.full((1, 2, 2), 0.4), torch.zeros(1, 52)
+    plain, moved = (personalised(HEAD, none, o).deform(codes, gaze)[0].numpy() for o in (None, offset))
     assert moved[left] - plain[left] == pytest.approx(offset[left], abs=1e-6)
     assert moved[right] == pytest.approx(plain[right], abs=1e-6)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -19,12 +18,13 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.head.state import deformed
+from reenact.head.subject import Subject
 from reenact.lab.synthetic import as_tracked, synthetic_motion
 from reenact.subject.glb import GlbWriter
 from reenact.subject.gltf import PARTS, head_to_glb
-from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.shape import Shape, seated, shape_of
-from tests.made_motions import with_clip
+from reenact.subject.texture import require_motion
+from tests.made_motions import made_subject, with_clip
 from tests.read_glb import ReadGlb, read_glb
 
 HEAD, LEVELS, COUNT = open_head(), open_levels(), 6
@@ -32,7 +32,7 @@ RATE = Fraction(30000, 1001)
 
 
 @pytest.fixture(scope="module")
-def person() -> PersonalHead:
+def person() -> Subject:
     """A performer with offsets of their own, at television's frame rate, two frames left out."""
     draw = np.random.default_rng(3)
     track = with_clip(as_tracked(synthetic_motion(1, COUNT)), frame=np.asarray([0, 1, 2, 5, 6, 7], np.int32)).replace(
@@ -41,20 +41,18 @@ def person() -> PersonalHead:
     control, fit, _ = LEVELS
     static = (0.0005 * draw.standard_normal((len(control), 3)) * control.soft[:, None]).astype(np.float32)
     fine = (0.0001 * draw.standard_normal((len(fit), 3)) * fit.soft[:, None]).astype(np.float32)
-    still = QuantisedOffsets(np.zeros(1, np.int32), np.zeros((COUNT, 1, 3), np.int8), np.ones(COUNT, np.float32))
-    texture = draw.integers(0, 255, (64, 64, 3), np.uint8)
-    return PersonalHead(track, static, fine, still, texture)
+    return made_subject(track, static, fine, draw.integers(0, 255, (64, 64, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")
-def shape(person: PersonalHead) -> Shape:
-    return shape_of(person, HEAD, LEVELS, "coarse")
+def shape(person: Subject) -> Shape:
+    return shape_of(person, "coarse")
 
 
 @pytest.fixture(scope="module")
-def read(person: PersonalHead, tmp_path_factory: pytest.TempPathFactory) -> ReadGlb:
+def read(person: Subject, tmp_path_factory: pytest.TempPathFactory) -> ReadGlb:
     path = tmp_path_factory.mktemp("glb") / "a.glb"
-    path.write_bytes(head_to_glb(person, HEAD, LEVELS, "coarse"))
+    path.write_bytes(head_to_glb(person, "coarse"))
     return read_glb(path)
 
 
@@ -72,9 +70,9 @@ def test_every_region_is_in_one_part() -> None:
     assert sorted(r for part in PARTS.values() for r in part.regions) == sorted(REGIONS)
 
 
-def test_neutral_and_targets_are_the_rigs(read: ReadGlb, shape: Shape, person: PersonalHead) -> None:
+def test_neutral_and_targets_are_the_rigs(read: ReadGlb, shape: Shape, person: Subject) -> None:
     """Each read vertex is one of the rig's, and moves as that one does; a blink is more, it shuts the eye."""
-    neutral, actions = seated(person.rig(HEAD))
+    neutral, actions = (values.numpy() for values in seated(person.head))
     skin = np.unique(
         shape.faces[np.isin(shape.regions, np.flatnonzero([r not in ("sclera", "iris") for r in REGIONS]))]
     )
@@ -124,8 +122,8 @@ def test_times_are_frame_numbers_over_the_exact_rate(read: ReadGlb) -> None:
         assert len(values) == COUNT
 
 
-def test_the_animation_is_the_performance(read: ReadGlb, person: PersonalHead) -> None:
-    t = person.track
+def test_the_animation_is_the_performance(read: ReadGlb, person: Subject) -> None:
+    t = require_motion(person)
     codes = with_gaze(t.expression.numpy(), t.gaze.numpy(), HEAD.gaze_limits)
     np.testing.assert_allclose(read.channels["head", "weights"][1], codes, atol=1e-6)
     for side, eye in enumerate(("leftEye", "rightEye")):
@@ -136,9 +134,10 @@ def test_the_animation_is_the_performance(read: ReadGlb, person: PersonalHead) -
         assert ((turns[1:] * turns[:-1]).sum(axis=1) > 0).all()  # the short way round
 
 
-def test_its_camera_sees_the_head_where_the_tracks_camera_did(read: ReadGlb, person: PersonalHead) -> None:
+def test_its_camera_sees_the_head_where_the_tracks_camera_did(read: ReadGlb, person: Subject) -> None:
     """The same pixels by glTF's rules (y up, camera along -z, yfov) and by ours (OpenCV axes, focal length)."""
-    t, clip, points = person.track, person.track.require_clip(), read.nodes["head"].parts[0].points.astype(float)
+    t = require_motion(person)
+    clip, points = t.require_clip(), read.nodes["head"].parts[0].points.astype(float)
     for i in range(COUNT):
         turn = Rotation.from_quat(read.channels["head", "rotation"][1][i])
         world = turn.apply(points) + read.channels["head", "translation"][1][i]
@@ -151,8 +150,8 @@ def test_its_camera_sees_the_head_where_the_tracks_camera_did(read: ReadGlb, per
 
 
 @pytest.mark.parametrize("detail", ["coarse", "fit"])
-def test_a_blink_shuts_the_eye(person: PersonalHead, detail: str) -> None:
-    own = shape_of(person, HEAD, LEVELS, "fit" if detail == "fit" else "coarse")
+def test_a_blink_shuts_the_eye(person: Subject, detail: str) -> None:
+    own = shape_of(person, "fit" if detail == "fit" else "coarse")
     pairs = HEAD.topology.lid_contacts
     for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
         upper, lower = pairs[(own.neutral[pairs[:, 0], 0] > 0) == (side == 0)].T
@@ -162,38 +161,35 @@ def test_a_blink_shuts_the_eye(person: PersonalHead, detail: str) -> None:
         assert np.abs(shut[wide]).max() < 0.1 * open_.max()
 
 
-def test_the_finer_export_follows_the_rig_and_the_fit_meshs_offsets(person: PersonalHead) -> None:
-    fine, level = shape_of(person, HEAD, LEVELS, "fit"), LEVELS[1]
-    control, actions = seated(person.rig(HEAD))
-    neutral = level.upsample(torch.from_numpy(control)).numpy() + person.static_fit
-    balls = np.unique(fine.faces[np.concatenate([fine.eyeball(0), fine.eyeball(1)])])
-    rest = np.setdiff1d(np.arange(len(neutral)), balls)
-    np.testing.assert_allclose(fine.neutral[rest], neutral[rest], atol=1e-6)
+def test_the_finer_export_follows_the_rig_and_the_fit_meshs_offsets(person: Subject) -> None:
+    fine, level = shape_of(person, "fit"), LEVELS[1]
+    control, actions = seated(person.head)
+    assert person.fine_offset is not None
+    np.testing.assert_allclose(fine.neutral, (level.upsample(control) + person.fine_offset).numpy(), atol=1e-6)
     smile = index("mouthSmileLeft")
-    np.testing.assert_allclose(fine.targets[smile], level.upsample(torch.from_numpy(actions[smile])).numpy(), atol=2e-5)
+    np.testing.assert_allclose(fine.targets[smile], level.upsample(actions[smile]).numpy(), atol=2e-5)
     assert len(fine.atlas.faces) == len(fine.faces) and fine.lashes.shape == (len(level), 2)
 
 
-def test_an_exported_open_mouth_is_the_generators(person: PersonalHead, shape: Shape) -> None:
+def test_an_exported_open_mouth_is_the_generators(person: Subject, shape: Shape) -> None:
     """Neutral and jawOpen at 1: lips, teeth, tongue and cavity lie where the head's function has them."""
-    rig = person.rig(HEAD)
+    head = person.head
     codes = np.zeros(52, np.float32)
     codes[index("jawOpen")] = 1.0
-    wanted = deformed(rig, Motion(codes, np.zeros((2, 2)), np.eye(3), np.zeros(3)))[0]
+    wanted = deformed(head, Motion(codes, np.zeros((2, 2)), np.eye(3), np.zeros(3)))[0].numpy()
     rows = HEAD.topology.region_vertices(*region_ids("lips", *MOUTH_INTERIOR))
     found = shape.neutral + shape.targets[index("jawOpen")]
     assert np.abs(found - wanted)[rows].max() < 2e-5
-    plain = rig.neutral + rig.actions[index("jawOpen")]
+    plain = (head.neutral + head.actions[index("jawOpen")]).numpy()
     assert np.abs(plain - wanted)[rows].max() > 0.001
 
 
-def test_static_offsets_that_push_the_lids_in_take_the_eyeball_along(person: PersonalHead) -> None:
-    pushed = replace(person, static_control=person.static_control.copy(), static_fit=np.zeros_like(person.static_fit))
-    pushed.static_control[:] = 0.0
-    before = shape_of(pushed, HEAD, LEVELS, "coarse").eyes
-    pushed.static_control[HEAD.topology.region_vertices(REGIONS.index("skin"), REGIONS.index("eyelids")), 2] = -0.002
-    after = shape_of(pushed, HEAD, LEVELS, "coarse").eyes
-    np.testing.assert_array_equal(before, pushed.rig(HEAD).joints.eyes)
+def test_static_offsets_that_push_the_lids_in_take_the_eyeball_along(person: Subject) -> None:
+    offset = torch.zeros(len(LEVELS[0]), 3)
+    before = shape_of(person.replace(static_offset=offset), "coarse").eyes
+    np.testing.assert_array_equal(before, HEAD.joints(np.zeros(HEAD.identity_size, np.float32)).eyes)
+    offset[HEAD.topology.region_vertices(*region_ids("skin", "eyelids")).tolist(), 2] = -0.002
+    after = shape_of(person.replace(static_offset=offset), "coarse").eyes
     assert (after - before)[:, 2] == pytest.approx([-0.002, -0.002], abs=0.0008)
 
 

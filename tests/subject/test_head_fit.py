@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from reenact.head.levels import open_levels
 from reenact.head.open import open_head
+from reenact.head.subject import Subject
 from reenact.lab.synthetic import (
     performed_by,
     random_scene,
@@ -25,12 +25,11 @@ from reenact.lab.synthetic import (
 from reenact.media import InputError, VideoWriter, write_image
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.perception.dense.shipped import shipped_estimator
-from reenact.subject.fit import Progress
 from reenact.subject.head_fit import fit_head
-from reenact.subject.personal_head import PersonalHead
 from reenact.subject.resume import Kept
 from reenact.subject.stages import FRAMES, PERSON
-from reenact.tracking import find_face
+from reenact.subject.texture import require_motion
+from reenact.tracking import Progress, find_face, silent
 
 HEAD, SEED, SIDE, COUNT = open_head(), 920_003, 256, 6
 SHORT = [replace(stage, steps=12) for stage in PERSON]
@@ -53,26 +52,36 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndar
 
 
 @pytest.fixture(scope="module")
-def head(files: tuple[Path, Path, np.ndarray]) -> PersonalHead:
+def head(files: tuple[Path, Path, np.ndarray]) -> Subject:
     clip, photo, _ = files
     return fit_head(HEAD, [clip, photo], shipped_estimator(), stages=SHORT, every_frame=EVERY)
 
 
+def dynamic(head: Subject) -> torch.Tensor:
+    """[F, V, 3]"""
+    offset = require_motion(head).dynamic_offset
+    assert offset is not None
+    return offset
+
+
 @pytest.mark.slow
-def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: PersonalHead) -> None:
-    clip = head.track.require_clip()
+def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: Subject) -> None:
+    motion = require_motion(head)
+    clip = motion.require_clip()
     assert clip.frame.tolist() == list(range(COUNT)) and clip.source == "clip.mp4"
-    assert head.dynamic.values.shape[0] == COUNT == len(head.dynamic.scale)
+    assert dynamic(head).shape == (COUNT, *HEAD.base_neutral.shape)
     assert (clip.width, clip.height) == (SIDE, SIDE)
-    assert np.abs(head.static_control).max() > 0.0003 and np.abs(head.static_fit).max() > 0
-    assert head.texture is not None and head.texture.std() > 10
+    assert head.static_offset is not None and head.static_offset.abs().max() > 0.0003
+    assert head.fine_offset is not None and head.fine_offset.abs().max() > 0
+    assert head.texture is not None and head.texture.float().std() > 10
+    assert [r.camera.width for r in head.references] == [SIDE, 280]
 
 
 @pytest.mark.slow
-def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tuple[Path, Path, np.ndarray]) -> None:
+def test_the_head_lies_where_the_pictures_show_it(head: Subject, files: tuple[Path, Path, np.ndarray]) -> None:
     """Offsets, moved camera and poses are kept together: the landmarks still fall on the face."""
-    rig, levels, t, clip = head.coarse_rig(HEAD), open_levels(), head.track, head.track.require_clip()
-    shapes = head.surface(rig, levels, np.arange(COUNT))[:, : len(rig.neutral)].numpy()
+    t = require_motion(head)
+    clip, shapes = t.require_clip(), head.surface(t)[:, : len(HEAD.base_neutral)].numpy()
     errors = []
     for i in (0, 3, 5):
         seen = find_face(files[2][i], 0, "frame").points
@@ -84,17 +93,17 @@ def test_the_head_lies_where_the_pictures_show_it(head: PersonalHead, files: tup
 
 
 @pytest.mark.slow
-def test_a_chunk_begins_where_the_one_before_ended(head: PersonalHead) -> None:
+def test_a_chunk_begins_where_the_one_before_ended(head: Subject) -> None:
     """Frames 3 and 4 are in two chunks: the step between them is no larger than steps within."""
-    moved = head.dynamic.rows(np.arange(COUNT), len(HEAD.base_neutral))
-    steps = np.linalg.norm(np.diff(moved, axis=0), axis=2).mean(axis=1)
-    assert steps[3] < 3.0 * np.delete(steps, 3).max()
-    assert torch.isfinite(torch.from_numpy(moved)).all() and np.abs(moved).max() > 0
+    moved = dynamic(head)
+    steps = moved.diff(dim=0).norm(dim=2).mean(1)
+    assert steps[3] < 3.0 * steps[[0, 1, 2, 4]].max()
+    assert moved.isfinite().all() and moved.abs().max() > 0
 
 
 @pytest.mark.slow
 def test_an_interrupted_fit_goes_on_to_the_same_head(
-    head: PersonalHead, files: tuple[Path, Path, np.ndarray], tmp_path: Path
+    head: Subject, files: tuple[Path, Path, np.ndarray], tmp_path: Path
 ) -> None:
     """Stopped after the first chunk; then neither the key frames nor that chunk are looked at again."""
     seen: list[int] = []
@@ -111,7 +120,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_head(
         if stage == "fitting every frame":
             raise KeyboardInterrupt
 
-    def fit(progress: Progress = lambda *said: None) -> PersonalHead:
+    def fit(progress: Progress = silent) -> Subject:
         kept = Kept(tmp_path / "work", "this fit")
         return fit_head(
             HEAD, files[:2], Counting(), stages=SHORT, every_frame=EVERY, kept=kept, textured=False, progress=progress
@@ -123,9 +132,10 @@ def test_an_interrupted_fit_goes_on_to_the_same_head(
     again = fit()
     assert seen == [COUNT - EVERY.batch]
     assert again.texture is None
-    assert np.array_equal(again.dynamic.values, head.dynamic.values)
-    assert np.array_equal(again.static_control, head.static_control)
-    assert np.array_equal(again.track.rotation, head.track.rotation)
+    assert torch.equal(dynamic(again), dynamic(head))
+    assert again.static_offset is not None and head.static_offset is not None
+    assert torch.equal(again.static_offset, head.static_offset)
+    assert torch.equal(require_motion(again).rotation, require_motion(head).rotation)
 
 
 def test_what_was_kept_of_another_fit_is_not_used(tmp_path: Path) -> None:

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
+from reenact.head.camera import Camera
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
+from reenact.head.subject import Subject
 from reenact.media import SquareCrop
 from reenact.perception.dense.classes import CLASSES, HEAD
 from reenact.perception.dense.maps import DenseMaps, View
-from reenact.rendering.camera import Camera
 from reenact.subject.observation import Observation, observe
-from reenact.tracking import Person
 
 SIDE = 64
 
@@ -24,11 +24,11 @@ def seen(top: float) -> Observation:
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5 - SIDE / 2
     classes = np.where(x**2 + y**2 < 20**2, HEAD[0], CLASSES.index("background")).astype(np.uint8)
     maps = DenseMaps(np.zeros((SIDE, SIDE, 3), "f"), np.ones((SIDE, SIDE), "f"), np.ones((SIDE, SIDE), "f"), classes)
-    rig = personal_rig(open_head(), np.zeros(open_head().identity_size, np.float32))
-    person = Person(np.zeros(open_head().identity_size, "f"), rig, Camera(300.0, 32.0, 100.0, 64, 200))
+    shape, camera = torch.zeros(open_head().identity_size), Camera(300.0, 32.0, 100.0, 64, 200)
+    subject = Subject(open_head(), shape, camera, torch.zeros(478, 3))
     state = Motion(np.zeros(52), np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), [0, 0, 1])
     view = View(picture, 0, SquareCrop(0.0, -top, float(SIDE), SIDE), 300.0)
-    return observe(person, state, state, [view], [maps], [None])
+    return observe(subject, state, state, [view], [maps], [None])
 
 
 def test_where_the_picture_ends_nothing_is_evidence() -> None:

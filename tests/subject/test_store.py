@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,96 +10,138 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.torch import save_file
 
+from reenact.head.camera import Camera
+from reenact.head.head_model import personalised
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
+from reenact.head.state import deformed
+from reenact.head.subject import Reference, Subject
 from reenact.lab.synthetic import as_tracked, synthetic_motion
 from reenact.media import InputError
-from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
+from reenact.subject.quantised import QuantisedOffsets
 from reenact.subject.store import load_head, save_head
+from reenact.subject.texture import require_motion
+from reenact.tracking import save_motion
+from tests.made_motions import assert_same, made_subject
 
-HEAD, LEVELS = open_head(), open_levels()
+HEAD, LEVELS, COUNT = open_head(), open_levels(), 6
 
 
 @pytest.fixture(scope="module")
-def person() -> PersonalHead:
+def subject() -> Subject:
     draw = np.random.default_rng(3)
     control, fit, _ = LEVELS
-    static = (0.001 * draw.standard_normal((len(control), 3)) * control.soft[:, None]).astype(np.float32)
-    fine = (0.0002 * draw.standard_normal((len(fit), 3)) * fit.soft[:, None]).astype(np.float32)
-    moving = (0.002 * draw.standard_normal((6, len(control), 3)) * control.face[:, None]).astype(np.float32)
-    vertices = np.flatnonzero(control.face > 0).astype(np.int32)
+    static = 0.001 * draw.standard_normal((len(control), 3)) * control.soft[:, None]
+    fine = 0.0002 * draw.standard_normal((len(fit), 3)) * fit.soft[:, None]
+    moving = 0.002 * draw.standard_normal((COUNT, len(control), 3)) * control.face[:, None]
     texture = np.full((256, 256, 3), (190, 150, 130), np.uint8)
     texture[:, 128:] = (60, 40, 30)
-    return PersonalHead(
-        as_tracked(synthetic_motion(1, 6)), static, fine, QuantisedOffsets.of(moving, vertices), texture
-    )
+    made = made_subject(as_tracked(synthetic_motion(1, COUNT)), static, fine, texture)
+    picture = torch.from_numpy(draw.integers(0, 255, (48, 64, 3), np.uint8))
+    motion = require_motion(made).replace(dynamic_offset=moving)
+    reference = Reference(picture, motion[2], Camera(90.0, 32.0, 24.0, 64, 48))
+    return made.replace(motion=motion, references=(reference,), provenance={"sources": ["a.mp4"]})
 
 
-def test_it_comes_back_as_it_was(person: PersonalHead, tmp_path: Path) -> None:
-    save_head(person, tmp_path / "a.head", {"sources": ["a.mp4"]})
-    again, provenance = load_head(tmp_path / "a.head")
-    assert provenance == {"sources": ["a.mp4"]}
-    assert again.track.fps == Fraction(25) and len(again.track) == 6
-    np.testing.assert_array_equal(again.static_control, person.static_control)
-    np.testing.assert_allclose(again.static_fit, person.static_fit, atol=1e-6)
-    assert again.texture is not None and person.texture is not None
-    assert np.abs(again.texture.astype(int) - person.texture).mean() < 1.0
-    rig, rows = person.coarse_rig(HEAD), np.arange(6)
-    a, b = (p.surface(rig, LEVELS, rows) for p in (person, again))
-    assert a.shape == (6, len(LEVELS[2]), 3) and (a - b).abs().max() < 1e-5
+def tensors_of(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def test_it_comes_back_as_it_was(subject: Subject, tmp_path: Path) -> None:
+    save_head(subject, tmp_path / "a.head")
+    again = load_head(tmp_path / "a.head")
+    assert again.provenance == {"sources": ["a.mp4"]} and again.camera == subject.camera
+    assert require_motion(again).fps == Fraction(25)
+    assert torch.equal(again.shape, subject.shape) and torch.equal(again.placement, subject.placement)
+    assert again.static_offset is not None and subject.static_offset is not None
+    assert torch.equal(again.static_offset, subject.static_offset)
+    assert again.texture is not None and subject.texture is not None
+    assert (again.texture.float() - subject.texture.float()).abs().mean() < 1.0
+    a, b = (s.surface(require_motion(s)) for s in (subject, again))
+    assert a.shape == (COUNT, len(LEVELS[2]), 3) and (a - b).abs().max() < 1e-4  # a byte a number
     assert [p.name for p in tmp_path.iterdir()] == ["a.head"]
 
 
-def test_a_head_without_a_texture_has_none_again(person: PersonalHead, tmp_path: Path) -> None:
-    save_head(replace(person, texture=None), tmp_path / "a.head", {})
-    assert load_head(tmp_path / "a.head")[0].texture is None
+def test_its_pictures_come_back_or_are_left_out(subject: Subject, tmp_path: Path) -> None:
+    save_head(subject, tmp_path / "a.head")
+    (again,), (before,) = load_head(tmp_path / "a.head").references, subject.references
+    assert torch.equal(again.image, before.image) and again.camera == before.camera
+    assert_same(again.motion.replace(clip=None), before.motion.replace(clip=None, dynamic_offset=None))
+    save_head(subject, tmp_path / "b.head", references=False)
+    assert load_head(tmp_path / "b.head").references == ()
 
 
-def test_a_minute_of_video_is_megabytes(person: PersonalHead) -> None:
-    assert person.dynamic.values[0].nbytes * 25 * 60 < 25e6
+def test_a_subject_of_one_photo_needs_no_more_than_a_shape(subject: Subject, tmp_path: Path) -> None:
+    coarse = Subject(HEAD, subject.shape, subject.camera, subject.placement, references=subject.references)
+    save_head(coarse, tmp_path / "a.head")
+    again = load_head(tmp_path / "a.head")
+    assert again.static_offset is again.fine_offset is again.texture is again.motion is None
+    assert torch.equal(again.head.neutral, coarse.head.neutral)
 
 
-def test_a_byte_a_number_is_near_enough(person: PersonalHead) -> None:
-    scale = person.dynamic.scale
+def test_a_minute_of_video_is_megabytes(subject: Subject, tmp_path: Path) -> None:
+    save_head(subject, tmp_path / "a.head")
+    values = tensors_of(tmp_path / "a.head")[1]["dynamic"]
+    assert values.dtype == torch.int8 and values[0].numel() * 25 * 60 < 25e6
+
+
+def test_a_byte_a_number_is_near_enough() -> None:
     exact = np.random.default_rng(3)
-    moving = 0.002 * exact.standard_normal((6, len(LEVELS[0]), 3)).astype(np.float32)
-    packed = QuantisedOffsets.of(moving, np.arange(len(LEVELS[0]), dtype=np.int32))
-    back = packed.rows(np.arange(6), len(LEVELS[0]))
-    assert np.abs(back - moving).max() <= packed.scale.max() / 127 / 2 * 1.01
-    assert (scale > 0).all()
+    moving = torch.from_numpy(0.002 * exact.standard_normal((6, len(LEVELS[0]), 3)).astype(np.float32))
+    packed = QuantisedOffsets.of(moving, torch.arange(len(LEVELS[0])))
+    assert (packed.dense(len(LEVELS[0])) - moving).abs().max() <= packed.scale.max() / 127 / 2 * 1.01
+    assert (packed.scale > 0).all()
 
 
-def test_the_offsets_are_in_the_surface_where_they_belong(person: PersonalHead) -> None:
-    rig = person.coarse_rig(HEAD)
-    neutral = person.neutral(rig, LEVELS)
-    bare = LEVELS[2].upsample(LEVELS[1].upsample(torch.from_numpy(rig.neutral)))
-    moved = (neutral - bare).norm(dim=1)
+def test_the_offsets_are_in_the_surface_where_they_belong(subject: Subject) -> None:
+    bare = Subject(HEAD, subject.shape, subject.camera, subject.placement)
+    moved = (subject.neutral() - bare.neutral()).norm(dim=1)
     assert moved[torch.from_numpy(LEVELS[2].soft == 1)].median() > 0.0001
-    soft = LEVELS[0].soft == 1  # teeth and tongue are seated behind the lips
-    assert person.rig(HEAD).neutral[soft] == pytest.approx((rig.neutral + person.static_control)[soft], abs=1e-6)
-    still = person.surface(rig, LEVELS, np.asarray([2]), dynamic=False)
-    assert (person.surface(rig, LEVELS, np.asarray([2])) - still).norm(dim=-1).max() > 0.001
+    soft = torch.from_numpy(LEVELS[0].soft == 1)  # teeth and tongue are seated behind the lips
+    assert subject.static_offset is not None
+    wanted = bare.head.neutral + subject.static_offset
+    assert (subject.head.neutral - wanted)[soft].abs().max() < 1e-6
+    motion = require_motion(subject)[2]
+    still = subject.surface(motion.replace(dynamic_offset=None))
+    assert (subject.surface(motion) - still).norm(dim=-1).max() > 0.001
 
 
-def test_other_files_are_refused_by_name(person: PersonalHead, tmp_path: Path) -> None:
+def test_a_file_of_version_2_is_converted(subject: Subject, tmp_path: Path) -> None:
+    """Its dynamic offsets were added to actions that do not know the static offset: the surface stays what it was."""
+    save_head(subject, tmp_path / "a.head", references=False)
+    about, found = tensors_of(tmp_path / "a.head")
+    old = {name: found[name] for name in ("dynamic", "dynamic_scale", "dynamic_vertices", "texture", "motion")}
+    old |= {"static_control": found["static_offset"], "static_fit": found["fine_offset"]}
+    save_file(old, tmp_path / "old.head", metadata=about | {"version": "2"})
+    again = load_head(tmp_path / "old.head")
+    assert again.static_offset is not None
+    motion = require_motion(again)
+    packed = QuantisedOffsets(found["dynamic_vertices"], found["dynamic"], found["dynamic_scale"])
+    plain = deformed(personalised(HEAD, again.shape), motion.replace(dynamic_offset=None))
+    before = plain + again.static_offset + packed.dense(len(LEVELS[0]))
+    skin = torch.from_numpy(LEVELS[0].face == 1)  # lids and lips of the two are made to meet in another order
+    assert (again.surface(motion, 0) - before)[:, skin].norm(dim=-1).median() < 1e-5
+
+
+def test_other_files_are_refused_by_name(subject: Subject, tmp_path: Path) -> None:
     broken = tmp_path / "b.head"
     broken.write_bytes(b"not a head")
     with pytest.raises(InputError, match=r"b\.head is not a readable head file"):
         load_head(broken)
-    from reenact.tracking import save_motion
-
-    save_motion(person.track, tmp_path / "c.head")
+    save_motion(require_motion(subject).replace(dynamic_offset=None), tmp_path / "c.head")
     with pytest.raises(InputError, match="holds reenact-motion version 1"):
         load_head(tmp_path / "c.head")
-    save_head(person, tmp_path / "d.head", {})
-    with safe_open(tmp_path / "d.head", framework="np") as file:
-        about, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    tensors["texture"] = tensors["texture"][:100]
-    save_file(tensors, tmp_path / "d.head", metadata=about)
-    with pytest.raises(InputError, match=r"d\.head has a damaged texture"):
+    save_head(subject, tmp_path / "d.head")
+    about, tensors = tensors_of(tmp_path / "d.head")
+    save_file(tensors | {"texture": tensors["texture"][:100]}, tmp_path / "d.head", metadata=about)
+    with pytest.raises(InputError, match=r"d\.head has a damaged picture"):
         load_head(tmp_path / "d.head")
     save_file(tensors, tmp_path / "e.head", metadata=about | {"version": "1"})
-    with pytest.raises(InputError, match=r"holds reenact-head version 1 .* want reenact-head version 2"):
+    with pytest.raises(InputError, match=r"holds reenact-head version 1 .* want reenact-head version 3"):
         load_head(tmp_path / "e.head")
+    save_file(tensors | {"shape": tensors["shape"][:7]}, tmp_path / "f.head", metadata=about)
+    with pytest.raises(InputError, match=r"f\.head has shape of shape \(7,\); want finite numbers of shape \(140,\)"):
+        load_head(tmp_path / "f.head")

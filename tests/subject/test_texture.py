@@ -17,17 +17,17 @@ from reenact.head.loop import subdivide
 from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.head.state import posed
+from reenact.head.subject import Subject
 from reenact.lab.synthetic import as_tracked, synthetic_motion
 from reenact.perception.dense.classes import CLASSES
 from reenact.perception.dense.crops import head_crop
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.rendering import Camera, interpolate, rasterise
 from reenact.subject.atlas import Atlas, head_atlas
-from reenact.subject.personal_head import PersonalHead, QuantisedOffsets
 from reenact.subject.texels import Texels, texels_of
-from reenact.subject.texture import bake_texture, plain_texture
+from reenact.subject.texture import bake_texture, plain_texture, require_motion
 from reenact.subject.texture_fill import OUTSIDE
-from tests.made_motions import with_clip
+from tests.made_motions import made_subject, with_clip
 
 HEAD, LEVELS, SIZE, SIDE = open_head(), open_levels(), 512, 480
 YAWS = (0.0, 0.6, -0.6)
@@ -37,11 +37,11 @@ OUTER = region_ids("skin", "neck", "ears")
 
 @pytest.fixture(scope="module")
 def texels() -> Texels:
-    return texels_of(HEAD, LEVELS, SIZE)
+    return texels_of(HEAD, SIZE)
 
 
 @pytest.fixture(scope="module")
-def person() -> PersonalHead:
+def person() -> Subject:
     """Three frames: from the front and from both sides, at rest."""
     track = as_tracked(synthetic_motion(2, len(YAWS)))
     level = np.diag([1.0, -1.0, -1.0])
@@ -52,11 +52,7 @@ def person() -> PersonalHead:
         rotation=turns,
         translation=np.tile([0.0, 0.01, 0.85], (len(YAWS), 1)),
     )
-    still = QuantisedOffsets(
-        np.zeros(1, np.int32), np.zeros((len(YAWS), 1, 3), np.int8), np.ones(len(YAWS), np.float32)
-    )
-    nothing = [np.zeros((len(level), 3), np.float32) for level in LEVELS[:2]]
-    return PersonalHead(track, nothing[0], nothing[1], still)
+    return made_subject(track)
 
 
 class Shown:
@@ -81,18 +77,18 @@ class Shown:
         return out
 
 
-def drawn(person: PersonalHead, texture: np.ndarray, truth: Shown) -> list[View]:
+def drawn(person: Subject, texture: np.ndarray, truth: Shown) -> list[View]:
     """Each frame of the person with a texture on, before grey."""
     atlas = head_atlas(HEAD).divided().divided()
     uv = torch.from_numpy(atlas.pixels(1)) * 2.0 - 1.0
-    rig, states, clip = person.coarse_rig(HEAD), person.track, person.track.require_clip()
+    states = require_motion(person)
+    clip = states.require_clip()
     focal = float(clip.focal_px[0])
     picture = torch.from_numpy(texture.astype(np.float32)).permute(2, 0, 1)[None]
     faces = torch.from_numpy(LEVELS[2].faces)
     views = []
     for row, state in enumerate(states):
-        shape = person.surface(rig, LEVELS, np.asarray([row])).numpy()
-        cam = torch.from_numpy(posed(rig, shape, state, states[0], LEVELS[2].head_weight))
+        cam = posed(person.head, person.surface(state), state, states[0], torch.from_numpy(LEVELS[2].head_weight))
         seen = rasterise(Camera(focal, SIDE / 2, SIDE / 2, SIDE, SIDE).project(cam), faces, SIDE, SIDE, cull_back=True)
         places = interpolate(uv, torch.from_numpy(atlas.faces), seen)
         colour = grid_sample(picture, places, align_corners=False)[0].permute(1, 2, 0)
@@ -110,31 +106,30 @@ def patterned(seed: int, sigma: float) -> np.ndarray:
     return np.clip(150.0 + 40.0 * smooth / smooth.std(), 0, 255).astype(np.uint8)
 
 
-def baked(person: PersonalHead, views: Callable[[Shown], list[View]]) -> np.ndarray:
+def baked(person: Subject, views: Callable[[Shown], list[View]]) -> np.ndarray:
     truth = Shown()
     found = views(truth)
-    return bake_texture(person, HEAD, LEVELS, np.asarray([v.frame for v in found]), found, truth, SIZE)
+    return bake_texture(person, np.asarray([v.frame for v in found]), found, truth, SIZE).numpy()
 
 
-def test_what_is_seen_comes_back(person: PersonalHead, texels: Texels) -> None:
+def test_what_is_seen_comes_back(person: Subject, texels: Texels) -> None:
     painted = patterned(1, 6.0)
     found = baked(person, lambda truth: drawn(person, painted, truth))
     error = np.abs(texels.taken(found).astype(float) - texels.taken(painted)).mean(axis=1)
-    rig = person.coarse_rig(HEAD)
-    normal_z = texels.carry(person.neutral(rig, LEVELS).numpy())[:, 2]
+    normal_z = texels.carry(person.neutral().numpy())[:, 2]
     face = np.isin(texels.region, OUTER) & (texels.carry(_face_weight())[:, 0] > 0.9) & (normal_z > 0.0)
     assert np.median(error[face]) < 4.0 and np.quantile(error[face], 0.9) < 15.0
 
 
-def test_a_head_of_one_colour_is_of_that_colour_all_round(person: PersonalHead, texels: Texels) -> None:
+def test_a_head_of_one_colour_is_of_that_colour_all_round(person: Subject, texels: Texels) -> None:
     one = np.full((SIZE, SIZE, 3), (170, 120, 90), np.uint8)
     found = texels.taken(baked(person, lambda truth: drawn(person, one, truth)[:1]))
     outside = found[np.isin(texels.region, OUTSIDE)].astype(int)
     assert np.abs(outside - (170, 120, 90)).max() <= 2
 
 
-def test_the_back_of_a_head_with_hair_is_of_that_hair(person: PersonalHead, texels: Texels) -> None:
-    place = texels.carry(person.neutral(person.coarse_rig(HEAD), LEVELS).numpy())
+def test_the_back_of_a_head_with_hair_is_of_that_hair(person: Subject, texels: Texels) -> None:
+    place = texels.carry(person.neutral().numpy())
     hair = (place[:, 1] > 0.06) | (place[:, 2] < -0.08)
     colours = np.where(hair[:, None], (30, 20, 10), (190, 150, 130)).astype(np.uint8)
     painted = texels.picture(colours)
@@ -143,7 +138,7 @@ def test_the_back_of_a_head_with_hair_is_of_that_hair(person: PersonalHead, texe
     assert found[back].max() < 60
 
 
-def test_pictures_in_other_light_join_without_a_seam(person: PersonalHead, texels: Texels) -> None:
+def test_pictures_in_other_light_join_without_a_seam(person: Subject, texels: Texels) -> None:
     one = np.full((SIZE, SIZE, 3), 150, np.uint8)
 
     def dimmed(truth: Shown) -> list[View]:
@@ -156,7 +151,7 @@ def test_pictures_in_other_light_join_without_a_seam(person: PersonalHead, texel
     assert np.quantile(np.abs(found - light), 0.98) < 4.0
 
 
-def test_it_is_as_sharp_as_the_best_picture(person: PersonalHead, texels: Texels) -> None:
+def test_it_is_as_sharp_as_the_best_picture(person: Subject, texels: Texels) -> None:
     painted = patterned(4, 3.0)
 
     def one_is_sharp(truth: Shown) -> list[View]:
@@ -165,8 +160,8 @@ def test_it_is_as_sharp_as_the_best_picture(person: PersonalHead, texels: Texels
         truth.covered |= {1: truth.covered[0], 2: truth.covered[0]}
         return [replace(front, picture=blurred, frame=0), replace(front, frame=1)]
 
-    ahead = person.track.rotation[:1].repeat(len(YAWS), 1, 1)
-    alike = replace(person, track=person.track.replace(rotation=ahead))
+    motion = require_motion(person)
+    alike = person.replace(motion=motion.replace(rotation=motion.rotation[:1].repeat(len(YAWS), 1, 1)))
     found = [
         baked(alike, one_is_sharp),
         baked(person, lambda truth: drawn(person, painted, truth)[:1]),
@@ -176,9 +171,9 @@ def test_it_is_as_sharp_as_the_best_picture(person: PersonalHead, texels: Texels
     assert edges[0][face].mean() > 0.95 * edges[1][face].mean()
 
 
-def test_without_pictures_it_is_plain_and_whole(person: PersonalHead) -> None:
-    plain = plain_texture(person, HEAD, LEVELS)
-    texels = texels_of(HEAD, LEVELS, len(plain))
+def test_without_pictures_it_is_plain_and_whole(person: Subject) -> None:
+    plain = plain_texture(person).numpy()
+    texels = texels_of(HEAD, len(plain))
     skin, iris = (texels.taken(plain)[np.isin(texels.region, region_ids(name))] for name in ("skin", "iris"))
     assert (skin == skin[0]).all() and skin[0, 0] > skin[0, 2] > 100
     assert iris.min() < 20 < iris.max() < 160  # a pupil in it

@@ -7,30 +7,32 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from reenact.head.dynamic import carried
-from reenact.head.landmarks import LEFT_LIDS
+from reenact.head.dynamic import spread_landmark_offsets
+from reenact.head.landmarks import LANDMARKS, LEFT_LIDS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.state import deformed
+from reenact.head.subject import Reference, Subject
 from reenact.rendering import Camera
-from reenact.tracking import Person
 from reenact.tracking.dynamic import dynamic_offsets
 from reenact.tracking.flow import Shot
 from reenact.transfer.edit import cut, mirror, scale
 from reenact.transfer.mixing import mix
-from reenact.transfer.retarget import Receiver, retarget
+from reenact.transfer.retarget import retarget
 from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import sampled
+from tests.made_motions import with_clip
 from tests.transfer.made_performances import made_performance
 
 HEAD = open_head()
-RIG = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
 AHEAD = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 FRAMES, CHIN = 9, 152
 CAMERA = Camera(1000.0, 320.0, 240.0, 640, 480)
+MEAN = Subject(HEAD, torch.zeros(HEAD.identity_size), CAMERA, torch.zeros(LANDMARKS, 3))
+NEUTRAL = MEAN.head.neutral.numpy()
 
 
 def turned(radians: float) -> np.ndarray:
@@ -44,20 +46,25 @@ def shot() -> Shot:
     place = np.repeat(np.asarray([[0.0, 0.0, 0.8]], np.float32), FRAMES, axis=0)
     still = np.zeros((FRAMES, 52), np.float32), np.zeros((FRAMES, 2, 2), np.float32)
     fitted = Motion(*still, rotation, place)
-    person = Person(np.zeros(HEAD.identity_size, np.float32), RIG, CAMERA)
-    made = Shot(person, np.zeros((FRAMES, 478, 2), np.float32), fitted, np.arange(FRAMES))
+    made = Shot(MEAN, np.zeros((FRAMES, 478, 2), np.float32), fitted, np.arange(FRAMES))
     return replace(made, points=made.predicted)
 
 
-def track(offset: np.ndarray | None) -> Motion:
-    """A face of 4 cm."""
-    return made_performance(FRAMES, shots=1).replace(dynamic_offset=offset)
+def track(offset: np.ndarray | None, size: float = 2.0) -> Motion:
+    """Of a face `size` times the mean one's."""
+    made = made_performance(FRAMES, shots=1).replace(dynamic_offset=offset)
+    return with_clip(made, face_size_m=torch.tensor([size * MEAN.face_size_m]))
 
 
 def given(motion: Motion) -> np.ndarray:
     """Its dynamic offsets."""
     assert motion.dynamic_offset is not None
     return motion.dynamic_offset.numpy()
+
+
+def spread(offsets: np.ndarray) -> np.ndarray:
+    """[F, V, 3] of landmarks [F, 478, 3], on the mean head."""
+    return spread_landmark_offsets(MEAN.head, torch.from_numpy(offsets)).numpy()
 
 
 def drawn() -> np.ndarray:
@@ -69,10 +76,10 @@ def test_what_pixels_say_beyond_the_fit_comes_back_in_space() -> None:
     made = shot()
     slip = np.zeros((FRAMES, 478, 3))
     slip[5:, CHIN, 0] = 0.002
-    places = made.person.rig.topology.landmarks(RIG.neutral) + slip
+    places = HEAD.topology.landmarks(NEUTRAL) + slip
     in_camera = places @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2) + made.fitted.translation[:, None].numpy()
     moved = 1000.0 * in_camera[..., :2] / in_camera[..., 2:] + (320.0, 240.0)
-    still = RIG.topology.landmarks(RIG.neutral) @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2)
+    still = HEAD.topology.landmarks(NEUTRAL) @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2)
     still = still + made.fitted.translation[:, None].numpy()
     seen = made.points + (moved - (1000.0 * still[..., :2] / still[..., 2:] + (320.0, 240.0))).astype(np.float32)
     found = dynamic_offsets(made, seen, np.ones((FRAMES, 478), np.float32))
@@ -114,44 +121,45 @@ def test_lids_are_carried_but_not_opened() -> None:
 
 
 def test_skin_follows_its_landmarks_and_eyeballs_keep_their_shape() -> None:
-    moved = carried(RIG, np.broadcast_to(np.asarray([1e-3, 0, 0], np.float32), (1, 478, 3)))[0]
-    face = RIG.topology.landmark_vertices[:468].ravel()
+    moved = spread(np.tile(np.asarray([1e-3, 0, 0], np.float32), (1, 478, 1)))[0]
+    face = HEAD.topology.landmark_vertices[:468].ravel()
     np.testing.assert_allclose(moved[face, 0], 1e-3, rtol=0.02)
-    back = np.argsort(RIG.neutral[:, 2])[:100]
+    back = np.argsort(NEUTRAL[:, 2])[:100]
     assert np.abs(moved[back]).max() < 2e-4
     one = np.zeros((1, 478, 3), np.float32)
     one[0, CHIN] = (0, -0.002, 0)
-    moved = carried(RIG, one)[0]
-    nearest = np.argmin(np.linalg.norm(RIG.neutral - RIG.topology.landmarks(RIG.neutral)[CHIN], axis=1))
+    moved = spread(one)[0]
+    nearest = np.argmin(np.linalg.norm(NEUTRAL - HEAD.topology.landmarks(NEUTRAL)[CHIN], axis=1))
     assert moved[nearest, 1] < -5e-4
-    balls = RIG.topology.region_vertices(*region_ids(*EYEBALL))
-    left = balls[RIG.neutral[balls, 0] > 0]
-    moved = carried(RIG, drawn()[:1])[0, left]
+    balls = HEAD.topology.region_vertices(*region_ids(*EYEBALL))
+    left = balls[NEUTRAL[balls, 0] > 0]
+    moved = spread(drawn()[:1])[0, left]
     assert np.abs(moved).max() > 1e-5 and np.ptp(moved, axis=0).max() == 0
 
 
 def test_a_frame_with_offsets_is_that_much_elsewhere() -> None:
     plain = Motion(np.zeros(52), np.zeros((2, 2)), AHEAD, [0, 0, 0.8])
     moved = plain.replace(dynamic_offset=drawn()[:1])
-    one, two, three = deformed(RIG, Motion.joined([plain, moved, plain]))
+    one, two, three = deformed(MEAN.head, Motion.joined([plain, moved, plain])).numpy()
     np.testing.assert_array_equal(one, three)
-    skin = RIG.topology.landmark_vertices[CHIN]
-    np.testing.assert_allclose((two - one)[skin], carried(RIG, drawn()[:1])[0, skin], atol=1e-6)
+    skin = HEAD.topology.landmark_vertices[CHIN]
+    np.testing.assert_allclose((two - one)[skin], spread(drawn()[:1])[0, skin], atol=1e-6)
 
 
 def test_offsets_count_from_the_neutral_frame_in_sizes_of_the_face() -> None:
     dynamic = drawn()
     photo = Motion(np.zeros(52), np.zeros((2, 2)), AHEAD, [0, 0, 0.7])
-    states = retarget(HEAD, track(dynamic), Receiver(RIG, photo, 0.02), "relative", {}, neutral=2)
+    reference = Reference(torch.zeros(CAMERA.height, CAMERA.width, 3, dtype=torch.uint8), photo, CAMERA)
+    subject = MEAN.replace(references=(reference,))
+    states = retarget(track(dynamic), subject, "relative", {}, neutral=2)
     assert np.abs(given(states[2])).max() == 0
     np.testing.assert_allclose(given(states[4])[0], 0.5 * (dynamic[4] - dynamic[2]), atol=1e-8)
-    usual = retarget(HEAD, track(dynamic), Receiver(RIG, photo, 0.04), "absolute", {})
+    usual = retarget(track(dynamic, size=1.0), subject, "absolute", {})
     np.testing.assert_allclose(given(usual[4])[0], dynamic[4] - np.median(dynamic, axis=0), atol=1e-8)
-    less = retarget(HEAD, track(dynamic), Receiver(RIG, photo, 0.02), "relative", {"mouth": 0.5}, neutral=2)
+    less = retarget(track(dynamic), subject, "relative", {"mouth": 0.5}, neutral=2)
     np.testing.assert_allclose(given(less[4])[0], 0.25 * (dynamic[4] - dynamic[2]), atol=1e-8)
     for source, strength in ((track(None), {}), (track(dynamic), {"all": 0.0})):
-        none = retarget(HEAD, source, Receiver(RIG, photo, 0.02), "relative", strength)
-        assert none.dynamic_offset is None
+        assert retarget(source, subject, "relative", strength).dynamic_offset is None
 
 
 def test_edits_keep_offsets_only_while_the_actions_are_theirs() -> None:

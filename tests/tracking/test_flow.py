@@ -10,10 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from reenact.head.landmarks import INNER_LIPS, IRIS, LEFT_LIDS, RIGHT_LIDS
+from reenact.head.landmarks import INNER_LIPS, IRIS, LANDMARKS, LEFT_LIDS, RIGHT_LIDS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
+from reenact.head.subject import Subject
 from reenact.lab.synthetic import (
     performed_by,
     random_scene,
@@ -24,7 +26,7 @@ from reenact.lab.synthetic import (
 )
 from reenact.media import VideoInfo, VideoWriter, probe, read_image
 from reenact.media.files import asset
-from reenact.tracking import Person, fit_frames, track_video
+from reenact.tracking import TrackOptions, fit_frames, track
 from reenact.tracking.flow import Anchor, Shot, followed
 from reenact.tracking.refine import joined_frames, refined
 
@@ -55,8 +57,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
         for image in drawn.images:
             writer.write(image)
     truth = drawn.landmarks[..., :2]
-    person = Person(np.zeros(open_head().identity_size, np.float32), someone.rig, drawn.cameras[0])
-    return Clip(probe(path), drawn.images, truth, states, fitted_shot(person, detected(truth), np.arange(FRAMES)))
+    who, static = torch.from_numpy(someone.identity), torch.from_numpy(someone.offset)
+    subject = Subject(open_head(), who, drawn.cameras[0], torch.zeros(LANDMARKS, 3), static_offset=static)
+    return Clip(probe(path), drawn.images, truth, states, fitted_shot(subject, detected(truth), np.arange(FRAMES)))
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +75,8 @@ def detected(truth: np.ndarray) -> np.ndarray:
     return (truth + bent + rng.normal(0, 0.3, truth.shape)).astype(np.float32)
 
 
-def fitted_shot(person: Person, points: np.ndarray, frames: np.ndarray) -> Shot:
-    return Shot(person, points, fit_frames(person, points, joined_frames(frames, points)), frames)
+def fitted_shot(subject: Subject, points: np.ndarray, frames: np.ndarray) -> Shot:
+    return Shot(subject, points, fit_frames(subject, points, joined_frames(frames, points)), frames)
 
 
 def landmark_error_px(shot: Shot, fitted: Motion, truth: np.ndarray) -> float:
@@ -167,8 +170,8 @@ def test_a_picture_of_something_else_is_hardly_followed(clip: Clip) -> None:
 
 def test_frames_without_a_face_and_shots_of_one_frame(clip: Clip) -> None:
     rows = np.asarray([0, 1, 2, 4, 5, 8])
-    first = fitted_shot(clip.shot.person, clip.shot.points[rows], rows)
-    single = fitted_shot(clip.shot.person, clip.shot.points[12:13], np.asarray([12]))
+    first = fitted_shot(clip.shot.subject, clip.shot.points[rows], rows)
+    single = fitted_shot(clip.shot.subject, clip.shot.points[12:13], np.asarray([12]))
     calls: list[tuple[int, int]] = []
     found = refined(clip.info, [first, single], lambda done, total: calls.append((done, total)))
     assert [len(shot.fitted) for shot in found] == [6, 1] and found[1] is single
@@ -181,7 +184,7 @@ def test_frames_without_a_face_and_shots_of_one_frame(clip: Clip) -> None:
 def test_shots_have_anchors_of_their_own(clip: Clip) -> None:
     half = FRAMES // 2
     parts = [slice(0, half), slice(half, FRAMES)]
-    shots = [fitted_shot(clip.shot.person, clip.shot.points[p], np.arange(FRAMES)[p]) for p in parts]
+    shots = [fitted_shot(clip.shot.subject, clip.shot.points[p], np.arange(FRAMES)[p]) for p in parts]
     together = refined(clip.info, shots)
     for shot, whole in zip(shots, together, strict=True):
         assert np.array_equal(refined(clip.info, [shot])[0].fitted.expression, whole.fitted.expression)
@@ -205,7 +208,7 @@ def test_a_clip_of_one_frame_is_tracked_as_without(tmp_path: Path) -> None:
     path = tmp_path / "one.mp4"
     with VideoWriter(path, Fraction(25), photo.shape[1], photo.shape[0]) as writer:
         writer.write(photo)
-    one, plain = track_video(open_head(), path), track_video(open_head(), path, refine="none")
+    one, plain = (track(open_head(), path, TrackOptions(refine=how)).motion for how in ("flow", "none"))
     assert len(one) == 1 and np.array_equal(one.expression, plain.expression)
 
 
@@ -229,7 +232,7 @@ def test_a_track_keeps_offsets_of_every_frame_if_it_was_refined(tmp_path: Path) 
     with VideoWriter(path, Fraction(25), photo.shape[1], photo.shape[0], crf=8) as writer:
         for shift in (0, 2, 4):
             writer.write(np.roll(photo, shift, axis=1))
-    offset = track_video(open_head(), path).dynamic_offset
+    offset = track(open_head(), path).motion.dynamic_offset
     assert offset is not None and offset.shape == (3, 478, 3)
     assert 0 < offset.abs().max() < 2e-3  # a head that shifts as one does hardly anything else
-    assert track_video(open_head(), path, refine="none").dynamic_offset is None
+    assert track(open_head(), path, TrackOptions(refine="none")).motion.dynamic_offset is None

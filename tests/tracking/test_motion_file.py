@@ -15,7 +15,7 @@ from reenact.head.motion import Motion
 from reenact.media import InputError
 from reenact.pipeline import bundled_performance
 from reenact.tracking import load_motion, save_motion
-from reenact.tracking.track import _fill, _merge_faceless
+from reenact.tracking.tracker import _fill, _merge_faceless
 from tests.made_motions import assert_same, made_motion
 
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from reenact.head.head_model import head_model
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.rig import base_rig
 from reenact.perception.evidence import ExpressionEvidence, PoseEvidence
-from reenact.tracking.face_model import landmark_model
-from reenact.tracking.fit import fit_person
+from reenact.tracking.face_model import LandmarkModel, landmark_model
+from reenact.tracking.fit import fit_identity
 from reenact.tracking.normal_equations import project, stepped
 from reenact.tracking.solve import FREE, prior_terms, ray_frame
 from reenact.tracking.start import STARTING_DISTANCE_M, observations, starting_focal
@@ -22,6 +22,11 @@ from reenact.tracking.start import STARTING_DISTANCE_M, observations, starting_f
 def parameters() -> Motion:
     turn = Rotation.from_euler("YXZ", [[0.3, -0.1, 0.2], [0.0, 0.2, 0.0]]).as_matrix() @ np.diag([1.0, -1.0, -1.0])
     return Motion(np.zeros((2, 52)), np.zeros((2, 2, 2)), turn, [[0.2, -0.1, 0.8], [-0.05, 0.0, 0.5]])
+
+
+def mean_landmarks() -> LandmarkModel:
+    """Of the mean person."""
+    return landmark_model(head_model(open_head()).personalise(torch.zeros(open_head().identity_size), adapted=False))
 
 
 def known(pose: PoseEvidence) -> ExpressionEvidence:
@@ -47,7 +52,7 @@ def test_a_line_of_sight_is_where_its_axis_points() -> None:
 
 def test_the_step_against_pose_evidence_alone_arrives_at_it() -> None:
     p = parameters()
-    lm = landmark_model(base_rig(open_head(), np.zeros(open_head().identity_size, np.float32)))
+    lm = mean_landmarks()
     points = (project(lm, p, 700.0) + 256.0).numpy()
     for turn in ([0.02, 0.0, 0.0], [0.01, -0.03, 0.05]):
         obs = observations(points, (256.0, 256.0), known(evidence(p, np.asarray(turn))))
@@ -64,7 +69,7 @@ def test_the_step_against_pose_evidence_alone_arrives_at_it() -> None:
 
 def test_the_focal_length_follows_the_distance_that_is_seen() -> None:
     p = parameters()
-    lm = landmark_model(base_rig(open_head(), np.zeros(open_head().identity_size, np.float32)))
+    lm = mean_landmarks()
     points = (project(lm, p, 700.0) + 256.0).numpy()
     obs = observations(points, (256.0, 256.0))
     usual = starting_focal(lm, obs)
@@ -73,7 +78,7 @@ def test_the_focal_length_follows_the_distance_that_is_seen() -> None:
     same = starting_focal(lm, obs, evidence(p, np.zeros(3), float(np.log(STARTING_DISTANCE_M))))
     assert same == pytest.approx(usual, rel=1e-5)
     near, far = (
-        fit_person(open_head(), points, 512, 512, known(evidence(p, np.zeros(3), float(np.log(d)))))
+        fit_identity(open_head(), points, 512, 512, known(evidence(p, np.zeros(3), float(np.log(d)))))
         for d in (STARTING_DISTANCE_M, 2.0 * STARTING_DISTANCE_M)
     )
     assert far.camera.focal_px > 1.6 * near.camera.focal_px  # 1.45 if landmarks may change it by a tenth

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from reenact.head.arkit import index
+from reenact.head.head_model import personalised
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.media import InputError, VideoWriter, probe, read_frames
-from reenact.tracking import track_video
+from reenact.tracking import TrackOptions, track
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "dev" / "clips"
 pytestmark = [
@@ -27,30 +27,33 @@ pytestmark = [
 ]
 
 
-def face_height_px(track: Motion) -> float:
+PLAIN = TrackOptions(refine="none")
+
+
+def face_height_px(motion: Motion) -> float:
     """Forehead to chin at the median distance."""
-    clip = track.require_clip()
-    neutral = open_head().topology.landmarks(personal_rig(open_head(), clip.identity[0].numpy()).neutral)
+    clip = motion.require_clip()
+    neutral = open_head().topology.landmarks(personalised(open_head(), clip.identity[0]).neutral.numpy())
     height_m = float(np.linalg.norm(neutral[10] - neutral[152]))
-    return float(clip.focal_px[0] * height_m / track.translation[:, 2].median())
+    return float(clip.focal_px[0] * height_m / motion.translation[:, 2].median())
 
 
 def test_a_broad_smile_is_an_expression_with_teeth_showing() -> None:
-    track = track_video(open_head(), CLIPS / "liveportrait_d0.mp4")
-    clip = track.require_clip()
-    assert len(track) == 78 and clip.seen.all() and (clip.shot == 0).all()
-    assert clip.residual_px.median() < 0.007 * face_height_px(track)
+    motion = track(open_head(), CLIPS / "liveportrait_d0.mp4").motion
+    clip = motion.require_clip()
+    assert len(motion) == 78 and clip.seen.all() and (clip.shot == 0).all()
+    assert clip.residual_px.median() < 0.007 * face_height_px(motion)
     names = ("mouthSmileLeft", "mouthSmileRight", "mouthUpperUpLeft", "mouthUpperUpRight")
-    shown = track.expression[:, [index(n) for n in names]].mean(dim=1)
+    shown = motion.expression[:, [index(n) for n in names]].mean(dim=1)
     assert shown[:10].mean() < 0.15 < 0.35 < shown[30:50].mean() and shown[-5:].mean() < 0.2
 
 
 def test_winks_are_tracked_eye_by_eye() -> None:
-    track = track_video(open_head(), CLIPS / "alp_driving_video.mp4", refine="none")
-    left, right = (track.expression[:, index(f"eyeBlink{side}")].numpy() for side in ("Left", "Right"))
+    motion = track(open_head(), CLIPS / "alp_driving_video.mp4", PLAIN).motion
+    left, right = (motion.expression[:, index(f"eyeBlink{side}")].numpy() for side in ("Left", "Right"))
     assert (right - left).max() > 0.3  # one eye shut, the other open
     assert np.minimum(left, right).max() > 0.4  # and, at another time, both
-    assert track.expression[:, index("jawOpen")].max() < 0.2  # the lips stay closed throughout
+    assert motion.expression[:, index("jawOpen")].max() < 0.2  # the lips stay closed throughout
 
 
 def test_a_tongue_put_out_is_told_from_one_behind_the_teeth(tmp_path: Path) -> None:
@@ -61,16 +64,16 @@ def test_a_tongue_put_out_is_told_from_one_behind_the_teeth(tmp_path: Path) -> N
     with VideoWriter(tmp_path / "tongue.mp4", Fraction(30), width, height, crf=8) as writer:
         for frame in chosen:
             writer.write(frame.image)
-    track = track_video(open_head(), tmp_path / "tongue.mp4", refine="none")
-    out = track.expression[:, index("tongueOut")]
+    motion = track(open_head(), tmp_path / "tongue.mp4", PLAIN).motion
+    out = motion.expression[:, index("tongueOut")]
     assert out[:11].median() > 0.7 and out[13:].max() == 0.0
 
 
 def test_a_cut_starts_a_new_shot_or_ends_the_first() -> None:
     clip = CLIPS / "hellomeme_jgz.mp4"
-    track = track_video(open_head(), clip, refine="none")
-    assert len(track) == 59 and [shot.start for shot in track.shots()] == [0, 31]
-    assert len(track.require_clip().identity) == len(track.require_clip().focal_px) == 2
-    assert len(track_video(open_head(), clip, cuts="first", refine="none")) == 31
+    motion = track(open_head(), clip, PLAIN).motion
+    assert len(motion) == 59 and [shot.start for shot in motion.shots()] == [0, 31]
+    assert len(motion.require_clip().identity) == len(motion.require_clip().focal_px) == 2
+    assert len(track(open_head(), clip, TrackOptions(cuts="first", refine="none")).motion) == 31
     with pytest.raises(InputError, match=r"hellomeme_jgz\.mp4 has a cut at frame 31"):
-        track_video(open_head(), clip, cuts="fail")
+        track(open_head(), clip, TrackOptions(cuts="fail"))

@@ -9,14 +9,15 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import index
+from reenact.head.head_model import personalised
 from reenact.head.landmarks import LEFT_BROW, LIPS, NOSE, RIGHT_BROW
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.state import codes_of
+from reenact.head.subject import Subject
 from reenact.rendering import Camera
 from reenact.tracking.face_model import LandmarkModel, identity_landmarks, landmark_model
-from reenact.tracking.fit import Person, fit_frames, fit_person
+from reenact.tracking.fit import fit_frames, fit_identity
 from reenact.tracking.flow import Shot
 from reenact.tracking.normal_equations import (
     Observations,
@@ -67,7 +68,7 @@ CAMERA = Camera(FOCAL, SIDE / 2, SIDE / 2, SIDE, SIDE)
 
 def seen(identity: np.ndarray, act: Motion, noise_px: float = 0.0) -> np.ndarray:
     """Landmarks [F, 478, 2] px as the network would see them."""
-    lm = landmark_model(personal_rig(HEAD, identity), PLACEMENT)
+    lm = landmark_model(personalised(HEAD, identity), PLACEMENT)
     points = project(lm, act, FOCAL).numpy() + SIDE / 2
     return (points + np.random.default_rng(5).normal(size=points.shape) * noise_px).astype(np.float32)
 
@@ -80,7 +81,7 @@ def half_played() -> tuple[LandmarkModel, Motion, Observations]:
     act = performance(4, 1)
     act = act.replace(expression=act.expression + 0.1)
     obs = observations(seen(someone(0), performance(4, 2)), (SIDE / 2, SIDE / 2))
-    return landmark_model(personal_rig(HEAD, someone(0)), PLACEMENT), act, obs
+    return landmark_model(personalised(HEAD, someone(0)), PLACEMENT), act, obs
 
 
 def test_jacobians_are_the_derivatives() -> None:
@@ -128,8 +129,8 @@ def test_normal_equations_are_those_of_all_weighted_rows() -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_known_performance_is_found_again(seed: int) -> None:
     truth, identity = performance(60, seed), someone(seed)
-    person = Person(identity, personal_rig(HEAD, identity), CAMERA, PLACEMENT)
-    found = fit_frames(person, seen(identity, truth), np.ones(59, bool))
+    subject = Subject(HEAD, torch.from_numpy(identity), CAMERA, PLACEMENT)
+    found = fit_frames(subject, seen(identity, truth), np.ones(59, bool))
     turn = Rotation.from_matrix((found.rotation @ truth.rotation.mT).numpy()).magnitude()
     assert np.degrees(np.median(turn)) < 0.5
     for name in ("jawOpen", "mouthSmileLeft", "browInnerUp", "eyeBlinkLeft", "mouthPucker"):
@@ -142,12 +143,12 @@ def test_a_known_performance_is_found_again(seed: int) -> None:
 def test_person_and_camera_come_from_the_landmarks_alone() -> None:
     truth, identity = performance(40, 3), someone(3)
     points = seen(identity, truth, noise_px=0.3)
-    person = fit_person(HEAD, points, SIDE, SIDE)
-    found = fit_frames(person, points, np.ones(39, bool))
+    subject = fit_identity(HEAD, points, SIDE, SIDE)
+    found = fit_frames(subject, points, np.ones(39, bool))
     face_px = np.ptp(points[:, :468, 1], axis=1).mean()
-    assert np.median(Shot(person, points, found, np.arange(40)).residual_px) < 0.004 * face_px
+    assert np.median(Shot(subject, points, found, np.arange(40)).residual_px) < 0.004 * face_px
     top = HEAD.topology
-    mine, yours = (top.landmarks(HEAD.neutral(i))[:468] for i in (person.identity, identity))
+    mine, yours = (top.landmarks(HEAD.neutral(i))[:468] for i in (subject.shape.numpy(), identity))
     mine, yours = (x - x.mean(axis=0) for x in (mine, yours))
     # size and distance cannot be told apart by one camera: compare shapes at one size
     mine *= np.sqrt((yours**2).sum() / (mine**2).sum())
@@ -159,18 +160,18 @@ def test_a_smile_kept_through_the_clip_stays_an_expression() -> None:
     for side in ("Left", "Right"):
         act.expression[:, index(f"mouthSmile{side}")] = 0.7
     points = seen(identity, act)
-    found = fit_frames(fit_person(HEAD, points, SIDE, SIDE), points, np.ones(29, bool))
+    found = fit_frames(fit_identity(HEAD, points, SIDE, SIDE), points, np.ones(29, bool))
     smile = found.expression[:, [index("mouthSmileLeft"), index("mouthSmileRight")]]
     assert smile.median() > 0.35
 
 
 def test_eyelook_codes_are_left_to_the_gaze() -> None:
     truth, identity = performance(10, 6), someone(6)
-    person = Person(identity, personal_rig(HEAD, identity), CAMERA, PLACEMENT)
-    found = fit_frames(person, seen(identity, truth), np.ones(9, bool))
+    subject = Subject(HEAD, torch.from_numpy(identity), CAMERA, PLACEMENT)
+    found = fit_frames(subject, seen(identity, truth), np.ones(9, bool))
     looks = [i for i in range(52) if i not in FREE]
     assert found.expression[:, looks].abs().max() == 0
-    assert np.abs(codes_of(person.rig, found)[:, looks]).max() > 0
+    assert codes_of(subject.head, found)[:, looks].abs().max() > 0
 
 
 BROWS = [*RIGHT_BROW, *LEFT_BROW]
@@ -187,10 +188,10 @@ def brow_height(points: np.ndarray) -> np.ndarray:
 
 def fitted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Landmarks [F, 478, 2] px and codes [F, 52] of a fit of person and frames."""
-    person = fit_person(HEAD, points, SIDE, SIDE)
-    found = fit_frames(person, points, np.ones(len(points) - 1, bool))
-    lm = landmark_model(person.rig, person.placement)
-    return project(lm, found, person.camera.focal_px).numpy() + SIDE / 2, found.expression.numpy()
+    subject = fit_identity(HEAD, points, SIDE, SIDE)
+    found = fit_frames(subject, points, np.ones(len(points) - 1, bool))
+    lm = landmark_model(subject.head, subject.placement)
+    return project(lm, found, subject.camera.focal_px).numpy() + SIDE / 2, found.expression.numpy()
 
 
 def brow_play(frames: int) -> Motion:
@@ -238,7 +239,7 @@ def test_brows_keep_their_amplitude_where_they_sit_high_and_tilted() -> None:
 
 
 def test_placement_leaves_what_is_seen_and_moves_along_the_skin() -> None:
-    lm = landmark_model(personal_rig(HEAD, someone(0)))
+    lm = landmark_model(personalised(HEAD, someone(0)))
     modes = placement_modes(lm)
     assert float(modes[:, [*LIPS, *NOSE, *range(468, 478)]].abs().max()) == 0
     out_of_skin = (modes * lm.normals).sum(dim=2).abs().max()

@@ -11,8 +11,8 @@ import torch
 
 from reenact.media import InputError
 from reenact.media.files import asset
-from reenact.pipeline import AnimateOptions, TrackOptions, perform, track
-from reenact.tracking import load_motion
+from reenact.pipeline import AnimateOptions, Pipeline, read_driving
+from reenact.tracking import load_motion, save_motion
 from tests.head.made_heads import supplied
 
 PHOTO = asset("demo/astronaut.jpg")
@@ -20,7 +20,7 @@ PHOTO = asset("demo/astronaut.jpg")
 
 def test_a_motion_file_holds_the_models_own_coefficients(tmp_path: Path) -> None:
     model, path = supplied(), tmp_path / "her.motion.safetensors"
-    track(PHOTO, path, TrackOptions(), model=model)
+    save_motion(read_driving(model, PHOTO), path)
     motion = load_motion(path)
     clip = motion.require_clip()
     assert clip.head == model.name and clip.identity.shape == (1, 300)
@@ -32,4 +32,4 @@ def test_a_motion_file_holds_the_models_own_coefficients(tmp_path: Path) -> None
     own = vertices[0].numpy() - joints[0, 3:5].mean(dim=0).numpy()  # at rest, before it acts
     np.testing.assert_allclose(own, model.neutral(clip.identity[0].numpy()), atol=1e-5)
     with pytest.raises(InputError, match=rf"tracked with the head {model.name}"):
-        perform(PHOTO, path, AnimateOptions())
+        Pipeline().perform(PHOTO, path, AnimateOptions())

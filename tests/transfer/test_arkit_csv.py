@@ -17,14 +17,15 @@ from reenact.head.arkit import ACTIONS, index
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.media import InputError
-from reenact.tracking import load_motion, save_motion, tracked_person
+from reenact.tracking import load_motion, save_motion, tracked_subject
 from reenact.tracking.face_model import landmark_model
 from reenact.transfer.arkit_csv import read_arkit_csv, write_arkit_csv
 from reenact.transfer.csv_rows import ANGLES, CURVES, HEADER
-from reenact.transfer.retarget import Receiver, retarget
+from reenact.transfer.retarget import retarget
 from reenact.transfer.timecodes import frames_of, parsed, written
 from tests.made_motions import assert_same
 from tests.transfer.made_performances import FACING, angles, bundled, made_performance
+from tests.transfer.made_subjects import photographed
 
 FIRST_OF_THE_APP = "Timecode,BlendshapeCount,EyeBlinkLeft,EyeLookDownLeft,EyeLookInLeft,EyeLookOutLeft,EyeLookUpLeft,"
 LAST_OF_THE_APP = ",TongueOut,HeadYaw,HeadPitch,HeadRoll,LeftEyeYaw,LeftEyePitch,LeftEyeRoll,RightEyeYaw,RightEyePitch,"
@@ -165,14 +166,14 @@ def test_an_imported_performance_can_be_given(tmp_path: Path) -> None:
     track = read(recording(tmp_path / "a.csv", rows))
     clip = track.require_clip()
     assert not clip.identity.any() and clip.head == model.name
-    person = tracked_person(model, track)
-    assert clip.face_size_m[0] == pytest.approx(landmark_model(person.rig).size, rel=1e-5)
-    points = person.rig.topology.landmarks(person.rig.neutral)
+    person = tracked_subject(model, track)
+    assert clip.face_size_m[0] == pytest.approx(landmark_model(person.head).size, rel=1e-5)
+    points = person.head.topology.landmarks(person.head.neutral.numpy())
     points = points @ track.rotation[0].numpy().T + track.translation[0].numpy()
     px = float(clip.focal_px[0]) * points[:, :2] / points[:, 2:] + 256
     assert px.min() > 60 and px.max() < 452 and np.ptp(px[:, 1]) > 200
     rest = Motion(np.zeros(52), np.zeros((2, 2)), track.rotation[0], track.translation[0])
-    states = retarget(model, track, Receiver(person.rig, rest, float(clip.face_size_m[0])), "relative", {})
+    states = retarget(track, photographed(rest, person.shape), "relative", {})
     jaw = states.expression[:, index("jawOpen")].numpy()
     assert jaw[5::10].min() > 0.5 and np.delete(jaw, np.arange(5, 40, 10)).max() < 0.1
 

@@ -12,16 +12,14 @@ from scipy.spatial.transform import Rotation
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.gaze import eye_rotations
 from reenact.head.motion import Motion
-from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
+from reenact.head.subject import Subject
 from reenact.pipeline import bundled_performance
 from reenact.tracking import load_motion
 from reenact.transfer.gaze_motion import gaze_in_camera
 from reenact.transfer.head_motion import HeadPose, most_alike
-from reenact.transfer.retarget import Receiver, retarget
+from reenact.transfer.retarget import retarget
+from tests.transfer.made_subjects import photographed
 
-HEAD = open_head()
-RIG = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
 LEVEL = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 SMILES = [index("mouthSmileLeft"), index("mouthSmileRight")]
 
@@ -30,10 +28,10 @@ def turned(yaw: float, pitch: float = 0.0) -> np.ndarray:
     return (Rotation.from_euler("YX", [yaw, pitch]).as_matrix() @ LEVEL).astype(np.float32)
 
 
-def photo(smile: float = 0.0, yaw: float = 0.0) -> Receiver:
+def photo(smile: float = 0.0, yaw: float = 0.0) -> Subject:
     codes = np.zeros(len(ACTIONS), np.float32)
     codes[SMILES] = smile
-    return Receiver(RIG, Motion(codes, np.zeros((2, 2)), turned(yaw), [0.02, 0.01, 0.7]), 0.037)
+    return photographed(Motion(codes, np.zeros((2, 2)), turned(yaw), [0.02, 0.01, 0.7]))
 
 
 def driving(smile: float, yaws: np.ndarray) -> Motion:
@@ -57,19 +55,19 @@ YAWS = np.linspace(-0.3, 0.3, 41)
 
 @pytest.mark.parametrize("smile", [0.0, 0.8])
 def test_the_photos_expression_does_not_show(smile: float) -> None:
-    serious = retarget(HEAD, driving(0.0, YAWS), photo(smile), "neutral", {}).expression[20]
-    laughing = retarget(HEAD, driving(0.9, YAWS), photo(smile), "neutral", {}).expression[20]
+    serious = retarget(driving(0.0, YAWS), photo(smile), "neutral", {}).expression[20]
+    laughing = retarget(driving(0.9, YAWS), photo(smile), "neutral", {}).expression[20]
     assert serious[SMILES].abs().max() < 0.1
     assert laughing[SMILES].min() > 0.7
 
 
 def test_relative_motion_keeps_the_photos_smile() -> None:
-    kept = retarget(HEAD, driving(0.0, YAWS), photo(0.8), "relative", {}).expression[20]
+    kept = retarget(driving(0.0, YAWS), photo(0.8), "relative", {}).expression[20]
     assert kept[SMILES].min() > 0.6
 
 
 def test_the_head_is_where_the_photo_has_it_when_the_driving_head_is_turned_alike() -> None:
-    states = retarget(HEAD, driving(0.0, YAWS), photo(yaw=0.15), "neutral", {})
+    states = retarget(driving(0.0, YAWS), photo(yaw=0.15), "neutral", {})
     alike = int(np.argmin(np.abs(YAWS - 0.15)))
     away = Rotation.from_matrix(states.rotation[alike].numpy() @ turned(0.15).T).magnitude()
     assert away < 0.02
@@ -80,7 +78,7 @@ def test_the_head_is_where_the_photo_has_it_when_the_driving_head_is_turned_alik
 def test_a_named_neutral_is_what_expression_and_head_are_counted_from() -> None:
     track = driving(0.4, YAWS)
     rest = track[0].replace(rotation=turned(0.2)[None], clip=None)
-    states = retarget(HEAD, track, photo(yaw=-0.1), "neutral", {}, neutral=rest)
+    states = retarget(track, photo(yaw=-0.1), "neutral", {}, neutral=rest)
     assert states.expression[20, SMILES].abs().max() < 0.1
     alike = int(np.argmin(np.abs(YAWS - 0.2)))
     assert Rotation.from_matrix(states.rotation[alike].numpy() @ turned(-0.1).T).magnitude() < 0.02
@@ -89,7 +87,7 @@ def test_a_named_neutral_is_what_expression_and_head_are_counted_from() -> None:
 @pytest.mark.parametrize("mode", ["neutral", "absolute"])
 def test_a_picture_by_the_driving_camera_is_placed_exactly(mode) -> None:
     track = driving(0.3, YAWS)
-    states = retarget(HEAD, track, photo(yaw=0.4), mode, {}, same_camera=True)
+    states = retarget(track, photo(yaw=0.4), mode, {}, same_camera=True)
     np.testing.assert_allclose(states.rotation, track.rotation, atol=1e-5)
     np.testing.assert_allclose(states.translation, track.translation, atol=1e-6)
 

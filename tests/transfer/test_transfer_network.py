@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Driving encoder and vertex MLP: at rest, in time, over chunks; and whether they learn."""
+"""Driving encoder and vertex MLP: at rest, in time, in part; and whether they learn."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from reenact.head.head_model import personalised
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, prepare_receivers
 from reenact.lab.training.loop import Run, RunOptions, Schedule
 from reenact.lab.training.transfer import Receivers, TransferTraining, score, train_transfer
+from reenact.transfer.dynamic_offsets import DynamicOffsets
 from reenact.transfer.network import CODES, DrivingEncoder, TransferNet
-from reenact.transfer.own_motion import OwnMotion
 from reenact.transfer.receiver import FEATURES, WHOLE, face_rows, receiver_features, tangent_frames
 
 HEAD = open_head()
@@ -88,19 +88,17 @@ def test_it_learns_and_goes_on_where_it_was(shards: list[Path], tmp_path: Path) 
         assert parts.average[name] == pytest.approx(value, abs=1e-6), name
 
 
-def test_chunks_of_a_long_performance_join_without_a_seam() -> None:
+def test_a_part_of_a_long_performance_is_what_it_is_within_the_whole() -> None:
     torch.manual_seed(0)
     net = TransferNet()
     torch.nn.init.normal_(net.encoder.taps, 0.3, 0.1)
-    rig = personal_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
-    motion = OwnMotion.of(rig, net=net.eval())
-    assert motion.answers.shape == (len(face_rows()), 3, CODES)
+    head = personalised(HEAD, np.zeros(HEAD.identity_size, np.float32))
+    offsets = DynamicOffsets.of(head, net=net.eval())
+    assert offsets.basis.shape == (len(face_rows()), 3, CODES)
     states = performance(np.random.default_rng(3), 40)
-    whole = motion.offsets(states)
-    joined = torch.cat(list(motion.surfaces(states)))
-    rows = torch.from_numpy(face_rows())
-    alone = joined[:, rows] - whole
+    whole, part = offsets(states), offsets(states[6:32])
+    assert whole.abs().max() > 1e-6
+    torch.testing.assert_close(part[2:-2], whole[8:30], atol=1e-6, rtol=0)  # the filter in time sees two frames around
     net.encoder.leave.weight.data.zero_()
     net.encoder.direct.weight.data.zero_()
-    plain = torch.cat(list(OwnMotion.of(rig, net=net).surfaces(states)))
-    assert alone == pytest.approx(plain[:, rows], abs=1e-6) and whole.abs().max() > 1e-6
+    assert not offsets(states).any()

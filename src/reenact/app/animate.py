@@ -139,6 +139,9 @@ class Animate:
         ),
     ] = None
     face: FaceIndex = 0
+    driving_face: Annotated[
+        int, arg(metavar="N", help="Which face of the driving video, counted from the largest, which is 0.")
+    ] = 0
     size: Annotated[
         int | None,
         arg(
@@ -179,8 +182,10 @@ class Animate:
 
         from reenact.generator.choice import GeneratorOptions
         from reenact.pipeline import AnimateOptions, animate
+        from reenact.tracking import TrackOptions
 
         options = AnimateOptions(
+            tracking=TrackOptions(self.driving_face, self.lost, self.cuts, self.refine, self.landmarker),
             mode=self.mode,
             strength=strengths,
             neutral=self.neutral,
@@ -192,10 +197,6 @@ class Animate:
             size=self.size,
             crop=self.crop,
             compare=self.compare,
-            lost=self.lost,
-            cuts=self.cuts,
-            refine=self.refine,
-            landmarker=self.landmarker,
         )
         started = time.monotonic()
         with ProgressLine(sys.stderr) as progress:

@@ -171,9 +171,9 @@ class Edit:
             from reenact.transfer.arkit_csv import read_arkit_csv
 
             return read_arkit_csv(path, open_head(), fps=fps, flipped=self.csv_flip)
-        from reenact.pipeline import TrackOptions, read_performance, silent
+        from reenact.pipeline import read_driving
 
-        return read_performance(open_head(), path, TrackOptions(), silent)
+        return read_driving(open_head(), path)
 
     def _write(self, track: Motion) -> None:
         if self.output.name.endswith(CSV_SUFFIX):

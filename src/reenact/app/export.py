@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from .arguments import Verbose, check_output
+from .arguments import BadArgument, Verbose, check_output
 
 GLB_SUFFIX = ".glb"
 
@@ -31,17 +31,17 @@ class Export:
         """Write the file, say where it is, return the exit code. Raises BadArgument, InputError."""
         check_output(self.output, GLB_SUFFIX, [self.head])
 
-        from reenact.head.levels import open_levels
-        from reenact.head.open import open_head
         from reenact.media.files import written_beside
         from reenact.subject.gltf import head_to_glb
         from reenact.subject.store import load_head
 
         started = time.monotonic()
-        head, _ = load_head(self.head)
-        content = head_to_glb(head, open_head(), open_levels(), self.detail)
+        subject = load_head(self.head)
+        if subject.motion is None:
+            raise BadArgument(f"{self.head} holds no motion to export; want a head made of a video or photo")
+        content = head_to_glb(subject, self.detail)
         with written_beside(self.output) as partial:
             partial.write_bytes(content)
         seconds, size = time.monotonic() - started, len(content) / 1e6
-        print(f"{self.output.absolute()}: {len(head.track)} frame(s), {size:.1f} MB, written in {seconds:.1f} s")
+        print(f"{self.output.absolute()}: {len(subject.motion)} frame(s), {size:.1f} MB, written in {seconds:.1f} s")
         return 0

@@ -63,9 +63,10 @@ class Head:
 
         from reenact.perception.dense.from_files import BySource, MapFolder
         from reenact.perception.dense.shipped import shipped_estimator
-        from reenact.subject.head_fit import fit_head
+        from reenact.subject.fit_subject import fit_subject
         from reenact.subject.resume import Kept, stamp
         from reenact.subject.store import save_head
+        from reenact.tracking import TrackOptions
 
         started = time.monotonic()
         own = shipped_estimator()
@@ -77,16 +78,22 @@ class Head:
         kept = Kept(self.output.with_name(f".{self.output.name}.partial"), [files, settings])
         try:
             with ProgressLine(sys.stderr) as progress:
-                head = fit_head(
-                    model, self.sources, estimator, face=self.face, task=self.landmarker, progress=progress, kept=kept
+                subject = fit_subject(
+                    model,
+                    self.sources,
+                    TrackOptions(self.face, landmarker=self.landmarker),
+                    detail="personal",
+                    estimator=estimator,
+                    kept=kept,
+                    progress=progress,
                 )
         except KeyboardInterrupt:
             if not kept.folder.is_dir():
                 raise
             raise KeyboardInterrupt(f"{kept.folder} holds the fit so far; the same command goes on") from None
-        save_head(head, self.output, {"sources": [p.name for p in self.sources], "dense": estimator.name})
+        save_head(subject, self.output, references=False)
         kept.remove()
-        seconds, frames = time.monotonic() - started, len(head.track)
+        seconds, frames = time.monotonic() - started, 0 if subject.motion is None else len(subject.motion)
         size = self.output.stat().st_size / 1e6
         print(f"{self.output.absolute()}: {frames} frame(s), {size:.1f} MB, fitted in {seconds:.1f} s")
         return 0

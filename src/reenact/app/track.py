@@ -55,13 +55,12 @@ class Track:
         check_output(self.output, MOTION_SUFFIX, [self.video])
         model = chosen_head(self.head_model)
 
-        from reenact.pipeline import TrackOptions, track
+        from reenact.pipeline import read_driving
+        from reenact.tracking import TrackOptions, save_motion
 
-        options = TrackOptions(
-            face=self.face, lost=self.lost, cuts=self.cuts, refine=self.refine, landmarker=self.landmarker
-        )
+        options = TrackOptions(self.face, self.lost, self.cuts, self.refine, self.landmarker)
         started = time.monotonic()
         with ProgressLine(sys.stderr) as progress:
-            track(self.video, self.output, options, progress=progress, model=model)
+            save_motion(read_driving(model, self.video, options, progress), self.output)
         print(f"{self.output.absolute()}: tracked in {time.monotonic() - started:.1f} s")
         return 0

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from reenact.head.motion import Motion
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
+from reenact.head.subject import Reference
 from reenact.media import InputError
-from reenact.rendering import Camera, HeadMaps
+from reenact.rendering.head_renderer import MapStream
 
 from .diffusion.compact.flow import CompactPainter, Sampling
 from .diffusion.compact.weights import ASSET, best_device, load_compact
@@ -46,30 +46,18 @@ class GeneratorOptions:
 
 
 class Generator(Protocol):
-    """Frames of one photo."""
+    """Frames of one reference picture of P x P px."""
 
-    def frames(self, states: Motion) -> Iterator[NDArray[np.uint8]]:
-        """[P, P, 3] each, as a stream: memory does not grow with their number."""
-        ...
-
-    def maps(self, state: Motion) -> HeadMaps:
-        """The driven head's maps in a motion of one frame."""
+    def frames(self, motion: Motion, maps: MapStream) -> Iterator[Tensor]:
+        """[P, P, 3] uint8 each, as a stream: memory does not grow with their number. maps: of the motion."""
         ...
 
 
-def make(
-    photo_crop: NDArray[np.uint8],
-    rig: Rig,
-    photo_state: Motion,
-    camera: Camera,
-    options: GeneratorOptions,
-    *,
-    size: int,
-) -> Generator:
-    """The generator wanted; see WarpGenerator for what it is made of. Raises InputError for unusable weights."""
+def make_generator(head: HeadShape, reference: Reference, options: GeneratorOptions) -> Generator:
+    """Make the generator wanted; see WarpGenerator for what it is made of. Raises InputError for unusable weights."""
     if options.name == "warp":
-        return WarpGenerator(photo_crop, rig, photo_state, camera, size=size)
-    return LearnedGenerator(photo_crop, rig, photo_state, camera, _painter(options), size=size)
+        return WarpGenerator(head, reference)
+    return LearnedGenerator(head, reference, _painter(options))
 
 
 def _painter(options: GeneratorOptions) -> Painter:

@@ -63,11 +63,6 @@ def gaze_rotation_derivatives(gaze: Tensor) -> Tensor:
     return gaze_rotations(turns) * depends
 
 
-def look_actions(gaze: NDArray[np.floating], limits: Float) -> Float:
-    """`look_activations` of arrays."""
-    return look_activations(_tensor(gaze), torch.from_numpy(limits)).numpy()
-
-
 def with_gaze(expression: NDArray[np.floating], gaze: NDArray[np.floating], limits: Float) -> Float:
     """`with_look_activations` of arrays."""
     return with_look_activations(_tensor(expression), _tensor(gaze), torch.from_numpy(limits)).numpy()

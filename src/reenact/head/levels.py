@@ -68,6 +68,21 @@ def detailed_levels(topology: Topology) -> Levels:
     return levels[0], levels[1], levels[2]
 
 
+def refine(levels: Levels, vertices: Tensor, level: int, fine_offset: Tensor | None = None) -> Tensor:
+    """Subdivide [..., V, C] of the control mesh up to a level, 0 to 2; differentiable.
+
+    fine_offset: [..., W, C] added to the mesh of level 1.
+    Raises ValueError for a fine offset at level 0.
+    """
+    if level == 0 and fine_offset is not None:
+        raise ValueError("a fine offset acts on the mesh of level 1; this model has level 0")
+    for number, finer in enumerate(levels[1 : level + 1]):
+        vertices = finer.upsample(vertices)
+        if number == 0 and fine_offset is not None:
+            vertices = vertices + fine_offset
+    return vertices
+
+
 def _level(matrix: csr_matrix | None, faces: Int, regions: NDArray[np.uint8], weight: Float, face: Float) -> Level:
     soft = np.ones(len(weight), np.float32)
     soft[np.unique(faces[np.isin(regions, region_ids(*RIGID))])] = 0.0

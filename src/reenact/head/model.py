@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int32]
@@ -46,6 +48,11 @@ class Topology:
         """[..., V, 3] -> [..., 478, 3] positions of the landmarks."""
         corners = vertices[..., self.landmark_vertices, :]
         return np.einsum("...lkc,lk->...lc", corners, self.landmark_weights)
+
+    def at_landmarks(self, values: Tensor) -> Tensor:
+        """[..., V, C] of the vertices -> [..., 478, C] of the landmarks."""
+        corners = values[..., torch.from_numpy(self.landmark_vertices.astype("int64")).to(values.device), :]
+        return (corners * torch.from_numpy(self.landmark_weights).to(values)[..., None]).sum(-2)
 
 
 @dataclass(frozen=True)

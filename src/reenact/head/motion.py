@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from .arkit import ACTIONS
+from .gaze import LOOK_ACTIONS
 from .landmarks import LANDMARKS
 
 _FRAME: dict[str, tuple[int, ...]] = {
@@ -23,7 +24,7 @@ _FRAME: dict[str, tuple[int, ...]] = {
     "gaze": (2, 2),
     "rotation": (3, 3),
     "translation": (3,),
-    "dynamic_offset": (LANDMARKS, 3),
+    "dynamic_offset": (0, 3),  # of any number of points
 }
 _CLIP_FRAME = ("frame", "shot", "seen", "residual_px")
 _CLIP_SHOT = ("identity", "focal_px", "face_size_m", "placement")
@@ -110,7 +111,8 @@ class Motion:
     """
 
     expression: Tensor
-    """[F, 52] activations in the order of `arkit.ACTIONS`."""
+    """[F, 52] activations in the order of `arkit.ACTIONS`. The eight of eyeLook are 0: where the eyes look is said by
+    `gaze` alone, and `state.codes_of` gives the codes with both."""
     gaze: Tensor
     """[F, 2, 2] (yaw, pitch) radians, subject's left eye first; see head/gaze.py."""
     rotation: Tensor
@@ -118,8 +120,9 @@ class Motion:
     translation: Tensor
     """[F, 3] t, metres."""
     dynamic_offset: Tensor | None = None
-    """[F, 478, 3] metres in head space from where the actions put each landmark to where it is, apart from what is the
-    same in all frames (the paper's dynamic offsets, sparse); None if dynamic offsets were not estimated."""
+    """[F, N, 3] metres in head space from where the actions put each point to where it is, apart from what is the same
+    in all frames (the paper's dynamic offsets): N = 478 landmarks, as a tracker sees them, or the V vertices of the
+    head's own mesh. None if dynamic offsets were not estimated."""
     fps: Fraction = Fraction(25)
     clip: Clip | None = None
     """What was tracked; None for a motion that no camera has seen."""
@@ -137,11 +140,12 @@ class Motion:
         """Take tensors as they are, if they are float32 on the CPU, or copy arrays.
 
         Args:
-            expression: [F, 52]. Where it is [52] there is one frame, and all others lack their first axis, too.
+            expression: [F, 52]; eyeLook is set to 0. Where it is [52] there is one frame, and all others lack their
+                first axis, too.
             gaze: [F, 2, 2] radians.
             rotation: [F, 3, 3].
             translation: [F, 3] metres.
-            dynamic_offset: [F, 478, 3] metres.
+            dynamic_offset: [F, N, 3] metres.
             fps: frames a second.
             clip: of F frames.
 
@@ -154,9 +158,11 @@ class Motion:
             given = {name: value[None] for name, value in given.items()}
         frames = len(given["expression"])
         for name, value in given.items():
-            _check(name, value, (frames, *_FRAME[name]))
+            points = value.shape[1:2] if name == "dynamic_offset" else _FRAME[name][:1]
+            _check(name, value, (frames, *points, *_FRAME[name][1:]))
         if clip is not None and len(clip) != frames:
             raise ValueError(f"clip has {len(clip)} frames, expression {frames}; want as many")
+        given["expression"] = _without_looks(given["expression"])
         for name in _FRAME:
             object.__setattr__(self, name, given.get(name))
         object.__setattr__(self, "fps", fps)
@@ -186,15 +192,18 @@ class Motion:
         has none.
 
         Raises:
-            ValueError: there is no part, or the parts differ in frames a second, or their clips in width, height or
-                head model.
+            ValueError: there is no part, or the parts differ in frames a second or points of dynamic offsets, or
+                their clips in width, height or head model.
         """
         rates = {part.fps for part in parts}
         if len(rates) != 1:
             raise ValueError(f"got motions at {sorted(map(str, rates))} frames a second; want some, at one rate")
         offsets = [part.dynamic_offset for part in parts]
-        if any(offset is not None for offset in offsets):
-            empty = [torch.zeros(len(part), LANDMARKS, 3) for part in parts]
+        sizes = {offset.shape[1] for offset in offsets if offset is not None}
+        if len(sizes) > 1:
+            raise ValueError(f"got dynamic offsets of {sorted(sizes)} points; want as many in every motion")
+        if sizes:
+            empty = [torch.zeros(len(part), *sizes, 3) for part in parts]
             offset = torch.cat([e if o is None else o for o, e in zip(offsets, empty, strict=True)])
         else:
             offset = None
@@ -221,6 +230,13 @@ class Motion:
         """Iterate over the rows of each shot that has frames, in order; without a clip they are one shot."""
         cuts = [] if self.clip is None else (torch.nonzero(torch.diff(self.clip.shot))[:, 0] + 1).tolist()
         return (slice(start, end) for start, end in pairwise([0, *cuts, len(self)]))
+
+
+def _without_looks(expression: Tensor) -> Tensor:
+    looks = [column for eye in LOOK_ACTIONS for column in eye]
+    if not expression[:, looks].any():
+        return expression
+    return expression.index_fill(1, torch.tensor(looks), 0.0)
 
 
 def _float32(value: ArrayLike | Tensor) -> Tensor:

@@ -10,8 +10,9 @@ from .gaze import gaze_rotations, with_look_activations
 from .inner_lips import InnerLips
 from .lids import lid_lines, meet_lids
 from .lips import LipLine
-from .model import Int, Topology
+from .model import Float, Int, Topology
 from .mouth import Bite
+from .regions import EYEBALL, region_ids
 
 
 def deform(
@@ -53,14 +54,14 @@ class HeadShape(nn.Module):
         topology: of the head model.
         neutral: [V, 3], teeth and tongue seated, see `Bite.seat_at_rest`.
         actions: [52, V, 3] this person's own.
-        eyes: [2, 3] eyeball centres.
+        joints: [5, 3] neck, head, jaw, left eye, right eye.
         gaze_limits: [2, 4], see gaze.py.
         eyeballs: vertices of the left and the right eyeball.
     """
 
     neutral: Tensor  # [V, 3] teeth and tongue where they are seen in a mouth at rest
     actions: Tensor  # [52, V, 3]
-    eyes: Tensor  # [2, 3]
+    joints: Tensor  # [5, 3] neck, head, jaw, left eye, right eye
     gaze_limits: Tensor  # [2, 4]
     _left: Tensor  # vertices of the left eyeball
     _right: Tensor
@@ -70,19 +71,31 @@ class HeadShape(nn.Module):
         topology: Topology,
         neutral: Tensor,
         actions: Tensor,
-        eyes: Tensor,
+        joints: Tensor,
         gaze_limits: Tensor,
-        eyeballs: tuple[Int, Int],
+        eyeballs: tuple[Int | Tensor, Int | Tensor],
     ) -> None:
         super().__init__()
-        for name, value in {"neutral": neutral, "actions": actions, "eyes": eyes, "gaze_limits": gaze_limits}.items():
+        self.topology = topology
+        buffers = {"neutral": neutral, "actions": actions, "joints": joints, "gaze_limits": gaze_limits}
+        for name, value in buffers.items():
             self.register_buffer(name, value)
         for name, rows in zip(("_left", "_right"), eyeballs, strict=True):
-            self.register_buffer(name, torch.from_numpy(rows.astype("int64")).to(neutral.device))
+            self.register_buffer(name, torch.as_tensor(rows).long().to(neutral.device))
         self.lids = lid_lines(topology, neutral, actions)
         self.lips = LipLine(topology, neutral, actions)
-        self.bite = Bite(topology, neutral, eyes)
-        self.inner_lips = InnerLips(topology, neutral, eyes)
+        self.bite = Bite(topology, neutral, self.eyes)
+        self.inner_lips = InnerLips(topology, neutral, self.eyes)
+
+    @property
+    def eyes(self) -> Tensor:
+        """[2, 3] eyeball centres, the subject's left first."""
+        return self.joints[3:]
+
+    @property
+    def eyeballs(self) -> tuple[Tensor, Tensor]:
+        """Vertices of the left and the right eyeball."""
+        return self._left, self._right
 
     def deform(self, expression: Tensor, gaze: Tensor) -> Tensor:
         """Add up the actions and turn the eyeballs.
@@ -94,8 +107,7 @@ class HeadShape(nn.Module):
         Returns:
             [F, V, 3]
         """
-        balls = (self._left, self._right)
-        return deform(self.neutral, self.actions, self.eyes, self.gaze_limits, balls, expression, gaze)
+        return deform(self.neutral, self.actions, self.eyes, self.gaze_limits, self.eyeballs, expression, gaze)
 
     def meet(self, shapes: Tensor, expression: Tensor) -> Tensor:
         """Make lids and lips meet, and seat teeth, tongue and the inner sides of the lips behind them.
@@ -112,3 +124,10 @@ class HeadShape(nn.Module):
         """[F, V, 3]; dynamic_offset: [F, V, 3] metres that are added before lids, lips and mouth are made to fit."""
         shapes = self.deform(expression, gaze)
         return self.meet(shapes if dynamic_offset is None else shapes + dynamic_offset, expression)
+
+
+def eyeball_vertices(topology: Topology, neutral: Float) -> tuple[Int, Int]:
+    """Find the vertices of the subject's left (x > 0) and right eyeball; neutral: [V, 3]."""
+    rows = topology.region_vertices(*region_ids(*EYEBALL))
+    left = neutral[rows, 0] > 0
+    return rows[left], rows[~left]

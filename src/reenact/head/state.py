@@ -3,59 +3,69 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
+from torch import Tensor
 
-from .dynamic import carried
-from .gaze import with_gaze
-from .model import Float
+from .dynamic import spread_landmark_offsets
+from .gaze import with_look_activations
+from .landmarks import LANDMARKS
 from .motion import Motion
 from .pose import pose
-from .rig import Rig
+from .shape import HeadShape
 
 TORSO_SHARE = 0.6
 """How much of the neck's way the shoulders go along with: they lean with the head, but less."""
 
 
-def torso_translation(rig: Rig, photo: Motion, states: Motion) -> Float:
-    """[F, 3] metres that the shoulders have moved since the photo, a motion of one frame; they never turn.
+def torso_translation(head: HeadShape, reference: Motion, motion: Motion) -> Tensor:
+    """[F, 3] metres that the shoulders have moved since the reference, a motion of one frame; they never turn.
 
     Measured at the base of the neck, where a mere turn of the head moves little.
     """
-    before, after = (m.rotation.numpy() @ rig.joints.neck + m.translation.numpy() for m in (photo, states))
-    return (TORSO_SHARE * (after - before)).astype(np.float32)
+    before, after = (m.rotation @ head.joints[0] + m.translation for m in (reference, motion))
+    return TORSO_SHARE * (after - before)
 
 
-def codes_of(rig: Rig, states: Motion) -> Float:
+def codes_of(head: HeadShape, motion: Motion) -> Tensor:
     """[F, 52] expression codes whose eyeLook says where the eyes look."""
-    return with_gaze(states.expression.numpy(), states.gaze.numpy(), rig.gaze_limits).astype(np.float32)
+    return with_look_activations(motion.expression, motion.gaze, head.gaze_limits)
 
 
-def deformed(rig: Rig, states: Motion) -> Float:
-    """[F, V, 3] vertices in canonical head space, metres, before any pose. Shut lids and lips meet, see `met`."""
-    shapes = rig.deform(states.expression.numpy(), states.gaze.numpy())
-    if states.dynamic_offset is not None:
-        shapes += carried(rig, states.dynamic_offset.numpy())
-    return met(rig, shapes, states)
+def vertex_offset(head: HeadShape, motion: Motion) -> Tensor | None:
+    """[F, V, 3] metres, canonical: the motion's dynamic offsets, spread from landmarks to vertices if they are there.
 
-
-def met(rig: Rig, shapes: Float, states: Motion) -> Float:
-    """Shapes [F, V, 3] of F frames, their lids and lips made to meet."""
-    return rig.met(shapes, states.expression.numpy())
-
-
-def posed(rig: Rig, shapes: Float, states: Motion, photo: Motion, head_weight: Float | None = None) -> Float:
-    """[F, V, 3] canonical -> [F, V, 3] camera space, metres: the head at its pose, the torso at the photo's.
-
-    photo: of one frame.
-    head_weight: [V] blends the two over the neck; None: the rig's own, a finer mesh has finer ones.
+    None if the motion has none. Raises ValueError if they are of another mesh.
     """
-    weight = torch.from_numpy(rig.topology.head_weight if head_weight is None else head_weight)
-    shoulders = photo.translation + torch.from_numpy(torso_translation(rig, photo, states))
-    given = torch.from_numpy(np.ascontiguousarray(shapes, np.float32))
-    return pose(given, states.rotation, states.translation, weight, photo.rotation, shoulders).numpy()
+    offset = motion.dynamic_offset
+    if offset is None or offset.shape[1] == len(head.neutral):
+        return offset
+    if offset.shape[1] != LANDMARKS:
+        raise ValueError(
+            f"dynamic_offset has {offset.shape[1]} points; want {LANDMARKS} landmarks or {len(head.neutral)} vertices"
+        )
+    return spread_landmark_offsets(head, offset)
 
 
-def posed_vertices(rig: Rig, states: Motion, photo: Motion) -> Float:
+def deformed(head: HeadShape, motion: Motion) -> Tensor:
+    """[F, V, 3] vertices in canonical head space, metres, before any pose. Shut lids and lips meet."""
+    with torch.no_grad():
+        return head(motion.expression, motion.gaze, vertex_offset(head, motion))
+
+
+def posed(
+    head: HeadShape, shapes: Tensor, motion: Motion, reference: Motion, head_weight: Tensor | None = None
+) -> Tensor:
+    """[F, V, 3] canonical -> [F, V, 3] camera space, metres: the head at its pose, the torso at the reference's.
+
+    reference: of one frame.
+    head_weight: [V] blends the two over the neck; None: the head's own, a finer mesh has finer ones.
+    """
+    weight = torch.from_numpy(head.topology.head_weight) if head_weight is None else head_weight
+    weight = weight.to(shapes.device)
+    shoulders = reference.translation + torso_translation(head, reference, motion)
+    return pose(shapes, motion.rotation, motion.translation, weight, reference.rotation, shoulders)
+
+
+def posed_vertices(head: HeadShape, motion: Motion, reference: Motion) -> Tensor:
     """[F, V, 3] vertices in camera space, metres; see `deformed` and `posed`."""
-    return posed(rig, deformed(rig, states), states, photo)
+    return posed(head, deformed(head, motion), motion, reference)

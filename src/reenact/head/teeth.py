@@ -7,7 +7,7 @@ import numpy as np
 
 from .model import Float, Int
 from .regions import region_ids
-from .rig import Rig
+from .shape import HeadShape
 from .smoothstep import smoothstep
 
 # Crown widths of adults from the central incisor to the second molar (Wheeler's Dental Anatomy), metres.
@@ -21,33 +21,33 @@ _BESIDE_M = 0.006  # along the arch: reaches the next column of vertices
 _ARCH_M = 0.058  # half the length of an adult's arch
 
 
-def tooth_normals(rig: Rig) -> tuple[Int, Float]:
+def tooth_normals(head: HeadShape) -> tuple[Int, Float]:
     """Vertices of teeth and their unit normals in canonical space, those of the arch: the strips are too coarse."""
     rows, normals = [], []
     for region in region_ids("teeth_upper", "teeth_lower"):
-        own = rig.topology.region_vertices(region)
-        slope = 2.0 * _bend(rig, own) * rig.neutral[own, 0]
+        own = head.topology.region_vertices(region)
+        slope = 2.0 * _bend(head, own) * head.neutral.numpy()[own, 0]
         normal = np.column_stack([-slope, np.zeros_like(slope), np.ones_like(slope)])
         rows.append(own)
         normals.append(normal / np.linalg.norm(normal, axis=1, keepdims=True))
     return np.concatenate(rows), np.concatenate(normals).astype(np.float32)
 
 
-def _bend(rig: Rig, rows: Int) -> float:
+def _bend(head: HeadShape, rows: Int) -> float:
     """Coefficient of the parabola z(x) through the front of an arch of teeth, 1/m."""
-    x, z = rig.neutral[rows, 0], rig.neutral[rows, 2]
+    x, _, z = head.neutral.numpy()[rows].T
     front = z >= np.quantile(z, 0.3)
     return float(np.polyfit(x[front], z[front], 2)[0])
 
 
-def tooth_places(rig: Rig) -> Float:
+def tooth_places(head: HeadShape) -> Float:
     """[V, 2] for vertices of teeth, 0 for others: signed way along the arch from its middle, height above the biting
     edge; metres of an adult's mouth."""
-    out = np.zeros((len(rig.neutral), 2), np.float32)
+    out = np.zeros((len(head.neutral), 2), np.float32)
     for region, up in zip(region_ids("teeth_upper", "teeth_lower"), (1.0, -1.0), strict=True):
-        rows = rig.topology.region_vertices(region)
-        x, y = rig.neutral[rows, :2].T
-        bend = 2.0 * _bend(rig, rows)
+        rows = head.topology.region_vertices(region)
+        x, y = head.neutral.numpy()[rows, :2].T
+        bend = 2.0 * _bend(head, rows)
         # The way along a parabola is its length.
         way = 0.5 * x * np.sqrt(1.0 + (bend * x) ** 2) + np.arcsinh(bend * x) / (2.0 * bend)
         size = np.abs(way).max() / _ARCH_M

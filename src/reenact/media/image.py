@@ -8,6 +8,7 @@ import warnings
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
@@ -74,6 +75,13 @@ def write_image(path: Path | str, img: np.ndarray) -> None:
         raise InputError(f"{path} ends in '{path.suffix}'; one of {', '.join(_SAVE_OPTIONS)} is wanted.")
     with written_beside(path) as partial:
         Image.fromarray(img).save(partial, **options)
+
+
+def resized(image: np.ndarray, longer: int) -> np.ndarray:
+    """A picture [H, W, 3] at another size: its longer side of `longer` px."""
+    factor = longer / max(image.shape[:2])
+    shape = (max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor)))
+    return np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Video in: what a file holds, and its frames as a stream on a constant, exact time grid."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,6 +55,21 @@ class VideoInfo:
     audio: bool
     rotation_deg: int
     start_s: Fraction
+
+
+@dataclass(frozen=True)
+class ArrayVideo(VideoInfo):
+    """A video in memory; `images`: [F, H, W, 3] uint8 RGB. `path` is a name for messages, of no file."""
+
+    images: np.ndarray
+
+    @staticmethod
+    def of(images: np.ndarray, fps: Fraction, name: str) -> ArrayVideo:
+        """Raises InputError unless `images` are F > 0 pictures of bytes."""
+        if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8 or not images.size:
+            raise InputError(f"{name} has shape {images.shape} of {images.dtype}; want [F, H, W, 3] of uint8")
+        frames, height, width = images.shape[:3]
+        return ArrayVideo(Path(name), width, height, fps, frames, frames / fps, False, 0, Fraction(0), images)
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,8 @@ def read_frames(source: Path | str | VideoInfo) -> Iterator[Frame]:
     Raises InputError at the call, as `probe` does.
     """
     info = source if isinstance(source, VideoInfo) else probe(source)
+    if isinstance(info, ArrayVideo):
+        return (Frame(k, k / info.fps, image) for k, image in enumerate(info.images))
     return _frames(info)
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rasteriser and head maps: meshes in camera space to pictures, on any torch device."""
 
+from reenact.head.camera import Camera
+
 from .backend import Backend
-from .camera import Camera
 from .fragments import Fragments
 from .interpolate import PixelInterpolation, face_labels, interpolate, interpolate_directions
 from .maps import HeadMaps, render_head_maps

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from reenact.head.camera import Camera
 from reenact.head.regions import EMPTY
 
 from .backend import Backend
-from .camera import Camera
 from .fragments import EMPTY_FACE, Fragments
 from .interpolate import face_labels, interpolate, interpolate_directions
 from .normals import vertex_normals

@@ -85,7 +85,7 @@ class Energy:
     def draw(self, posed: Posed, seen: Observation) -> Drawn:
         """Rasterise the fit mesh in the crops."""
         px = project(posed.fine, posed.camera)
-        px[..., 2:] += self._upsample(seen.hidden_depth[..., None])
+        px[..., 2:] += self._upsample(posed.hidden_depth[..., None])
         fragments = rasterise(px, self._faces, self._size, self._size, cull_back=True)
         regions = face_labels(self._regions, EMPTY, fragments)
         evidence = self._table[regions.long(), seen.classes.long()] * seen.certainty

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from reenact.head.model import Topology
+from reenact.tracking import Progress
 
 from .energy import Drawn, Energy, regularity
 from .observation import Observation
@@ -17,16 +17,14 @@ from .stages import REDRAWN, Stage
 
 _FASTER = {"turn": 3.0, "dolly": 40.0, "identity": 120.0}
 """Angles, the logarithm of a distance and coefficients of unit variance are not lengths."""
-Progress = Callable[[str, int, int | None], None]
 
 
-def fit_stages(
-    offsets: Offsets, seen: Observation, topology: Topology, stages: Sequence[Stage], progress: Progress
-) -> None:
+def fit_stages(offsets: Offsets, seen: Observation, stages: Sequence[Stage], progress: Progress) -> None:
     """Move the offsets of the F observed frames through the stages."""
-    energy = Energy(topology, offsets.levels[1], seen.normals.shape[1])
+    energy = Energy(offsets.person.model.topology, offsets.levels[1], seen.normals.shape[1])
     total, done = sum(s.steps for s in stages), 0
     for stage in stages:
+        offsets.adapt()
         optimiser = torch.optim.Adam(
             [{"params": [getattr(offsets, name)], "lr": stage.rate * _FASTER.get(name, 1.0)} for name in stage.moves],
             betas=(0.8, 0.95),
@@ -50,6 +48,7 @@ def fit_stages(
             optimiser.step()
             done += 1
             progress("fitting the head", done, total)
+    offsets.adapt()
 
 
 def weighted(terms: dict[str, Tensor], stage: Stage) -> Tensor:

@@ -14,7 +14,7 @@ from scipy.spatial import KDTree
 
 from reenact.head.model import Float, ParametricHead
 from reenact.head.regions import region_ids
-from reenact.head.rig import eyeball_vertices
+from reenact.head.shape import eyeball_vertices
 from reenact.head.sparse import Sparse
 
 _NEAR = 6  # skin vertices whose mean a vertex of a lash, a socket or the inside of a cheek takes

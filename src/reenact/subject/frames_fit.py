@@ -9,16 +9,15 @@ from itertools import islice
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from reenact.head.levels import Levels
-from reenact.head.model import Float, ParametricHead
 from reenact.perception.dense.maps import DenseEstimator, View
 from reenact.perception.dense.shipped import INPUT_PX
+from reenact.tracking import Progress, silent
 
-from .fit import Progress, fit_stages
+from .fit import fit_stages
 from .observation import Observation, observe
 from .offsets import Offsets
-from .personal_head import QuantisedOffsets
 from .resume import Kept
 from .source import Source
 from .stages import Stage
@@ -28,30 +27,24 @@ from .stages import Stage
 class Chunk:
     """n frames."""
 
-    offsets: QuantisedOffsets
-    turn: Float  # [n, 3, 3] R_cam_head
-    shift: Float  # [n, 3] t_cam_head, metres
-    last: tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # see Offsets.last
+    offsets: Tensor  # [n, V, 3] D_f, metres
+    turn: Tensor  # [n, 3, 3] R_cam_head
+    shift: Tensor  # [n, 3] t_cam_head, metres
+    last: tuple[Tensor, Tensor, Tensor]  # see Offsets.last
 
-    def tensors(self) -> dict[str, torch.Tensor]:
+    def tensors(self) -> dict[str, Tensor]:
         """To keep."""
-        o = self.offsets
-        arrays = {"values": o.values, "scale": o.scale, "vertices": o.vertices, "turn": self.turn, "shift": self.shift}
         ends = {f"last_{i}": x for i, x in enumerate(self.last)}
-        return {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()} | ends
+        return {"offsets": self.offsets, "turn": self.turn, "shift": self.shift} | ends
 
     @staticmethod
-    def of(kept: dict[str, torch.Tensor]) -> Chunk:
+    def of(kept: dict[str, Tensor]) -> Chunk:
         """The reverse."""
-        offsets = QuantisedOffsets(*(kept[k].numpy() for k in ("vertices", "values", "scale")))
-        return Chunk(
-            offsets, kept["turn"].numpy(), kept["shift"].numpy(), (kept["last_0"], kept["last_1"], kept["last_2"])
-        )
+        last = (kept["last_0"], kept["last_1"], kept["last_2"])
+        return Chunk(kept["offsets"], kept["turn"], kept["shift"], last)
 
 
 def fitted_chunks(
-    model: ParametricHead,
-    levels: Levels,
     source: Source,
     rows: np.ndarray,
     person: Offsets,
@@ -74,16 +67,14 @@ def fitted_chunks(
     number = len(done)
     while chunk := list(islice(views, stage.batch)):
         seen = observe_rows(source, rows[first : first + len(chunk)], chunk, estimator)
-        offsets = Offsets(levels, len(chunk), person.scale, person.person, person)
+        offsets = Offsets(len(chunk), person.scale, person.person, person)
         if last is not None:
             offsets.start_from(last)
-        fit_stages(offsets, seen, model.topology, [stage], lambda *said: None)
+        fit_stages(offsets, seen, [stage], silent)
         first += len(chunk)
         last = offsets.last()
         with torch.no_grad():
-            moved = offsets.dynamic(torch.arange(len(chunk))).numpy()
-        vertices = np.flatnonzero(levels[0].face > 0.0).astype(np.int32)
-        fitted = Chunk(QuantisedOffsets.of(moved, vertices), *offsets.poses(seen), last)
+            fitted = Chunk(offsets.dynamic(torch.arange(len(chunk))), *offsets.poses(seen), last)
         if kept is not None:
             kept.save(_name(number), fitted.tensors())
         number += 1
@@ -94,7 +85,7 @@ def fitted_chunks(
 def observe_rows(source: Source, rows: np.ndarray, views: Sequence[View], estimator: DenseEstimator) -> Observation:
     """What is known of some rows, whose pictures are `views`."""
     marks = [source.points[row] for row in rows]
-    return observe(source.person, source.states[rows], source.states[0], views, estimator(views), marks)
+    return observe(source.subject, source.motion[rows], source.motion[0], views, estimator(views), marks)
 
 
 def _name(number: int) -> str:

@@ -14,20 +14,19 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from reenact import __version__
 from reenact.head.arkit import ACTIONS
-from reenact.head.levels import Levels
-from reenact.head.model import ParametricHead
 from reenact.head.regions import EYEBALL
+from reenact.head.subject import Subject
 
 from .glb import GlbWriter
 from .gltf_performance import add_camera, add_performance
 from .lash_strands import lash_picture
-from .personal_head import PersonalHead
 from .shape import Detail, Shape, shape_of
 from .store import packed_texture
-from .texture import plain_texture
+from .texture import plain_texture, require_motion
 
 EYE_NODES: Final = ("leftEye", "rightEye")
 
@@ -51,14 +50,14 @@ PARTS: Final = {
 """Materials by name."""
 
 
-def head_to_glb(head: PersonalHead, model: ParametricHead, levels: Levels, detail: Detail) -> bytes:
+def head_to_glb(subject: Subject, detail: Detail) -> bytes:
     """The bytes of a .glb file.
 
     Nodes: `head` (the mesh, whose morph targets bear ARKit's names), `leftEye` and `rightEye` below it, and `camera`.
     At rest the head is at the origin and looks along +z; the animation puts it where the camera saw it.
     """
-    texture = plain_texture(head, model, levels) if head.texture is None else head.texture
-    shape = shape_of(head, model, levels, detail)
+    texture = plain_texture(subject) if subject.texture is None else subject.texture
+    shape, motion = shape_of(subject, detail), require_motion(subject)
     out = GlbWriter(f"reenact {__version__}")
     material = _materials(out, texture)
     primitives = []
@@ -74,12 +73,12 @@ def head_to_glb(head: PersonalHead, model: ParametricHead, levels: Levels, detai
     node = out.add("nodes", {"name": "head", "mesh": out.add("meshes", mesh)})
     eyes = [_eye(out, shape, side, material[_EYES]) for side in (0, 1)]
     out.entry("nodes", node)["children"] = eyes
-    add_performance(out, head.track, model.gaze_limits, node, eyes)
-    out.set_scene([node, add_camera(out, head.track)])
+    add_performance(out, motion, subject.head.gaze_limits, node, eyes)
+    out.set_scene([node, add_camera(out, motion)])
     return out.to_bytes()
 
 
-def _materials(out: GlbWriter, texture: NDArray[np.uint8]) -> dict[str, int]:
+def _materials(out: GlbWriter, texture: Tensor) -> dict[str, int]:
     # Clamped, with mipmaps: 33071 CLAMP_TO_EDGE, 9987 LINEAR_MIPMAP_LINEAR.
     sampler = out.add("samplers", {"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071})
     pictures = {}

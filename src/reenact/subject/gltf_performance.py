@@ -13,9 +13,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
+from torch import Tensor
 
-from reenact.head.gaze import eye_rotations, with_gaze
-from reenact.head.model import Float
+from reenact.head.gaze import gaze_rotations, with_look_activations
 from reenact.head.motion import Motion
 
 from .glb import GlbWriter
@@ -29,16 +29,16 @@ def frame_times(track: Motion) -> NDArray[np.float32]:
     return np.asarray([float(int(frame) / track.fps) for frame in track.require_clip().frame], np.float32)
 
 
-def add_performance(out: GlbWriter, track: Motion, gaze_limits: Float, head: int, eyes: list[int]) -> None:
+def add_performance(out: GlbWriter, track: Motion, gaze_limits: Tensor, head: int, eyes: list[int]) -> None:
     """Add the animation of F frames. head, eyes: indices of the nodes, the subject's left eye first."""
     times = out.samples(frame_times(track), bounds=True)
-    codes = with_gaze(track.expression.numpy(), track.gaze.numpy(), gaze_limits)
+    codes = with_look_activations(track.expression, track.gaze, gaze_limits).numpy()
     moves = [
         (head, "weights", codes.ravel()),
         (head, "rotation", _quaternions(_FLIP[:, None] * track.rotation.numpy())),
         (head, "translation", _FLIP * track.translation.numpy()),
     ]
-    moves += [(node, "rotation", _quaternions(eye_rotations(track.gaze[:, i].numpy()))) for i, node in enumerate(eyes)]
+    moves += [(node, "rotation", _quaternions(gaze_rotations(track.gaze[:, i]).numpy())) for i, node in enumerate(eyes)]
     samplers, channels = [], []
     for node, path, values in moves:
         channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})

@@ -1,27 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From pictures of one person to a PersonalHead: who it is from key frames, then what is done in every frame."""
+"""From pictures of one person to a `Subject` with offsets: who it is from key frames, then every frame's doing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
+import torch
 
-from reenact.head.levels import Levels, detailed_levels
 from reenact.head.model import ParametricHead
+from reenact.head.subject import Subject
 from reenact.perception.dense.crops import BASE_FACE_M
 from reenact.perception.dense.maps import DenseEstimator
 from reenact.perception.dense.shipped import INPUT_PX
-from reenact.tracking import clip_of
+from reenact.tracking import Pictures, Progress, TrackOptions, clip_of, silent
 
-from .fit import Progress, fit_stages
+from .fit import fit_stages
 from .frames_fit import fitted_chunks, observe_rows
 from .observation import Observation
 from .offsets import Identity, Offsets
-from .personal_head import PersonalHead, QuantisedOffsets
 from .resume import Kept
 from .source import Source, read_source
 from .stages import FRAMES, KEY_FRAMES, PERSON, Stage
@@ -33,53 +31,57 @@ _LOOKED_AT = 8  # pictures that the estimator sees at a time
 
 def fit_head(
     model: ParametricHead,
-    sources: Sequence[Path],
+    sources: Sequence[Pictures],
     estimator: DenseEstimator,
+    options: TrackOptions | None = None,
     *,
-    face: int = 0,
-    task: Path | None = None,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = silent,
     stages: Sequence[Stage] = PERSON,
     every_frame: Stage = FRAMES,
     kept: Kept | None = None,
     textured: bool = True,
-) -> PersonalHead:
-    """Fit the head of a person seen in photos and clips; the first is the one whose performance is kept.
+) -> Subject:
+    """Fit the head of a person seen in photos and clips; the motion in the first is kept.
 
-    face, task: of every source, see tracking. stages, every_frame: of the key frames, and of all frames.
+    options: of tracking every source. stages, every_frame: of the key frames, and of all frames.
     kept: where an interrupted fit goes on; the clip is tracked again, key frames and frames fitted before are not.
     textured: bake a texture.
     Raises InputError, naming the file, if one cannot be used.
     """
-    main = read_source(model, sources[0], face, None, task, progress)
-    levels = detailed_levels(model.topology)
+    options = options or TrackOptions()
+    main = read_source(model, sources[0], options, progress)
+    others = [read_source(model, source, options, progress, main.subject) for source in sources[1:]]
     share = max(1, KEY_FRAMES // len(sources))
-    person = _restored(model, levels, main, kept)
+    person = _restored(main, kept)
     if person is None:
-        others = [read_source(model, path, face, main.person, task, progress) for path in sources[1:]]
         seen = Observation.joined([observed(s, s.key_rows(share), estimator, progress) for s in (main, *others)])
-        person = Offsets(levels, len(seen), main.face_size_m / BASE_FACE_M, _identity(model, levels, main))
-        fit_stages(person, seen, model.topology, stages, progress)
+        person = Offsets(len(seen), _scale(main), Identity.of(model, main.subject.shape))
+        fit_stages(person, seen, stages, progress)
         if kept is not None:
             kept.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})
-    head = _performed(model, levels, main, person, estimator, every_frame, progress, kept)
+    subject = _performed(main, person, estimator, every_frame, progress, kept)
+    subject = subject.replace(
+        references=tuple(source.reference() for source in (main, *others)),
+        provenance={"sources": [source.path.name for source in (main, *others)], "dense": estimator.name},
+    )
     if not textured:
-        return head
+        return subject
     rows = main.key_rows(share)
-    return replace(head, texture=bake_texture(head, model, levels, rows, main.views(rows, INPUT_PX), estimator))
+    return subject.replace(texture=bake_texture(subject, rows, main.views(rows, INPUT_PX), estimator))
 
 
-def _identity(model: ParametricHead, levels: Levels, main: Source) -> Identity:
-    return Identity.of(model, levels[0], main.person.identity)
+def _scale(main: Source) -> float:
+    return main.subject.face_size_m / BASE_FACE_M
 
 
-def _restored(model: ParametricHead, levels: Levels, main: Source, kept: Kept | None) -> Offsets | None:
+def _restored(main: Source, kept: Kept | None) -> Offsets | None:
     """The person of an interrupted fit; None: not that far yet."""
     found = None if kept is None else kept.load(_PERSON)
     if found is None:
         return None
-    person = Offsets(levels, 1, main.face_size_m / BASE_FACE_M, _identity(model, levels, main))
+    person = Offsets(1, _scale(main), Identity.of(main.subject.model, main.subject.shape))
     person.load_state_dict(found, strict=False)
+    person.adapt()
     return person
 
 
@@ -95,22 +97,24 @@ def observed(source: Source, rows: np.ndarray, estimator: DenseEstimator, progre
 
 
 def _performed(
-    model: ParametricHead,
-    levels: Levels,
     main: Source,
     person: Offsets,
     estimator: DenseEstimator,
     stage: Stage,
     progress: Progress,
     kept: Kept | None,
-) -> PersonalHead:
+) -> Subject:
     """Dynamic offsets and poses of every frame, a chunk at a time, so that a long clip takes no more memory."""
-    every = np.arange(len(main.states))
-    chunks = list(fitted_chunks(model, levels, main, every, person, estimator, stage, progress, kept))
-    turns, shifts = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("turn", "shift"))
-    away, static = float(person.dolly.detach().exp()), person.static().still()
-    camera = replace(main.person.camera, focal_px=main.person.camera.focal_px * away)
-    clip = clip_of(model, main.path.name, [replace(main.person, camera=camera)], len(every), frame=main.frames)
-    track = main.states.replace(rotation=turns, translation=shifts, clip=clip)
-    offsets = QuantisedOffsets.joined([chunk.offsets for chunk in chunks])
-    return PersonalHead(track, static.control.numpy(), static.narrow.numpy(), offsets)
+    every = np.arange(len(main.motion))
+    chunks = list(fitted_chunks(main, every, person, estimator, stage, progress, kept))
+    static, camera = person.static().still(), main.subject.camera.zoomed(float(person.dolly.detach().exp()))
+    subject = main.subject.replace(camera=camera, static_offset=static.control, fine_offset=static.narrow)
+    motion = main.motion.replace(
+        rotation=torch.cat([chunk.turn for chunk in chunks]),
+        translation=torch.cat([chunk.shift for chunk in chunks]),
+        dynamic_offset=torch.cat([chunk.offsets for chunk in chunks]),
+        clip=clip_of(
+            [main.subject.replace(camera=camera)], main.path.name, len(every), frame=main.track.shots[0].frames
+        ),
+    )
+    return subject.replace(motion=motion)

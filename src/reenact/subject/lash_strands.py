@@ -10,7 +10,7 @@ from PIL import Image
 
 from reenact.head.model import Float
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 
 _ALONG, _UP = 256, 64  # px
 _HAIRS, _SEED = 46, 4
@@ -20,19 +20,20 @@ _CURVE = 0.05  # how far a tip leans outwards
 _DENSEST = 0.95
 
 
-def lash_places(rig: Rig) -> Float:
+def lash_places(head: HeadShape) -> Float:
     """[V, 2] place in the picture: u along the band from the nose outwards, v 0 at the root and 1 at the tip.
 
     0 on other vertices. Roots are nearest to the eyeball.
     """
-    out = np.zeros((len(rig.neutral), 2), np.float32)
-    rows = rig.topology.region_vertices(*region_ids("eyelashes"))
-    for side, centre in enumerate(rig.joints.eyes):
-        own = rows[(rig.neutral[rows, 0] > 0) == (side == 0)]
-        upper = rig.neutral[own, 1] > rig.neutral[own, 1].mean()
+    neutral = head.neutral.numpy()
+    out = np.zeros((len(neutral), 2), np.float32)
+    rows = head.topology.region_vertices(*region_ids("eyelashes"))
+    for side, centre in enumerate(head.eyes.numpy()):
+        own = rows[(neutral[rows, 0] > 0) == (side == 0)]
+        upper = neutral[own, 1] > neutral[own, 1].mean()
         for band in (own[upper], own[~upper]):
-            across = np.abs(rig.neutral[band, 0])
-            far = np.linalg.norm(rig.neutral[band] - centre, axis=1)
+            across = np.abs(neutral[band, 0])
+            far = np.linalg.norm(neutral[band] - centre, axis=1)
             for column, values in enumerate((across, far)):
                 out[band, column] = (values - values.min()) / np.ptp(values)
     return out

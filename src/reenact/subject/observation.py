@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the fit is told about F frames of one person: tracked states, landmarks, and dense maps of crops of the head."""
+"""What the fit is told about F frames of one person: tracked motion, landmarks, and dense maps of crops of the head."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from reenact.head.motion import Motion
-from reenact.head.state import deformed, torso_translation
+from reenact.head.state import torso_translation
+from reenact.head.subject import Subject
 from reenact.perception.dense.classes import HEAD
 from reenact.perception.dense.maps import DenseMaps, View
-from reenact.tracking import Person
 
 _FAR_PX = 24.0  # beyond that far from the outline of the head, only that it is far is known
 
@@ -27,8 +27,8 @@ class Observation:
 
     SHARED: ClassVar[tuple[str, ...]] = ("placement",)
     """What belongs to the person and not to a frame."""
-    shape: Tensor  # [F, V, 3] the coarse head, canonical, metres: expression and gaze as tracked
-    hidden_depth: Tensor  # [F, V] metres by which vertices are rendered deeper, see head.inner_lips
+    expression: Tensor  # [F, 52] as tracked
+    gaze: Tensor  # [F, 2, 2] as tracked
     R_cam_head: Tensor  # [F, 3, 3]
     t_cam_head: Tensor  # [F, 3]
     R_cam_torso: Tensor  # [F, 3, 3]
@@ -43,7 +43,7 @@ class Observation:
     outline: Tensor  # [F, S, S] px from the outline of head and hair, positive outside, clipped
 
     def __len__(self) -> int:
-        return len(self.shape)
+        return len(self.expression)
 
     def rows(self, rows: Tensor) -> Observation:
         """Some of the frames."""
@@ -62,8 +62,8 @@ class Observation:
 
 
 def observe(
-    person: Person,
-    states: Motion,
+    subject: Subject,
+    motion: Motion,
     at_ease: Motion,
     views: Sequence[View],
     maps: Sequence[DenseMaps],
@@ -84,17 +84,9 @@ def observe(
     size = maps[0].classes.shape
     known = [_inside(view, size) for view in views]
     unknown = np.full(size, np.nan, np.float32)
-    shapes = deformed(person.rig, states)
     numbers = {
-        "shape": shapes,
-        "hidden_depth": person.rig.hidden_depth(shapes),
-        "R_cam_head": states.rotation.numpy(),
-        "t_cam_head": states.translation.numpy(),
-        "R_cam_torso": np.repeat(at_ease.rotation.numpy(), len(states), axis=0),
-        "t_cam_torso": at_ease.translation.numpy() + torso_translation(person.rig, at_ease, states),
         "camera": np.asarray(cameras),
         "landmarks": np.stack(marks),
-        "placement": person.placement,
         "normals": np.stack([m.normals for m in maps]),
         "certainty": np.stack([m.certainty * k for m, k in zip(maps, known, strict=True)]),
         "depth": np.stack(
@@ -103,7 +95,17 @@ def observe(
         "outline": np.stack([_outline(np.isin(m.classes, HEAD), k) for m, k in zip(maps, known, strict=True)]),
     }
     tensors = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in numbers.items()}
-    return Observation(**tensors, classes=torch.from_numpy(np.stack([m.classes for m in maps])))
+    return Observation(
+        expression=motion.expression,
+        gaze=motion.gaze,
+        R_cam_head=motion.rotation,
+        t_cam_head=motion.translation,
+        R_cam_torso=at_ease.rotation.expand(len(motion), 3, 3),
+        t_cam_torso=at_ease.translation + torso_translation(subject.head, at_ease, motion),
+        placement=subject.placement,
+        classes=torch.from_numpy(np.stack([m.classes for m in maps])),
+        **tensors,
+    )
 
 
 def _inside(view: View, size: tuple[int, ...]) -> np.ndarray:

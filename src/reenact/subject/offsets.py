@@ -17,10 +17,12 @@ import torch
 from scipy.sparse import coo_matrix, csr_matrix, diags
 from torch import Tensor, nn
 
-from reenact.head.levels import Level, Levels
+from reenact.head.head_model import head_model, personalised
+from reenact.head.levels import Level
 from reenact.head.model import ParametricHead
 from reenact.head.pose import pose
 from reenact.head.rotation import small_rotation
+from reenact.head.shape import HeadShape
 from reenact.head.sparse import Sparse
 
 from .followers import followers
@@ -56,20 +58,22 @@ class Spread:
 class Identity:
     """A head model about a tracked identity: what it may still become, and what goes along with its skin."""
 
+    model: ParametricHead
     tracked: Tensor  # [K] coefficients
-    basis: Tensor  # [K, V, 3] metres
     follow: Sparse  # [V, V] see followers.py
 
     @staticmethod
-    def of(model: ParametricHead, control: Level, tracked: np.ndarray) -> Identity:
-        """control: of the model's detailed levels the first. tracked: [K]."""
-        basis = model.identity_basis(np.arange(len(model.base_neutral), dtype=np.int32))[1]
-        follow = followers(model, control.soft)
-        return Identity(torch.from_numpy(np.asarray(tracked, np.float32)), torch.from_numpy(basis), follow)
+    def of(model: ParametricHead, tracked: Tensor) -> Identity:
+        """tracked: [K]."""
+        return Identity(model, tracked, followers(model, head_model(model).levels[0].soft))
 
     def change(self, by: Tensor) -> Tensor:
         """[K] change of the coefficients -> [V, 3] metres."""
-        return (by @ self.basis.reshape(len(by), -1)).reshape(-1, 3)
+        return torch.tensordot(by, head_model(self.model).identity, 1)
+
+    def head(self, static_offset: Tensor) -> HeadShape:
+        """The head with static offsets [V, 3], its actions adapted to them."""
+        return personalised(self.model, self.tracked, static_offset)
 
 
 @dataclass(frozen=True)
@@ -96,19 +100,17 @@ class Offsets(nn.Module):
 
     _WIDE, _NARROW, _MOVING = 24, 4, 3  # rounds of smoothing of each field
 
-    def __init__(
-        self,
-        levels: Levels,
-        frames: int,
-        scale: float,
-        identity: Identity,
-        person: Offsets | None = None,
-    ) -> None:
-        """person: the offsets whose static part and camera are known already, and stay."""
+    def __init__(self, frames: int, scale: float, identity: Identity, person: Offsets | None = None) -> None:
+        """person: the offsets whose static part and camera are known already (`adapt`ed), and stay."""
         super().__init__()
         self._known = None if person is None else person.static().still()
-        control, fit, _ = levels
-        self.levels, self.scale, self.person = levels, scale, identity
+        self.levels, self.scale, self.person = head_model(identity.model).levels, scale, identity
+        control, fit, _ = self.levels
+        if person is None:
+            self._in_head = torch.zeros(len(control), 3)
+            self._head = identity.head(self._in_head)
+        else:
+            self._in_head, self._head = person._in_head, person._head
         self.spread = (Spread.of(control), Spread.of(fit)) if person is None else person.spread
         self.masks = tuple(torch.from_numpy(m)[:, None] for m in (control.soft, fit.soft, control.face))
         self.stiffness = tuple(torch.from_numpy(level.stiffness)[:, None] for level in (control, fit))
@@ -119,6 +121,12 @@ class Offsets(nn.Module):
         self.turn = nn.Parameter(torch.zeros(frames, 3))
         self.shift = nn.Parameter(torch.zeros(frames, 3))
         self.dolly = nn.Parameter(torch.tensor(0.0) if person is None else person.dolly.detach().clone())
+
+    def adapt(self) -> None:
+        """Adapt the actions to the static offsets found so far: they had been adapted to those known before."""
+        found = self.static().still().control
+        if not torch.equal(found, self._in_head):
+            self._in_head, self._head = found, self.person.head(found)
 
     def static(self) -> Static:
         """D_g."""
@@ -139,7 +147,8 @@ class Offsets(nn.Module):
 
     def posed(self, seen: Observation, rows: Tensor, static: Static, dynamic: Tensor) -> Posed:
         """Frames `rows`, of which `seen` is the observation."""
-        control = seen.shape + static.control + dynamic
+        plain = self._head.deform(seen.expression, seen.gaze)
+        control = self._head.meet(plain + (static.control - self._in_head) + dynamic, seen.expression)
         fine = self.levels[1].upsample(control) + static.narrow
         turn, shift = self._pose(seen, rows)
         away = self._away()
@@ -148,12 +157,14 @@ class Offsets(nn.Module):
             weight = torch.from_numpy(level.head_weight)
             moved.append(pose(points, turn, shift, weight, seen.R_cam_torso, away * seen.t_cam_torso))
         camera = torch.cat([seen.camera[:, :1] * self.dolly.exp(), seen.camera[:, 1:]], 1)
-        return Posed(moved[0], moved[1], turn, camera)
+        with torch.no_grad():
+            hidden = self._head.inner_lips.hidden_depth(control)
+        return Posed(moved[0], moved[1], turn, camera, hidden)
 
-    def poses(self, seen: Observation) -> tuple[np.ndarray, np.ndarray]:
+    def poses(self, seen: Observation) -> tuple[Tensor, Tensor]:
         """R_cam_head [F, 3, 3] and t_cam_head [F, 3] of all frames."""
         turn, shift = self._pose(seen, torch.arange(len(seen)))
-        return turn.detach().numpy(), shift.detach().numpy()
+        return turn.detach(), shift.detach()
 
     def start_from(self, last: tuple[Tensor, Tensor, Tensor]) -> None:
         """Begin every frame as another chunk's last one ended (`last`)."""
@@ -181,3 +192,4 @@ class Posed:
     fine: Tensor  # [n, W, 3]
     turn: Tensor  # [n, 3, 3] of the head
     camera: Tensor  # [n, 3] of the crops, see Observation; farther away and with a longer lens than the tracked one
+    hidden_depth: Tensor  # [n, V] metres by which vertices are rendered deeper, see head.inner_lips

@@ -1,99 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A photo or clip of one person, tracked, as the joint fit takes it."""
+"""A photo or clip of one person, tracked, as the fits take it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
-from reenact.media import InputError, probe, read_frames, read_image
-from reenact.media.image import IMAGE_SUFFIXES
-from reenact.perception import ExpressionEvidence, ExpressionObserver
+from reenact.head.subject import Reference, Subject
+from reenact.media import probe, read_frames, read_image
+from reenact.media.image import IMAGE_SUFFIXES, resized
+from reenact.media.video import ArrayVideo, VideoInfo
 from reenact.perception.dense.crops import head_crop
 from reenact.perception.dense.maps import View
-from reenact.tracking import Person, find_face, fit_frames, fit_person
-from reenact.tracking.face_model import landmark_model
-from reenact.tracking.fit import key_frames, seen_again
-from reenact.tracking.jumps import find_jumps
-from reenact.tracking.track import Progress, see_video
+from reenact.tracking import Pictures, Progress, Track, TrackOptions, track
+from reenact.tracking.fit import key_frames
 
-_STILL_FPS = Fraction(25)
+_PICTURE_PX = 512  # side of a reference's crop: of no consequence, its picture is whole
 
 
 @dataclass(frozen=True)
 class Source:
-    """F frames in which the person's face was seen; a photo is one."""
+    """F frames in which the person's face was found; a photo is one."""
 
-    path: Path
-    fps: Fraction
-    width: int
-    height: int
-    person: Person
-    states: Motion  # of F frames
-    points: np.ndarray  # [F, 478, 2] px
-    frames: np.ndarray  # [F] their numbers in the file
+    path: Path  # of the file; where there is none a name
+    track: Track  # of one shot, without the frames that show no face
+    content: VideoInfo | NDArray[np.uint8]  # a video, or a photo [H, W, 3]
 
     @property
-    def face_size_m(self) -> float:
-        """Root mean square radius of the face's landmarks."""
-        return landmark_model(self.person.rig).size
+    def subject(self) -> Subject:
+        """Who was fitted, in the camera of this source."""
+        return self.track.subject
+
+    @property
+    def motion(self) -> Motion:
+        """Of F frames, without dynamic offsets: the joint fit finds its own."""
+        return self.track.motion.replace(dynamic_offset=None)
+
+    @property
+    def points(self) -> np.ndarray:
+        """[F, 478, 2] px, as detected."""
+        return self.track.shots[0].points
 
     def views(self, rows: np.ndarray, size: int) -> Iterator[View]:
         """Pictures of some rows, in their order, with crops of `size` px: decoded as they are asked for."""
-        wanted = {int(self.frames[row]): int(row) for row in rows}
-        if self.path.suffix.lower() in IMAGE_SUFFIXES:
-            pictures = iter([(0, read_image(self.path))])
+        wanted = {int(self.track.shots[0].frames[row]): int(row) for row in rows}
+        if isinstance(self.content, VideoInfo):
+            pictures = ((frame.index, frame.image) for frame in read_frames(self.content))
         else:
-            pictures = ((frame.index, frame.image) for frame in read_frames(probe(self.path)))
-        focal = self.person.camera.focal_px
+            pictures = iter([(0, self.content)])
+        camera, face_size = self.subject.camera, self.subject.face_size_m
         last = max(wanted, default=-1)
         for number, picture in pictures:
             if number in wanted:
-                state = self.states[wanted[number]]
-                crop = head_crop(state.translation[0].numpy(), self.face_size_m, focal, self.width, self.height, size)
-                yield View(picture, number, crop, focal, self.path)
+                place = self.track.motion.translation[wanted[number]].numpy()
+                crop = head_crop(place, face_size, camera.focal_px, camera.width, camera.height, size)
+                yield View(picture, number, crop, camera.focal_px, self.path)
             if number >= last:
                 return
 
     def key_rows(self, count: int) -> np.ndarray:
         """Rows that differ most, rising; all of them if there are not so many."""
-        return np.sort(key_frames(self.points, min(count, len(self.states))))
+        return np.sort(key_frames(self.points, min(count, len(self.points))))
+
+    def reference(self) -> Reference:
+        """The photo, or the video's frame that is most like all others: a picture to take the appearance from."""
+        row = self.track.shots[0].anchor_row
+        picture = next(self.views(np.asarray([row]), _PICTURE_PX)).picture
+        return Reference(torch.from_numpy(np.ascontiguousarray(picture)), self.motion[row], self.subject.camera)
 
 
 def read_source(
-    model: ParametricHead, path: Path, face: int, known: Person | None, task: Path | None, progress: Progress
+    model: ParametricHead,
+    source: Pictures,
+    options: TrackOptions,
+    progress: Progress,
+    subject: Subject | None = None,
+    size: int | None = None,
 ) -> Source:
-    """Track a photo or the first shot of a video.
+    """Track a photo or the first shot of a video: see `tracking.track`.
 
-    known: the same person in other pictures, whose head is taken as it is.
+    options: its policies of cuts and of frames without a face do not count.
+    subject: the same person in other pictures, whose head is taken as it is.
+    size: longer side, px, to which a photo is resized first; None: as it is.
     Raises InputError if the file cannot be used or shows no such face.
     """
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        image = read_image(path)
-        height, width = image.shape[:2]
-        detected = find_face(image, face, path, task)
-        points, frames, fps = detected.points[None], np.zeros(1, int), _STILL_FPS
-        evidence = ExpressionObserver()(image, detected)
-    else:
-        info = probe(path)
-        sightings = see_video(info, face, "first", task, progress)
-        found = sightings.points
-        frames = np.asarray([i for i, p in enumerate(found) if p is not None])
-        if not len(frames):
-            raise InputError(f"{path}: no face was found in its {len(found)} frames; want a video of a human face")
-        points = np.stack([p for p in found if p is not None])
-        evidence = ExpressionEvidence.joined([e for e in sightings.evidence if e is not None])
-        width, height, fps = info.width, info.height, info.fps
-    if known is None:
-        person = fit_person(model, points, width, height, evidence)
-    else:
-        person = seen_again(known, points, width, height)
-    joined = (np.diff(frames) == 1) & ~find_jumps(points) if len(frames) > 1 else np.zeros(0, bool)
-    states = fit_frames(person, points, joined, evidence=evidence).replace(fps=fps)
-    return Source(path, fps, width, height, person, states, points, frames)
+    options = TrackOptions(options.face, "skip", "first", options.refine, options.landmarker)
+    if isinstance(source, ArrayVideo):
+        return Source(source.path, track(model, source, options, subject=subject, progress=progress), source)
+    if isinstance(source, Path) and source.suffix.lower() not in IMAGE_SUFFIXES:
+        return Source(source, track(model, source, options, subject=subject, progress=progress), probe(source))
+    path, picture = (source, read_image(source)) if isinstance(source, Path) else (Path("the picture"), source)
+    picture = picture if size is None else resized(picture, size)
+    found = track(model, picture, options, subject=subject, name=str(path), progress=progress)
+    return Source(path, found, picture)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from reenact.head.levels import Levels
+from reenact.head.head_model import head_model
 from reenact.head.model import Float, ParametricHead
 from reenact.rendering import rasterise
 
@@ -51,18 +51,18 @@ class Texels:
         return picture.reshape(self.size**2, *picture.shape[2:])[self.where]
 
 
-def texels_of(model: ParametricHead, levels: Levels, size: int) -> Texels:
+def texels_of(model: ParametricHead, size: int) -> Texels:
     """The texels of a texture of size x size px in the layout of head_atlas."""
-    coarse = head_atlas(model)
+    coarse, detailed = head_atlas(model), head_model(model).levels[2]
     fine = coarse.divided().divided()
-    faces = levels[2].faces
+    faces = detailed.faces
     face, bary = _drawn(fine, size)
     where = np.flatnonzero(face >= 0)
     a, b, c = (fine.pixels(size)[fine.faces[:, i]] for i in range(3))
     area = 0.5 * np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
     chosen = face[where]
     return Texels(
-        size, where, chosen, faces[chosen], bary[where], levels[2].regions[chosen], area.astype(np.float32),
+        size, where, chosen, faces[chosen], bary[where], detailed.regions[chosen], area.astype(np.float32),
         _mirrored(model, coarse, size)[where],
     )  # fmt: skip
 

@@ -12,18 +12,18 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
+from torch import Tensor
 
-from reenact.head.levels import Levels
-from reenact.head.model import ParametricHead
+from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig
 from reenact.head.smoothstep import smoothstep
 from reenact.head.state import posed
+from reenact.head.subject import Subject
 from reenact.perception.dense.maps import DenseEstimator, View
 
-from .personal_head import PersonalHead
 from .texels import Texels, texels_of
 from .texture_fill import OUTSIDE, Layer, Surroundings
 from .texture_look import Look, look_at
@@ -39,61 +39,65 @@ _CALM = 4.0  # sum of activations that halves a picture's worth: a moving face i
 
 
 def bake_texture(
-    head: PersonalHead,
-    model: ParametricHead,
-    levels: Levels,
+    subject: Subject,
     rows: NDArray[np.integer],
     views: Iterable[View],
     estimator: DenseEstimator,
     size: int = TEXTURE_PX,
-) -> NDArray[np.uint8]:
-    """[size, size, 3] sRGB in the layout of atlas.head_atlas.
+) -> Tensor:
+    """[size, size, 3] uint8 sRGB in the layout of atlas.head_atlas.
 
-    rows, views: frames of the head's track and their pictures, in the same order. The estimator tells what of a picture
-    is head.
+    rows, views: frames of the subject's motion and their pictures, in the same order. The estimator tells what of a
+    picture is head.
     """
-    texels = texels_of(model, levels, size)
-    looks = _looks(head, model, levels, rows, views, estimator, texels)
-    around = Surroundings(model, levels, texels)
-    return _finished(_joined(looks, _worth(head, rows, looks, texels), around), around, head.rig(model), levels, looks)
+    texels = texels_of(subject.model, size)
+    motion = require_motion(subject)
+    looks = _looks(subject, motion, rows, views, estimator, texels)
+    around = Surroundings(subject.model, texels)
+    return _finished(_joined(looks, _worth(motion, rows, looks, texels), around), around, subject, looks)
 
 
-def plain_texture(head: PersonalHead, model: ParametricHead, levels: Levels) -> NDArray[np.uint8]:
+def plain_texture(subject: Subject) -> Tensor:
     """[S, S, 3] for a head of which there are no pictures: plain colours."""
-    texels = texels_of(model, levels, TEXTURE_PX)
+    texels = texels_of(subject.model, TEXTURE_PX)
     nothing = Layer(np.zeros((len(texels), 3), np.float32), np.zeros(len(texels), np.float32))
-    return _finished(nothing, Surroundings(model, levels, texels), head.rig(model), levels, [])
+    return _finished(nothing, Surroundings(subject.model, texels), subject, [])
 
 
-def _finished(layer: Layer, around: Surroundings, rig: Rig, levels: Levels, looks: list[Look]) -> NDArray[np.uint8]:
+def require_motion(subject: Subject) -> Motion:
+    """Return the subject's motion. Raises ValueError if there is none."""
+    if subject.motion is None:
+        raise ValueError("the subject has no motion; want one that was fitted to pictures")
+    return subject.motion
+
+
+def _finished(layer: Layer, around: Surroundings, subject: Subject, looks: list[Look]) -> Tensor:
     colour = around.continued(around.completed(layer), looks)
-    paint_inside(colour, rig, levels, around.texels, looks)
-    return _with_margin(around.texels, np.clip(np.round(colour), 0, 255).astype(np.uint8))
+    paint_inside(colour, subject, around.texels, looks)
+    return torch.from_numpy(_with_margin(around.texels, np.clip(np.round(colour), 0, 255).astype(np.uint8)))
 
 
 def _looks(
-    head: PersonalHead,
-    model: ParametricHead,
-    levels: Levels,
+    subject: Subject,
+    motion: Motion,
     rows: NDArray[np.integer],
     views: Iterable[View],
     estimator: DenseEstimator,
     texels: Texels,
 ) -> list[Look]:
-    rig, states = head.coarse_rig(model), head.track
-    focal, faces = float(states.require_clip().focal_px[0]), np.asarray(levels[2].faces)
+    level, focal = subject.levels[2], float(motion.require_clip().focal_px[0])
+    weight, faces = torch.from_numpy(level.head_weight), np.asarray(level.faces)
     looks = []
     for row, view in zip(rows, views, strict=True):
-        shape = head.surface(rig, levels, np.asarray([row])).numpy()
-        points = posed(rig, shape, states[row], states[0], levels[2].head_weight)[0]
-        looks.append(look_at(view, focal, estimator([view])[0].classes, points, faces, texels))
+        points = posed(subject.head, subject.surface(motion[int(row)]), motion[int(row)], motion[0], weight)[0]
+        looks.append(look_at(view, focal, estimator([view])[0].classes, points.numpy(), faces, texels))
     return looks
 
 
-def _worth(head: PersonalHead, rows: NDArray[np.integer], looks: list[Look], texels: Texels) -> list[float]:
+def _worth(motion: Motion, rows: NDArray[np.integer], looks: list[Look], texels: Texels) -> list[float]:
     """Of each picture as a whole: sharp ones of a calm face are worth more."""
     face = np.isin(texels.region, region_ids("skin", "eyelids", "lips"))
-    calm = 1.0 / (1.0 + np.abs(head.track[rows].expression.numpy()).sum(axis=1) / _CALM)
+    calm = 1.0 / (1.0 + np.abs(motion[rows].expression.numpy()).sum(axis=1) / _CALM)
     worth = []
     for look, rest in zip(looks, calm, strict=True):
         grey = texels.picture(look.colour).astype(np.float32).mean(axis=2)

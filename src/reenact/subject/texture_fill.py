@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import torch
 
-from reenact.head.levels import Levels
+from reenact.head.head_model import head_model
+from reenact.head.levels import refine
 from reenact.head.model import Float, ParametricHead
 from reenact.head.regions import region_ids
 from reenact.head.spread import spread
@@ -41,9 +42,9 @@ class Layer:
 class Surroundings:
     """Fields over the control mesh, on which lies side by side what a texture's seams part."""
 
-    def __init__(self, model: ParametricHead, levels: Levels, texels: Texels) -> None:
+    def __init__(self, model: ParametricHead, texels: Texels) -> None:
         top, atlas = model.topology, head_atlas(model)
-        self.texels, self._levels = texels, levels
+        self.texels, self._levels = texels, head_model(model).levels
         rows = np.isin(top.regions, OUTSIDE)
         # The skin goes on into mouth and sockets, where it is not seen: fields have no edge at lips and lids.
         self._faces = top.faces[rows | np.isin(top.regions, region_ids("mouth_cavity", "eye_socket"))]
@@ -105,7 +106,7 @@ class Surroundings:
         return colour + self._carried(spread(difference * (sure > 0)[:, None], sure, self._faces))
 
     def _carried(self, values: Float) -> Float:
-        fine = self._levels[2].upsample(self._levels[1].upsample(torch.from_numpy(values)))
+        fine = refine(self._levels, torch.from_numpy(values), 2)
         return self.texels.carry(fine.numpy())
 
     def low(self, layer: Layer) -> tuple[Float, Float]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from reenact.head.levels import Levels
+from reenact.head.levels import refine
 from reenact.head.model import Float
 from reenact.head.regions import EYEBALL, region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.head.smoothstep import smoothstep
+from reenact.head.subject import Subject
 from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
 from reenact.perception.dense.classes import CLASSES
 
@@ -36,31 +38,32 @@ _TEXTURE_M = 0.6  # of teeth, that a texture's side is long
 _LEAST = 40  # texels from which on an eye's colours are taken from the pictures
 
 
-def paint_inside(colour: Float, rig: Rig, levels: Levels, texels: Texels, looks: list[Look]) -> None:
-    """Paint what is not the outside of the head into [N, 3] colours, in place. rig: PersonalHead.rig."""
+def paint_inside(colour: Float, subject: Subject, texels: Texels, looks: list[Look]) -> None:
+    """Paint what is not the outside of the head into [N, 3] colours, in place."""
+    head = subject.head
 
-    def carried(values: Float) -> Float:
-        return texels.carry(levels[2].upsample(levels[1].upsample(torch.from_numpy(values))).numpy())
+    def carried(values: Tensor) -> Float:
+        return texels.carry(refine(subject.levels, values, 2).numpy())
 
-    place = carried(rig.neutral)
+    place = carried(head.neutral)
     for name, paint in (("eyelashes", _LASH), ("eye_socket", _SOCKET)):
         colour[_rows(texels, name)] = paint
-    if len(rig.topology.region_vertices(*region_ids("teeth_upper"))):  # SMPL-X and FLAME have none
-        _paint_mouth(colour, place, carried(tooth_places(rig)), rig, texels)
+    if len(head.topology.region_vertices(*region_ids("teeth_upper"))):  # SMPL-X and FLAME have none
+        _paint_mouth(colour, place, carried(torch.from_numpy(tooth_places(head))), head, texels)
     ball = _rows(texels, *EYEBALL)
-    ray = place[ball] - np.where(place[ball, :1] > 0, *rig.joints.eyes)
+    ray = place[ball] - np.where(place[ball, :1] > 0, *head.eyes.numpy())
     angle = np.arccos(np.clip(ray[:, 2] / np.linalg.norm(ray, axis=1), -1.0, 1.0))
     colour[ball] = _eye(angle, *_eye_colours(angle, ball, looks))
 
 
-def _paint_mouth(colour: Float, place: Float, tooth: Float, rig: Rig, texels: Texels) -> None:
+def _paint_mouth(colour: Float, place: Float, tooth: Float, head: HeadShape, texels: Texels) -> None:
     """place: [N, 3] canonical. tooth: [N, 2] of teeth.tooth_places."""
     px_per_m = texels.size / _TEXTURE_M
     for name, widths in (("teeth_upper", UPPER_WIDTHS_M), ("teeth_lower", LOWER_WIDTHS_M)):
         rows = _rows(texels, name)
         colour[rows] = paint_teeth(tooth[rows], widths, _ENAMEL, _GUM, _DEEP, px_per_m)
     front = place[_rows(texels, "teeth_upper", "teeth_lower"), 2].max()
-    size = float(np.ptp(rig.joints.eyes[:, 0])) / _APART_M
+    size = float(np.ptp(head.eyes.numpy()[:, 0])) / _APART_M
     for name, flesh in (("mouth_cavity", _GUM), ("tongue", _TONGUE)):
         rows = _rows(texels, name)
         shade = smoothstep(0.1, 1.0, (front - place[rows, 2]) / (_DEEP_M * size))[:, None]

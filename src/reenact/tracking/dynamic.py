@@ -43,7 +43,7 @@ def dynamic_offsets(shot: Shot, found: Points, trust: Float) -> Float:
 def _in_head(shot: Shot, away: Float, rows: slice) -> Float:
     """Ways [R, 478, 2] px in the pictures of some frames as [R, 478, 3] metres in head space."""
     depth = shot.depth(rows)[..., None]
-    in_camera = np.concatenate([away * depth / shot.person.camera.focal_px, np.zeros_like(depth)], axis=2)
+    in_camera = np.concatenate([away * depth / shot.subject.camera.focal_px, np.zeros_like(depth)], axis=2)
     offsets = in_camera @ shot.fitted.rotation[rows].numpy()  # R^T v, row by row
     for lids, iris in zip((LEFT_LIDS, RIGHT_LIDS), IRIS, strict=True):
         offsets[:, [*lids, *iris]] = offsets[:, list(lids)].mean(axis=1, keepdims=True)

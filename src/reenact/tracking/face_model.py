@@ -12,14 +12,13 @@ from torch import Tensor
 from reenact.head.gaze import LOOK_ACTIONS, gaze_rotation_derivatives, look_derivatives
 from reenact.head.landmarks import IRIS
 from reenact.head.mesh import rms_radius, summed_normals
-from reenact.head.model import ParametricHead
-from reenact.head.rig import Rig
-from reenact.head.shape import deform
+from reenact.head.model import ParametricHead, Topology
+from reenact.head.shape import HeadShape, deform
 
 
 @dataclass(frozen=True)
 class LandmarkModel:
-    """Landmarks of one rig, float32, canonical head space, metres."""
+    """Landmarks of one head, float32, canonical head space, metres."""
 
     neutral: Tensor  # [478, 3]
     actions: Tensor  # [52, 478, 3]
@@ -29,23 +28,27 @@ class LandmarkModel:
     size: float  # root mean square radius of the landmarks, the unit of the face's own scale
 
 
-def landmark_model(rig: Rig, placement: np.ndarray | None = None) -> LandmarkModel:
-    """Restrict a rig to its landmarks, shifted by `placement` [478, 3] metres (see placement.py)."""
-    top = rig.topology
-    total = summed_normals(torch.from_numpy(rig.neutral)[None], torch.from_numpy(top.faces).long())[0]
-    normals = top.landmarks(total.numpy())
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
-    neutral = top.landmarks(rig.neutral)
+def landmark_model(head: HeadShape, placement: Tensor | None = None) -> LandmarkModel:
+    """Restrict a head to its landmarks, shifted by `placement` [478, 3] metres (see placement.py)."""
+    return at_landmarks(head.topology, head.neutral, head.actions, head.eyes, head.gaze_limits, placement)
+
+
+def at_landmarks(
+    top: Topology,
+    neutral: Tensor,
+    actions: Tensor,
+    eyes: Tensor,
+    gaze_limits: Tensor,
+    placement: Tensor | None = None,
+) -> LandmarkModel:
+    """Make the landmarks of a head given by its neutral [V, 3] and actions [52, V, 3], see `HeadShape`."""
+    normals = top.at_landmarks(summed_normals(neutral[None], torch.from_numpy(top.faces).long())[0])
+    points = top.at_landmarks(neutral)
     if placement is not None:
-        neutral = neutral + placement
-    return LandmarkModel(
-        torch.from_numpy(neutral.astype(np.float32)),
-        torch.from_numpy(top.landmarks(rig.actions).astype(np.float32)),
-        torch.from_numpy(normals.astype(np.float32)),
-        torch.from_numpy(rig.joints.eyes.astype(np.float32)),
-        torch.from_numpy(rig.gaze_limits),
-        float(rms_radius(neutral)),
-    )
+        points = points + placement
+    normals = normals / (normals.norm(dim=1, keepdim=True) + 1e-12)
+    size = float(rms_radius(points.numpy()))
+    return LandmarkModel(points, top.at_landmarks(actions), normals, eyes, gaze_limits, size)
 
 
 def identity_landmarks(model: ParametricHead, count: int) -> Tensor:

@@ -4,22 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from reenact.head.camera import Camera
+from reenact.head.head_model import head_model, personalised
+from reenact.head.landmarks import LANDMARKS
 from reenact.head.model import ParametricHead
-from reenact.head.motion import LANDMARKS, Clip, Motion
-from reenact.head.personal import personal_rig
-from reenact.head.rig import Rig, base_rig
+from reenact.head.motion import Clip, Motion
+from reenact.head.subject import Subject
 from reenact.media import InputError
 from reenact.perception.evidence import ExpressionEvidence
-from reenact.rendering.camera import Camera
 
-from .face_model import LandmarkModel, identity_landmarks, landmark_model
+from .face_model import LandmarkModel, at_landmarks, identity_landmarks, landmark_model
 from .identity_prior import IdentityPrior, identity_prior
 from .normal_equations import Observations
 from .placement import mean_placement, placement_modes
@@ -33,30 +33,19 @@ _OVERLAP = 8
 _SAME_SHAPE = 0.01  # two sizes of one picture differ by the rounding of their sides
 
 
-@dataclass(frozen=True)
-class Person:
-    """Who is seen, and by which camera."""
-
-    identity: NDArray[np.float32]  # [K]
-    rig: Rig
-    camera: Camera
-    placement: Points = field(default_factory=lambda: np.zeros((LANDMARKS, 3), np.float32))
-    """[478, 3] metres from the place of each landmark on the mesh to where the detector sees it on this person."""
-
-
 # NumPy's threads wait busily after each product, in the way of torch's: the fit takes twice as long with both.
 _one_pool = threadpool_limits.wrap(limits=1, user_api="blas")
 
 
 @_one_pool
-def fit_person(
+def fit_identity(
     model: ParametricHead,
     points_px: Points,
     width: int,
     height: int,
     evidence: ExpressionEvidence | None = None,
     prior: IdentityPrior | None = None,
-) -> Person:
+) -> Subject:
     """Fit identity and camera to landmarks [F, 478, 2] px and expression evidence of one person (F = 1 for a photo).
 
     The frames used are chosen to differ in pose and mouth, see `key_frames`.
@@ -67,35 +56,27 @@ def fit_person(
     key = key_frames(points_px)
     known = None if evidence is None else evidence.rows(key)
     obs = observations(points_px[key], (width / 2, height / 2), known)
-    rig = base_rig(model, prior.mean)
-    mean = mean_placement(model)
-    lm = landmark_model(rig, mean)
+    fit = _JointFit(model, prior)
+    lm = fit.landmarks(torch.zeros(model.identity_size))
     focal = starting_focal(lm, obs, None if known is None else known.pose)
     p = starting_pose(lm, obs, focal)
-    modes = placement_modes(lm)
-    shared = Shared(torch.zeros(model.identity_size), torch.zeros(len(modes)), 0.0)
+    fit.modes = placement_modes(lm)
+    shared = Shared(torch.zeros(model.identity_size), torch.zeros(len(fit.modes)), 0.0)
     for stage in (COARSE, FINE):
-        p, shared = _joint(model, prior, base_rig, p, obs, focal, shared, mean, modes, stage)
-    actions = personal_rig(model, prior.identity(shared.identity.numpy())).actions
-
-    def adapted(model: ParametricHead, identity: NDArray[np.float32]) -> Rig:
-        """The actions hardly change over the last small steps of the identity: they are made once."""
-        plain = base_rig(model, identity)
-        return Rig(plain.topology, plain.neutral, actions, plain.joints, plain.gaze_limits, plain.eyeballs)
-
-    p, shared = _joint(model, prior, adapted, p, obs, focal, shared, mean, modes, PERSONAL)
-    identity = prior.identity(shared.identity.numpy())
+        p, shared = fit.run(stage, p, obs, focal, shared)
+    # The actions hardly change over the last small steps of the identity: they are adapted once.
+    fit.actions = personalised(model, prior.identity(shared.identity)).actions
+    p, shared = fit.run(PERSONAL, p, obs, focal, shared)
     camera = Camera(focal * float(np.exp(shared.log_focal)), width / 2, height / 2, width, height)
-    return Person(identity, personal_rig(model, identity), camera, _placed(shared, mean, modes))
+    return Subject(model, prior.identity(shared.identity), camera, fit.placement(shared.placement))
 
 
-def tracked_person(model: ParametricHead, motion: Motion) -> Person:
-    """The person of a motion's first shot, in its camera. Raises InputError for a motion of another head model."""
+def tracked_subject(model: ParametricHead, motion: Motion, shot: int = 0) -> Subject:
+    """The subject of one of a motion's shots, in its camera. Raises InputError for a motion of another head model."""
     clip = motion.require_clip()
     check_head(model, clip)
-    identity = clip.identity[0].numpy()
-    camera = Camera(float(clip.focal_px[0]), clip.width / 2, clip.height / 2, clip.width, clip.height)
-    return Person(identity, personal_rig(model, identity), camera, clip.placement[0].numpy())
+    camera = Camera(float(clip.focal_px[shot]), clip.width / 2, clip.height / 2, clip.width, clip.height)
+    return Subject(model, clip.identity[shot], camera, clip.placement[shot])
 
 
 def check_head(model: ParametricHead, clip: Clip) -> None:
@@ -105,9 +86,8 @@ def check_head(model: ParametricHead, clip: Clip) -> None:
 
 
 def clip_of(
-    model: ParametricHead,
+    shots: Sequence[Subject],
     source: str,
-    shots: Sequence[Person],
     frames: int,
     *,
     frame: NDArray[np.integer] | None = None,
@@ -118,9 +98,8 @@ def clip_of(
     """Put together a clip of F frames in which `shots` [S] were seen by their cameras, all of one size.
 
     Args:
-        model: that their identities belong to.
+        shots: who was fitted to each, of one head model.
         source: name of the file.
-        shots: who was fitted to each.
         frames: F.
         frame: [F] numbers in the source; None: 0 to F - 1.
         shot: [F]; None: there is one.
@@ -132,29 +111,29 @@ def clip_of(
         source=source,
         width=camera.width,
         height=camera.height,
-        head=model.name,
+        head=shots[0].model.name,
         frame=torch.from_numpy(np.arange(frames, dtype=np.int32) if frame is None else frame.astype(np.int32)),
         shot=torch.from_numpy(np.zeros(frames, np.int32) if shot is None else shot.astype(np.int32)),
         seen=torch.ones(frames, dtype=torch.bool) if seen is None else torch.from_numpy(seen),
         residual_px=torch.full((frames,), torch.nan) if residual_px is None else torch.from_numpy(residual_px),
-        identity=torch.from_numpy(np.stack([person.identity for person in shots])),
-        focal_px=torch.tensor([person.camera.focal_px for person in shots], dtype=torch.float32),
-        face_size_m=torch.tensor([landmark_model(person.rig).size for person in shots], dtype=torch.float32),
-        placement=torch.from_numpy(np.stack([person.placement for person in shots])),
+        identity=torch.stack([subject.shape for subject in shots]),
+        focal_px=torch.tensor([subject.camera.focal_px for subject in shots]),
+        face_size_m=torch.tensor([subject.face_size_m for subject in shots]),
+        placement=torch.stack([subject.placement for subject in shots]),
     )
 
 
-def seen_again(person: Person, points_px: Points, width: int, height: int) -> Person:
-    """A known person in other pictures, of width x height px: nothing of the head is fitted again.
+def in_pictures(subject: Subject, points_px: Points, width: int, height: int) -> Subject:
+    """Give a known subject the camera of other pictures, of width x height px: nothing of the head is fitted again.
 
     points_px: [F, 478, 2]. Pictures of the known camera's shape are taken to be its own, at another scale; for others
     the face is put at the usual distance.
     """
-    known = person.camera
+    known = subject.camera
     focal = known.focal_px * width / known.width
     if not same_shape(width, height, known.width, known.height):
-        focal = starting_focal(landmark_model(person.rig), observations(points_px, (width / 2, height / 2)))
-    return replace(person, camera=Camera(focal, width / 2, height / 2, width, height))
+        focal = starting_focal(landmark_model(subject.head), observations(points_px, (width / 2, height / 2)))
+    return subject.replace(camera=Camera(focal, width / 2, height / 2, width, height))
 
 
 def same_shape(width: int, height: int, other_width: int, other_height: int) -> bool:
@@ -162,39 +141,46 @@ def same_shape(width: int, height: int, other_width: int, other_height: int) -> 
     return abs(width * other_height - height * other_width) <= _SAME_SHAPE * other_width * height
 
 
-def _joint(
-    model: ParametricHead,
-    prior: IdentityPrior,
-    make_rig: Callable[[ParametricHead, NDArray[np.float32]], Rig],
-    p: Motion,
-    obs: Observations,
-    focal: float,
-    shared: Shared,
-    mean: Points,
-    modes: torch.Tensor,
-    stage: JointStage,
-) -> tuple[Motion, Shared]:
-    every = identity_landmarks(model, model.identity_size)
-    basis = torch.einsum("ki,klc->ilc", torch.from_numpy(prior.factor[:, : stage.components]), every)
-    for _ in range(stage.steps):
-        lm = landmark_model(make_rig(model, prior.identity(shared.identity.numpy())), _placed(shared, mean, modes))
-        p, shared = step_jointly(
-            lm,
-            p,
-            obs,
-            focal * float(np.exp(shared.log_focal)),
-            shared,
-            basis,
-            modes if stage.placed else modes[:0],
-            frames_worth=min(FRAMES_WORTH, len(p)),
-            focal_sigma=stage.focal_sigma,
-        )
-    return p, shared
+class _JointFit:
+    """The steps that move identity, placement, camera and all key frames together."""
 
+    def __init__(self, model: ParametricHead, prior: IdentityPrior) -> None:
+        self.model, self.prior = model, prior
+        self.actions: torch.Tensor | None = None  # [52, V, 3] adapted to the identity; None: the base person's, scaled
+        self.mean = mean_placement(model)
+        self.modes = self.mean.new_zeros(0, LANDMARKS, 3)
 
-def _placed(shared: Shared, mean: Points, modes: torch.Tensor) -> Points:
-    """[478, 3] shifts of the landmarks, metres: the mean of people plus this subject's own."""
-    return mean + torch.einsum("m,mlc->lc", shared.placement, modes).numpy()
+    def placement(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """[478, 3] shifts of the landmarks, metres: the mean of people plus this subject's own."""
+        return self.mean + torch.einsum("m,mlc->lc", coefficients, self.modes)
+
+    def landmarks(self, z: torch.Tensor, placement: torch.Tensor | None = None) -> LandmarkModel:
+        """Of the identity at z in the prior."""
+        head, code = head_model(self.model), self.prior.identity(z)
+        neutral = head.neutral(code)
+        actions = head.scaled_actions(neutral) if self.actions is None else self.actions
+        place = self.mean if placement is None else placement
+        return at_landmarks(head.topology, neutral, actions, head.joints(code)[3:], head.gaze_limits, place)
+
+    def run(
+        self, stage: JointStage, p: Motion, obs: Observations, focal: float, shared: Shared
+    ) -> tuple[Motion, Shared]:
+        """Step through a stage."""
+        every = identity_landmarks(self.model, self.model.identity_size)
+        basis = torch.einsum("ki,klc->ilc", self.prior.factor[:, : stage.components], every)
+        for _ in range(stage.steps):
+            p, shared = step_jointly(
+                self.landmarks(shared.identity, self.placement(shared.placement)),
+                p,
+                obs,
+                focal * float(np.exp(shared.log_focal)),
+                shared,
+                basis,
+                self.modes if stage.placed else self.modes[:0],
+                frames_worth=min(FRAMES_WORTH, len(p)),
+                focal_sigma=stage.focal_sigma,
+            )
+        return p, shared
 
 
 def key_frames(points: Points, count: int = KEY_FRAMES) -> NDArray[np.int64]:
@@ -217,7 +203,7 @@ def key_frames(points: Points, count: int = KEY_FRAMES) -> NDArray[np.int64]:
 
 @_one_pool
 def fit_frames(
-    person: Person,
+    subject: Subject,
     points_px: Points,
     joined: NDArray[np.bool_],
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -228,8 +214,8 @@ def fit_frames(
     points_px: [F, 478, 2].  joined: [F - 1], whether frames i and i + 1 follow each other, without a cut, gap or jump.
     evidence: of F frames; None: only the landmarks and the general prior decide.
     """
-    lm = landmark_model(person.rig, person.placement)
-    camera = person.camera
+    lm = landmark_model(subject.head, subject.placement)
+    camera = subject.camera
     parts = []
     for start in range(0, len(points_px), _CHUNK):
         low, high = max(0, start - _OVERLAP), min(len(points_px), start + _CHUNK + _OVERLAP)

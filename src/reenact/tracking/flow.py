@@ -24,18 +24,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenact.head.camera import Camera
 from reenact.head.landmarks import FACE_LANDMARKS, INNER_LIPS, IRIS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 from reenact.head.mesh import rms_radius
 from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
 from reenact.head.state import posed_vertices
+from reenact.head.subject import Subject
 from reenact.media import SquareCrop
 from reenact.perception import ExpressionEvidence
 from reenact.rendering import interpolate, rasterise, vertex_normals, visible_vertices
-from reenact.rendering.camera import Camera
 
 from .face_model import LandmarkModel, landmark_model
-from .fit import Person, Points
+from .fit import Points
 from .normal_equations import project
 
 _ROWS: Final = 64  # frames at a time
@@ -57,7 +58,7 @@ Float = NDArray[np.float32]
 class Shot:
     """N frames of one person, in which a face was found and fitted."""
 
-    person: Person
+    subject: Subject
     points: Points  # [N, 478, 2] px, as detected
     fitted: Motion
     frames: NDArray[np.int64]  # [N] their numbers in the video
@@ -66,7 +67,7 @@ class Shot:
     @cached_property
     def predicted(self) -> Points:
         """[N, 478, 2] px: where the fit has the landmarks, offsets and all."""
-        model = landmark_model(self.person.rig, self.person.placement)
+        model = landmark_model(self.subject.head, self.subject.placement)
         return np.concatenate([self._predicted(model, rows) for rows in self.parts()])
 
     def parts(self) -> list[slice]:
@@ -74,7 +75,7 @@ class Shot:
         return [slice(start, start + _ROWS) for start in range(0, len(self.frames), _ROWS)]
 
     def _predicted(self, model: LandmarkModel, rows: slice) -> Points:
-        camera, fit = self.person.camera, self.fitted[rows]
+        camera, fit = self.subject.camera, self.fitted[rows]
         px = project(model, fit, camera.focal_px).numpy() + np.asarray([camera.cx, camera.cy], np.float32)
         if fit.dynamic_offset is not None:
             turned = fit.dynamic_offset.numpy() @ np.swapaxes(fit.rotation.numpy(), 1, 2)
@@ -84,8 +85,8 @@ class Shot:
     def depth(self, rows: slice) -> Float:
         """[R, 478] metres of the landmarks of a head at rest, at the pose of each frame."""
         rotation, translation = self.fitted.rotation[rows].numpy(), self.fitted.translation[rows].numpy()
-        rig = self.person.rig
-        return (rig.topology.landmarks(rig.neutral) @ rotation[:, 2].T).T + translation[:, 2:]
+        head = self.subject.head
+        return (head.topology.landmarks(head.neutral.numpy()) @ rotation[:, 2].T).T + translation[:, 2:]
 
     @cached_property
     def size_px(self) -> Float:
@@ -126,7 +127,7 @@ class Anchor:
     """The frame of a shot that the others are compared with. image: [H, W, 3] RGB, the frame `shot.anchor_row`."""
 
     def __init__(self, shot: Shot, image: NDArray[np.uint8]) -> None:
-        topology = shot.person.rig.topology
+        topology = shot.subject.head.topology
         self._shot = shot
         self._faces = torch.from_numpy(np.ascontiguousarray(topology.faces[topology.region_faces(*region_ids(*_SKIN))]))
         row, crop = shot.anchor_row, shot.crop(shot.anchor_row)
@@ -176,7 +177,7 @@ class Anchor:
 
     def _posed(self, state: Motion) -> Tensor:
         """[1, V, 3] camera space, metres."""
-        return torch.from_numpy(posed_vertices(self._shot.person.rig, state, self._state))
+        return posed_vertices(self._shot.subject.head, state, self._state)
 
     def _facing(self, vertices: Tensor) -> Tensor:
         """[1, V] 1 where the surface looks at the camera, 0 where it is seen from aside."""
@@ -202,7 +203,7 @@ def followed(points: Points, found: Points, trust: Float) -> Points:
 
 
 def _camera(shot: Shot, crop: SquareCrop) -> Camera:
-    return shot.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
+    return shot.subject.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
 
 
 def _smooth_flow(here: NDArray[np.uint8], there: NDArray[np.uint8], seen: Float) -> tuple[Float, Float]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from reenact.head.model import ParametricHead
 from reenact.head.open import OpenHead
-from reenact.media.arrays import read_arrays
 from reenact.media.files import asset
+from reenact.media.tensors import read_tensors
 
 PRIOR_ASSET = asset("identity_prior.safetensors")
 
@@ -25,17 +25,17 @@ PRIOR_ASSET = asset("identity_prior.safetensors")
 class IdentityPrior:
     """A normal distribution of identity coefficients."""
 
-    mean: NDArray[np.float32]  # [K]
-    factor: NDArray[np.float32]  # [K, K], columns by falling variance of the landmarks
+    mean: Tensor  # [K]
+    factor: Tensor  # [K, K], columns by falling variance of the landmarks
 
-    def identity(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+    def identity(self, z: Tensor) -> Tensor:
         """[K] standard normal -> [K] coefficients."""
-        return np.asarray(self.mean + self.factor @ z, np.float32)
+        return self.mean + self.factor @ z
 
 
 def unit_prior(size: int) -> IdentityPrior:
     """Standard normal coefficients."""
-    return IdentityPrior(np.zeros(size, np.float32), np.eye(size, dtype=np.float32))
+    return IdentityPrior(torch.zeros(size), torch.eye(size))
 
 
 def identity_prior(model: ParametricHead) -> IdentityPrior:
@@ -45,5 +45,5 @@ def identity_prior(model: ParametricHead) -> IdentityPrior:
 
 @lru_cache(maxsize=1)
 def _shipped() -> IdentityPrior:
-    tensors, _ = read_arrays(PRIOR_ASSET, "identity prior")
+    tensors, _ = read_tensors(PRIOR_ASSET, "identity prior")
     return IdentityPrior(tensors["mean"], tensors["factor"])

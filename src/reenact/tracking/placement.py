@@ -15,14 +15,13 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from reenact.head.landmarks import IRIS, LANDMARKS, LEFT_BROW, LEFT_LIDS, LIPS, NOSE, RIGHT_BROW, RIGHT_LIDS
 from reenact.head.model import ParametricHead
 from reenact.head.open import OpenHead
-from reenact.media.arrays import read_arrays
 from reenact.media.files import asset
+from reenact.media.tensors import read_tensors
 
 from .face_model import LandmarkModel
 
@@ -40,17 +39,17 @@ _BROW_REACH_M: Final = 0.025
 _KEPT: Final = 0.95  # share of the variance that the modes hold; the rest would be noise, point by point
 
 
-def mean_placement(model: ParametricHead) -> NDArray[np.float32]:
+def mean_placement(model: ParametricHead) -> Tensor:
     """Return the mean displacement [478, 3] of the detected landmarks from the mesh's, metres, canonical head space.
 
     It is zero for every head model but the open head, for whose mesh it was measured.
     """
-    return _shifts() if model.name == OpenHead.name else np.zeros((LANDMARKS, 3), np.float32)
+    return _shifts() if model.name == OpenHead.name else torch.zeros(LANDMARKS, 3)
 
 
 @lru_cache(maxsize=1)
-def _shifts() -> NDArray[np.float32]:
-    return read_arrays(SHIFTS, "file of landmark shifts")[0]["shifts"]
+def _shifts() -> Tensor:
+    return read_tensors(SHIFTS, "file of landmark shifts")[0]["shifts"]
 
 
 def placement_modes(model: LandmarkModel) -> Tensor:

@@ -58,7 +58,7 @@ def refined(
 def _fitted_again(shot: Shot, found: Points, trust: Float) -> Shot:
     """Fitted to the landmarks as flow corrects them."""
     points, joined = followed(shot.points, found, trust), joined_frames(shot.frames, shot.points)
-    return replace(shot, fitted=fit_frames(shot.person, points, joined, evidence=shot.evidence))
+    return replace(shot, fitted=fit_frames(shot.subject, points, joined, evidence=shot.evidence))
 
 
 def _offset(shot: Shot, found: Points, trust: Float) -> Shot:

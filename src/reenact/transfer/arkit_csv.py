@@ -22,13 +22,14 @@ from scipy.spatial.transform import Rotation
 
 from reenact.head import arkit
 from reenact.head.gaze import LOOK_ACTIONS, gaze_of, with_gaze
+from reenact.head.landmarks import LANDMARKS
 from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
-from reenact.head.rig import base_rig
+from reenact.head.subject import Subject
 from reenact.media.errors import InputError
 from reenact.media.files import written_beside
 from reenact.rendering import Camera
-from reenact.tracking.fit import Person, clip_of
+from reenact.tracking.fit import clip_of
 
 from . import timecodes
 from .csv_rows import ACTION_OF, ANGLES, HEADER, Rows, read_rows
@@ -122,16 +123,15 @@ def _motion(
     codes = np.clip(rows.curves[kept], 0.0, arkit.action_bounds()).astype(np.float32)
     turn = Rotation.from_euler("YXZ", angles[:, :3] * _HEAD_SIGN).as_matrix()
     count, shots = len(kept), int(shot[-1]) + 1
-    mean = np.zeros(model.identity_size, np.float32)
     camera = Camera(FOCAL_PX, PICTURE_PX / 2, PICTURE_PX / 2, PICTURE_PX, PICTURE_PX)
-    someone = Person(mean, base_rig(model, mean), camera)
+    someone = Subject(model, torch.zeros(model.identity_size), camera, torch.zeros(LANDMARKS, 3))
     return Motion(
-        with_gaze(codes, np.zeros((count, 2, 2), np.float32), LOOK_RADIANS),
+        codes,
         _gaze(angles, codes),
         _UPRIGHT @ turn,
         np.tile([0.0, 0.0, DISTANCE_M], (count, 1)),
         fps=fps,
-        clip=clip_of(model, path.name, [someone] * shots, count, shot=shot),
+        clip=clip_of([someone] * shots, path.name, count, shot=shot),
     )
 
 

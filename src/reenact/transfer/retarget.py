@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driving motion, moved onto the person of a photo."""
+"""A driving motion, moved onto the subject of a source image."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from reenact.head.arkit import ACTIONS
 from reenact.head.gaze import with_gaze
-from reenact.head.model import Float, ParametricHead
+from reenact.head.head_model import personalised
+from reenact.head.landmarks import LANDMARKS
+from reenact.head.model import Topology
 from reenact.head.motion import Motion
-from reenact.head.personal import personal_rig
-from reenact.head.rig import Rig
+from reenact.head.subject import Subject
 from reenact.media import InputError
 from reenact.tracking.fit import check_head
 
+from .dynamic_offsets import Detail, with_own_offsets
 from .gaze_motion import gaze_in_camera
 from .head_motion import HeadPose, head_motion, head_rest_of, most_alike, translation_scale
 from .motion_modes import (
@@ -35,55 +38,56 @@ from .visible import STRETCH, reader, resting, show, wanted_readings
 _SHORT_SHOT_FRAMES = 12
 
 
-@dataclass(frozen=True)
-class Receiver:
-    """The photographed person, as they are in the photo."""
-
-    rig: Rig
-    state: Motion  # of one frame
-    size_m: float
-    """Size of the face, in the measure of `Clip.face_size_m`."""
-
-
 def retarget(
-    model: ParametricHead,
-    track: Motion,
-    receiver: Receiver,
-    mode: Mode,
-    strength: Mapping[str, float],
+    motion: Motion,
+    subject: Subject,
+    mode: Mode = "neutral",
+    strength: Mapping[str, float] | None = None,
     neutral: int | Motion | None = None,
     *,
     same_camera: bool = False,
+    detail: Detail = "none",
 ) -> Motion:
-    """What the photographed person does in each frame of `track`, in the photo's camera.
+    """Move a driving motion onto a subject: what they do in each of its frames, in the camera of their reference.
 
-    Expression codes act on the receiver's own actions (see head/personal.py), as much as shows on the performer.
-    neutral: how the driving person looks when they look like the photo, to count from: a row of `track`, for its shot,
-    or one frame of another picture of them, where the head's place says nothing of its place in the driving video;
-    None: the fitted neutral and the pose most like the photo's (neutral mode), or how the driving person rests.
-    same_camera: the source image is a picture of the driving person by the driving camera: in neutral and absolute
-    mode the head is put exactly where it is in the driving video.
-    Raises InputError for an unknown name in `strength`, a track of another head model, or no such row.
+    Expression codes act on the subject's own actions (`HeadModel.personalise`), as much as shows on the driving face.
+
+    Args:
+        motion: of the driving face, with its clip; of the subject's head model.
+        subject: with a reference: the picture that the motion starts from.
+        mode: see `motion_modes`.
+        strength: of parts of the motion, by the names of `selection.selected`; 1 where none is given.
+        neutral: how the driving person looks when they look like the reference, to count from: a row of `motion`, for
+            its shot, or one frame of another picture of them, where the head's place says nothing of its place in the
+            driving video; None: the fitted neutral and the pose most like the reference's (neutral mode), or how the
+            driving person rests.
+        same_camera: the reference is a picture of the driving person by the driving camera: in neutral and absolute
+            mode the head is put exactly where it is in the driving video.
+        detail: "own" adds the dynamic offsets that the transfer network predicts, see `with_own_offsets`.
+
+    Raises:
+        InputError: an unknown name in `strength`, a motion of another head model, or no such row.
     """
-    clip = track.require_clip()
-    if isinstance(neutral, int) and not 0 <= neutral < len(track):
+    clip, model = motion.require_clip(), subject.model
+    if isinstance(neutral, int) and not 0 <= neutral < len(motion):
         raise InputError(
-            f"{clip.source} has {len(track)} frames; want --neutral from 0 to {len(track) - 1}, got {neutral}"
+            f"{clip.source} has {len(motion)} frames; want --neutral from 0 to {len(motion) - 1}, got {neutral}"
         )
     check_head(model, clip)
-    strengths = Strengths.of(strength)
-    own, limits = reader(receiver.rig), receiver.rig.gaze_limits
-    photo_codes, photo_gaze = receiver.state.expression[0].numpy(), receiver.state.gaze[0].numpy()
-    own_pose = _pose(receiver.state)
+    own_state, own_size = subject.require_reference().motion, subject.face_size_m
+    strengths = Strengths.of(strength or {})
+    own, limits = reader(subject.head), subject.head.gaze_limits.numpy()
+    photo_codes, photo_gaze = own_state.expression[0].numpy(), own_state.gaze[0].numpy()
+    own_pose = _pose(own_state)
     parts: list[Motion] = []
-    for rows in track.shots():
-        driving, shot = track[rows], int(clip.shot[rows.start])
-        known = driving if len(driving) >= _SHORT_SHOT_FRAMES else track
-        performer = reader(personal_rig(model, clip.identity[shot].numpy()))
+    for rows in motion.shots():
+        driving, shot = motion[rows], int(clip.shot[rows.start])
+        known = driving if len(driving) >= _SHORT_SHOT_FRAMES else motion
+        performer = reader(personalised(model, clip.identity[shot]))
         driving_pose = HeadPose(driving.rotation.numpy(), driving.translation.numpy())
         given = neutral if isinstance(neutral, Motion) else None
         if isinstance(neutral, int) and rows.start <= neutral < rows.stop:
-            given = track[neutral]
+            given = motion[neutral]
             pose_rest = _pose(given)
         elif given is not None:
             named = HeadPose(_pose(given).R_cam_head, np.zeros(3))
@@ -99,13 +103,13 @@ def retarget(
             rest = rest_of(known.expression.numpy())
             gaze_rest = gaze_rest_of(known.gaze.numpy(), known.expression.numpy())
         exact = same_camera and mode != "relative"
-        scale = receiver.size_m / float(clip.face_size_m[shot])
+        scale = own_size / float(clip.face_size_m[shot])
         pose = head_motion(
             mode,
             driving_pose,
             own_pose if exact else pose_rest,
             own_pose,
-            scale=1.0 if exact else translation_scale(float(clip.face_size_m[shot]), receiver.size_m),
+            scale=1.0 if exact else translation_scale(float(clip.face_size_m[shot]), own_size),
             strength=strengths.head,
         )
         if mode == "neutral" and given is None:  # as seen from the camera, which needs no reference
@@ -132,9 +136,13 @@ def retarget(
         expression = with_strengths(expression, photo_codes, strengths.actions, STRETCH)
         calm_offset = given if isinstance(neutral, int) else None
         factor = scale * min(1.0, float(strengths.actions.min()))
-        offset = _dynamic_offset(driving, known if calm_offset is None else calm_offset, factor)
-        parts.append(Motion(expression, gaze, *pose, offset, fps=track.fps))
-    return Motion.joined(parts)
+        offset = _dynamic_offset(model.topology, driving, known if calm_offset is None else calm_offset, factor)
+        parts.append(Motion(expression, gaze, *pose, offset, fps=motion.fps))
+    target = Motion.joined(parts)
+    if detail == "none":
+        return target
+    cuts = target.replace(clip=clip)  # what the network adds must not reach across them
+    return with_own_offsets(subject, cuts).replace(clip=None)
 
 
 def _pose(state: Motion) -> HeadPose:
@@ -142,12 +150,13 @@ def _pose(state: Motion) -> HeadPose:
     return HeadPose(state.rotation[0].numpy(), state.translation[0].numpy())
 
 
-def _dynamic_offset(driving: Motion, calm: Motion, factor: float) -> Float | None:
+def _dynamic_offset(top: Topology, driving: Motion, calm: Motion, factor: float) -> Tensor | None:
     """[F, 478, 3] metres that the driving frames do beyond the actions, counted from the median of `calm`.
 
     There is no telling which action an offset belongs to: where any is held back, all offsets are.
     """
     if driving.dynamic_offset is None or calm.dynamic_offset is None or factor == 0:
         return None
-    usual = np.median(calm.dynamic_offset.numpy(), axis=0)
-    return (factor * (driving.dynamic_offset.numpy() - usual)).astype(np.float32)
+    usual = torch.from_numpy(np.median(calm.dynamic_offset.numpy(), axis=0))
+    offset = factor * (driving.dynamic_offset - usual)
+    return offset if offset.shape[1] == LANDMARKS else top.at_landmarks(offset)

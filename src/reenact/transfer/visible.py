@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from reenact.head.arkit import ACTIONS, action_bounds, region_mask
 from reenact.head.landmarks import EYE_CORNERS
-from reenact.head.model import Int
-from reenact.head.rig import Rig
+from reenact.head.model import Int, Topology
+from reenact.head.shape import HeadShape
 
 Float = NDArray[np.floating]
 
@@ -68,12 +68,12 @@ class Reader:
         return out
 
 
-def reader(rig: Rig) -> Reader:
-    """Readings of a rig, in canonical head space: gaps of the lids in widths of that eye, all else in distances
+def reader(head: HeadShape) -> Reader:
+    """Readings of a head, in canonical head space: gaps of the lids in widths of that eye, all else in distances
     between the eyeballs."""
-    top = rig.topology
-    points, motion = top.landmarks(rig.neutral), top.landmarks(rig.actions)
-    eyes = float(np.linalg.norm(rig.joints.eyes[0] - rig.joints.eyes[1]))
+    neutral, actions = head.neutral.numpy(), head.actions.numpy()
+    points, motion = (head.topology.landmarks(values) for values in (neutral, actions))
+    eyes = float((head.eyes[0] - head.eyes[1]).norm())
     columns: list[tuple[float, Float]] = []
 
     def add(now: Float, by_action: Float, unit: float) -> None:
@@ -82,7 +82,7 @@ def reader(rig: Rig) -> Reader:
 
     def add_gap(pairs: Int, unit: float) -> None:
         upper, lower = pairs.T
-        add(rig.neutral[upper, 1] - rig.neutral[lower, 1], rig.actions[:, upper, 1] - rig.actions[:, lower, 1], unit)
+        add(neutral[upper, 1] - neutral[lower, 1], actions[:, upper, 1] - actions[:, lower, 1], unit)
 
     def add_height(above: tuple[int, ...], below: tuple[int, ...], axis: int = 1) -> None:
         a, b = list(above), list(below)
@@ -90,12 +90,16 @@ def reader(rig: Rig) -> Reader:
         by_action = motion[:, a, axis].mean(axis=1) - motion[:, b, axis].mean(axis=1)
         add(now, by_action[:, None], eyes)
 
-    for pairs, (inner, outer) in zip(_lid_pairs(rig), EYE_CORNERS, strict=True):
+    for pairs, (inner, outer) in zip(_lid_pairs(head.topology, neutral), EYE_CORNERS, strict=True):
         add_gap(pairs, float(np.linalg.norm(points[inner] - points[outer])))
     # Lips are shut where they touch, and as far apart as a detector sees them: it looks a little before their edges.
-    contact = _lip_pairs(rig)
+    contact = _lip_pairs(head.topology, neutral)
     above, below = (list(rows) for rows in zip(*_INNER_LIPS, strict=True))
-    add(rig.neutral[contact[:, 0], 1] - rig.neutral[contact[:, 1], 1], motion[:, above, 1] - motion[:, below, 1], eyes)
+    add(
+        neutral[contact[:, 0], 1] - neutral[contact[:, 1], 1],
+        motion[:, above, 1] - motion[:, below, 1],
+        eyes,
+    )
     for side, corners in zip(_BROWS, EYE_CORNERS, strict=True):
         for part in side:
             add_height(part, corners)
@@ -106,8 +110,8 @@ def reader(rig: Rig) -> Reader:
     add_height(_CORNERS, (_NOSE,), axis=0)  # the mouth to one side
     add_height(_UPPER_LIP, (_NOSE,))
     add_height((_CHIN,), (_NOSE,))
-    neutral, by_action = zip(*columns, strict=True)
-    return Reader(np.asarray(neutral), np.stack(by_action, axis=1).astype(np.float64))
+    at_rest, by_action = zip(*columns, strict=True)
+    return Reader(np.asarray(at_rest), np.stack(by_action, axis=1).astype(np.float64))
 
 
 def resting(readings: Float, at_rest: Float) -> Float:
@@ -160,17 +164,16 @@ def show(receiver: Reader, codes: Float, rest: Float, wanted: Float, lowest: Flo
     return out
 
 
-def _lid_pairs(rig: Rig) -> tuple[Int, Int]:
+def _lid_pairs(top: Topology, neutral: Float) -> tuple[Int, Int]:
     """Contacts of the left and right lids, without those near the corners."""
-    pairs = rig.topology.lid_contacts
-    gap = rig.neutral[pairs[:, 0], 1] - rig.neutral[pairs[:, 1], 1]
-    left = rig.neutral[pairs[:, 0], 0] > 0
+    pairs = top.lid_contacts
+    gap = neutral[pairs[:, 0], 1] - neutral[pairs[:, 1], 1]
+    left = neutral[pairs[:, 0], 0] > 0
     own = [pairs[s & (gap > 0.6 * gap[s].max())] for s in (left, ~left)]
     return own[0], own[1]
 
 
-def _lip_pairs(rig: Rig) -> Int:
+def _lip_pairs(top: Topology, neutral: Float) -> Int:
     """Contacts in the middle third of the mouth."""
-    pairs = rig.topology.lip_contacts
-    x = rig.neutral[pairs, 0].mean(axis=1)
-    return pairs[np.abs(x) < np.abs(x).max() / 3.0]
+    x = neutral[top.lip_contacts, 0].mean(axis=1)
+    return top.lip_contacts[np.abs(x) < np.abs(x).max() / 3.0]

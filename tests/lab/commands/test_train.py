@@ -14,8 +14,8 @@ from reenact.lab.training.data import expression_portraits, portraits, transfer_
 from reenact.media.tensors import write_weights
 from reenact.perception.dense.shipped import load_dense
 from reenact.perception.expression_network import load_expression
+from reenact.transfer.dynamic_offsets import load_transfer
 from reenact.transfer.network import TransferNet
-from reenact.transfer.own_motion import load_transfer
 from tests.command_line import refusal, run_here
 
 KINDS = {

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.arkit import index
 from reenact.head.open import open_head
 from reenact.lab.evaluation.observe import Image, Observed, Seen, Watcher
 from reenact.media import VideoWriter
 from reenact.media.files import asset
-from reenact.pipeline import AnimateOptions, bundled_performance, make_warp, read_portrait
+from reenact.pipeline import AnimateOptions, bundled_performance, cropped, head_crop
 from reenact.rendering.threads import one_torch_thread
+from reenact.subject.fit_subject import fit_subject
 from reenact.tracking import load_motion
 from reenact.transfer.retarget import retarget
 
@@ -40,20 +42,20 @@ class Scene:
 
 
 def make_scene() -> Scene:
-    options = AnimateOptions(size=SIDE, crop=True)
-    model = open_head()
     with one_torch_thread():
-        portrait = read_portrait(model, PHOTO, options)
+        subject = fit_subject(open_head(), [PHOTO])
+    crop = head_crop(subject, AnimateOptions(size=SIDE, crop=True))
+    reference = cropped(subject.require_reference(), crop)
     motion = bundled_performance("talking")
     assert motion is not None
-    states = retarget(model, load_motion(motion), portrait.receiver, "relative", {})
-    generator = make_warp(portrait)
+    states = retarget(load_motion(motion), subject, "relative", {})
+    generator = WarpGenerator(subject.head, reference)
     acted = states[FRAMES]
     expression = acted.expression.clone()
     for side in ("Left", "Right"):
         expression[list(BLINKS), index(f"eyeBlink{side}")] = 1.0
-    frames = list(generator.frames(acted.replace(expression=expression)))
-    return Scene(portrait.crop.extract(portrait.image), tuple(watched(frames)))
+    frames = [frame.numpy() for frame in generator.frames(acted.replace(expression=expression))]
+    return Scene(reference.image.numpy(), tuple(watched(frames)))
 
 
 def watched(frames: Sequence[Image]) -> list[Seen]:

@@ -10,9 +10,9 @@ from scene import Scene, moments
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import REGIONS, index, region_mask
+from reenact.head.head_model import personalised
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.lab.evaluation.about import Value
 from reenact.lab.evaluation.metrics.coefficient_errors import Coefficients, FrameCoefficients, compared, geodesic
 from reenact.lab.evaluation.metrics.coefficients import EstimatorCoefficients, tracked
@@ -48,7 +48,7 @@ def states(**disturbed: float) -> Motion:
 def track():
     identity = np.random.default_rng(4).normal(size=HEAD.identity_size).astype(np.float32)
     identity[40:] = 0
-    landmarks = landmark_model(personal_rig(HEAD, identity))
+    landmarks = landmark_model(personalised(HEAD, identity))
 
     def of(**disturbed: float) -> Coefficients:
         points = project(landmarks, states(**disturbed), FOCAL).numpy() + SIDE / 2

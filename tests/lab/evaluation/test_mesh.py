@@ -8,25 +8,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import index
+from reenact.head.head_model import head_model
 from reenact.head.open import open_head
-from reenact.head.rig import base_rig
 from reenact.lab.evaluation.mesh import Heads, load_heads, mesh_errors, mesh_parts, save_heads
 from reenact.media import InputError
 
-HEAD = open_head()
-RIG = base_rig(HEAD, np.zeros(HEAD.identity_size, np.float32))
+MODEL = open_head()
+HEAD = head_model(MODEL).personalise(torch.zeros(MODEL.identity_size), adapted=False)
 
 
 def heads(frames: int = 6) -> Heads:
-    codes = np.zeros((frames, 52), np.float32)
-    codes[:, index("jawOpen")] = np.linspace(0, 0.8, frames)
+    codes = torch.zeros(frames, 52)
+    codes[:, index("jawOpen")] = torch.linspace(0, 0.8, frames)
     codes[:, index("browInnerUp")] = 0.3
     turns = Rotation.from_euler("y", np.linspace(-20, 20, frames)[:, None], degrees=True).as_matrix()
-    return Heads(RIG.deform(codes, np.zeros((frames, 2, 2), np.float32)), RIG.neutral, turns.astype(np.float32))
+    shapes = HEAD.deform(codes, torch.zeros(frames, 2, 2)).numpy()
+    return Heads(shapes, HEAD.neutral.numpy(), turns.astype(np.float32))
 
 
 def means(output: Heads, truth: Heads) -> dict[str, float]:
@@ -74,7 +76,7 @@ def test_a_frozen_head_gets_the_number_beside_and_a_turn_is_in_degrees() -> None
 
 
 def test_parts_are_where_their_names_say() -> None:
-    parts, base = mesh_parts(), HEAD.base_neutral
+    parts, base = mesh_parts(), MODEL.base_neutral
     assert all(set(rows) <= set(parts["face"]) and len(rows) > 40 for rows in parts.values())
     assert base[parts["mouth"], 1].mean() < base[parts["eyes"], 1].mean() < base[parts["brows"], 1].mean()
 

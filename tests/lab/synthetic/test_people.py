@@ -27,8 +27,8 @@ def state(**codes: float) -> Motion:
 
 def test_a_seed_is_a_person_and_another_seed_another() -> None:
     one, again, other = synthetic_person(3), synthetic_person(3), synthetic_person(4)
-    np.testing.assert_array_equal(one.rig.neutral, again.rig.neutral)
-    assert np.abs(one.rig.neutral - other.rig.neutral)[FACE].max() > 2e-3
+    np.testing.assert_array_equal(one.head.neutral.numpy(), again.head.neutral.numpy())
+    assert np.abs(one.head.neutral.numpy() - other.head.neutral.numpy())[FACE].max() > 2e-3
 
 
 def test_ages_are_spread_evenly() -> None:
@@ -84,7 +84,7 @@ def test_head_vertices_come_first_on_the_fine_surface() -> None:
     np.testing.assert_array_equal(fine_surface().base[: len(FACE)], open_head().base_neutral)
     person = replace(synthetic_person(2), fold_strength=np.zeros(len(folds()), np.float32))
     open_mouth = state(jawOpen=0.5)
-    np.testing.assert_array_equal(person.canonical(open_mouth)[:, : len(FACE)], deformed(person.rig, open_mouth))
+    np.testing.assert_array_equal(person.canonical(open_mouth)[:, : len(FACE)], deformed(person.head, open_mouth))
 
 
 @pytest.mark.parametrize(("seed", "age"), [(0, 1.0), (1, 30.0), (2, 85.0)])
@@ -92,7 +92,7 @@ def test_lids_meet_at_a_blink_and_lips_at_rest(seed: int, age: float) -> None:
     top = open_head().topology
     person = synthetic_person(seed, age=age)
     motion = Motion.joined([state(eyeBlink_=1.0), state()])
-    blink, rest = person.surface(motion)[:, : len(person.rig.neutral)]
+    blink, rest = person.surface(motion)[:, : len(person.head.neutral)]
     lids, lips = top.lid_contacts, top.lip_contacts
     open_by = np.linalg.norm(rest[lids[:, 0]] - rest[lids[:, 1]], axis=1).max()
     assert np.linalg.norm(blink[lids[:, 0]] - blink[lids[:, 1]], axis=1).max() < 0.25 * open_by

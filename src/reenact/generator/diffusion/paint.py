@@ -16,10 +16,12 @@ from torch import Tensor
 
 from reenact.head.motion import Motion
 from reenact.head.regions import EMPTY, EYEBALL, region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.head.state import posed
+from reenact.head.subject import Reference
 from reenact.media import SquareCrop
-from reenact.rendering import Camera, HeadMaps
+from reenact.rendering import HeadMaps
+from reenact.rendering.head_renderer import HeadRenderer, MapStream
 
 from ..warp.generator import WarpGenerator
 from .compact.network import displaced
@@ -42,31 +44,29 @@ Image = NDArray[np.uint8]
 
 
 class LearnedGenerator:
-    """Frames of one photo, painted by a network over what the warp shows.
+    """Frames of one reference, painted by a network over what the warp shows.
 
-    photo_crop, rig, photo_state, camera, size: see WarpGenerator.
+    head, reference: see WarpGenerator.
     """
 
-    def __init__(
-        self, photo_crop: Image, rig: Rig, photo_state: Motion, camera: Camera, painter: Painter, *, size: int = 512
-    ) -> None:
-        self._warp = WarpGenerator(photo_crop, rig, photo_state, camera, size=size)
-        self._photo, self._rig, self._state, self._camera = photo_crop, rig, photo_state, camera
-        self._painter = painter
+    def __init__(self, head: HeadShape, reference: Reference, painter: Painter) -> None:
+        self._warp = WarpGenerator(head, reference)
+        self._head, self._reference, self._painter = head, reference, painter
 
-    def maps(self, state: Motion) -> HeadMaps:
-        """See WarpGenerator."""
-        return self._warp.maps(state)
+    def frames(self, motion: Motion, maps: MapStream) -> Iterator[Tensor]:
+        """[P, P, 3] uint8 each, one by one; no more than a window of them is held.
 
-    def frames(self, states: Motion) -> Iterator[Image]:
-        """[P, P, 3] each, one by one; no more than a window of them is held."""
-        painter, size = self._painter, self._painter.size
-        square = worked_square(self._rig, states, self._state, self._camera, size)
-        seen = self._camera.cropped(square.x0, square.y0, square.size, size)
-        photo, still = square.extract(self._photo), head_pictures(self._warp, self._state, seen)
+        Painted is the square that holds the head in the reference and in all frames.
+        """
+        painter = self._painter
+        square = worked_square(self._head, motion, self._reference, painter.size)
+        camera = self._reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
+        photo, own = square.extract(self._reference.image.numpy()), self._reference.motion
+        still = head_pictures(HeadRenderer(self._head, self._reference)(own, camera))
         warped: dict[int, Image] = {}
         heads: dict[int, HeadPictures] = {}
         last: list[Tensor] = []  # of the window before
+        coming = maps(camera)
 
         def paint(first: int, count: int) -> Tensor:
             numbers = range(first, first + count)
@@ -74,8 +74,8 @@ class LearnedGenerator:
                 del warped[gone], heads[gone]
             for n in numbers:
                 if n not in warped:
-                    warped[n] = self._warp.render(states[n])
-                    heads[n] = head_pictures(self._warp, states[n], seen)
+                    warped[n] = self._warp.render(motion[n])
+                    heads[n] = head_pictures(next(coming))
             cut = [square.extract(warped[n]) for n in numbers]
             controls = controls_of(photo, still, cut, [heads[n] for n in numbers])
             before = last.pop() if last and painter.overlap else None
@@ -83,8 +83,8 @@ class LearnedGenerator:
             last[:] = [found.clean[count - painter.overlap :]] if count > painter.overlap else []
             return torch.cat([found.clean, found.way], 1).cpu()
 
-        for n, painted in blended_windows(len(states), painter.window, painter.overlap, paint):
-            yield composed(warped[n], square, painted[:3], painted[3:], heads[n])
+        for n, painted in blended_windows(len(motion), painter.window, painter.overlap, paint):
+            yield torch.from_numpy(composed(warped[n], square, painted[:3], painted[3:], heads[n]))
 
 
 def composed(warped: Image, square: SquareCrop, clean: Tensor, way: Tensor, head: HeadPictures) -> Image:
@@ -176,24 +176,25 @@ def blended_windows(
         first += ready
 
 
-def head_pictures(generator: WarpGenerator, state: Motion, camera: Camera) -> HeadPictures:
-    """The head in a state as the camera sees it; the camera is a part of the generator's own."""
-    maps = generator.maps(state, camera)
+def head_pictures(maps: HeadMaps) -> HeadPictures:
+    """Maps of one frame as bytes."""
     normals, regions, visibility = maps.normals[0].numpy(), maps.regions[0].numpy(), maps.visibility
-    assert visibility is not None
+    if visibility is None:
+        raise ValueError("the maps have no visibility; want maps of a head with a reference")
     drawn = np.rint(NO_SURFACE + 127.0 * normals).astype(np.uint8)
     return HeadPictures(drawn, regions.astype(np.uint8), np.rint(255.0 * visibility[0].numpy()).astype(np.uint8))
 
 
-def worked_square(rig: Rig, states: Motion, photo_state: Motion, camera: Camera, size: int) -> SquareCrop:
-    """The square of the camera's picture that holds the head in the photo and in all states, resampled to `size`.
+def worked_square(head: HeadShape, motion: Motion, reference: Reference, size: int) -> SquareCrop:
+    """The square of a reference that holds the head there and in all frames of a motion, resampled to `size`.
 
-    Whole pixels of the camera's picture, inside of it where it can be.
+    Whole pixels of the reference, inside of it where it can be.
     """
+    camera = reference.camera
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    for state in (photo_state, *states):
-        head = posed(rig, rig.neutral[None], state, photo_state)[0]
-        px = camera.focal_px * head[:, :2] / np.maximum(head[:, 2:], _NEAREST_M) + (camera.cx, camera.cy)
+    for state in (reference.motion, *motion):
+        place = posed(head, head.neutral[None], state, reference.motion)[0].numpy()
+        px = camera.focal_px * place[:, :2] / np.maximum(place[:, 2:], _NEAREST_M) + (camera.cx, camera.cy)
         px = np.clip(px, 0, camera.width)  # what is out of sight needs no room
         low, high = np.minimum(low, px.min(axis=0)), np.maximum(high, px.max(axis=0))
     side = min(max(round(_MARGIN * float((high - low).max())), _SMALLEST_PX), camera.width)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from reenact.head.model import Float, Int
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.head.spread import spread
 
 from .eyes import EYE_IDS, Eye, take_apart
@@ -39,11 +39,18 @@ class EyeWindow:
     margin = 0.08
 
     def __init__(
-        self, photo: NDArray[np.uint8], rig: Rig, side: int, skin: Skin, at: Moment, directions: Float, drawing: Drawing
+        self,
+        photo: NDArray[np.uint8],
+        head: HeadShape,
+        side: int,
+        skin: Skin,
+        at: Moment,
+        directions: Float,
+        drawing: Drawing,
     ) -> None:
         """drawing: of the photo's state, around the eye. directions: see eyes.eyeball_directions."""
-        top = rig.topology
-        self.anchors = eye_anchors(rig, side)
+        top = head.topology
+        self.anchors = eye_anchors(head, side)
         self.eye: Eye = take_apart(photo, drawing, directions)
         self._at = at
         self._side = side
@@ -51,13 +58,13 @@ class EyeWindow:
         self._light = skin.light
         self._lit = skin.light.shade(at.normals[self.anchors])
         self._faces = top.faces[np.isin(top.faces, self.anchors).any(axis=1)]
-        self._ball = rig.eyeballs[side]
+        self._ball = head.eyeballs[side].numpy()
         self._front = self._ball[np.argmax(directions[self._ball] @ self.eye.axis)]
-        self._lids = find_lids(rig, side, at)
+        self._lids = find_lids(head, side, at)
         own = top.region_vertices(*region_ids("eyelids"))
-        self._edges = own[(rig.neutral[own, 0] > 0) == (side == 0)]
-        self._lid_skin = _lid_skin(rig, side, self._lids.upper)
-        self._rim = np.exp(-((distance_to(rig, self._edges) / _RIM_M) ** 2))
+        self._edges = own[(head.neutral.numpy()[own, 0] > 0) == (side == 0)]
+        self._lid_skin = _lid_skin(head, side, self._lids.upper)
+        self._rim = np.exp(-((distance_to(head, self._edges) / _RIM_M) ** 2))
 
         self._box = drawing.box
         picture = photo[drawing.box.slices].astype(np.float32)
@@ -66,7 +73,7 @@ class EyeWindow:
         self._lashes, self._bare = lift_lashes(
             picture, drawing.coverage(*EYE_IDS), lid, liftable, self._lids.frame(at), drawing.box
         )
-        self._fill = self._lid_colours(picture + self._bare, rig, skin)
+        self._fill = self._lid_colours(picture + self._bare, head, skin)
 
     def compose(self, patch: Float, skin: Skin, drawing: Drawing, back: Float, grid: Float, now: Moment) -> Float:
         """Lids, eyeball and lashes over a patch [h, w, 3] of the warped photo; the patch itself if nothing moved.
@@ -95,15 +102,15 @@ class EyeWindow:
         lashes = moved * self._lashes.over(places, frame.width_px, closing)
         return np.asarray(patch + lashes[..., None] * (self._lashes.colour - patch), np.float32)
 
-    def _lid_colours(self, bare: Float, rig: Rig, skin: Skin) -> Float:
+    def _lid_colours(self, bare: Float, head: HeadShape, skin: Skin) -> Float:
         """[V, 3] of the lids, those parts that the photo does not show from those around. bare: [h, w, 3]."""
         local = self._at.px.copy()
         local[:, :2] -= self._box.corner
         width = self._lids.frame(self._at).width_px
         colours = sample(blurred(bare, 0.03 * width), local)
-        near = distance_to(rig, self._edges)
+        near = distance_to(head, self._edges)
         inside = ((local[:, :2] > 0) & (local[:, :2] < (self._box.shape[1], self._box.shape[0]))).all(axis=1)
-        trust = skin.visibility**2 * inside * (distance_to(rig, self._lids.rim) > _EDGE_M)
+        trust = skin.visibility**2 * inside * (distance_to(head, self._lids.rim) > _EDGE_M)
         out = spread(colours, trust, self._faces)
         return np.where((near < _NEAR_M)[:, None], out, skin.fill).astype(np.float32)
 
@@ -126,18 +133,18 @@ class EyeWindow:
         return (ball + _GLEAM_SHARE * (iris - ball)).astype(np.float32)
 
 
-def _lid_skin(rig: Rig, side: int, edge: Int) -> Float:
+def _lid_skin(head: HeadShape, side: int, edge: Int) -> Float:
     """[V] 1 on the lids, 0 on the brow and to the sides of the eye, where hair may be. edge: from the nose outwards."""
-    scale = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
-    brow = rig.topology.landmark_vertices[list(_BROWS[side])].ravel()
-    x = np.abs(rig.neutral[:, 0]) / scale
+    scale = float(np.ptp(head.eyes.numpy()[:, 0])) / 0.064
+    brow = head.topology.landmark_vertices[list(_BROWS[side])].ravel()
+    x = np.abs(head.neutral.numpy()[:, 0]) / scale
     inner, outer = float(x[edge[0]]), float(x[edge[-1]])
     beside = smoothstep(inner - 0.006, inner - 0.001, x) * smoothstep(outer + 0.006, outer + 0.001, x)
-    return beside * smoothstep(*_BELOW_BROW_M, distance_to(rig, brow))
+    return beside * smoothstep(*_BELOW_BROW_M, distance_to(head, brow))
 
 
-def eye_anchors(rig: Rig, side: int) -> Int:
+def eye_anchors(head: HeadShape, side: int) -> Int:
     """Vertices of the skin that an eye's window shows."""
-    rows = rig.topology.region_vertices(*region_ids("skin", "eyelids"))
-    scale = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
-    return rows[np.linalg.norm(rig.neutral[rows] - rig.joints.eyes[side], axis=1) < _REACH_M * scale]
+    rows = head.topology.region_vertices(*region_ids("skin", "eyelids"))
+    scale = float(np.ptp(head.eyes.numpy()[:, 0])) / 0.064
+    return rows[np.linalg.norm(head.neutral.numpy()[rows] - head.eyes.numpy()[side], axis=1) < _REACH_M * scale]

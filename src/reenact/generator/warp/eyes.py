@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reenact.head.model import Float
 from reenact.head.regions import EYEBALL, region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 
 from .filters import blurred, dilated, eroded, grown, lowered, remap, remap_mask, smoothstep
 from .iris import IRIS_COLOURS, angles_from, find_iris, radial_colours
@@ -93,10 +93,11 @@ def lid_shade(opening: Float) -> Float:
     return _DARKEST + (1.0 - _DARKEST) * smoothstep(0.1, 0.95, soft)
 
 
-def eyeball_directions(rig: Rig) -> Float:
+def eyeball_directions(head: HeadShape) -> Float:
     """[V, 3] unit directions from each eyeball's centre to its vertices at rest, 0 elsewhere."""
-    out = np.zeros_like(rig.neutral)
-    for rows, centre in zip(rig.eyeballs, rig.joints.eyes, strict=True):
-        ray = rig.neutral[rows] - centre
+    neutral = head.neutral.numpy()
+    out = np.zeros_like(neutral)
+    for rows, centre in zip(head.eyeballs, head.eyes.numpy(), strict=True):
+        ray = head.neutral.numpy()[rows] - centre
         out[rows] = ray / np.linalg.norm(ray, axis=1, keepdims=True)
     return out

@@ -13,7 +13,7 @@ from torch import Tensor
 from reenact.head.mesh import cut_faces
 from reenact.head.model import Float, Int
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 
 _SMOOTH = region_ids("lips", "tongue")
 _LONGEST_M = 0.0020  # edges of those regions are halved until they are shorter, on an adult's neutral,
@@ -38,13 +38,13 @@ class Surface:
         return values
 
 
-def finer(rig: Rig, near: NDArray[np.bool_]) -> Surface:
-    """The rig's triangles at vertices `near` [V], those of lips and tongue divided; where these end, their neighbours
+def finer(head: HeadShape, near: NDArray[np.bool_]) -> Surface:
+    """The head's triangles at vertices `near` [V], those of lips and tongue divided; where these end, their neighbours
     are cut to fit."""
-    shown = near[rig.topology.faces].any(axis=1)
-    faces, regions = rig.topology.faces[shown].astype(np.int32), rig.topology.regions[shown]
-    points = rig.neutral
-    longest = _LONGEST_M * float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
+    shown = near[head.topology.faces].any(axis=1)
+    faces, regions = head.topology.faces[shown].astype(np.int32), head.topology.regions[shown]
+    points = head.neutral.numpy()
+    longest = _LONGEST_M * float(np.ptp(head.eyes.numpy()[:, 0])) / 0.064
     levels: list[_Level] = []
     for _ in range(_ROUNDS):
         edges = _edges(faces[np.isin(regions, _SMOOTH)])

@@ -13,14 +13,15 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from reenact.head.model import Float
 from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig
-from reenact.head.state import deformed, posed
+from reenact.head.shape import HeadShape
+from reenact.head.subject import Reference
 from reenact.perception.person_mask import person_mask
-from reenact.rendering import Camera, HeadMaps, render_head_maps
+from reenact.rendering.head_renderer import MAPS_PX, MapStream, visible_head
 from reenact.rendering.threads import one_torch_thread
 
 from .eye_window import EyeWindow, eye_anchors
@@ -29,7 +30,6 @@ from .filters import feather, pixel_grid, remap, resized
 from .finer import Surface
 from .moment import Moment, moment
 from .mouth_window import MouthWindow
-from .reference import look
 from .sheet import lay
 from .skin import photographed_skin
 from .window import Box, Drawing, box_around, draw
@@ -39,33 +39,29 @@ _FACE_MARGIN = 0.02
 
 
 class WarpGenerator:
-    """Frames of one photo. Construction takes about a second; `render` is independent of earlier frames.
+    """Frames of one reference. Construction takes about a second; `render` is independent of earlier frames.
 
-    photo_crop: [P, P, 3] RGB. photo_state, camera: the head in it, a motion of one frame, and the camera of a P x P
-    picture. size: side of the `maps`, px. Raises ValueError if the camera's picture is not the crop, or does not show
-    the head.
+    head: of the subject. reference: a square picture of them, P x P px. Raises ValueError if the picture is no square,
+    or does not show the head.
     """
 
-    def __init__(
-        self, photo_crop: NDArray[np.uint8], rig: Rig, photo_state: Motion, camera: Camera, *, size: int = 512
-    ) -> None:
-        if photo_crop.shape != (camera.height, camera.width, 3) or camera.height != camera.width:
-            raise ValueError(
-                f"photo_crop has shape {photo_crop.shape}, camera {camera.width} x {camera.height}; wanted one square"
-            )
-        self._photo = photo_crop
-        self._rig = rig
-        self._state = photo_state
+    def __init__(self, head: HeadShape, reference: Reference) -> None:
+        camera = reference.camera
+        if camera.height != camera.width:
+            raise ValueError(f"the reference has {camera.width} x {camera.height} px; want a square")
+        self._photo = reference.image.numpy()
+        self._head = head
+        self._state = reference.motion
         self._camera = camera
         self._grid = pixel_grid(camera.width)
-        self._seen = look(rig, photo_state, camera.scaled(size / camera.width))
+        self._seen = visible_head(head, self._state, camera.scaled(MAPS_PX / camera.width))
         self._surface = Surface(self._seen.faces, self._seen.regions)
-        self._at = moment(rig, photo_state, photo_state, camera, self._seen.faces)
-        coarse = look(rig, photo_state, camera.scaled(_SHEET_PX / camera.width))
-        person = resized(person_mask(photo_crop), _SHEET_PX, _SHEET_PX)
-        self._sheet = lay(rig, coarse, person)
-        self._still = self._sheet.move(rig, photo_state, np.zeros_like(self._at.shape))
-        self._skin = photographed_skin(photo_crop, person, rig, self._seen, self._at)
+        self._at = moment(head, self._state, self._state, camera, self._seen.faces)
+        coarse = visible_head(head, self._state, camera.scaled(_SHEET_PX / camera.width))
+        person = resized(person_mask(self._photo), _SHEET_PX, _SHEET_PX)
+        self._sheet = lay(head, coarse, person)
+        self._still = self._sheet.move(head, self._state, np.zeros_like(self._at.shape))
+        self._skin = photographed_skin(self._photo, person, head, self._seen, self._at)
         self._windows = self._open_windows()
 
     def render(self, state: Motion) -> NDArray[np.uint8]:
@@ -74,9 +70,9 @@ class WarpGenerator:
             return self._render(state)
 
     def _render(self, state: Motion) -> NDArray[np.uint8]:
-        now = moment(self._rig, state, self._state, self._camera, self._seen.faces)
+        now = moment(self._head, state, self._state, self._camera, self._seen.faces)
         size = self._camera.width
-        field = self._sheet.draw(self._rig, state, now.shape - self._at.shape, self._still)
+        field = self._sheet.draw(self._head, state, now.shape - self._at.shape, self._still)
         field = resized(field, size, size) * np.float32(size / _SHEET_PX)
         field += self._grid
         frame = remap(self._photo, field)
@@ -97,28 +93,9 @@ class WarpGenerator:
         frame[drawing.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
         return frame
 
-    def frames(self, states: Motion) -> Iterator[NDArray[np.uint8]]:
-        """`render` of each state, one by one."""
-        return (self.render(state) for state in states)
-
-    def maps(self, state: Motion, camera: Camera | None = None) -> HeadMaps:
-        """The driven head's maps at `size`, or as another camera at the same place sees them.
-
-        The correspondence to the photo is in pixels of a photo of `size`.
-        """
-        topology = self._rig.topology
-        shapes = deformed(self._rig, state)
-        vertices = posed(self._rig, shapes, state, self._state)
-        vertices *= 1.0 + (self._rig.hidden_depth(shapes) / vertices[..., 2])[..., None]
-        return render_head_maps(
-            torch.from_numpy(vertices),
-            torch.from_numpy(topology.faces),
-            camera or self._seen.camera,
-            regions=torch.from_numpy(topology.regions),
-            photo_px=torch.from_numpy(self._seen.px[:, :2].copy()),
-            photo_visibility=torch.from_numpy(self._seen.visibility),
-            uv=(torch.from_numpy(topology.uv), torch.from_numpy(topology.uv_faces)),
-        )
+    def frames(self, motion: Motion, maps: MapStream | None = None) -> Iterator[Tensor]:
+        """[P, P, 3] uint8 of each frame of a motion, one by one. maps: not looked at."""
+        return (torch.from_numpy(self.render(state)) for state in motion)
 
     def _draw_face(self, now: Moment) -> Drawing | None:
         box = box_around(now.px[self._skin.anchors], _FACE_MARGIN, self._camera.width)
@@ -133,16 +110,16 @@ class WarpGenerator:
         drawing = self._draw_face(self._at)
         if drawing is None:
             return []
-        rig, at = self._rig, self._at
-        directions = eyeball_directions(rig)
+        head, at = self._head, self._at
+        directions = eyeball_directions(head)
         eyes = []
         for side in (0, 1):
-            box = self._box(at.px[eye_anchors(rig, side)], EyeWindow.margin, drawing)
+            box = self._box(at.px[eye_anchors(head, side)], EyeWindow.margin, drawing)
             if box is not None:
-                eyes.append(EyeWindow(self._photo, rig, side, self._skin, at, directions, drawing.cut(box)))
+                eyes.append(EyeWindow(self._photo, head, side, self._skin, at, directions, drawing.cut(box)))
         whites = [window.eye.white for window in eyes if window.eye.is_open]
         white = np.mean(whites, axis=0) if whites else self._skin.light.skin
-        lips = rig.topology.region_vertices(*region_ids("lips"))
+        lips = head.topology.region_vertices(*region_ids("lips"))
         box = self._box(at.px[lips], MouthWindow.margin, drawing)
-        mouths = [] if box is None else [MouthWindow(self._photo, rig, self._skin, white, at, box)]
+        mouths = [] if box is None else [MouthWindow(self._photo, head, self._skin, white, at, box)]
         return [*eyes, *mouths]

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from reenact.head.model import Float
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 
 from .filters import blurred, dilated, grown, smoothstep
 from .light import luma
@@ -25,13 +26,14 @@ _WET = 0.12  # of white: strongest reflection
 class InnerLips:
     """Colours of hidden lip skin. V vertices of the whole head."""
 
-    def __init__(self, rig: Rig, skin: Skin, flesh: Float) -> None:
+    def __init__(self, head: HeadShape, skin: Skin, flesh: Float) -> None:
         """flesh: [3] the mouth's lining in the photo's light, 0 to 255."""
-        top = rig.topology
+        top = head.topology
         self._lips = top.region_vertices(*region_ids("lips"))
-        size = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
+        size = float(np.ptp(head.eyes.numpy()[:, 0])) / 0.064
         # In front of the line at the same distance from the middle is the red of the lips, behind it their inside.
-        behind = rig.depth_behind_lips(rig.neutral, self._lips)
+        rows = torch.from_numpy(self._lips.astype(np.int64))
+        behind = head.inner_lips.depth_behind_lips(head.neutral[None], rows)[0].numpy()
         self._depth = smoothstep(*_TURN_M, behind / size)[:, None]
         self._light = skin.light
         self._fill = skin.fill

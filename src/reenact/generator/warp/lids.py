@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reenact.head.model import Float, Int
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 
 from .eye_frame import EyeFrame, eye_frame
 from .filters import ramp, smoothstep
@@ -56,11 +56,11 @@ class Lids:
         return (shut * _SHADE * ends * np.exp(-((height / reach) ** 2))).astype(np.float32)
 
 
-def find_lids(rig: Rig, side: int, at: Moment) -> Lids:
+def find_lids(head: HeadShape, side: int, at: Moment) -> Lids:
     """The lids of the subject's left (side 0) or right eye, as the photo shows them."""
-    contacts = rig.topology.lid_contacts
-    own = contacts[(rig.neutral[contacts[:, 0], 0] > 0) == (side == 0)]
-    upper, lower = own[np.argsort(np.abs(rig.neutral[own[:, 0], 0]))].T
+    contacts = head.topology.lid_contacts
+    own = contacts[(head.neutral.numpy()[contacts[:, 0], 0] > 0) == (side == 0)]
+    upper, lower = own[np.argsort(np.abs(head.neutral.numpy()[own[:, 0], 0]))].T
     return Lids(upper, lower, _opening(at.shape, upper, lower))
 
 

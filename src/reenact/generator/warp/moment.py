@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from reenact.head.model import Float, Int
 from reenact.head.motion import Motion
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.head.state import deformed, posed
 from reenact.rendering import Camera, vertex_normals
 
@@ -29,11 +28,11 @@ class Moment:
         return self.camera.focal_px / float(self.px[rows, 2].mean())
 
 
-def moment(rig: Rig, state: Motion, photo: Motion, camera: Camera, faces: Tensor) -> Moment:
-    """Pose the rig; the torso stays where the photo has it (see head.state)."""
-    shape = deformed(rig, state)
-    cam = torch.from_numpy(posed(rig, shape, state, photo)[0])
+def moment(head: HeadShape, state: Motion, photo: Motion, camera: Camera, faces: Tensor) -> Moment:
+    """Pose the head; the torso stays where the photo has it (see head.state)."""
+    shape = deformed(head, state)
+    cam = posed(head, shape, state, photo)[0]
     px = camera.project(cam).numpy()
     drawn = px.copy()
-    drawn[:, 2] += rig.hidden_depth(shape)[0]
-    return Moment(state, camera, shape[0], px, drawn, vertex_normals(cam, faces).numpy())
+    drawn[:, 2] += head.inner_lips.hidden_depth(shape)[0].numpy()
+    return Moment(state, camera, shape[0].numpy(), px, drawn, vertex_normals(cam, faces).numpy())

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from reenact.head.model import Float
 from reenact.head.regions import MOUTH_INTERIOR, region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.head.teeth import tooth_normals, tooth_places
 
 from .filters import blurred, grown, ramp, remap, smoothstep
@@ -40,28 +41,28 @@ class MouthWindow:
     margin = 0.25
 
     def __init__(
-        self, photo: NDArray[np.uint8], rig: Rig, skin: Skin, white_of_eyes: Float, at: Moment, box: Box
+        self, photo: NDArray[np.uint8], head: HeadShape, skin: Skin, white_of_eyes: Float, at: Moment, box: Box
     ) -> None:
         """box: around the mouth, in the photo. white_of_eyes: [3] unshaded, 0 to 255."""
-        top = rig.topology
+        top = head.topology
         self.anchors = top.region_vertices(*_LIPS)
         self._photo = photo
-        self._rig = rig
+        self._head = head
         self._moving = np.union1d(self.anchors, top.region_vertices(*region_ids("tongue")))
         self._at = at
         pairs = top.lip_contacts
-        self._pairs = pairs[np.argsort(rig.neutral[pairs[:, 0], 0])]
+        self._pairs = pairs[np.argsort(head.neutral.numpy()[pairs[:, 0], 0])]
         self._contacts = pairs.ravel()
         self._faces = top.faces[np.isin(top.faces, self.anchors).any(axis=1)]
         border = np.intersect1d(self.anchors, top.region_vertices(*region_ids("skin")))
-        self._within = smoothstep(0.0, _BORDER_M, distance_to(rig, border))
-        near = distance_to(rig, self.anchors) < _REACH_M
+        self._within = smoothstep(0.0, _BORDER_M, distance_to(head, border))
+        near = distance_to(head, self.anchors) < _REACH_M
         near[top.region_vertices(*region_ids(*MOUTH_INTERIOR))] = True
-        self._surface = finer(rig, near)
-        self._places = tooth_places(rig)
-        self._teeth, self._tooth_normals = tooth_normals(rig)
+        self._surface = finer(head, near)
+        self._places = tooth_places(head)
+        self._teeth, self._tooth_normals = tooth_normals(head)
         # The inner edge of the lips: half a pixel off, it would drag along teeth, or the dark line of shut lips.
-        self._rim = np.exp(-((distance_to(rig, self._contacts) / _RIM_M) ** 2))
+        self._rim = np.exp(-((distance_to(head, self._contacts) / _RIM_M) ** 2))
         self._apart = ramp(0.0005, 0.002, self._gap(at))
         drawing = draw(self._surface, at.drawn, box)
         surface = drawing.carry(self._inside(at))
@@ -70,9 +71,9 @@ class MouthWindow:
         self._mouth: Mouth = look_inside(
             photo, drawing, surface, top, at, skin.light, white_of_eyes, lips, px_per_m, gap
         )
-        self._inner = InnerLips(rig, skin, self._mouth.lip_lining)
+        self._inner = InnerLips(head, skin, self._mouth.lip_lining)
         if self._apart > 0.0:
-            edge = drawing.carry(distance_to(rig, self._contacts)[:, None])[..., 0] < _TOOTH_M
+            edge = drawing.carry(distance_to(head, self._contacts)[:, None])[..., 0] < _TOOTH_M
             self._photo = without_teeth(photo, drawing, edge, self._inner.fill(at), lips)
 
     def compose(self, patch: Float, skin: Skin, drawing: Drawing, back: Float, grid: Float, now: Moment) -> Float:
@@ -115,7 +116,8 @@ class MouthWindow:
         """[h, w] where between the lips the drawing shows neither them nor the inside, but a chin pulled behind it."""
         if self._gap(now) < _WIDE_M[1]:
             return np.zeros(drawing.box.shape, bool)
-        upper, lower = self._rig.lip_lines(now.px[:, :2]) - drawing.box.corner
+        lines = self._head.inner_lips.lines(torch.from_numpy(now.px[None, :, :2]))[0]
+        upper, lower = lines.numpy() - drawing.box.corner
         line = np.concatenate([upper, lower[::-1]])
         between = np.zeros(drawing.box.shape, np.uint8)
         cv2.fillPoly(between, [np.rint(line - 0.5).astype(np.int32)], (1,))

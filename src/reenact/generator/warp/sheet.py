@@ -20,12 +20,12 @@ from scipy.spatial import KDTree
 from reenact.head.model import Float
 from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.head.state import torso_translation
 from reenact.rendering import Camera, Fragments, interpolate, rasterise
+from reenact.rendering.head_renderer import VisibleHead
 
 from .filters import blurred, distance_to_mask, resized, smoothstep
-from .reference import Reference
 
 NODES = 96  # a side, besides the border
 _STEEPEST = 2.0  # depth over width; what is steeper was seen too obliquely to be turned towards the viewer
@@ -52,7 +52,7 @@ class Sheet:
     torso: Float  # [N]
     faces: torch.Tensor  # [G, 3] int32
 
-    def move(self, rig: Rig, state: Motion, motion: Float) -> Float:
+    def move(self, head: HeadShape, state: Motion, motion: Float) -> Float:
         """[N, 3] driven node places (x px, y px, depth m). motion: [V, 3] canonical, since the photo."""
         side = NODES + 2
         # The mesh has the face exactly; around it a softer motion squeezes the neck instead of folding it.
@@ -62,7 +62,7 @@ class Sheet:
         still_r, still_t = self.photo.rotation[0].numpy(), self.photo.translation[0].numpy()
         parts = (
             (points @ rotation.T + translation, self.head),
-            (points @ still_r.T + still_t + torso_translation(rig, self.photo, state)[0], self.torso),
+            (points @ still_r.T + still_t + torso_translation(head, self.photo, state)[0].numpy(), self.torso),
             (self.points @ still_r.T + still_t, 1.0 - self.head - self.torso),
         )
         place = np.zeros((len(points), 3), np.float32)
@@ -73,12 +73,12 @@ class Sheet:
             place[:, 2] += weight * z
         return place
 
-    def draw(self, rig: Rig, state: Motion, motion: Float, still: Float) -> Float:
+    def draw(self, head: HeadShape, state: Motion, motion: Float, still: Float) -> Float:
         """[H, W, 2] px: where in the photo each pixel's content lies, less the pixel's own place.
 
         still: `move` at the photo's own state, so that rounding leaves no trace where nothing moves.
         """
-        place = self.move(rig, state, motion)
+        place = self.move(head, state, motion)
         back = still[:, :2] - place[:, :2]
         place[:, :2] = self.xy - back
         fragments = rasterise(
@@ -92,7 +92,7 @@ class Sheet:
         return field
 
 
-def lay(rig: Rig, reference: Reference, person: Float) -> Sheet:
+def lay(head: HeadShape, reference: VisibleHead, person: Float) -> Sheet:
     """Lay the sheet over the photo. person: [H, W] probability, in the reference camera's pixels.
 
     Raises ValueError if the camera does not see the head.
@@ -113,18 +113,18 @@ def lay(rig: Rig, reference: Reference, person: Float) -> Sheet:
     xy = np.stack(np.meshgrid(lines, lines), axis=-1).reshape(-1, 2)
     z = np.pad(blurred(depth, 1.0), 1, mode="edge").reshape(-1, 1)
     cam = np.column_stack([(xy - (camera.cx, camera.cy)) / camera.focal_px * z, z])
-    state = reference.state
+    state = reference.motion
     points = ((cam - state.translation[0].numpy()) @ state.rotation[0].numpy()).astype(np.float32)
 
-    top = rig.topology
-    hangs = _bind(reference, drawn, on_head, xy, len(rig.neutral))[0] @ top.head_weight
+    top = head.topology
+    hangs = _bind(reference, drawn, on_head, xy, len(head.neutral))[0] @ top.head_weight
     hangs = hangs * smoothstep(*_NECK_M, points[:, 1])
     # Only the face moves by itself. What is around it gives way gradually: a chin that drops takes its shadow along.
     is_face = interpolate(torch.from_numpy(top.face_weight[:, None]), reference.faces, drawn)[0, ..., 0].numpy() > 0.5
     on_face = on_head & is_face
-    follow, away = _bind(reference, drawn, on_face, xy, len(rig.neutral))
-    nearness = np.exp(-((away / (_EXPRESSION_REACH * _head_width(rig, reference))) ** 2))
-    free = np.pad(_person_share(person, on_head, _head_width(rig, reference) / step), 1, mode="edge").reshape(-1)
+    follow, away = _bind(reference, drawn, on_face, xy, len(head.neutral))
+    nearness = np.exp(-((away / (_EXPRESSION_REACH * _head_width(head, reference))) ** 2))
+    free = np.pad(_person_share(person, on_head, _head_width(head, reference) / step), 1, mode="edge").reshape(-1)
     edge = np.minimum(xy, size - xy).min(axis=1) / size
     free = free * smoothstep(0.0, _BORDER, edge)
     return Sheet(
@@ -139,7 +139,7 @@ def lay(rig: Rig, reference: Reference, person: Float) -> Sheet:
     )
 
 
-def _draw_skin(reference: Reference, nodes: int) -> Fragments:
+def _draw_skin(reference: VisibleHead, nodes: int) -> Fragments:
     """The outer skin at the nodes: eyes and the open mouth are holes to be bridged."""
     skin = np.isin(reference.regions, region_ids(*_SKIN))
     px = torch.from_numpy(reference.px[None].copy())
@@ -151,7 +151,7 @@ def _draw_skin(reference: Reference, nodes: int) -> Fragments:
 
 
 def _bind(
-    reference: Reference, drawn: Fragments, known_at: NDArray[np.bool_], xy: Float, vertices: int
+    reference: VisibleHead, drawn: Fragments, known_at: NDArray[np.bool_], xy: Float, vertices: int
 ) -> tuple[sp.csr_matrix, Float]:
     """Vertex weights [N, V] for every node, those of the drawn surface where `known_at` [NODES, NODES], else mixed from
     the nearest such nodes; and the distance [N] to these, px."""
@@ -212,13 +212,13 @@ def _person_share(person: Float, on_head: NDArray[np.bool_], head_width: float) 
     return blurred(smoothstep(_FREE * head_width, 0.0, distance_to_mask(inside) - 1.0), 1.2)
 
 
-def _head_width(rig: Rig, reference: Reference) -> float:
+def _head_width(head: HeadShape, reference: VisibleHead) -> float:
     """Of the head in the photo, px."""
-    x = reference.px[rig.topology.head_weight > 0.9, 0]
+    x = reference.px[head.topology.head_weight > 0.9, 0]
     return float(np.ptp(x))
 
 
-def _typical_depth(reference: Reference) -> float:
+def _typical_depth(reference: VisibleHead) -> float:
     return float(np.median(reference.px[:, 2]))
 
 

@@ -12,14 +12,14 @@ from scipy.spatial import KDTree
 from reenact.head.mesh import triangle_areas
 from reenact.head.model import Float, Int
 from reenact.head.regions import region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.head.spread import spread
+from reenact.rendering.head_renderer import VisibleHead
 
 from .fill import sample
 from .filters import blurred, eroded, grown, remap, smoothstep
 from .light import Light, estimate, luma
 from .moment import Moment
-from .reference import Reference
 from .window import Drawing
 
 _FACE = (0.2, 0.8)  # weights of the face between which the mesh takes over from the sheet
@@ -60,9 +60,9 @@ class Skin:
         return drawing.mask(*_FINE) * np.clip(1.0 - values[..., 0], 0.0, 1.0), values[..., 1:]
 
 
-def photographed_skin(photo: NDArray[np.uint8], person: Float, rig: Rig, seen: Reference, at: Moment) -> Skin:
+def photographed_skin(photo: NDArray[np.uint8], person: Float, head: HeadShape, seen: VisibleHead, at: Moment) -> Skin:
     """Read the skin off the photo [P, P, 3]. person: [S, S] probability that a pixel shows the person."""
-    topology = rig.topology
+    topology = head.topology
     size = photo.shape[0]
     coarse = sample(blurred(photo, size / 256), at.px)
     plain = topology.region_vertices(*region_ids("skin"))
@@ -74,39 +74,39 @@ def photographed_skin(photo: NDArray[np.uint8], person: Float, rig: Rig, seen: R
     # Where the fitted outline leaves the person, the mesh would carry background along.
     inside = eroded(person, 2)
     on_person = sample(inside[..., None], at.px * (inside.shape[0] / size))[:, 0]
-    trust = seen.seen * smoothstep(*_FACE, topology.face_weight) * smoothstep(0.6, 0.95, on_person)
+    trust = seen.unhidden * smoothstep(*_FACE, topology.face_weight) * smoothstep(0.6, 0.95, on_person)
     fine = sample(blurred(photo, size / 600), at.px)
-    fill = _fill(fine, like_skin, light, expected, rig, seen)
+    fill = _fill(fine, like_skin, light, expected, head, seen)
     anchors = np.flatnonzero(topology.face_weight > _FACE[0]).astype(np.int32)
     return Skin(anchors, trust.astype(np.float32), seen.visibility, fill, like_skin, light)
 
 
-def _areas(seen: Reference, at: Moment) -> Float:
+def _areas(seen: VisibleHead, at: Moment) -> Float:
     """[V] surface that each vertex stands for, metres squared: the mesh is finest where there is least plain skin."""
     faces = seen.faces.numpy()
     area = triangle_areas(at.shape, faces) / 3.0
     return np.bincount(faces.ravel(), np.repeat(area, 3), len(at.shape)).astype(np.float32)
 
 
-def distance_to(rig: Rig, rows: Int) -> Float:
+def distance_to(head: HeadShape, rows: Int) -> Float:
     """[V] metres of an adult's head from each vertex to the nearest vertex of `rows`, on the neutral."""
-    scale = float(np.ptp(rig.joints.eyes[:, 0])) / 0.064
-    return (KDTree(rig.neutral[rows]).query(rig.neutral)[0] / scale).astype(np.float32)
+    scale = float(np.ptp(head.eyes.numpy()[:, 0])) / 0.064
+    return (KDTree(head.neutral.numpy()[rows]).query(head.neutral.numpy())[0] / scale).astype(np.float32)
 
 
-def _fill(colours: Float, like_skin: Float, light: Light, expected: Float, rig: Rig, seen: Reference) -> Float:
+def _fill(colours: Float, like_skin: Float, light: Light, expected: Float, head: HeadShape, seen: VisibleHead) -> Float:
     """[V, 3] colours for skin that the photo hides or shows badly, from the seen skin around it."""
-    topology = rig.topology
+    topology = head.topology
     faces = seen.faces.numpy()
     trust = like_skin**2
     trust[topology.region_vertices(*region_ids("eyelids"))] = 0.0
-    trust *= distance_to(rig, topology.lid_contacts.ravel()) > _LASHES_M
+    trust *= distance_to(head, topology.lid_contacts.ravel()) > _LASHES_M
     out = spread(colours, trust, faces[np.isin(seen.regions, region_ids("skin", "neck", "ears", "eyelids"))])
     # The hollow of an eye is full of lashes and make-up: lids are held to what skin can look like in this light.
     level = np.clip(luma(out), _LIDS[0] * expected, _LIDS[1] * expected) / luma(light.skin)
     plausible = 0.3 * out + 0.7 * light.skin * level[:, None] ** light.tinted(_FLESH)
-    near = smoothstep(0.020, 0.012, distance_to(rig, topology.lid_contacts.ravel()))[:, None]
+    near = smoothstep(0.020, 0.012, distance_to(head, topology.lid_contacts.ravel()))[:, None]
     out += near * (plausible - out)
-    trust = seen.visibility**2 * (distance_to(rig, topology.lip_contacts.ravel()) > _LIP_LINE_M)
+    trust = seen.visibility**2 * (distance_to(head, topology.lip_contacts.ravel()) > _LIP_LINE_M)
     out = spread(out, trust, faces[np.isin(seen.regions, region_ids("lips"))])
     return spread(out, seen.visibility**2, faces[np.isin(seen.regions, region_ids("eye_socket"))])

@@ -173,7 +173,7 @@ class TrainTransfer(Training):
         from reenact.lab.training.loop import Schedule
         from reenact.lab.training.transfer import TransferTraining, train_transfer
         from reenact.media.tensors import write_weights
-        from reenact.transfer.own_motion import load_transfer
+        from reenact.transfer.dynamic_offsets import load_transfer
 
         start = None if self.start is None else load_transfer(self.start).state_dict()
         options, folder = self.options(progress, start), self.receivers or self.output / "receivers"
@@ -215,7 +215,7 @@ class TrainHabits:
         from reenact.media.arrays import write_arrays
         from reenact.subject.store import load_head
 
-        people, unseen = ([performed(load_head(path)[0]) for path in paths] for paths in (self.heads, self.held_out))
+        people, unseen = ([performed(load_head(path)) for path in paths] for paths in (self.heads, self.held_out))
         for i, path in enumerate(self.heads):
             left = left_over(learn_habits([*people[:i], *people[i + 1 :]]), people[i])
             print(f"{path.name}: {len(people[i].codes)} frames, {left:.3f} left when learnt from the others")

@@ -87,7 +87,7 @@ def _pair(drawing: _Drawing) -> list[Pair]:
         write_image(out / photo, render_portraits([receiver], rest, [scene], size).images[0])
         _video(out / truth, receiver, scene, performance, size)
         states = performed_by(performance, receiver, scene)
-        count = len(receiver.rig.neutral)
+        count = len(receiver.head.neutral.numpy())
         shapes, still = (receiver.canonical(s).numpy()[:, :count] for s in (states, rest))
         save_heads(Heads(shapes, still[0], states.rotation.numpy()), out / f"truths/{stem}{SUFFIX}")
     modes: tuple[Literal["relative", "absolute"], ...] = ("relative", "absolute")

@@ -23,9 +23,10 @@ from reenact.head.mesh import rms_radius
 from reenact.head.state import deformed
 from reenact.media import VideoWriter, probe, read_frames, read_image
 from reenact.perception import VideoLandmarks
-from reenact.pipeline import AnimateOptions, Detail, paint, perform
+from reenact.pipeline import AnimateOptions, Pipeline, write_performance
 from reenact.rendering import interpolate, rasterise
 from reenact.tracking import find_face
+from reenact.transfer.dynamic_offsets import Detail
 
 from .mesh import SUFFIX, Heads, save_heads
 from .protocol import Pair
@@ -52,13 +53,14 @@ def reenact(
         detail=detail,
         generator=GeneratorOptions(generator),
     )
-    performed = perform(inputs / pair.photo, inputs / pair.driver, options)
+    pipeline = Pipeline()
+    performance = pipeline.perform(inputs / pair.photo, inputs / pair.driver, options)
     if pair.mesh is not None:
-        rig = performed.portrait.person.rig
-        photo, states = performed.portrait.state, performed.states
-        heads = Heads(deformed(rig, states), deformed(rig, photo)[0], states.rotation.numpy())
+        subject, target = performance.subject, performance.target
+        shapes, photo = (deformed(subject.head, m).numpy() for m in (target, subject.require_reference().motion))
+        heads = Heads(shapes, photo[0], target.rotation.numpy())
         save_heads(heads, output.with_name(f"{output.stem}{SUFFIX}"))
-    paint(performed, inputs / pair.driver, output, options)
+    write_performance(pipeline, performance, inputs / pair.driver, output, options)
 
 
 def frozen(pair: Pair, inputs: Path, output: Path) -> None:

@@ -71,7 +71,7 @@ def body_corners() -> Float:
 
 def body(person: SyntheticPerson) -> Float:
     """[RINGS * n, 3] canonical, metres, of the person at rest; its first ring is the head's rim."""
-    first = person.rig.neutral[rim()]
+    first = person.head.neutral.numpy()[rim()]
     breadth = np.interp(person.age, _YEARS, _BREADTH) * (0.93 if person.female and person.age > 14 else 1.03)
     base_width = 0.5 * float(np.ptp(first[:, 0])) / _WIDE[0]
     s = np.linspace(0.0, LAST, RINGS)[:, None]

@@ -65,7 +65,7 @@ def hair(person: SyntheticPerson, looks: Looks) -> Hair:
     style = looks.hair_style
     roots, rows, weights = _roots(_CROWN_BACK)
     base = roots.reshape(DOWN, AROUND, 3)
-    own = np.einsum("nc,ncx->nx", weights, person.rig.neutral[rows]).reshape(DOWN, AROUND, 3)
+    own = np.einsum("nc,ncx->nx", weights, person.head.neutral.numpy()[rows]).reshape(DOWN, AROUND, 3)
     smooth = _softened(own, 1.3, 1.6)
     grow = person.size
     out = _outward(smooth)

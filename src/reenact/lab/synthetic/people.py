@@ -9,13 +9,13 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from reenact.head.head_model import personalised
 from reenact.head.mesh import rms_radius
 from reenact.head.model import Float, Int
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.personal import personal_rig
 from reenact.head.regions import EYEBALL, region_ids
-from reenact.head.rig import Rig
+from reenact.head.shape import HeadShape
 from reenact.head.state import deformed, posed, torso_translation
 from reenact.media.arrays import read_arrays
 from reenact.media.files import asset
@@ -44,12 +44,12 @@ class SyntheticPerson:
     identity: Float  # [K] coefficients of the open head, without the offset
     offset: Float  # [V, 3] metres, what the identity basis does not hold
     fold_strength: Float  # [folds] around 1
-    rig: Rig = field(repr=False)
+    head: HeadShape = field(repr=False)
 
     def canonical(self, states: Motion) -> torch.Tensor:
         """[N, W, 3] fine vertices in head space, metres: expression, gaze and folds, no pose."""
         surface = fine_surface()
-        fine = surface.refine(torch.from_numpy(deformed(self.rig, states)))
+        fine = surface.refine(deformed(self.head, states))
         depth = torch.from_numpy(fold_depths(states.expression.numpy(), self.age, self.fold_strength) * self.size)
         height = depth @ torch.from_numpy(fold_profiles())  # [N, W]
         return fine + height[..., None] * vertex_normals(fine, surface.faces, "torch")
@@ -61,17 +61,18 @@ class SyntheticPerson:
         (head/state.py). None takes the first frame, its head upright.
         """
         rest = upright(states[0]) if rest is None else rest
-        return posed(self.rig, self.canonical(states).numpy(), states, rest, fine_surface().head_weight)
+        weight = torch.from_numpy(fine_surface().head_weight)
+        return posed(self.head, self.canonical(states), states, rest, weight).numpy()
 
     def torso(self, states: Motion, rest: Motion | None = None) -> tuple[Float, Float]:
         """Rotation [3, 3] and translations [N, 3] of the shoulders, canonical to camera space."""
         rest = upright(states[0]) if rest is None else rest
-        return rest.rotation[0].numpy(), rest.translation.numpy() + torso_translation(self.rig, rest, states)
+        return rest.rotation[0].numpy(), (rest.translation + torso_translation(self.head, rest, states)).numpy()
 
     @property
     def size(self) -> float:
         """Size of the face as a share of the base adult's."""
-        return _face_size(self.rig.neutral) / _face_size(open_head().base_neutral)
+        return _face_size(self.head.neutral.numpy()) / _face_size(open_head().base_neutral)
 
 
 def synthetic_person(seed: int, *, age: float | None = None) -> SyntheticPerson:
@@ -89,8 +90,8 @@ def synthetic_person(seed: int, *, age: float | None = None) -> SyntheticPerson:
     size = _face_size(head.neutral(identity)) / _face_size(head.base_neutral)
     offset = out_of_basis_offset(seed, float(draw.uniform(0.0010, 0.0018)) * size)
     strength = np.exp(0.35 * draw.standard_normal(len(folds()))).astype(np.float32)
-    rig = personal_rig(head, identity, offset)
-    return SyntheticPerson(seed, age, female, identity, offset, strength, rig)
+    own = personalised(head, identity, offset)
+    return SyntheticPerson(seed, age, female, identity, offset, strength, own)
 
 
 def out_of_basis_offset(seed: int, rms_m: float) -> Float:

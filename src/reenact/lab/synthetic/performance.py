@@ -2,7 +2,7 @@
 """Motions that anybody can perform: synthetic from a seed, or read from a motion file.
 
 A performance says what is done, not by whom: it is the motion of a head of the base adult's size, whose usual place is
-the origin. Each person gives it with their own actions (head/personal.py), in the place where a scene puts them.
+the origin. Each person gives it with their own actions (`HeadModel.personalise`), in the place where a scene puts them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from reenact.head.arkit import ACTIONS, index
+from reenact.head.landmarks import LANDMARKS
 from reenact.head.mesh import rms_radius
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.rig import base_rig
+from reenact.head.subject import Subject
 from reenact.rendering import Camera
-from reenact.tracking import Person, clip_of, load_motion
+from reenact.tracking import clip_of, load_motion
 
 from .noise import rng
 from .people import SyntheticPerson
@@ -64,9 +65,9 @@ def performed_by(performance: Motion, person: SyntheticPerson, scene: Scene) -> 
 def as_tracked(performance: Motion, source: str = "made-up") -> Motion:
     """Give a performance as the tracker would have left it of the mean head. source: a name for it."""
     head = open_head()
-    mean = np.zeros(head.identity_size, np.float32)
     camera = Camera(_FOCAL_PX, _SIDE / 2, _SIDE / 2, _SIDE, _SIDE)
-    clip = clip_of(head, source, [Person(mean, base_rig(head, mean), camera)], len(performance))
+    mean = Subject(head, torch.zeros(head.identity_size), camera, torch.zeros(LANDMARKS, 3))
+    clip = clip_of([mean], source, len(performance))
     return performance.replace(translation=performance.translation + torch.tensor([0.0, 0.0, _DISTANCE_M]), clip=clip)
 
 

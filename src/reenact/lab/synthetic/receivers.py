@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """People who do not exist whose own way of moving is known: what expression transfer learns from and is measured on.
 
-A person's own deformation is more than the 52 actions carried over to their anatomy (head/personal.py, deformation
-transfer with contacts). It has the habits that fitted people have in common (transfer/habits.py). And thick tissue
-slides less and bulges more than thin, slack skin slides further, and skin folds where it has folded all life long: that
-shows in the face at rest, but is a rule. On fitted people it correlates with nothing, so it is kept small enough to do
-no harm.
+A person's own deformation is more than the 52 actions carried over to their anatomy (`HeadModel.personalise`). It has
+the habits that fitted people have in common (transfer/habits.py). And thick tissue slides less and bulges more than
+thin, slack skin slides further, and skin folds where it has folded all life long: that shows in the face at rest, but
+is a rule. On fitted people it correlates with nothing, so it is kept small enough to do no harm.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from reenact.head.levels import open_levels
 from reenact.head.model import Float
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.rig import Rig
-from reenact.head.state import codes_of, deformed, met
+from reenact.head.shape import HeadShape
+from reenact.head.state import codes_of, deformed
 from reenact.rendering import vertex_normals
 from reenact.transfer.habits import shipped_habits
 
@@ -58,37 +57,35 @@ class OwnDeformation:
         return OwnDeformation(person, _tissue(person), (stays * person.size * full).astype(np.float32))
 
     @property
-    def rig(self) -> Rig:
-        return self.person.rig
+    def head(self) -> HeadShape:
+        return self.person.head
 
     def neutral(self) -> torch.Tensor:
         """[W, 3] canonical, metres, with the folds that stay."""
-        return self._folded(torch.from_numpy(self.rig.neutral)[None], torch.from_numpy(self.rest_depths)[None])[0]
+        return self._folded(self.head.neutral[None], torch.from_numpy(self.rest_depths)[None])[0]
 
     def shapes(self, states: Motion) -> torch.Tensor:
         """[F, W, 3] canonical, metres: what this face really does."""
-        control = torch.from_numpy(self.control(states))
+        control = self.control(states)
         depths = fold_depths(states.expression.numpy(), self.person.age, self.person.fold_strength) * (
             _FOLDS * self.person.size
         )
         return self._folded(control, torch.from_numpy(np.maximum(depths, self.rest_depths)))
 
-    def control(self, states: Motion) -> Float:
+    def control(self, states: Motion) -> torch.Tensor:
         """[F, V, 3] of the control mesh, without folds."""
-        rig = self.rig
-        expression = states.expression.numpy()
-        plain = rig.deform(expression, states.gaze.numpy())
-        jaw_only = expression * np.asarray(_JAW, np.float32)
-        jaw = (jaw_only @ rig.actions.reshape(len(ACTIONS), -1)).reshape(len(states), -1, 3)
-        soft = plain - rig.neutral - jaw
-        normal = vertex_normals(torch.from_numpy(rig.neutral)[None], _faces(), "torch")[0].numpy()
-        along = soft - (soft * normal).sum(-1, keepdims=True) * normal
-        far = np.linalg.norm(along, axis=-1, keepdims=True)
-        tissue = self.tissue[:, None]
+        head, expression = self.head, states.expression
+        plain = head.deform(expression, states.gaze)
+        jaw = torch.tensordot(expression * torch.tensor(_JAW), head.actions, 1)
+        soft = plain - head.neutral - jaw
+        normal = vertex_normals(head.neutral[None], _faces(), "torch")[0]
+        along = soft - (soft * normal).sum(-1, keepdim=True) * normal
+        far = along.norm(dim=-1, keepdim=True)
+        tissue = torch.from_numpy(self.tissue)[:, None]
         own = plain + _SLIDE * tissue * along + _BULGE * tissue * far * normal
-        habits = shipped_habits().on(rig.neutral).reshape(len(ACTIONS), -1)
-        own += (codes_of(rig, states) @ habits).reshape(own.shape)
-        return met(rig, own.astype(np.float32), states)
+        habits = torch.from_numpy(shipped_habits().on(head.neutral.numpy()))
+        own = own + torch.tensordot(codes_of(head, states), habits, 1)
+        return head.meet(own, expression)
 
     def _folded(self, control: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:
         fit = open_levels()[1]
@@ -97,14 +94,14 @@ class OwnDeformation:
         return fine + height[..., None] * vertex_normals(fine, torch.from_numpy(fit.faces), "torch")
 
 
-def linear(rig: Rig, states: Motion) -> torch.Tensor:
-    """[F, W, 3] of a rig alone: its actions added up, lids made to meet, on the fit mesh."""
-    return open_levels()[1].upsample(torch.from_numpy(deformed(rig, states)))
+def linear(head: HeadShape, states: Motion) -> torch.Tensor:
+    """[F, W, 3] of a head alone: its actions added up, lids made to meet, on the fit mesh."""
+    return open_levels()[1].upsample(deformed(head, states))
 
 
 def _tissue(person: SyntheticPerson) -> Float:
     """[V] fullness of each pad, and a child's cheeks, slack skin of the old."""
-    base, own = open_head().base_neutral, person.rig.neutral / person.size
+    base, own = open_head().base_neutral, person.head.neutral.numpy() / person.size
     normal = vertex_normals(torch.from_numpy(base)[None], _faces(), "torch")[0].numpy()
     face = open_head().topology.face_weight > 0.5
     rise = ((own - base) * normal).sum(-1)

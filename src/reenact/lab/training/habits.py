@@ -17,7 +17,9 @@ from reenact.head.levels import open_levels
 from reenact.head.model import Float, Int
 from reenact.head.open import open_head
 from reenact.head.state import codes_of
-from reenact.subject.personal_head import PersonalHead
+from reenact.head.subject import Subject
+from reenact.media import InputError
+from reenact.subject.texture import require_motion
 from reenact.transfer.habits import Habits, frames_on, habit_rows, size_of
 
 RIDGE = 5.0
@@ -33,14 +35,15 @@ class Performed:
     offsets: Float  # [F, n, 3] mm at the base adult's size, in the frames of `habit_rows`
 
 
-def performed(head: PersonalHead) -> Performed:
+def performed(subject: Subject) -> Performed:
     """What the fit of an open head's performance says."""
-    model, rows = open_head(), habit_rows()
-    rig = head.coarse_rig(model)
-    neutral = rig.neutral + head.static_control
-    moved = head.dynamic.rows(np.arange(len(head.track)), len(neutral))[:, rows]
+    rows = habit_rows()
+    motion, neutral = require_motion(subject), subject.head.neutral.numpy()
+    if motion.dynamic_offset is None:
+        raise InputError(f"{motion.source} was fitted without dynamic offsets; want a head made by `reenact head`")
+    moved = motion.dynamic_offset[:, rows].numpy()
     offsets = np.einsum("nij,fni->fnj", frames_on(neutral)[rows], moved) * (1000.0 / size_of(neutral))
-    codes = codes_of(rig, head.track)
+    codes = codes_of(subject.head, motion).numpy()
     return Performed(codes - codes.mean(0), (offsets - offsets.mean(0)).astype(np.float32))
 
 

@@ -19,8 +19,7 @@ from reenact.head.landmarks import LANDMARKS
 from reenact.head.model import ParametricHead
 from reenact.head.state import codes_of
 from reenact.rendering.threads import one_torch_thread
-from reenact.tracking import fit_frames, fit_person
-from reenact.tracking.face_model import landmark_model
+from reenact.tracking import fit_frames, fit_identity
 
 from ..about import Value
 from ..extra import tracker
@@ -106,10 +105,10 @@ def tracked(model: ParametricHead, points_px: NDArray[np.floating], width: int, 
     if seen.any():
         points = points_px[seen].astype(np.float32)
         with one_torch_thread():
-            person = fit_person(model, points, width, height)
-            fitted = fit_frames(person, points, np.diff(np.flatnonzero(seen)) == 1)
+            subject = fit_identity(model, points, width, height)
+            fitted = fit_frames(subject, points, np.diff(np.flatnonzero(seen)) == 1)
         for name, rows in out.items():
             rows[seen] = getattr(fitted, name).numpy()
-        out["translation"] /= landmark_model(person.rig).size
-        out["expression"][seen] = codes_of(person.rig, fitted)  # the fit has the eyes' codes as angles
+        out["translation"] /= subject.face_size_m
+        out["expression"][seen] = codes_of(subject.head, fitted).numpy()  # the fit has the eyes' codes as angles
     return Coefficients(out["expression"], out["rotation"], out["translation"], out["gaze"])

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.arkit import ACTIONS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
@@ -36,7 +37,8 @@ from reenact.perception import detect_faces
 from reenact.perception.expression_network import STORED
 from reenact.perception.face_crop import face_crop
 from reenact.perception.landmark_network import LandmarkNetwork
-from reenact.pipeline import AnimateOptions, make_warp, read_portrait
+from reenact.pipeline import AnimateOptions, cropped, head_crop
+from reenact.subject.fit_subject import fit_subject
 from reenact.tracking.face_model import canonical_landmarks, landmark_model
 
 from .expression_portraits import CROP_PX, random_expression, scored, seen_rotation
@@ -89,17 +91,19 @@ def moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork
     Raises:
         InputError: it cannot be read, or shows no face.
     """
-    portrait = read_portrait(open_head(), photograph, AnimateOptions(size=_PICTURE_PX, crop=True))
-    rig, rest, crop = portrait.person.rig, portrait.state, portrait.crop
-    camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
+    subject = fit_subject(open_head(), [photograph])
+    crop = head_crop(subject, AnimateOptions(size=_PICTURE_PX, crop=True))
+    reference = cropped(subject.require_reference(), crop)
+    rest, camera = reference.motion, reference.camera
     draw = rng(seed, "moved")
     states = Motion.joined([_state(rest, seed, i, draw) for i in range(each)])
-    points, _ = canonical_landmarks(landmark_model(rig), states.expression, states.gaze)
+    points, _ = canonical_landmarks(landmark_model(subject.head), states.expression, states.gaze)
     images, rotations, detections = [], [], []
-    for state, image, canonical in zip(states, make_warp(portrait).frames(states), points.numpy(), strict=True):
+    frames = (frame.numpy() for frame in WarpGenerator(subject.head, reference).frames(states))
+    for state, image, canonical in zip(states, frames, points.numpy(), strict=True):
         posed = canonical @ state.rotation[0].numpy().T + state.translation[0].numpy()
         px = camera.focal_px * posed[:, :2] / posed[:, 2:] + (camera.cx, camera.cy)
-        images.append(face_crop(np.ascontiguousarray(image), px, CROP_PX, STORED))
+        images.append(face_crop(image, px, CROP_PX, STORED))
         rotations.append(seen_rotation(state, px))
         detections.append(scored(network, image, px))
     base = rest.expression[0].numpy().copy()

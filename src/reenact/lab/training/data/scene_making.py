@@ -17,16 +17,19 @@ from pathlib import Path
 import numpy as np
 
 from reenact.generator.diffusion.paint import head_pictures, worked_square
+from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.state import deformed, posed
+from reenact.head.state import posed_vertices
+from reenact.head.subject import Subject
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import spread
 from reenact.media import InputError, VideoWriter, probe, read_frames, write_image
 from reenact.media.video import VIDEO_SUFFIXES
-from reenact.pipeline import AnimateOptions, Portrait, make_warp, perform
+from reenact.pipeline import AnimateOptions, Pipeline, cropped, head_crop
 from reenact.rendering import Camera
-from reenact.tracking import load_motion, save_motion, track_video
+from reenact.rendering.head_renderer import HeadRenderer
+from reenact.tracking import load_motion, save_motion, track
 
 from .scenes import MOVING, PHOTO, SceneRecord, save_scene
 
@@ -96,9 +99,8 @@ def _scenes(making: _Making) -> list[Path]:
     motion = out / f"{clip.path.stem}.motion.safetensors"
     if not motion.exists():
         with tempfile.TemporaryDirectory() as folder:
-            save_motion(track_video(open_head(), _beginning(clip.path, Path(folder))), motion)
-    track = load_motion(motion)
-    plans = _plans(track, making)
+            save_motion(track(open_head(), _beginning(clip.path, Path(folder))).motion, motion)
+    plans = _plans(load_motion(motion), making)
     wanted = {int(i) for photo, rows in plans for i in (photo, *rows)}
     images = {f.index: f.image for f in islice(read_frames(probe(clip.path)), _LONGEST) if f.index in wanted}
     names = []
@@ -162,23 +164,23 @@ def _plans(track: Motion, making: _Making) -> list[tuple[int, list[int]]]:
 def _scene(
     making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
 ) -> SceneRecord:
-    performed = perform(still, motion, AnimateOptions(mode="relative", neutral=photo, detail="own"))
-    at = {int(f): i for i, f in enumerate(performed.track.require_clip().frame)}
-    states = performed.states[[at[r] for r in rows]]
-    portrait = performed.portrait
-    generator = make_warp(portrait)
-    crop = portrait.crop
-    camera = portrait.person.camera.cropped(crop.x0, crop.y0, crop.size, crop.output_px)
-    square = worked_square(portrait.person.rig, states, portrait.state, camera, making.size)
-    seen = camera.cropped(square.x0, square.y0, square.size, square.output_px)
-    own = head_pictures(generator, portrait.state, seen)
-    heads = [head_pictures(generator, state, seen) for state in states]
+    options = AnimateOptions(mode="relative", neutral=photo, detail="own")
+    performance = Pipeline().perform(still, motion, options)
+    at = {int(f): i for i, f in enumerate(performance.driving.require_clip().frame)}
+    states, subject = performance.target[[at[r] for r in rows]], performance.subject
+    picture, crop = subject.require_reference(), head_crop(subject, options)
+    reference = cropped(picture, crop)
+    generator, render = WarpGenerator(subject.head, reference), HeadRenderer(subject.head, reference)
+    square = worked_square(subject.head, states, reference, making.size)
+    seen = reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
+    own = head_pictures(render(reference.motion, seen))
+    heads = [head_pictures(maps) for maps in render.stream(states, seen)]
 
     def cut(image: np.ndarray) -> np.ndarray:
         return square.extract(crop.extract(image))
 
     pictures = {
-        "photo": [cut(portrait.image)],
+        "photo": [cut(picture.image.numpy())],
         "photo_normals": [own.normals],
         "photo_regions": [own.regions],
         "frames": [cut(images[r]) for r in rows],
@@ -191,14 +193,13 @@ def _scene(
     clip = making.clip
     return SceneRecord(
         pictures,
-        _landmarks(portrait, states, seen),
+        _landmarks(subject, states, seen),
         [making.run] * (len(rows) // making.run),
         {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)},
     )
 
 
-def _landmarks(portrait: Portrait, states: Motion, camera: Camera) -> np.ndarray:
+def _landmarks(subject: Subject, motion: Motion, camera: Camera) -> np.ndarray:
     """[F, 478, 2] px"""
-    rig = portrait.person.rig
-    places = rig.topology.landmarks(posed(rig, deformed(rig, states), states, portrait.state))
-    return camera.focal_px * places[..., :2] / places[..., 2:] + (camera.cx, camera.cy)
+    vertices = posed_vertices(subject.head, motion, subject.require_reference().motion)
+    return camera.project(subject.model.topology.at_landmarks(vertices))[..., :2].numpy()

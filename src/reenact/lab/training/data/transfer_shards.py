@@ -67,10 +67,10 @@ def _draw(shard: _Shard) -> None:
 def _person(seed: int) -> dict[str, NDArray[np.generic]]:
     own, draw, rows = OwnDeformation.of(seed), rng(seed, "receiver"), face_rows()
     states = Motion.joined([performance(draw, FRAMES) for _ in range(CLIPS)])
-    offsets = (own.shapes(states) - linear(own.rig, states))[:, rows].numpy() * 1000.0
-    rest = own.neutral() - linear(own.rig, still())[0]
+    offsets = (own.shapes(states) - linear(own.head, states))[:, rows].numpy() * 1000.0
+    rest = own.neutral() - linear(own.head, still())[0]
     offsets -= rest[rows].numpy() * 1000.0  # what is there at rest is who somebody is
-    codes = codes_of(own.rig, states)
+    codes = codes_of(own.head, states).numpy()
     return {
         "neutral": own.neutral().numpy(),
         "codes": codes.reshape(CLIPS, FRAMES, -1).astype(np.float16),

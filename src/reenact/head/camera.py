@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -45,6 +45,10 @@ class Camera:
         """
         x, y, z = X_cam.unbind(-1)
         return torch.stack((x / z * self.focal_px + self.cx, y / z * self.focal_px + self.cy, z), dim=-1)
+
+    def zoomed(self, factor: float) -> Camera:
+        """The same picture's camera with another focal length, `factor` times as long."""
+        return replace(self, focal_px=self.focal_px * factor)
 
     def scaled(self, factor: float) -> Camera:
         """The same view in a picture resized by `factor`; sides are rounded to whole pixels."""

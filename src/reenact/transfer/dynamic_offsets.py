@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dynamic offsets as a subject's own face makes them: the shipped transfer network at work (paper, section 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy.spatial import KDTree
+from torch import Tensor
+
+from reenact.head.levels import open_levels
+from reenact.head.motion import Motion
+from reenact.head.open import OpenHead
+from reenact.head.regions import region_ids
+from reenact.head.shape import HeadShape
+from reenact.head.smoothstep import smoothstep
+from reenact.head.state import codes_of, vertex_offset
+from reenact.head.subject import Subject
+from reenact.media import InputError
+from reenact.media.files import asset
+from reenact.media.tensors import load_weights
+
+from .network import TransferNet, frames_of
+from .receiver import face_rows, receiver_features
+
+Detail = Literal["none", "own"]
+"""What a face does beyond its 52 actions added up: nothing, or what the network predicts of the subject's own face."""
+ASSET = asset("transfer.safetensors")
+_LIDS_M = 0.004
+"""Metres around lids over which what is added to the actions fades: lids have to meet each other and the eyeball, and
+a renderer of photos shows them 0.25 dB truer without (docs/transfer.md)."""
+
+
+@lru_cache(maxsize=1)
+def load_transfer(path: Path = ASSET) -> TransferNet:
+    """Load the network, with its shipped weights or others. Raises InputError."""
+    net = TransferNet()
+    load_weights(net, path, "transfer network", "reenact train transfer")
+    return net.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class DynamicOffsets:
+    """The network's predictions for one subject; N vertices of the fit mesh are on the face (`face_rows`)."""
+
+    head: HeadShape  # of the open head's topology
+    basis: Tensor  # [N, 3, CODES] see VertexMLP
+    net: TransferNet
+
+    @staticmethod
+    def of(head: HeadShape, fine_offset: Tensor | None = None, net: TransferNet | None = None) -> DynamicOffsets:
+        """Show a subject's neutral to the network.
+
+        fine_offset: [W, 3] metres, static offsets on the fit mesh. net: None for the shipped one.
+        """
+        net = net or load_transfer()
+        neutral = open_levels()[1].upsample(head.neutral)
+        neutral = neutral if fine_offset is None else neutral + fine_offset
+        with torch.no_grad():
+            return DynamicOffsets(head, net.vertices(receiver_features(neutral[None]))[0], net)
+
+    @torch.no_grad()
+    def __call__(self, motion: Motion) -> Tensor:
+        """[F, N, 3] D_f on the face in consecutive frames, metres, canonical."""
+        return frames_of(self.basis[None], self.net.encoder(codes_of(self.head, motion)[None]))[0]
+
+
+def with_own_offsets(subject: Subject, motion: Motion) -> Motion:
+    """Add the dynamic offsets that the network predicts of a subject's own face to those of a motion.
+
+    The motion's shots are clips: the encoder's filter in time does not reach across a cut.
+
+    Returns:
+        The motion with offsets on the V vertices of the head's mesh.
+
+    Raises:
+        InputError: the subject has another head model than the one the network knows.
+    """
+    if subject.model.name != OpenHead.name:
+        raise InputError(f"dynamic offsets are predicted for the head {OpenHead.name}; got {subject.model.name}")
+    predicted = DynamicOffsets.of(subject.head, subject.fine_offset)
+    here = face_rows() < len(subject.head.neutral)  # the fit mesh begins with the head's own vertices
+    rows = torch.from_numpy(face_rows()[here])
+    share = torch.from_numpy(_beside_lids(subject.head))[rows][:, None]
+    given = vertex_offset(subject.head, motion)
+    out = torch.zeros(len(motion), *subject.head.neutral.shape) if given is None else given.clone()
+    for shot in motion.shots():
+        out[shot, rows] += share * predicted(motion[shot])[:, torch.from_numpy(here)]
+    return motion.replace(dynamic_offset=out)
+
+
+def with_own_references(subject: Subject) -> Subject:
+    """Add the predicted offsets to the motions of a subject's references, as `with_own_offsets`.
+
+    A generator moves a picture by what the target differs from the reference: both need their dynamic offsets.
+    """
+    references = (replace(one, motion=with_own_offsets(subject, one.motion)) for one in subject.references)
+    return subject.replace(references=tuple(references))
+
+
+def _beside_lids(head: HeadShape) -> np.ndarray:
+    """[V] 0 on the lids, 1 wherever they are further than _LIDS_M away."""
+    neutral = head.neutral.numpy()
+    lids = neutral[head.topology.region_vertices(*region_ids("eyelids", "eyelashes"))]
+    return smoothstep(0.0, _LIDS_M, np.asarray(KDTree(lids).query(neutral)[0]))

@@ -87,7 +87,7 @@ def fitted(person: str, clip: Path) -> Neutral:
     offsets = Offsets(len(seen), tracked.face_size_m / BASE_FACE_M, Identity.of(model, tracked.shape))
     fit_stages(offsets, seen, PERSON, silent)
     static = offsets.static().still()
-    found = tracked.replace(static_offset=static.control, fine_offset=static.narrow)
+    found = tracked.replace(static_offset=static.control, fine_offset=static.fine)
     coarse, grown = tracked.neutral(0), BASE_FACE_M / tracked.face_size_m
     detailed = found.neutral()[: len(coarse)].numpy() * grown
     return Neutral(person, clip.stem, coarse.numpy() * grown, detailed, time.perf_counter() - started)

@@ -298,7 +298,7 @@ def explained(subject: Subject, other: Subject, clip: Path, count: int, energy: 
             x @ turn.transpose(1, 2) + shift[:, None] for x in (shapes, fit.upsample(before) + narrow + added)
         )
         posed = Posed(coarse, fine, turn, camera, head.inner_lips.hidden_depth(shapes))
-        drawn = energy.draw(posed, seen)
+        drawn = energy.rasterise(posed, seen)
         shown = torch.nn.functional.normalize(drawn.pixels(vertex_normals(fine, faces, "torch")), dim=-1)
         angle = torch.rad2deg(torch.arccos((shown * seen.normals).sum(-1).clamp(-1.0, 1.0)))
         away = (energy.landmarks_px(posed, seen) - seen.landmarks).norm(dim=-1)

@@ -14,12 +14,12 @@ Importing the package loads nothing heavy: names are imported when they are firs
 
 from typing import TYPE_CHECKING
 
-from .media.lazy import lazy_names
+from reenact.media.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .api import Pipeline, animate, fit_subject, load, render, retarget, save, track
-    from .head.motion import Motion
-    from .head.subject import Subject
+    from reenact.api import Pipeline, animate, fit_subject, load, render, retarget, save, track
+    from reenact.head.motion import Motion
+    from reenact.head.subject import Subject
 
 __version__ = "0.1.0"
 

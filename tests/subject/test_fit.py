@@ -100,7 +100,7 @@ def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
     )
 
 
-STAGE = Stage(("wide",), 40, 3, 4e-4, Weights(outline=0.0, landmark=0.1, magnitude=0.3, bend=1.5))
+STAGE = Stage(("static_coarse",), 40, 3, 4e-4, Weights(outline=0.0, landmark=0.1, magnitude=0.3, bend=1.5))
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_the_fit_draws_the_inside_of_an_open_mouth_where_the_generator_does() ->
     teeth[:, np.unique(level.faces[np.isin(level.regions, region_ids("teeth_lower"))])] = 1.0
 
     def drawn(posed: Posed) -> torch.Tensor:
-        return Energy(TOP, level, SIDE).draw(posed, observation).pixels(teeth)[..., 0] > 0.5
+        return Energy(TOP, level, SIDE).rasterise(posed, observation).pixels(teeth)[..., 0] > 0.5
 
     deeper = 1.0 + level.upsample(posed.hidden_depth[..., None]) / fine[..., 2:]
     focal, cx, cy = observation.camera[0].tolist()
@@ -169,13 +169,13 @@ def test_rigid_parts_keep_their_shape(fitted: Offsets) -> None:
         assert np.ptp(static[part], axis=0).max() < 1e-8
         assert np.abs(static[part]).max() > 1e-6  # they go along with the skin about them
     assert np.abs(static).max() > 0.001
-    fitted.moving.data.normal_()
+    fitted.dynamic_field.data.normal_()
     moving = fitted.dynamic(torch.arange(3))
     still = TOP.region_vertices(*region_ids("sclera", "iris", "teeth_upper", "teeth_lower", "tongue")).copy()
     ears = TOP.region_vertices(*region_ids("ears")).copy()
     assert moving[:, still].abs().max() == 0
     assert moving[:, ears].norm(dim=-1).median() < 0.05 * moving.norm(dim=-1).max()
-    fitted.moving.data.zero_()
+    fitted.dynamic_field.data.zero_()
 
 
 def test_terms_are_least_at_the_truth(observation: Observation) -> None:
@@ -187,7 +187,9 @@ def test_terms_are_least_at_the_truth(observation: Observation) -> None:
         static = Static(wide, wide, torch.zeros(len(LEVELS[1]), 3), torch.zeros_like(wide))
         with torch.no_grad():
             posed = offsets.posed(observation, rows, static, offsets.dynamic(rows))
-            return {k: float(v) for k, v in energy.terms(posed, observation, energy.draw(posed, observation)).items()}
+            return {
+                k: float(v) for k, v in energy.terms(posed, observation, energy.rasterise(posed, observation)).items()
+            }
 
     nothing, right, twice = terms(0.0), terms(1.0), terms(2.0)
     for name in ("normal", "depth", "landmark"):
@@ -205,7 +207,7 @@ def test_another_identity_is_found_within_the_basis() -> None:
     weights = Weights(outline=0.0, identity=0.1)
     fit_stages(offsets, seen(true.numpy()), [Stage(("identity",), 60, 3, 4e-4, weights)], lambda *said: None)
     found = offsets.static()
-    assert found.wide.abs().max() == 0 and found.narrow.abs().max() == 0
+    assert found.coarse.abs().max() == 0 and found.fine.abs().max() == 0
     face = torch.from_numpy(TOP.face_weight > 0.5)
     normals = vertex_normals(torch.from_numpy(HEAD.base_neutral), torch.from_numpy(TOP.faces), "torch")[face]
     # Along the normals, for dense maps do not see skin slide; less its mean, for depth is known only up to a shift.
@@ -236,8 +238,8 @@ def test_a_dynamic_offset_tells_a_frame_apart(observation: Observation) -> None:
         },
     )
     offsets = Offsets(3, 1.0, MEAN)
-    weights = Weights(outline=0.0, moving_change=0.0, moving_magnitude=0.1, moving_bend=0.5)
-    fit_stages(offsets, mixed, [Stage(("moving",), 40, 3, 4e-4, weights)], lambda *said: None)
+    weights = Weights(outline=0.0, dynamic_change=0.0, dynamic_magnitude=0.1, dynamic_bend=0.5)
+    fit_stages(offsets, mixed, [Stage(("dynamic_field",), 40, 3, 4e-4, weights)], lambda *said: None)
     cheek = np.linalg.norm(bump(), axis=1) > 0.002
     found = offsets.dynamic(torch.arange(3)).detach()[:, cheek].norm(dim=-1).mean(1)
     assert found[0] > 0.0012 and found[0] > 4 * found[1:].max()
@@ -247,7 +249,7 @@ def test_farther_away_with_a_longer_lens_keeps_the_size(observation: Observation
     rows = torch.arange(3)
     offsets = Offsets(3, 1.0, MEAN)
     before = offsets.posed(observation, rows, offsets.static(), offsets.dynamic(rows))
-    offsets.dolly.data.fill_(0.7)
+    offsets.log_distance.data.fill_(0.7)
     after = offsets.posed(observation, rows, offsets.static(), offsets.dynamic(rows))
     a, b = (project(p.control, p.camera)[..., :2] for p in (before, after))
     assert (a - b).abs().max() < 0.12 * SIDE and (a - b).abs().max() > 1.0
@@ -271,7 +273,7 @@ def test_spreading_keeps_what_is_even_and_evens_out_what_is_not() -> None:
 
 def test_regularity_counts_what_it_says() -> None:
     offsets, rows = Offsets(2, 1.0, MEAN), torch.arange(2)
-    offsets.moving.data[1] += 0.001
+    offsets.dynamic_field.data[1] += 0.001
     found = regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))
     assert found["magnitude"] == 0 and found["bend"] == 0 and found["pose"] == 0
-    assert found["moving_magnitude"] > 0 and found["moving_change"] > 0
+    assert found["dynamic_magnitude"] > 0 and found["dynamic_change"] > 0

@@ -20,9 +20,9 @@ from reenact.head.regions import MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.head.state import deformed
 from reenact.head.subject import Subject
 from reenact.lab.synthetic import as_tracked, synthetic_motion
-from reenact.subject.glb import GlbWriter
+from reenact.subject.export_mesh import Shape, seated, shape_of
+from reenact.subject.glb_writer import GlbWriter
 from reenact.subject.gltf import PARTS, head_to_glb
-from reenact.subject.shape import Shape, seated, shape_of
 from reenact.subject.texture import require_motion
 from tests.made_motions import made_subject, with_clip
 from tests.read_glb import ReadGlb, read_glb

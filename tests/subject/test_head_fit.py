@@ -25,8 +25,8 @@ from reenact.lab.synthetic import (
 from reenact.media import InputError, VideoWriter, write_image
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.perception.dense.shipped import shipped_estimator
+from reenact.subject.checkpoint import FitCheckpoint
 from reenact.subject.head_fit import fit_head
-from reenact.subject.resume import Kept
 from reenact.subject.stages import FRAMES, PERSON
 from reenact.subject.texture import require_motion
 from reenact.tracking import Progress, find_face, silent
@@ -79,7 +79,7 @@ def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: Su
 
 @pytest.mark.slow
 def test_the_head_lies_where_the_pictures_show_it(head: Subject, files: tuple[Path, Path, np.ndarray]) -> None:
-    """Offsets, moved camera and poses are kept together: the landmarks still fall on the face."""
+    """Offsets, moved camera and poses are checkpoint together: the landmarks still fall on the face."""
     t = require_motion(head)
     clip, shapes = t.require_clip(), head.surface(t)[:, : len(HEAD.base_neutral)].numpy()
     errors = []
@@ -121,9 +121,16 @@ def test_an_interrupted_fit_goes_on_to_the_same_head(
             raise KeyboardInterrupt
 
     def fit(progress: Progress = silent) -> Subject:
-        kept = Kept(tmp_path / "work", "this fit")
+        checkpoint = FitCheckpoint(tmp_path / "work", "this fit")
         return fit_head(
-            HEAD, files[:2], Counting(), stages=SHORT, every_frame=EVERY, kept=kept, textured=False, progress=progress
+            HEAD,
+            files[:2],
+            Counting(),
+            stages=SHORT,
+            every_frame=EVERY,
+            checkpoint=checkpoint,
+            textured=False,
+            progress=progress,
         )
 
     with pytest.raises(KeyboardInterrupt):
@@ -139,10 +146,10 @@ def test_an_interrupted_fit_goes_on_to_the_same_head(
 
 
 def test_what_was_kept_of_another_fit_is_not_used(tmp_path: Path) -> None:
-    Kept(tmp_path / "work", ["a"]).save("person", {"x": torch.ones(2)})
-    same = Kept(tmp_path / "work", ["a"]).load("person")
+    FitCheckpoint(tmp_path / "work", ["a"]).save("person", {"x": torch.ones(2)})
+    same = FitCheckpoint(tmp_path / "work", ["a"]).load("person")
     assert same is not None and same["x"].tolist() == [1.0, 1.0]
-    assert Kept(tmp_path / "work", ["b"]).load("person") is None and not (tmp_path / "work").exists()
+    assert FitCheckpoint(tmp_path / "work", ["b"]).load("person") is None and not (tmp_path / "work").exists()
 
 
 def test_a_clip_without_a_face_is_refused_by_name(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Head:
     sources: Positional[
         Annotated[
             tuple[Path, ...],
-            arg(metavar="VIDEO|PHOTO", help="Of one person. Only the first one's performance is kept."),
+            arg(metavar="VIDEO|PHOTO", help="Of one person. Only the first one's performance is checkpoint."),
         ]
     ]
     output: Annotated[Path, arg(aliases=["-o"], metavar="PERSON.head", help="The file to write.")]
@@ -63,8 +63,8 @@ class Head:
 
         from reenact.perception.dense.from_files import BySource, MapFolder
         from reenact.perception.dense.shipped import shipped_estimator
+        from reenact.subject.checkpoint import FitCheckpoint, stamp
         from reenact.subject.fit_subject import fit_subject
-        from reenact.subject.resume import Kept, stamp
         from reenact.subject.store import save_head
         from reenact.tracking import TrackOptions
 
@@ -75,7 +75,7 @@ class Head:
         model = chosen_head(self.head_model)
         files = [stamp(path) for path in (*self.sources, *self.maps, self.landmarker, self.head_model) if path]
         settings = [__version__, len(self.sources), self.face, estimator.name, model.name]
-        kept = Kept(self.output.with_name(f".{self.output.name}.partial"), [files, settings])
+        checkpoint = FitCheckpoint(self.output.with_name(f".{self.output.name}.partial"), [files, settings])
         try:
             with ProgressLine(sys.stderr) as progress:
                 subject = fit_subject(
@@ -84,15 +84,15 @@ class Head:
                     TrackOptions(self.face, landmarker=self.landmarker),
                     detail="personal",
                     estimator=estimator,
-                    kept=kept,
+                    checkpoint=checkpoint,
                     progress=progress,
                 )
         except KeyboardInterrupt:
-            if not kept.folder.is_dir():
+            if not checkpoint.folder.is_dir():
                 raise
-            raise KeyboardInterrupt(f"{kept.folder} holds the fit so far; the same command goes on") from None
+            raise KeyboardInterrupt(f"{checkpoint.folder} holds the fit so far; the same command goes on") from None
         save_head(subject, self.output, references=False)
-        kept.remove()
+        checkpoint.remove()
         seconds, frames = time.monotonic() - started, 0 if subject.motion is None else len(subject.motion)
         size = self.output.stat().st_size / 1e6
         print(f"{self.output.absolute()}: {frames} frame(s), {size:.1f} MB, fitted in {seconds:.1f} s")

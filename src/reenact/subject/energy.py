@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How badly a head with its offsets explains what was seen: the terms of the joint fit (paper, section 1).
+"""How badly a head with its offsets explains what was observed: the terms of the joint fit (paper, section 1).
 
 Each term is a mean, of order one where the coarse head is as wrong as it usually is, so that weights compare.
 """
@@ -45,14 +45,14 @@ class Weights:
     identity: float = 1.0
     magnitude: float = 1.0
     bend: float = 4.0
-    moving_magnitude: float = 6.0
-    moving_bend: float = 6.0
-    moving_change: float = 0.2
+    dynamic_magnitude: float = 6.0
+    dynamic_bend: float = 6.0
+    dynamic_change: float = 0.2
     pose: float = 1.0
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Rasterised:
     """Which triangle every pixel shows: found now and then, not at every step."""
 
     covered: Tensor  # [n, S, S] whether a triangle is shown
@@ -82,63 +82,63 @@ class Energy:
         self._table = table
 
     @torch.no_grad()
-    def draw(self, posed: Posed, seen: Observation) -> Drawn:
+    def rasterise(self, posed: Posed, observation: Observation) -> Rasterised:
         """Rasterise the fit mesh in the crops."""
         px = project(posed.fine, posed.camera)
         px[..., 2:] += self._upsample(posed.hidden_depth[..., None])
         fragments = rasterise(px, self._faces, self._size, self._size, cull_back=True)
         regions = face_labels(self._regions, EMPTY, fragments)
-        evidence = self._table[regions.long(), seen.classes.long()] * seen.certainty
-        smooth, total = smoothed(seen.normals, evidence)
+        evidence = self._table[regions.long(), observation.classes.long()] * observation.certainty
+        smooth, total = smoothed(observation.normals, evidence)
         pixels = PixelInterpolation(self._faces, fragments, posed.fine.shape[1])
-        return Drawn(fragments.face >= 0, pixels, evidence, smooth, total)
+        return Rasterised(fragments.face >= 0, pixels, evidence, smooth, total)
 
-    def terms(self, posed: Posed, seen: Observation, drawn: Drawn) -> dict[str, Tensor]:
+    def terms(self, posed: Posed, observation: Observation, rasterised: Rasterised) -> dict[str, Tensor]:
         """normal, depth, landmark, outline: each a scalar with its gradient to the vertices."""
         normals = self._normals(posed.fine)
-        shown, depth = drawn.pixels(torch.cat([normals, posed.fine[..., 2:]], -1)).split([3, 1], -1)
+        shown, depth = rasterised.pixels(torch.cat([normals, posed.fine[..., 2:]], -1)).split([3, 1], -1)
         shown = normalize(shown, dim=-1)
-        worth = drawn.smooth_evidence
-        angle = 1.0 - (smoothed(shown, drawn.evidence)[0] * drawn.smooth).sum(-1)
+        worth = rasterised.smooth_evidence
+        angle = 1.0 - (smoothed(shown, rasterised.evidence)[0] * rasterised.smooth).sum(-1)
         return {
             "normal": (worth * _robust(angle / _ANGLE)).sum() / worth.sum().clamp(min=1.0),
-            "depth": self._depth(depth[..., 0], seen, drawn),
-            "landmark": self._landmarks(posed, seen),
-            "outline": self._outline(posed, normals, seen, drawn),
+            "depth": self._depth(depth[..., 0], observation, rasterised),
+            "landmark": self._landmarks(posed, observation),
+            "outline": self._outline(posed, normals, observation, rasterised),
         }
 
-    def _depth(self, found: Tensor, seen: Observation, drawn: Drawn) -> Tensor:
-        worth = torch.where(seen.depth.isnan(), 0.0, drawn.evidence)
+    def _depth(self, found: Tensor, observation: Observation, rasterised: Rasterised) -> Tensor:
+        worth = torch.where(observation.depth.isnan(), 0.0, rasterised.evidence)
         total = worth.sum((1, 2)).clamp(min=1.0)
         # A side of the crop at the head's distance, in mm.
-        side = 1000.0 * seen.t_cam_head[:, 2] * self._size / seen.camera[:, 0]
-        error = 1000.0 * found - torch.nan_to_num(seen.depth) * side[:, None, None]
+        side = 1000.0 * observation.t_cam_head[:, 2] * self._size / observation.camera[:, 0]
+        error = 1000.0 * found - torch.nan_to_num(observation.depth) * side[:, None, None]
         error = error - ((worth * error).sum((1, 2)) / total)[:, None, None]
         return (worth * _robust((error / _DEPTH_MM) ** 2)).sum() / worth.sum().clamp(min=1.0)
 
-    def landmarks_px(self, posed: Posed, seen: Observation) -> Tensor:
+    def landmarks_px(self, posed: Posed, observation: Observation) -> Tensor:
         """[n, 478, 2] where the landmarks of the posed head are, px of the crops."""
         points = (posed.control[:, self._marks] * self._mark_weights[:, :, None]).sum(2)
-        points = points + seen.placement @ posed.turn.transpose(1, 2)
+        points = points + observation.placement @ posed.rotation.transpose(1, 2)
         return project(points, posed.camera)[..., :2]
 
-    def _landmarks(self, posed: Posed, seen: Observation) -> Tensor:
-        error = (self.landmarks_px(posed, seen) - seen.landmarks) / _LANDMARK_PX
-        known = ~seen.landmarks.isnan().any(-1)
+    def _landmarks(self, posed: Posed, observation: Observation) -> Tensor:
+        error = (self.landmarks_px(posed, observation) - observation.landmarks) / _LANDMARK_PX
+        known = ~observation.landmarks.isnan().any(-1)
         if not known.any():
             return posed.control.new_zeros(())
         return _robust((error[known] ** 2).sum(-1)).mean()
 
-    def _outline(self, posed: Posed, normals: Tensor, seen: Observation, drawn: Drawn) -> Tensor:
+    def _outline(self, posed: Posed, normals: Tensor, observation: Observation, rasterised: Rasterised) -> Tensor:
         points, lie = posed.fine[:, self._outer], normals[:, self._outer]
         px = project(points, posed.camera)
         with torch.no_grad():
             ray = normalize(points, dim=-1)
             beside = px[..., :2] + 2.5 * normalize(lie[..., :2], dim=-1)
-            covered = _sample(drawn.covered.float(), beside, self._size)
+            covered = _sample(rasterised.covered.float(), beside, self._size)
             edge = ((lie * ray).sum(-1).abs() < _CONTOUR) & (covered < 0.5)
             inside = (px[..., :2] > 1).all(-1) & (px[..., :2] < self._size - 1).all(-1)
-        away = _sample(seen.outline, px[..., :2], self._size)
+        away = _sample(observation.outline, px[..., :2], self._size)
         with torch.no_grad():
             near = edge & inside & (away.abs() < _REACH_PX)
         if not near.any():
@@ -151,22 +151,22 @@ def regularity(offsets: Offsets, rows: Tensor, static: Static, dynamic: Tensor) 
     the offsets are, and how far the poses have gone from the tracked ones.
     """
     mm = 1000.0 / offsets.scale
-    wide, narrow = static.wide * mm, static.narrow * mm
+    coarse, fine = static.coarse * mm, static.fine * mm
     bends = [
         stiffness * (field - near.mean(field)) / _BEND_MM
-        for field, near, stiffness in zip((wide, narrow), offsets.spread, offsets.stiffness, strict=True)
+        for field, near, stiffness in zip((coarse, fine), offsets.spread, offsets.stiffness, strict=True)
     ]
-    moving = dynamic * mm
+    scaled, turned, moved = dynamic * mm, offsets.rotation[rows] / 0.05, offsets.translation[rows] / 0.01
     out = {
         "identity": (offsets.person.tracked + offsets.identity).pow(2).mean(),
-        "magnitude": (wide / _MAGNITUDE_MM).pow(2).sum(-1).mean() + (narrow / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
-        "bend": sum((b.pow(2).sum(-1).mean() for b in bends), start=moving.new_zeros(())),
-        "moving_magnitude": (moving / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
-        "moving_bend": ((moving - offsets.spread[0].mean(moving)) / _BEND_MM).pow(2).sum(-1).mean(),
-        "pose": (offsets.turn[rows] / 0.05).pow(2).sum(-1).mean() + (offsets.shift[rows] / 0.01).pow(2).sum(-1).mean(),
+        "magnitude": (coarse / _MAGNITUDE_MM).pow(2).sum(-1).mean() + (fine / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
+        "bend": sum((b.pow(2).sum(-1).mean() for b in bends), start=scaled.new_zeros(())),
+        "dynamic_magnitude": (scaled / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
+        "dynamic_bend": ((scaled - offsets.spread[0].mean(scaled)) / _BEND_MM).pow(2).sum(-1).mean(),
+        "pose": turned.pow(2).sum(-1).mean() + moved.pow(2).sum(-1).mean(),
     }
     if len(rows) > 1:
-        out["moving_change"] = ((moving[1:] - moving[:-1]) / _MAGNITUDE_MM).pow(2).sum(-1).mean()
+        out["dynamic_change"] = ((scaled[1:] - scaled[:-1]) / _MAGNITUDE_MM).pow(2).sum(-1).mean()
     return out
 
 

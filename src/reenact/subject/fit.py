@@ -10,18 +10,18 @@ from torch import Tensor
 
 from reenact.tracking import Progress
 
-from .energy import Drawn, Energy, regularity
+from .energy import Energy, Rasterised, regularity
 from .observation import Observation
 from .offsets import Offsets
-from .stages import REDRAWN, Stage
+from .stages import RASTERISED_FOR, Stage
 
-_FASTER = {"turn": 3.0, "dolly": 40.0, "identity": 120.0}
+_FASTER = {"rotation": 3.0, "log_distance": 40.0, "identity": 120.0}
 """Angles, the logarithm of a distance and coefficients of unit variance are not lengths."""
 
 
-def fit_stages(offsets: Offsets, seen: Observation, stages: Sequence[Stage], progress: Progress) -> None:
+def fit_stages(offsets: Offsets, observation: Observation, stages: Sequence[Stage], progress: Progress) -> None:
     """Move the offsets of the F observed frames through the stages."""
-    energy = Energy(offsets.person.model.topology, offsets.levels[1], seen.normals.shape[1])
+    energy = Energy(offsets.person.model.topology, offsets.levels[1], observation.normals.shape[1])
     total, done = sum(s.steps for s in stages), 0
     for stage in stages:
         offsets.adapt()
@@ -29,19 +29,19 @@ def fit_stages(offsets: Offsets, seen: Observation, stages: Sequence[Stage], pro
             [{"params": [getattr(offsets, name)], "lr": stage.rate * _FASTER.get(name, 1.0)} for name in stage.moves],
             betas=(0.8, 0.95),
         )
-        kept: dict[tuple[int, ...], tuple[int, Drawn]] = {}
+        rasterised: dict[tuple[int, ...], tuple[int, Rasterised]] = {}
         for step in range(stage.steps):
-            rows = _turn(len(seen), stage.batch, step)
-            part = seen.rows(rows)
+            rows = _batch_rows(len(observation), stage.batch, step)
+            part = observation.rows(rows)
             for group in optimiser.param_groups:
                 group["lr"] *= 0.98
             static, dynamic = offsets.static(), offsets.dynamic(rows)
             posed = offsets.posed(part, rows, static, dynamic)
             key = tuple(rows.tolist())
-            if key not in kept or kept[key][0] == REDRAWN:
-                kept[key] = (0, energy.draw(posed, part))
-            kept[key] = (kept[key][0] + 1, kept[key][1])
-            terms = energy.terms(posed, part, kept[key][1]) | regularity(offsets, rows, static, dynamic)
+            if key not in rasterised or rasterised[key][0] == RASTERISED_FOR:
+                rasterised[key] = (0, energy.rasterise(posed, part))
+            rasterised[key] = (rasterised[key][0] + 1, rasterised[key][1])
+            terms = energy.terms(posed, part, rasterised[key][1]) | regularity(offsets, rows, static, dynamic)
             loss = weighted(terms, stage)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -56,7 +56,7 @@ def weighted(terms: dict[str, Tensor], stage: Stage) -> Tensor:
     return torch.stack([getattr(stage.weights, name) * value for name, value in terms.items()]).sum()
 
 
-def _turn(frames: int, batch: int, step: int) -> Tensor:
+def _batch_rows(frames: int, batch: int, step: int) -> Tensor:
     """Rows of a step: every frame in turn, spread over the clip."""
     if frames <= batch:
         return torch.arange(frames)

@@ -12,8 +12,8 @@ from reenact.perception.dense.maps import DenseEstimator
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.tracking import Pictures, Progress, TrackOptions, silent
 
+from .checkpoint import FitCheckpoint
 from .head_fit import fit_head
-from .resume import Kept
 from .source import read_source
 
 SubjectDetail = Literal["coarse", "personal"]
@@ -28,7 +28,7 @@ def fit_subject(
     known: Subject | None = None,
     size: int | None = None,
     estimator: DenseEstimator | None = None,
-    kept: Kept | None = None,
+    checkpoint: FitCheckpoint | None = None,
     progress: Progress = silent,
 ) -> Subject:
     """Fit the person seen in photos and videos. Each becomes a reference: a photo as it is, a video by one frame.
@@ -42,7 +42,7 @@ def fit_subject(
         known: the very person, whose head is taken as it is; then only pose and expression are fitted.
         size: longer side, px, to which photos are resized first; None: as they are.
         estimator: of dense maps; None for the shipped network.
-        kept: where an interrupted fit of a personal subject goes on.
+        checkpoint: where an interrupted fit of a personal subject goes on.
         progress: called with a stage, steps done and their number.
 
     Raises:
@@ -52,7 +52,9 @@ def fit_subject(
     if not sources:
         raise ValueError("no source was given; want at least one photo or video")
     if detail == "personal" and known is None:
-        return fit_head(model, sources, estimator or shipped_estimator(), options, progress=progress, kept=kept)
+        return fit_head(
+            model, sources, estimator or shipped_estimator(), options, progress=progress, checkpoint=checkpoint
+        )
     first = read_source(model, sources[0], options, progress, known, size)
     known = first.subject if known is None else known
     others = [read_source(model, path, options, progress, known, size) for path in sources[1:]]

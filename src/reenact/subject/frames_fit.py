@@ -15,10 +15,10 @@ from reenact.perception.dense.maps import DenseEstimator, View
 from reenact.perception.dense.shipped import INPUT_PX
 from reenact.tracking import Progress, silent
 
+from .checkpoint import FitCheckpoint
 from .fit import fit_stages
 from .observation import Observation, observe
 from .offsets import Offsets
-from .resume import Kept
 from .source import Source
 from .stages import Stage
 
@@ -28,20 +28,20 @@ class Chunk:
     """n frames."""
 
     offsets: Tensor  # [n, V, 3] D_f, metres
-    turn: Tensor  # [n, 3, 3] R_cam_head
-    shift: Tensor  # [n, 3] t_cam_head, metres
+    rotation: Tensor  # [n, 3, 3] R_cam_head
+    translation: Tensor  # [n, 3] t_cam_head, metres
     last: tuple[Tensor, Tensor, Tensor]  # see Offsets.last
 
     def tensors(self) -> dict[str, Tensor]:
         """To keep."""
         ends = {f"last_{i}": x for i, x in enumerate(self.last)}
-        return {"offsets": self.offsets, "turn": self.turn, "shift": self.shift} | ends
+        return {"offsets": self.offsets, "rotation": self.rotation, "translation": self.translation} | ends
 
     @staticmethod
-    def of(kept: dict[str, Tensor]) -> Chunk:
+    def of(tensors: dict[str, Tensor]) -> Chunk:
         """The reverse."""
-        last = (kept["last_0"], kept["last_1"], kept["last_2"])
-        return Chunk(kept["offsets"], kept["turn"], kept["shift"], last)
+        last = (tensors["last_0"], tensors["last_1"], tensors["last_2"])
+        return Chunk(tensors["offsets"], tensors["rotation"], tensors["translation"], last)
 
 
 def fitted_chunks(
@@ -51,32 +51,32 @@ def fitted_chunks(
     estimator: DenseEstimator,
     stage: Stage,
     progress: Progress,
-    kept: Kept | None = None,
+    checkpoint: FitCheckpoint | None = None,
 ) -> Iterator[Chunk]:
     """Fit `stage.batch` of the rows (rising) at a time, each chunk beginning as the one before ended.
 
-    person: whose static part stays. kept: chunks fitted before, which are not fitted again.
+    person: whose static part stays. checkpoint: chunks fitted before, which are not fitted again.
     """
     done: list[Chunk] = []
-    while kept is not None and (found := kept.load(_name(len(done)))) is not None:
+    while checkpoint is not None and (found := checkpoint.load(_name(len(done)))) is not None:
         done.append(Chunk.of(found))
     yield from done
     last = done[-1].last if done else None
-    first = sum(len(chunk.turn) for chunk in done)
+    first = sum(len(chunk.rotation) for chunk in done)
     views = source.views(rows[first:], INPUT_PX)
     number = len(done)
     while chunk := list(islice(views, stage.batch)):
-        seen = observe_rows(source, rows[first : first + len(chunk)], chunk, estimator)
+        observation = observe_rows(source, rows[first : first + len(chunk)], chunk, estimator)
         offsets = Offsets(len(chunk), person.scale, person.person, person)
         if last is not None:
             offsets.start_from(last)
-        fit_stages(offsets, seen, [stage], silent)
+        fit_stages(offsets, observation, [stage], silent)
         first += len(chunk)
         last = offsets.last()
         with torch.no_grad():
-            fitted = Chunk(offsets.dynamic(torch.arange(len(chunk))), *offsets.poses(seen), last)
-        if kept is not None:
-            kept.save(_name(number), fitted.tensors())
+            fitted = Chunk(offsets.dynamic(torch.arange(len(chunk))), *offsets.poses(observation), last)
+        if checkpoint is not None:
+            checkpoint.save(_name(number), fitted.tensors())
         number += 1
         progress("fitting every frame", first, len(rows))
         yield fitted

@@ -21,10 +21,10 @@ from reenact.head.arkit import ACTIONS
 from reenact.head.regions import EYEBALL
 from reenact.head.subject import Subject
 
-from .glb import GlbWriter
+from .export_mesh import Detail, Shape, shape_of
+from .glb_writer import GlbWriter
 from .gltf_performance import add_camera, add_performance
 from .lash_strands import lash_picture
-from .shape import Detail, Shape, shape_of
 from .store import packed_texture
 from .texture import plain_texture, require_motion
 

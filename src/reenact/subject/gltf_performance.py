@@ -18,7 +18,7 @@ from torch import Tensor
 from reenact.head.gaze import gaze_rotations, with_look_activations
 from reenact.head.motion import Motion
 
-from .glb import GlbWriter
+from .glb_writer import GlbWriter
 
 _FLIP = np.asarray([1.0, -1.0, -1.0])  # C
 _NEAR_M = 0.01

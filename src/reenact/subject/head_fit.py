@@ -16,16 +16,16 @@ from reenact.perception.dense.maps import DenseEstimator
 from reenact.perception.dense.shipped import INPUT_PX
 from reenact.tracking import Pictures, Progress, TrackOptions, clip_of, silent
 
+from .checkpoint import FitCheckpoint
 from .fit import fit_stages
 from .frames_fit import fitted_chunks, observe_rows
 from .observation import Observation
 from .offsets import Identity, Offsets
-from .resume import Kept
 from .source import Source, read_source
 from .stages import FRAMES, KEY_FRAMES, PERSON, Stage
 from .texture import bake_texture
 
-_PERSON, _KNOWN = "person", ("identity", "wide", "narrow", "dolly")
+_PERSON, _KNOWN = "person", ("identity", "static_coarse", "static_fine", "log_distance")
 _LOOKED_AT = 8  # pictures that the estimator sees at a time
 
 
@@ -38,13 +38,13 @@ def fit_head(
     progress: Progress = silent,
     stages: Sequence[Stage] = PERSON,
     every_frame: Stage = FRAMES,
-    kept: Kept | None = None,
+    checkpoint: FitCheckpoint | None = None,
     textured: bool = True,
 ) -> Subject:
     """Fit the head of a person seen in photos and clips; the motion in the first is kept.
 
     options: of tracking every source. stages, every_frame: of the key frames, and of all frames.
-    kept: where an interrupted fit goes on; the clip is tracked again, key frames and frames fitted before are not.
+    checkpoint: where an interrupted fit goes on; the clip is tracked again, but what was fitted before is not.
     textured: bake a texture.
     Raises InputError, naming the file, if one cannot be used.
     """
@@ -52,14 +52,14 @@ def fit_head(
     main = read_source(model, sources[0], options, progress)
     others = [read_source(model, source, options, progress, main.subject) for source in sources[1:]]
     share = max(1, KEY_FRAMES // len(sources))
-    person = _restored(main, kept)
+    person = _restored(main, checkpoint)
     if person is None:
-        seen = Observation.joined([observed(s, s.key_rows(share), estimator, progress) for s in (main, *others)])
-        person = Offsets(len(seen), _scale(main), Identity.of(model, main.subject.shape))
-        fit_stages(person, seen, stages, progress)
-        if kept is not None:
-            kept.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})
-    subject = _performed(main, person, estimator, every_frame, progress, kept)
+        observation = Observation.joined([observed(s, s.key_rows(share), estimator, progress) for s in (main, *others)])
+        person = Offsets(len(observation), _scale(main), Identity.of(model, main.subject.shape))
+        fit_stages(person, observation, stages, progress)
+        if checkpoint is not None:
+            checkpoint.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})
+    subject = _performed(main, person, estimator, every_frame, progress, checkpoint)
     subject = subject.replace(
         references=tuple(source.reference() for source in (main, *others)),
         provenance={"sources": [source.path.name for source in (main, *others)], "dense": estimator.name},
@@ -74,9 +74,9 @@ def _scale(main: Source) -> float:
     return main.subject.face_size_m / BASE_FACE_M
 
 
-def _restored(main: Source, kept: Kept | None) -> Offsets | None:
+def _restored(main: Source, checkpoint: FitCheckpoint | None) -> Offsets | None:
     """The person of an interrupted fit; None: not that far yet."""
-    found = None if kept is None else kept.load(_PERSON)
+    found = None if checkpoint is None else checkpoint.load(_PERSON)
     if found is None:
         return None
     person = Offsets(1, _scale(main), Identity.of(main.subject.model, main.subject.shape))
@@ -102,16 +102,16 @@ def _performed(
     estimator: DenseEstimator,
     stage: Stage,
     progress: Progress,
-    kept: Kept | None,
+    checkpoint: FitCheckpoint | None,
 ) -> Subject:
     """Dynamic offsets and poses of every frame, a chunk at a time, so that a long clip takes no more memory."""
     every = np.arange(len(main.motion))
-    chunks = list(fitted_chunks(main, every, person, estimator, stage, progress, kept))
-    static, camera = person.static().still(), main.subject.camera.zoomed(float(person.dolly.detach().exp()))
-    subject = main.subject.replace(camera=camera, static_offset=static.control, fine_offset=static.narrow)
+    chunks = list(fitted_chunks(main, every, person, estimator, stage, progress, checkpoint))
+    static, camera = person.static().still(), main.subject.camera.zoomed(float(person.log_distance.detach().exp()))
+    subject = main.subject.replace(camera=camera, static_offset=static.control, fine_offset=static.fine)
     motion = main.motion.replace(
-        rotation=torch.cat([chunk.turn for chunk in chunks]),
-        translation=torch.cat([chunk.shift for chunk in chunks]),
+        rotation=torch.cat([chunk.rotation for chunk in chunks]),
+        translation=torch.cat([chunk.translation for chunk in chunks]),
         dynamic_offset=torch.cat([chunk.offsets for chunk in chunks]),
         clip=clip_of(
             [main.subject.replace(camera=camera)], main.path.name, len(every), frame=main.track.shots[0].frames

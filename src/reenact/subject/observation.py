@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the fit is told about F frames of one person: tracked motion, landmarks, and dense maps of crops of the head."""
+"""What the fit knows about F frames of one person: tracked motion, landmarks, and dense maps of crops of the head."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ class Observation:
 def observe(
     subject: Subject,
     motion: Motion,
-    at_ease: Motion,
+    rest: Motion,
     views: Sequence[View],
     maps: Sequence[DenseMaps],
     landmarks_px: Sequence[np.ndarray | None],
 ) -> Observation:
     """Put together what is known of some frames.
 
-    at_ease: the frame at which the shoulders are at rest (head/state.py). landmarks_px: [478, 2] px of the pictures,
+    rest: the frame at which the shoulders are at rest (head/state.py). landmarks_px: [478, 2] px of the pictures,
     or None where no face was seen.
     """
     cameras, marks = [], []
@@ -100,8 +100,8 @@ def observe(
         gaze=motion.gaze,
         R_cam_head=motion.rotation,
         t_cam_head=motion.translation,
-        R_cam_torso=at_ease.rotation.expand(len(motion), 3, 3),
-        t_cam_torso=at_ease.translation + torso_translation(subject.head, at_ease, motion),
+        R_cam_torso=rest.rotation.expand(len(motion), 3, 3),
+        t_cam_torso=rest.translation + torso_translation(subject.head, rest, motion),
         placement=subject.placement,
         classes=torch.from_numpy(np.stack([m.classes for m in maps])),
         **tensors,

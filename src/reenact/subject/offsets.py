@@ -80,25 +80,25 @@ class Identity:
 class Static:
     """D_g in its parts, metres."""
 
-    wide: Tensor  # [V, 3] on the control mesh's skin, beyond the basis
-    along: Tensor  # [V, 3] the same, with what goes along with the skin
-    narrow: Tensor  # [W, 3] on the fit mesh
-    within: Tensor  # [V, 3] on the control mesh: another identity of the basis
+    coarse: Tensor  # [V, 3] on the control mesh's skin, beyond the basis
+    followed: Tensor  # [V, 3] the same, with what is rigid and follows the skin
+    fine: Tensor  # [W, 3] on the fit mesh
+    identity: Tensor  # [V, 3] on the control mesh: another identity of the basis
 
     @property
     def control(self) -> Tensor:
         """[V, 3] all of it that is on the control mesh."""
-        return self.along + self.within
+        return self.followed + self.identity
 
     def still(self) -> Static:
         """The same without gradients."""
-        return Static(self.wide.detach(), self.along.detach(), self.narrow.detach(), self.within.detach())
+        return Static(self.coarse.detach(), self.followed.detach(), self.fine.detach(), self.identity.detach())
 
 
 class Offsets(nn.Module):
     """Fields of F frames. Units: metres of a head whose face is `scale` base adults' large."""
 
-    _WIDE, _NARROW, _MOVING = 24, 4, 3  # rounds of smoothing of each field
+    _COARSE, _FINE, _DYNAMIC = 24, 4, 3  # rounds of smoothing of each field
 
     def __init__(self, frames: int, scale: float, identity: Identity, person: Offsets | None = None) -> None:
         """person: the offsets whose static part and camera are known already (`adapt`ed), and stay."""
@@ -115,12 +115,12 @@ class Offsets(nn.Module):
         self.masks = tuple(torch.from_numpy(m)[:, None] for m in (control.soft, fit.soft, control.face))
         self.stiffness = tuple(torch.from_numpy(level.stiffness)[:, None] for level in (control, fit))
         self.identity = nn.Parameter(torch.zeros(len(identity.tracked)))
-        self.wide = nn.Parameter(torch.zeros(len(control), 3))
-        self.narrow = nn.Parameter(torch.zeros(len(fit), 3))
-        self.moving = nn.Parameter(torch.zeros(frames, len(control), 3))
-        self.turn = nn.Parameter(torch.zeros(frames, 3))
-        self.shift = nn.Parameter(torch.zeros(frames, 3))
-        self.dolly = nn.Parameter(torch.tensor(0.0) if person is None else person.dolly.detach().clone())
+        self.static_coarse = nn.Parameter(torch.zeros(len(control), 3))
+        self.static_fine = nn.Parameter(torch.zeros(len(fit), 3))
+        self.dynamic_field = nn.Parameter(torch.zeros(frames, len(control), 3))
+        self.rotation = nn.Parameter(torch.zeros(frames, 3))
+        self.translation = nn.Parameter(torch.zeros(frames, 3))
+        self.log_distance = nn.Parameter(torch.tensor(0.0) if person is None else person.log_distance.detach().clone())
 
     def adapt(self) -> None:
         """Adapt the actions to the static offsets found so far: they had been adapted to those known before."""
@@ -133,55 +133,61 @@ class Offsets(nn.Module):
         if self._known is not None:
             return self._known
         soft, fine_soft, _ = self.masks
-        wide = self.scale * soft * self.spread[0].smooth(self.wide, self._WIDE)
+        coarse = self.scale * soft * self.spread[0].smooth(self.static_coarse, self._COARSE)
         return Static(
-            wide,
-            self.person.follow @ wide,
-            self.scale * fine_soft * self.spread[1].smooth(self.narrow, self._NARROW),
+            coarse,
+            self.person.follow @ coarse,
+            self.scale * fine_soft * self.spread[1].smooth(self.static_fine, self._FINE),
             self.person.change(self.identity),
         )
 
     def dynamic(self, rows: Tensor) -> Tensor:
         """[n, V, 3] D_f of some frames on the control mesh, metres."""
-        return self.scale * self.masks[2] * self.spread[0].smooth(self.moving[rows], self._MOVING)
+        return self.scale * self.masks[2] * self.spread[0].smooth(self.dynamic_field[rows], self._DYNAMIC)
 
-    def posed(self, seen: Observation, rows: Tensor, static: Static, dynamic: Tensor) -> Posed:
-        """Frames `rows`, of which `seen` is the observation."""
-        plain = self._head.deform(seen.expression, seen.gaze)
-        control = self._head.meet(plain + (static.control - self._in_head) + dynamic, seen.expression)
-        fine = self.levels[1].upsample(control) + static.narrow
-        turn, shift = self._pose(seen, rows)
+    def posed(self, observation: Observation, rows: Tensor, static: Static, dynamic: Tensor) -> Posed:
+        """Pose the frames `rows`, which `observation` is about."""
+        plain = self._head.deform(observation.expression, observation.gaze)
+        control = self._head.meet(plain + (static.control - self._in_head) + dynamic, observation.expression)
+        fine = self.levels[1].upsample(control) + static.fine
+        rotation, translation = self._pose(observation, rows)
         away = self._away()
         moved = []
         for points, level in ((control, self.levels[0]), (fine, self.levels[1])):
             weight = torch.from_numpy(level.head_weight)
-            moved.append(pose(points, turn, shift, weight, seen.R_cam_torso, away * seen.t_cam_torso))
-        camera = torch.cat([seen.camera[:, :1] * self.dolly.exp(), seen.camera[:, 1:]], 1)
+            moved.append(
+                pose(points, rotation, translation, weight, observation.R_cam_torso, away * observation.t_cam_torso)
+            )
+        camera = torch.cat([observation.camera[:, :1] * self.log_distance.exp(), observation.camera[:, 1:]], 1)
         with torch.no_grad():
             hidden = self._head.inner_lips.hidden_depth(control)
-        return Posed(moved[0], moved[1], turn, camera, hidden)
+        return Posed(moved[0], moved[1], rotation, camera, hidden)
 
-    def poses(self, seen: Observation) -> tuple[Tensor, Tensor]:
+    def poses(self, observation: Observation) -> tuple[Tensor, Tensor]:
         """R_cam_head [F, 3, 3] and t_cam_head [F, 3] of all frames."""
-        turn, shift = self._pose(seen, torch.arange(len(seen)))
-        return turn.detach(), shift.detach()
+        rotation, translation = self._pose(observation, torch.arange(len(observation)))
+        return rotation.detach(), translation.detach()
 
     def start_from(self, last: tuple[Tensor, Tensor, Tensor]) -> None:
         """Begin every frame as another chunk's last one ended (`last`)."""
         with torch.no_grad():
-            for name, value in zip(("moving", "turn", "shift"), last, strict=True):
+            for name, value in zip(("dynamic_field", "rotation", "translation"), last, strict=True):
                 getattr(self, name).copy_(value.expand_as(getattr(self, name)))
 
     def last(self) -> tuple[Tensor, Tensor, Tensor]:
         """The last frame's fields."""
-        return self.moving[-1].detach().clone(), self.turn[-1].detach().clone(), self.shift[-1].detach().clone()
+        return (
+            self.dynamic_field[-1].detach().clone(),
+            self.rotation[-1].detach().clone(),
+            self.translation[-1].detach().clone(),
+        )
 
     def _away(self) -> Tensor:
-        return torch.stack([torch.ones_like(self.dolly)] * 2 + [self.dolly.exp()])
+        return torch.stack([torch.ones_like(self.log_distance)] * 2 + [self.log_distance.exp()])
 
-    def _pose(self, seen: Observation, rows: Tensor) -> tuple[Tensor, Tensor]:
-        turn = small_rotation(self.turn[rows]) @ seen.R_cam_head
-        return turn, self._away() * (seen.t_cam_head + self.scale * self.shift[rows])
+    def _pose(self, observation: Observation, rows: Tensor) -> tuple[Tensor, Tensor]:
+        rotation = small_rotation(self.rotation[rows]) @ observation.R_cam_head
+        return rotation, self._away() * (observation.t_cam_head + self.scale * self.translation[rows])
 
 
 @dataclass(frozen=True)
@@ -190,6 +196,6 @@ class Posed:
 
     control: Tensor  # [n, V, 3]
     fine: Tensor  # [n, W, 3]
-    turn: Tensor  # [n, 3, 3] of the head
+    rotation: Tensor  # [n, 3, 3] of the head
     camera: Tensor  # [n, 3] of the crops, see Observation; farther away and with a longer lens than the tracked one
     hidden_depth: Tensor  # [n, V] metres by which vertices are rendered deeper, see head.inner_lips

@@ -24,10 +24,10 @@ from reenact.head.state import posed
 from reenact.head.subject import Subject
 from reenact.perception.dense.maps import DenseEstimator, View
 
+from .texel_samples import TexelSamples, sample_picture
 from .texels import Texels, texels_of
 from .texture_fill import OUTSIDE, Layer, Surroundings
-from .texture_look import Look, look_at
-from .texture_paint import paint_inside
+from .texture_interior import paint_interior
 
 TEXTURE_PX = 1024
 
@@ -52,9 +52,9 @@ def bake_texture(
     """
     texels = texels_of(subject.model, size)
     motion = require_motion(subject)
-    looks = _looks(subject, motion, rows, views, estimator, texels)
+    samples = _sampled_pictures(subject, motion, rows, views, estimator, texels)
     around = Surroundings(subject.model, texels)
-    return _finished(_joined(looks, _worth(motion, rows, looks, texels), around), around, subject, looks)
+    return _finished(_joined(samples, _worth(motion, rows, samples, texels), around), around, subject, samples)
 
 
 def plain_texture(subject: Subject) -> Tensor:
@@ -71,61 +71,61 @@ def require_motion(subject: Subject) -> Motion:
     return subject.motion
 
 
-def _finished(layer: Layer, around: Surroundings, subject: Subject, looks: list[Look]) -> Tensor:
-    colour = around.continued(around.completed(layer), looks)
-    paint_inside(colour, subject, around.texels, looks)
+def _finished(layer: Layer, around: Surroundings, subject: Subject, samples: list[TexelSamples]) -> Tensor:
+    colour = around.continued(around.completed(layer), samples)
+    paint_interior(colour, subject, around.texels, samples)
     return torch.from_numpy(_with_margin(around.texels, np.clip(np.round(colour), 0, 255).astype(np.uint8)))
 
 
-def _looks(
+def _sampled_pictures(
     subject: Subject,
     motion: Motion,
     rows: NDArray[np.integer],
     views: Iterable[View],
     estimator: DenseEstimator,
     texels: Texels,
-) -> list[Look]:
+) -> list[TexelSamples]:
     level, focal = subject.levels[2], float(motion.require_clip().focal_px[0])
     weight, faces = torch.from_numpy(level.head_weight), np.asarray(level.faces)
-    looks = []
+    samples = []
     for row, view in zip(rows, views, strict=True):
         points = posed(subject.head, subject.surface(motion[int(row)]), motion[int(row)], motion[0], weight)[0]
-        looks.append(look_at(view, focal, estimator([view])[0].classes, points.numpy(), faces, texels))
-    return looks
+        samples.append(sample_picture(view, focal, estimator([view])[0].classes, points.numpy(), faces, texels))
+    return samples
 
 
-def _worth(motion: Motion, rows: NDArray[np.integer], looks: list[Look], texels: Texels) -> list[float]:
+def _worth(motion: Motion, rows: NDArray[np.integer], samples: list[TexelSamples], texels: Texels) -> list[float]:
     """Of each picture as a whole: sharp ones of a calm face are worth more."""
     face = np.isin(texels.region, region_ids("skin", "eyelids", "lips"))
     calm = 1.0 / (1.0 + np.abs(motion[rows].expression.numpy()).sum(axis=1) / _CALM)
     worth = []
-    for look, rest in zip(looks, calm, strict=True):
-        grey = texels.picture(look.colour).astype(np.float32).mean(axis=2)
-        well = face & (look.quality > 0.5 * np.quantile(look.quality[face], 0.95)) & (look.quality > 0.0)
+    for sample, rest in zip(samples, calm, strict=True):
+        grey = texels.picture(sample.colour).astype(np.float32).mean(axis=2)
+        well = face & (sample.quality > 0.5 * np.quantile(sample.quality[face], 0.95)) & (sample.quality > 0.0)
         edges = texels.taken(np.abs(np.asarray(cv2.Laplacian(grey, cv2.CV_32F))))[well]
         worth.append(float(rest) * float(np.quantile(edges, 0.8)) + 1e-6 if len(edges) else 0.0)
     return worth
 
 
-def _joined(looks: list[Look], worth: list[float], around: Surroundings) -> Layer:
+def _joined(samples: list[TexelSamples], worth: list[float], around: Surroundings) -> Layer:
     """Each place from the picture that shows it best, the others' colours brought to the main one's."""
     texels = around.texels
     outside = np.isin(texels.region, OUTSIDE)
     total, colour = np.full(len(texels), 1e-6, np.float32), np.zeros((len(texels), 3), np.float32)
-    main = int(np.argmax([w * look.quality[outside].sum() for w, look in zip(worth, looks, strict=True)]))
+    main = int(np.argmax([w * sample.quality[outside].sum() for w, sample in zip(worth, samples, strict=True)]))
     relative = np.asarray(worth) / max(worth[main], 1e-6)
     gains = np.clip(relative, _LEAST, 1.0) / _PREFERRED
     gains[main] = 1.0
-    best = np.stack([look.quality * gain for look, gain in zip(looks, gains, strict=True)]).argmax(axis=0)
-    reference = around.low(_layer(looks[main]))
-    for number, look in enumerate(looks):
+    best = np.stack([sample.quality * gain for sample, gain in zip(samples, gains, strict=True)]).argmax(axis=0)
+    reference = around.low(_layer(samples[main]))
+    for number, sample in enumerate(samples):
         share = cv2.GaussianBlur(texels.picture((best == number).astype(np.float32)), (0, 0), _FEATHER * texels.size)
-        weight = texels.taken(np.asarray(share)) * np.minimum(look.quality / 0.05, 1.0)
-        own = _layer(look)
+        weight = texels.taken(np.asarray(share)) * np.minimum(sample.quality / 0.05, 1.0)
+        own = _layer(sample)
         fitted = own.colour if number == main else around.matched(own, reference)
         colour += weight[:, None] * fitted
         total += weight
-    most = np.max([look.quality for look in looks], axis=0) * outside
+    most = np.max([sample.quality for sample in samples], axis=0) * outside
     # A picture is as fine as it is: what counts is how much worse than elsewhere it shows a place.
     usual = float(np.quantile(most[most > 0], 0.8)) if most.any() else 1.0
     seen = smoothstep(*_SEEN, most / usual)
@@ -136,8 +136,8 @@ def _joined(looks: list[Look], worth: list[float], around: Surroundings) -> Laye
     return Layer(colour / total[:, None], seen * inner)
 
 
-def _layer(look: Look) -> Layer:
-    return Layer(look.colour.astype(np.float32), look.quality)
+def _layer(sample: TexelSamples) -> Layer:
+    return Layer(sample.colour.astype(np.float32), sample.quality)
 
 
 def _with_margin(texels: Texels, colour: NDArray[np.uint8]) -> NDArray[np.uint8]:

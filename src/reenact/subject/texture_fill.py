@@ -17,8 +17,8 @@ from reenact.head.spread import spread
 from reenact.perception.dense.classes import CLASSES
 
 from .atlas import head_atlas
+from .texel_samples import TexelSamples
 from .texels import Texels
-from .texture_look import Look
 
 OUTSIDE = region_ids("skin", "neck", "ears", "eyelids", "lips")
 """What pictures are asked about: the rest is painted."""
@@ -79,12 +79,12 @@ class Surroundings:
         mixed = layer.known[:, None] * layer.colour + rest[:, None] * colour
         return Layer(np.asarray(mixed / np.maximum(known, 1e-6)[:, None], np.float32), np.asarray(known, np.float32))
 
-    def continued(self, layer: Layer, looks: list[Look]) -> Float:
+    def continued(self, layer: Layer, samples: list[TexelSamples]) -> Float:
         """[N, 3] with what is still unknown continued from around; the back of a head that has hair is of its hair."""
         values, sure = self.low(layer)
         if not (sure > 0).any():
             return np.tile(_PLAIN_SKIN, (len(self.texels), 1))
-        hair = self._hair(looks)
+        hair = self._hair(samples)
         if hair is not None:
             back = self._scalp & (sure == 0)
             values[back], sure[back] = hair, _SCALP_HOLD
@@ -92,9 +92,9 @@ class Surroundings:
         carried = self._carried(spread(values, sure, self._faces))
         return np.asarray(share * layer.colour + (1.0 - share) * carried, np.float32)
 
-    def _hair(self, looks: list[Look]) -> Float | None:
+    def _hair(self, samples: list[TexelSamples]) -> Float | None:
         """[3] the middle colour of hair in the pictures; None where there is hardly any."""
-        parts = [look.colour[(look.shown == _HAIR) & (look.quality > 0.2)] for look in looks]
+        parts = [sample.colour[(sample.shown == _HAIR) & (sample.quality > 0.2)] for sample in samples]
         if sum(len(part) for part in parts) < _ENOUGH * len(self.texels):
             return None
         return np.median(np.concatenate(parts), axis=0).astype(np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one picture shows of a head's texture, and how well."""
+"""What one picture shows of a head's texture, and how well: a picture projected onto the texels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _INNER = region_ids(*MOUTH_INTERIOR, *EYEBALL)
 
 
 @dataclass(frozen=True)
-class Look:
+class TexelSamples:
     """One picture, for the N texels."""
 
     colour: NDArray[np.uint8]  # [N, 3] sRGB
@@ -38,9 +38,9 @@ class Look:
     shown: NDArray[np.uint8]  # [N] what the picture shows there, index into dense.classes.CLASSES
 
 
-def look_at(
+def sample_picture(
     view: View, focal_px: float, classes: NDArray[np.uint8], points: Float, faces: NDArray[np.int64], texels: Texels
-) -> Look:
+) -> TexelSamples:
     """Project the texels into a picture.
 
     focal_px: of the picture, whose principal point is in its middle. classes: [P, P] of the view's crop (dense.maps).
@@ -66,7 +66,7 @@ def look_at(
     quality[~((x >= 0.5) & (x <= width - 0.5) & (y >= 0.5) & (y <= height - 0.5))] = 0.0
     good = quality > 0.3
     colour = _sampled(view.picture, texels, where[:, :2], float(np.median(fineness[good])) if good.any() else 1.0)
-    return Look(colour, quality.astype(np.float32), shown)
+    return TexelSamples(colour, quality.astype(np.float32), shown)
 
 
 def _dot(a: Float, b: Float) -> Float:

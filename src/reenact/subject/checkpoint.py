@@ -15,15 +15,17 @@ from reenact.media.errors import InputError
 from reenact.media.tensors import read_tensors, write_tensors
 
 _OF: Final = "of.json"
+_FORMAT: Final = 2
+"""Of the tensors: what another version of this package kept is thrown away."""
 
 
-class Kept:
+class FitCheckpoint:
     """Tensors by name. Those of another fit (other files, other settings) are thrown away."""
 
     def __init__(self, folder: Path, of: object) -> None:
         """of: what the fit depends on, as plain types. Nothing is written yet."""
         self.folder = folder
-        self._of = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()
+        self._of = hashlib.sha256(json.dumps([_FORMAT, of], sort_keys=True).encode()).hexdigest()
         if folder.is_dir() and self._known() != self._of:
             shutil.rmtree(folder)
 

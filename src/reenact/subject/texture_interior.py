@@ -21,8 +21,8 @@ from reenact.head.subject import Subject
 from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
 from reenact.perception.dense.classes import CLASSES
 
+from .texel_samples import TexelSamples
 from .texels import Texels
-from .texture_look import Look
 
 _IRIS_RAD = 0.455  # radius of an iris, seen from the middle of the ball: 5.9 mm of 13
 _PUPIL = 0.36  # of it
@@ -38,7 +38,7 @@ _TEXTURE_M = 0.6  # of teeth, that a texture's side is long
 _LEAST = 40  # texels from which on an eye's colours are taken from the pictures
 
 
-def paint_inside(colour: Float, subject: Subject, texels: Texels, looks: list[Look]) -> None:
+def paint_interior(colour: Float, subject: Subject, texels: Texels, samples: list[TexelSamples]) -> None:
     """Paint what is not the outside of the head into [N, 3] colours, in place."""
     head = subject.head
 
@@ -53,7 +53,7 @@ def paint_inside(colour: Float, subject: Subject, texels: Texels, looks: list[Lo
     ball = _rows(texels, *EYEBALL)
     ray = place[ball] - np.where(place[ball, :1] > 0, *head.eyes.numpy())
     angle = np.arccos(np.clip(ray[:, 2] / np.linalg.norm(ray, axis=1), -1.0, 1.0))
-    colour[ball] = _eye(angle, *_eye_colours(angle, ball, looks))
+    colour[ball] = _eye(angle, *_eye_colours(angle, ball, samples))
 
 
 def _paint_mouth(colour: Float, place: Float, tooth: Float, head: HeadShape, texels: Texels) -> None:
@@ -74,10 +74,11 @@ def _rows(texels: Texels, *names: str) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(texels.region, region_ids(*names)))
 
 
-def _eye_colours(angle: Float, ball: NDArray[np.int64], looks: list[Look]) -> tuple[Float, Float]:
+def _eye_colours(angle: Float, ball: NDArray[np.int64], samples: list[TexelSamples]) -> tuple[Float, Float]:
     """Iris and white as the pictures show them, of both eyes alike; plain ones where they do not."""
     seen = [
-        (look.colour[ball], (look.shown[ball] == CLASSES.index("eyes")) & (look.quality[ball] > 0.15)) for look in looks
+        (sample.colour[ball], (sample.shown[ball] == CLASSES.index("eyes")) & (sample.quality[ball] > 0.15))
+        for sample in samples
     ]
     found = []
     for low, high, rank, plain in ((0.5, 0.85, 0.5, _BROWN), (1.25, 2.2, 0.75, _WHITE)):

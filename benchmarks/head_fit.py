@@ -47,8 +47,8 @@ from reenact.media import VideoWriter
 from reenact.perception.dense.maps import DenseEstimator, DenseMaps, View
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.rendering import vertex_normals
+from reenact.subject.fit import FRAMES, PERSON, Stage
 from reenact.subject.head_fit import fit_head
-from reenact.subject.stages import FRAMES, PERSON, Stage
 
 _FIRST = 910_000  # seeds: people that no network has learnt from
 _SIDE = 512

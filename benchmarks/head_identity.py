@@ -43,11 +43,10 @@ from reenact.lab.synthetic import (
 from reenact.media import VideoWriter
 from reenact.perception.dense.crops import BASE_FACE_M
 from reenact.perception.dense.shipped import shipped_estimator
-from reenact.subject.fit import fit_stages
+from reenact.subject.fit import KEY_FRAMES, PERSON, fit_stages
 from reenact.subject.head_fit import observed
 from reenact.subject.offsets import Identity, Offsets
 from reenact.subject.source import read_source
-from reenact.subject.stages import KEY_FRAMES, PERSON
 from reenact.tracking import TrackOptions, silent
 
 _FIRST, _SIDE, _FRAMES = 915_000, 512, 20

@@ -11,8 +11,8 @@ import pytest
 
 from reenact.app.head import Head
 from reenact.media.files import asset
+from reenact.subject.fit import PERSON
 from reenact.subject.head_fit import fit_head
-from reenact.subject.stages import PERSON
 from reenact.subject.store import load_head
 from reenact.subject.texture import require_motion
 from tests.command_line import refusal

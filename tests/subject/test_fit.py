@@ -28,10 +28,9 @@ from reenact.rendering import (
     vertex_normals,
 )
 from reenact.subject.energy import Energy, Weights, project, regularity
-from reenact.subject.fit import fit_stages
+from reenact.subject.fit import Stage, fit_stages
 from reenact.subject.observation import Observation
 from reenact.subject.offsets import Identity, Offsets, Posed, Spread, Static, small_rotation
-from reenact.subject.stages import Stage
 
 HEAD = open_head()
 TOP = HEAD.topology

@@ -26,8 +26,8 @@ from reenact.media import InputError, VideoWriter, write_image
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.subject.checkpoint import FitCheckpoint
+from reenact.subject.fit import FRAMES, PERSON
 from reenact.subject.head_fit import fit_head
-from reenact.subject.stages import FRAMES, PERSON
 from reenact.subject.texture import require_motion
 from reenact.tracking import Progress, find_face, silent
 

@@ -20,8 +20,7 @@ from reenact.head.state import deformed
 from reenact.head.subject import Reference, Subject
 from reenact.lab.synthetic import as_tracked, synthetic_motion
 from reenact.media import InputError
-from reenact.subject.quantised import QuantisedOffsets
-from reenact.subject.store import load_head, save_head
+from reenact.subject.store import QuantisedOffsets, load_head, save_head
 from reenact.subject.texture import require_motion
 from reenact.tracking import save_motion
 from tests.made_motions import assert_same, made_subject

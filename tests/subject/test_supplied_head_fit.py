@@ -13,8 +13,8 @@ import torch
 from reenact.media import InputError, read_image
 from reenact.media.files import asset
 from reenact.perception.dense.shipped import shipped_estimator
+from reenact.subject.fit import FRAMES, PERSON
 from reenact.subject.head_fit import fit_head
-from reenact.subject.stages import FRAMES, PERSON
 from reenact.subject.store import load_head, save_head
 from reenact.subject.texture import require_motion
 from reenact.tracking import find_face

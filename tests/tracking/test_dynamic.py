@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from reenact.head.dynamic import spread_landmark_offsets
 from reenact.head.landmarks import LANDMARKS, LEFT_LIDS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.regions import EYEBALL, region_ids
-from reenact.head.state import deformed
+from reenact.head.state import deformed, spread_landmark_offsets
 from reenact.head.subject import Reference, Subject
 from reenact.rendering import Camera
 from reenact.tracking.dynamic import dynamic_offsets

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 from torch import Tensor, nn
 
-from .line_interpolation import LineInterpolation
 from .model import Int, Topology
 from .smoothstep import smoothstep
 
@@ -111,3 +110,25 @@ def geodesic_distances(
         )
         out = out.index_add(0, whose, torch.linalg.vector_norm(vertices[a] - vertices[b], dim=1))
     return torch.where(torch.from_numpy(reached).to(out.device), out, torch.inf)
+
+
+class LineInterpolation(nn.Module):
+    """Linear interpolation at n vertices, each between two of Q places of a line."""
+
+    before: Tensor  # [n] of the Q
+    share: Tensor  # [n] of the next place
+
+    def __init__(self, line: Tensor, at: Tensor) -> None:
+        """line: [Q] rising coordinate of the places; at: [n] of the vertices. Beyond the ends: as at the end."""
+        super().__init__()
+        before = torch.searchsorted(line.detach().contiguous(), at.detach().contiguous(), right=True) - 1
+        before = before.clamp(0, len(line) - 2)
+        step = line[before + 1] - line[before]
+        share = (at - line[before]) / torch.where(step > 0, step, 1.0)
+        self.register_buffer("before", before)
+        self.register_buffer("share", torch.where(step > 0, share, (at >= line[before]).to(share)).clamp(0.0, 1.0))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[F, Q, ...] -> [F, n, ...]"""
+        share = self.share.reshape(-1, *[1] * (values.ndim - 2))
+        return torch.lerp(values[:, self.before], values[:, self.before + 1], share)

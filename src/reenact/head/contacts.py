@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .rotation import rotations
+from .pose import rotations
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .contact_constraint import geodesic_distances
+from .contact_constraint import LineInterpolation, geodesic_distances
 from .landmarks import LOWER_INNER_LIP, UPPER_INNER_LIP
-from .line_interpolation import LineInterpolation
 from .model import Topology
 from .mouth import head_size
 from .regions import MOUTH_INTERIOR, region_ids

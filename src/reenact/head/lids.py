@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .arkit import index
-from .contact_constraint import ContactConstraint
-from .line_interpolation import LineInterpolation
+from .contact_constraint import ContactConstraint, LineInterpolation
 from .model import Int, Topology
 
 _SHUT = (0.85, 0.98)  # share of the way to shut over which the lids come to touch all along

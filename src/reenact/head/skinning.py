@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .model_file import EXPRESSIONS, SHAPES, ModelFile
-from .rotation import rotations
+from .pose import rotations
 
 
 def chained(turns: Tensor, joints: Tensor, parents: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.spatial import KDTree
 from torch import Tensor
 
-from .dynamic import spread_landmark_offsets
 from .gaze import with_look_activations
 from .landmarks import LANDMARKS
 from .motion import Motion
 from .pose import pose
+from .regions import EYEBALL, MOUTH_INTERIOR, region_ids
 from .shape import HeadShape
 
 TORSO_SHARE = 0.6
@@ -69,3 +71,29 @@ def posed(
 def posed_vertices(head: HeadShape, motion: Motion, reference: Motion) -> Tensor:
     """[F, V, 3] vertices in camera space, metres; see `deformed` and `posed`."""
     return posed(head, deformed(head, motion), motion, reference)
+
+
+_REACH_M = 0.007  # about the distance of two landmarks of a cheek
+_NEAREST = 12
+_BEYOND_M = 0.03  # over which offsets end beyond the outermost landmarks
+
+
+def spread_landmark_offsets(head: HeadShape, offsets: Tensor) -> Tensor:
+    """[F, V, 3] metres of the vertices, from those of the landmarks [F, 478, 3].
+
+    Skin follows the landmarks around it, less the farther it is from any. What is no skin stays in shape: an eyeball,
+    or what is inside of the mouth, follows by the mean of its offsets.
+    """
+    top, neutral = head.topology, head.neutral.numpy()
+    distance, near = KDTree(top.landmarks(neutral)).query(neutral, k=_NEAREST)
+    weight = np.exp(-0.5 * (distance / _REACH_M) ** 2) + 1e-12
+    weight /= weight.sum(axis=1, keepdims=True)
+    weight *= np.exp(-0.5 * (np.maximum(distance[:, :1] - _REACH_M, 0.0) / _BEYOND_M) ** 2)
+    out = torch.einsum("vk,fvkc->fvc", torch.from_numpy(weight.astype(np.float32)), offsets[:, near])
+    lips = top.region_vertices(*region_ids("lips"))
+    inside = torch.from_numpy(np.setdiff1d(top.region_vertices(*region_ids(*MOUTH_INTERIOR)), lips).astype(np.int64))
+    balls = top.region_vertices(*region_ids(*EYEBALL))
+    left = neutral[balls, 0] > 0
+    for part in (*(torch.from_numpy(balls[side].astype(np.int64)) for side in (left, ~left)), inside):
+        out[:, part] = out[:, part].mean(1, keepdim=True)
+    return out

@@ -4,12 +4,11 @@
 from reenact.head.camera import Camera
 
 from .backend import Backend
-from .fragments import Fragments
+from .fragments import Fragments, visible_vertices
 from .interpolate import PixelInterpolation, face_labels, interpolate, interpolate_directions
 from .maps import HeadMaps, render_head_maps
 from .normals import VertexNormals, normals_to_picture, picture_to_normals, vertex_normals
 from .rasterise import rasterise
-from .visibility import visible_vertices
 
 __all__ = [
     "Backend",

@@ -21,10 +21,10 @@ from reenact.head.smoothstep import smoothstep
 from reenact.head.state import deformed, posed, posed_vertices
 from reenact.head.subject import Reference, Subject
 
+from .fragments import visible_vertices
 from .maps import HeadMaps, render_head_maps
 from .normals import vertex_normals
 from .rasterise import rasterise
-from .visibility import visible_vertices
 
 MapStream = Callable[[Camera], Iterator[HeadMaps]]
 """Maps of one frame of a motion after the other, as a camera sees them."""

@@ -16,11 +16,10 @@ from reenact.perception.dense.shipped import INPUT_PX
 from reenact.tracking import Progress, silent
 
 from .checkpoint import FitCheckpoint
-from .fit import fit_stages
+from .fit import Stage, fit_stages
 from .observation import Observation, observe
 from .offsets import Offsets
 from .source import Source
-from .stages import Stage
 
 
 @dataclass(frozen=True)

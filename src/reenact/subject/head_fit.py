@@ -17,12 +17,11 @@ from reenact.perception.dense.shipped import INPUT_PX
 from reenact.tracking import Pictures, Progress, TrackOptions, clip_of, silent
 
 from .checkpoint import FitCheckpoint
-from .fit import fit_stages
+from .fit import FRAMES, KEY_FRAMES, PERSON, Stage, fit_stages
 from .frames_fit import fitted_chunks, observe_rows
 from .observation import Observation
 from .offsets import Identity, Offsets
 from .source import Source, read_source
-from .stages import FRAMES, KEY_FRAMES, PERSON, Stage
 from .texture import bake_texture
 
 _PERSON, _KNOWN = "person", ("identity", "static_coarse", "static_fine", "log_distance")

@@ -20,8 +20,7 @@ from torch import Tensor, nn
 from reenact.head.head_model import head_model, personalised
 from reenact.head.levels import Level
 from reenact.head.model import ParametricHead
-from reenact.head.pose import pose
-from reenact.head.rotation import small_rotation
+from reenact.head.pose import pose, small_rotation
 from reenact.head.shape import HeadShape
 from reenact.head.sparse import Sparse
 

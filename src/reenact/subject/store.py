@@ -7,6 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +26,6 @@ from reenact.head.subject import Reference, Subject
 from reenact.media import InputError
 from reenact.media.tensors import read_tensors, write_tensors
 from reenact.tracking import clip_of, load_motion, save_motion, tracked_subject
-
-from .quantised import QuantisedOffsets
 
 SUFFIX: Final = ".head"
 FORMAT: Final = "reenact-head"
@@ -205,3 +204,25 @@ def _unpacked(packed: Tensor, path: Path) -> Tensor:
         return torch.from_numpy(np.asarray(picture).copy())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} has a damaged picture ({error}); write it again with `reenact head`") from error
+
+
+@dataclass(frozen=True)
+class QuantisedOffsets:
+    """F frames of offsets on some control vertices: 1/127 of each frame's largest."""
+
+    vertices: Tensor  # [n] int32, which control vertices
+    values: Tensor  # [F, n, 3] int8
+    scale: Tensor  # [F] metres of 127
+
+    def dense(self, count: int) -> Tensor:
+        """[F, count, 3] metres, 0 on the other vertices."""
+        out = torch.zeros(len(self.values), count, 3)
+        out[:, self.vertices.long()] = self.values * (self.scale / 127.0)[:, None, None]
+        return out
+
+    @staticmethod
+    def of(offsets: Tensor, vertices: Tensor) -> QuantisedOffsets:
+        """Round [F, V, 3] metres, whose values off `vertices` are lost."""
+        chosen = offsets[:, vertices.long()]
+        scale = chosen.abs().amax((1, 2)).clamp(min=1e-9)
+        return QuantisedOffsets(vertices.int(), (chosen * (127.0 / scale)[:, None, None]).round().to(torch.int8), scale)

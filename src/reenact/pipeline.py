@@ -170,7 +170,7 @@ class Pipeline:
                 known = tracked_subject(self.model, motion)
             looked = replace(options.tracking, face=options.face)
             subject = self.fitter(self.model, [source], looked, known=known, size=size, progress=progress)
-        return with_own_references(subject) if shown_detail(options) == "own" else subject
+        return with_own_references(subject) if _shown_detail(options) == "own" else subject
 
     def retarget(self, motion: Motion, subject: Subject, options: AnimateOptions) -> Motion:
         """The subject's motion."""
@@ -182,7 +182,7 @@ class Pipeline:
         camera = subject.require_reference().camera
         clip = motion.require_clip()
         same = options.same_person and same_shape(camera.width, camera.height, clip.width, clip.height)
-        detail = shown_detail(options)
+        detail = _shown_detail(options)
         return self.retargeter(
             motion, subject, options.mode, options.strength, neutral, same_camera=same, detail=detail
         )
@@ -203,7 +203,7 @@ class Pipeline:
                 yield torch.from_numpy(paste_back(reference.image.numpy(), frame.numpy(), crop))
 
 
-def shown_detail(options: AnimateOptions) -> Detail:
+def _shown_detail(options: AnimateOptions) -> Detail:
     """The detail that is asked for, or that the generator has learnt to show."""
     return options.detail or ("none" if options.generator.name == "warp" else "own")
 
@@ -256,7 +256,7 @@ def compared(
     """Source, driving picture and result side by side. A driving file without pictures is shown as the driven head."""
     reference, crop = performance.subject.require_reference(), head_crop(performance.subject, options)
     photo = crop.extract(reference.image.numpy()) if options.crop else reference.image.numpy()
-    pictures = driving_frames(driving, performance.driving)
+    pictures = _driving_frames(driving, performance.driving)
     if pictures is None:
         renderer = HeadRenderer(performance.subject.head, cropped(reference, crop))
         pictures = (normals_to_picture(maps.normals[0]) for maps in renderer.stream(performance.target))
@@ -276,7 +276,7 @@ def read_driving(
         if driving.name.endswith(MOTION_SUFFIX):
             return load_motion(driving)
         if driving.suffix == HEAD_SUFFIX:
-            return driving_motion(load_head(driving, model), driving)
+            return _driving_motion(load_head(driving, model), driving)
         if not driving.exists() and (bundled := bundled_performance(str(driving))):
             return load_motion(bundled)
     motion = track(model, driving, options, progress=progress).motion
@@ -284,7 +284,7 @@ def read_driving(
     return ease_in(motion) if still else motion
 
 
-def driving_motion(subject: Subject, path: Path) -> Motion:
+def _driving_motion(subject: Subject, path: Path) -> Motion:
     """The motion of a subject that a .head file holds. Raises InputError if there is none."""
     if subject.motion is None:
         raise InputError(f"{path} holds no motion; want the .head file of a video, or another driving file")
@@ -340,7 +340,7 @@ def is_video(driving: Path) -> bool:
     return driving.is_file() and not still and not driving.name.endswith(MOTION_SUFFIX)
 
 
-def driving_frames(driving: Path, motion: Motion) -> Iterator[Image] | None:
+def _driving_frames(driving: Path, motion: Motion) -> Iterator[Image] | None:
     """The driving file's own pictures, as many as the motion has frames; None if it has none."""
     if not is_video(driving):
         return None

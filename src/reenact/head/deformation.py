@@ -164,12 +164,12 @@ class UsableMesh:
     hats: Tensor  # [F, 3, 3] gradients of the source's hat functions, corner x axis
     normal: Tensor  # [F, 3]
     double_area: Tensor  # [F]
-    ties: Ties
+    ties: _Ties
     system: TriangleSystem
 
 
 @dataclass(frozen=True)
-class Ties:
+class _Ties:
     """What hangs components without an anchor from the skin."""
 
     matrix: sparse.csr_matrix  # [V, V]
@@ -297,7 +297,7 @@ def _hat_gradients(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor, Ten
     return hats, normal, torch.where(usable, double_area, 0.0), usable
 
 
-def _ties(source: Float, faces: Int, anchors: NDArray[np.bool_], rigid: NDArray[np.bool_]) -> Ties:
+def _ties(source: Float, faces: Int, anchors: NDArray[np.bool_], rigid: NDArray[np.bool_]) -> _Ties:
     """Find the components that hang, and where."""
     count = len(source)
     rows, columns = np.repeat(faces, 3, axis=1).ravel(), np.tile(faces, (1, 3)).ravel()
@@ -327,7 +327,7 @@ def _ties(source: Float, faces: Int, anchors: NDArray[np.bool_], rigid: NDArray[
     values = np.r_[np.ones(len(row)), -np.ones(len(row))]
     matrix = sparse.csr_matrix((values, (np.r_[row, row], np.r_[row, column])), shape=(count, count))
     vertices, hold, component = (torch.from_numpy(x) for x in (row, column, np.concatenate(which)))
-    return Ties(matrix, vertices, hold, component, every)
+    return _Ties(matrix, vertices, hold, component, every)
 
 
 def _body_motion(body: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -25,7 +25,7 @@ _INNER = 8.0  # times its depth behind their edge is how much deeper the inner s
 _TONGUE_OUT_M = (0.004, -0.002)  # behind the lips: a tongue that is put out is in front of them
 
 
-class InnerSide(nn.Module):
+class _InnerSide(nn.Module):
     """The inner side of one lip: N vertices."""
 
     rows: Tensor  # [N] vertices
@@ -85,7 +85,7 @@ class InnerLips(nn.Module):
             upper, lower = (geodesic_distances(faces, neutral, pairs[:, i])[lips] for i in (0, 1))
         sides = lips[behind & (upper < lower)], lips[behind & ~(upper < lower)]
         self.upper, self.lower = (
-            InnerSide(rows, line, neutral, up) for rows, up in zip(sides, (1.0, -1.0), strict=True)
+            _InnerSide(rows, line, neutral, up) for rows, up in zip(sides, (1.0, -1.0), strict=True)
         )
 
     def lines(self, values: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ _CORNER = 0.15  # pairs that open less than this share of the widest are corners
 _REACH = 0.20  # of the eye's width: how far from the edges of lids that cross in a corner their skin gives way
 
 
-class LidLine(nn.Module):
+class _LidLine(nn.Module):
     """Where the lids of one eye meet. Q pairs, n vertices that a blink moves."""
 
     upper: Tensor  # [Q] from the nose outwards
@@ -59,14 +59,14 @@ class LidLine(nn.Module):
 
 
 def lid_lines(topology: Topology, neutral: Tensor, actions: Tensor) -> nn.ModuleList:
-    """`LidLine` of the left eye and of the right; none of an eye that the actions [52, V, 3] do not shut."""
+    """Lines of the left eye and of the right; none of an eye that the actions [52, V, 3] do not shut."""
     lines, pairs = nn.ModuleList(), topology.lid_contacts
     left = neutral[torch.from_numpy(pairs[:, 0].astype(np.int64)), 0].detach().cpu().numpy() > 0
     for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
         own, blink = pairs[left == (side == 0)], actions[index(action)]
         upper, lower = _edges(neutral, own)
         if bool((blink[lower, 1] > blink[upper, 1]).all()):
-            lines.append(LidLine(topology, neutral, blink, own))
+            lines.append(_LidLine(topology, neutral, blink, own))
     return lines
 
 

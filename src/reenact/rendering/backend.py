@@ -15,7 +15,7 @@ Backend = Literal["auto", "torch", "warp"]
 
 
 @functools.cache
-def warp_is_installed() -> bool:
+def _warp_is_installed() -> bool:
     """Whether warp-lang can be imported (it is not imported by asking)."""
     return importlib.util.find_spec("warp") is not None
 
@@ -35,5 +35,5 @@ def choose(backend: Backend, *inputs: Tensor) -> Literal["torch", "warp"]:
         return "warp"
     if backend == "auto":
         suited = device in ("cpu", "cuda") and not wants_gradient
-        return "warp" if suited and warp_is_installed() else "torch"
+        return "warp" if suited and _warp_is_installed() else "torch"
     raise ValueError(f"backend must be 'auto', 'torch' or 'warp', got {backend!r}")

@@ -62,7 +62,7 @@ def shape_of(subject: Subject, detail: Detail) -> Shape:
     level = levels[rounds]
     rest, actions = seated(head)
     neutral = refine(levels, rest, rounds, subject.fine_offset if rounds else None)
-    targets = with_met_lids(head, neutral, refine(levels, actions, rounds))
+    targets = _with_met_lids(head, neutral, refine(levels, actions, rounds))
     targets = targets * (targets.norm(dim=-1, keepdim=True) > _STILL_M)
     atlas = head_atlas(subject.model)
     for _ in range(rounds):
@@ -88,7 +88,7 @@ def seated(head: HeadShape) -> tuple[Tensor, Tensor]:
         return rest[0], head.seat(head.neutral + head.actions) - rest
 
 
-def with_met_lids(head: HeadShape, neutral: Tensor, targets: Tensor) -> Tensor:
+def _with_met_lids(head: HeadShape, neutral: Tensor, targets: Tensor) -> Tensor:
     """[52, N, 3]: a blink alone shuts the eye all along, as in head.state.deformed, whatever offsets have opened it.
 
     neutral, targets: the head's own at a finer level, whose first vertices are the control mesh's.

@@ -24,14 +24,14 @@ _FLIP = np.asarray([1.0, -1.0, -1.0])  # C
 _NEAR_M = 0.01
 
 
-def frame_times(track: Motion) -> NDArray[np.float32]:
+def _frame_times(track: Motion) -> NDArray[np.float32]:
     """[F] seconds: number of the frame in its source, divided by the exact frame rate, rounded once."""
     return np.asarray([float(int(frame) / track.fps) for frame in track.require_clip().frame], np.float32)
 
 
 def add_performance(out: GlbWriter, track: Motion, gaze_limits: Tensor, head: int, eyes: list[int]) -> None:
     """Add the animation of F frames. head, eyes: indices of the nodes, the subject's left eye first."""
-    times = out.samples(frame_times(track), bounds=True)
+    times = out.samples(_frame_times(track), bounds=True)
     codes = with_look_activations(track.expression, track.gaze, gaze_limits).numpy()
     moves = [
         (head, "weights", codes.ravel()),

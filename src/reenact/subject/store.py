@@ -76,7 +76,7 @@ def save_head(subject: Subject, path: Path, *, references: bool = True) -> None:
             }
     for number, reference in enumerate(subject.references if references else ()):
         tensors[f"picture_{number}"] = _tensor_of(_packed(reference.image, "PNG"))
-        seen = tracked_reference(subject, reference)
+        seen = _tracked_reference(subject, reference)
         tensors[f"picture_motion_{number}"] = _tensor_of(_motion_bytes(seen))
     about = {
         "format": FORMAT,
@@ -93,7 +93,7 @@ def packed_texture(texture: Tensor) -> bytes:
     return _packed(texture, "JPEG", quality=TEXTURE_QUALITY, subsampling=0)
 
 
-def tracked_reference(subject: Subject, reference: Reference) -> Motion:
+def _tracked_reference(subject: Subject, reference: Reference) -> Motion:
     """The motion of a reference with a clip that says which camera saw it."""
     clip = clip_of([subject.replace(camera=reference.camera)], "a reference", 1)
     return reference.motion.replace(clip=clip, dynamic_offset=None)

@@ -14,7 +14,7 @@ import torch
 
 from reenact.head.motion import Clip, Motion
 from reenact.tracking import load_motion, save_motion
-from tests.made_motions import assert_same, made_motion, with_clip
+from tests.made_motions import LOOKS, assert_same, made_motion, with_clip
 
 FIELDS = ("expression", "gaze", "rotation", "translation", "dynamic_offset")
 PER_FRAME = ("frame", "shot", "seen", "residual_px")
@@ -190,3 +190,14 @@ def test_it_survives_its_file(tmp_path: Path, fps: Fraction) -> None:
     motion = with_clip(motion[[0, 2, 3, 7, 8]], residual_px=torch.tensor([0.5, torch.nan, 1.0, 2.0, 0.25]))
     save_motion(motion, tmp_path / "a.motion.safetensors")
     assert_same(load_motion(tmp_path / "a.motion.safetensors"), motion)
+
+
+def test_a_motion_says_what_it_is_in_one_line() -> None:
+    assert repr(made_motion(7, 2, offsets=True)) == "Motion(7 frames at 25/s, 478 dynamic offsets, of made.mp4)"
+    assert repr(made_motion().replace(clip=None)) == "Motion(7 frames at 25/s, no dynamic offsets, of the motion)"
+
+
+def test_where_the_eyes_look_is_said_by_the_gaze_alone() -> None:
+    motion = made_motion()
+    looking = motion.replace(expression=torch.ones_like(motion.expression))
+    assert (looking.expression[:, LOOKS] == 0).all() and (looking.expression[:, ~LOOKS] == 1).all()

@@ -102,7 +102,7 @@ class Clip:
         return dataclasses.replace(first, **together | {"shot": torch.cat(shots)})
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class Motion:
     """What a head does over F frames, and where it is in front of the camera.
 
@@ -170,6 +170,10 @@ class Motion:
 
     def __len__(self) -> int:
         return len(self.expression)
+
+    def __repr__(self) -> str:
+        offset = "no" if self.dynamic_offset is None else self.dynamic_offset.shape[1]
+        return f"Motion({len(self)} frames at {float(self.fps):g}/s, {offset} dynamic offsets, of {self.source})"
 
     def __iter__(self) -> Iterator[Motion]:
         return (self[row] for row in range(len(self)))

@@ -41,7 +41,7 @@ class Reference:
             raise ValueError(f"image has shape {tuple(self.image.shape)}; its camera wants {shape}")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Subject:
     """Who a person is: coefficients of a head model, what they leave over, and pictures.
 
@@ -68,6 +68,11 @@ class Subject:
     """What the subject does in the first source, with dynamic offsets where they were fitted."""
     provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """How it was made: plain types."""
+
+    def __repr__(self) -> str:
+        static = "no" if self.static_offset is None else "with"
+        pictures = ", ".join(f"{r.camera.width} x {r.camera.height} px" for r in self.references) or "none"
+        return f"Subject({self.model.name}, {static} static offsets, references: {pictures}, motion: {self.motion})"
 
     @cached_property
     def head(self) -> HeadShape:

@@ -35,7 +35,7 @@ def main(out: Path) -> None:
     turn = Rotation.from_matrix((FRONTAL @ motion.rotation).double().numpy())
     pose = turn.as_euler("YXZ", degrees=True)
 
-    figure = Figure(figsize=(8, 8), layout="constrained")
+    figure = Figure(figsize=(9, 8), layout="constrained")
     codes, eye, head = figure.subplots(3, 1, sharex=True)
     for code in active:
         codes.plot(seconds, motion.expression[:, code], label=ACTIONS[code])
@@ -45,7 +45,7 @@ def main(out: Path) -> None:
         head.plot(seconds, pose[:, angle], label=name)
     for axes, label in ((codes, "activation"), (eye, "gaze, degrees"), (head, "head, degrees")):
         axes.set_ylabel(label)
-        axes.legend(loc="upper right", fontsize="small")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
     head.set_xlabel("seconds")
     figure.savefig(out / "00_codes.png", dpi=100)
     print(f"{len(motion)} frames at {float(motion.fps):g} fps; most active: {', '.join(ACTIONS[i] for i in active)}")

@@ -11,22 +11,24 @@ import argparse
 from pathlib import Path
 
 import reenact
-from reenact.media import read_image, side_by_side
+from reenact.media import SquareCrop, read_image, side_by_side
 from reenact.media.files import asset
 from reenact.rendering import normals_to_picture
 
 
 def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    photo = read_image(asset("demo/astronaut.jpg"))[:240, 106:346]  # head and collar
+    photo = read_image(asset("demo/astronaut.jpg"))
     coarse = reenact.fit_subject(photo)
     personal = reenact.fit_subject(photo, detail="personal")
     reenact.save(personal, out / "02_personal.head")
 
-    pictures = [photo]
+    square = SquareCrop(x0=106, y0=0, size=240, output_px=480)  # head and collar
+    pictures = [square.extract(photo)]
     for subject in (coarse, personal):
         assert subject.motion is not None  # what the subject does in the photo
-        normals = reenact.render(subject, subject.motion, subject.camera, size=480, level=2).normals
+        camera = subject.camera.cropped(square.x0, square.y0, square.size, square.output_px)
+        normals = reenact.render(subject, subject.motion, camera, level=2).normals
         pictures.append(normals_to_picture(normals[0]))
     reenact.save(side_by_side(pictures, height=480), out / "02_normals.png")
 

@@ -23,7 +23,7 @@ from reenact.transfer.mixing import mix
 
 def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    subject = reenact.fit_subject(read_image(asset("demo/astronaut.jpg"))[:208, 122:330])  # the head
+    subject = reenact.fit_subject(read_image(asset("demo/astronaut.jpg"))[:240, 106:346])  # head and collar
     motion, looking = reenact.track("laughing"), reenact.track("looking-around")
     targets = {
         "neutral mode": reenact.retarget(motion, subject, "neutral"),

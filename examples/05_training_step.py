@@ -27,7 +27,7 @@ from reenact.media.files import asset
 def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     clip = out / "05_clip.mp4"
-    reenact.animate(asset("demo/astronaut.jpg"), reenact.track("laughing")[10:70:4], clip, crop=True, size=192)
+    reenact.animate(asset("demo/astronaut.jpg"), reenact.track("laughing")[12:42:2], clip, crop=True, size=192)
     scenes = prepare_scenes([Clip(clip, "astronaut", "public domain")], out / "05_scenes", scenes=1, size=128, run=4)
 
     controls, frames = batch([Scene(path) for path in scenes], np.random.default_rng(0), Cut(128, 4, augment=False), 1)

@@ -30,7 +30,7 @@ COLUMNS = ("psnr/face", "ssim/face", "landmark_error_478", "aed", "apd_rotation_
 def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     clip = out / "06_clip.mp4"
-    reenact.animate(asset("demo/astronaut.jpg"), reenact.track("laughing")[15:75:6], clip, crop=True, size=192)
+    reenact.animate(asset("demo/astronaut.jpg"), reenact.track("laughing")[12:42:3], clip, crop=True, size=192)
     name = "astronaut--astronaut--relative"
     pair = Pair(name, clip.name, clip.name, clip.name, "astronaut", "astronaut", "relative", neutral=0)
     manifest = prepare(Manifest("example", (pair,), frames=10), out, out / "06_inputs", silent)

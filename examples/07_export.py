@@ -37,7 +37,7 @@ def normals(mesh: trimesh.Trimesh, yaw_deg: float) -> torch.Tensor:
 def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     clip = out / "07_clip.mp4"
-    reenact.animate(asset("demo/astronaut.jpg"), reenact.track("smile")[:40:4], clip, crop=True, size=256)
+    reenact.animate(asset("demo/astronaut.jpg"), reenact.track("smile")[10:34:2], clip, crop=True, size=256)
     subject = reenact.fit_subject(clip)
     assert subject.motion is not None  # what the subject does in the clip
 

@@ -28,7 +28,7 @@ def blocks() -> list[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("quickstart")
     shutil.copyfile(asset("demo/astronaut.jpg"), path / "photo.jpg")
-    driving = reenact.track("laughing")[10:70:4]
+    driving = reenact.track("laughing")[12:42:2]
     reenact.animate(path / "photo.jpg", driving, path / "driving.mp4", crop=True, size=192)
     return path
 

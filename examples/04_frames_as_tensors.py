@@ -8,7 +8,7 @@ generator shows the normals that it is given.
 """
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -20,7 +20,8 @@ from reenact.head.shape import HeadShape
 from reenact.head.subject import Reference
 from reenact.media.files import asset
 from reenact.pipeline import AnimateOptions
-from reenact.rendering import Camera, HeadMaps, normals_to_picture
+from reenact.rendering import normals_to_picture
+from reenact.rendering.head_renderer import MapStream
 
 
 class NormalsGenerator:
@@ -29,11 +30,8 @@ class NormalsGenerator:
     def __init__(self, head: HeadShape, reference: Reference, options: GeneratorOptions) -> None:
         self.camera = reference.camera
 
-    def camera_for(self, motion: reenact.Motion) -> Camera:
-        return self.camera
-
-    def frames(self, motion: reenact.Motion, maps: Iterable[HeadMaps]) -> Iterator[Tensor]:
-        return (torch.from_numpy(normals_to_picture(frame.normals[0])) for frame in maps)
+    def frames(self, motion: reenact.Motion, maps: MapStream) -> Iterator[Tensor]:
+        return (torch.from_numpy(normals_to_picture(frame.normals[0])) for frame in maps(self.camera))
 
 
 def main(out: Path) -> None:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """MkDocs hook: add the pages of the documentation site that are not written by hand in docs/.
 
-These are the home page (README.md), the changelog, the licence, the cards of the shipped assets, and the API
-reference, one page for each room of the package. The package is walked when the site is built, so no list of modules
-has to be kept.
+These are the home page (README.md), the changelog, the licence, the cards of the shipped assets, the examples, and the
+API reference, one page for each room of the package. The package and examples/ are walked when the site is built, so no
+list of modules or scripts has to be kept.
 """
 
 from __future__ import annotations
 
+import ast
+import json
 import posixpath
 import re
 from collections.abc import Iterator
@@ -34,6 +36,7 @@ ROOMS: Final = (
     "transfer",
     "generator",
     "pipeline",
+    "api",
     "lab.synthetic",
     "lab.training",
     "lab.evaluation",
@@ -44,12 +47,18 @@ NOT_IN_REFERENCE: Final = ("app", "cli", "__main__", "lab", "lab.commands")
 COPIED: Final = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "LICENSE": "licence-text.md"}
 """Files of the repository's root and the pages of the site that show them."""
 CARDS: Final = "src/reenact/assets"
+EXAMPLES: Final = "examples"
 _LINK: Final = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the generated pages where the navigation of mkdocs.yml has the words `CARDS` and `REFERENCE`."""
-    config.nav = with_pages(config.nav, {"CARDS": list(cards().values()), "REFERENCE": reference_pages(load_package())})
+    """Put the generated pages where the navigation of mkdocs.yml has the words `CARDS`, `EXAMPLES` and `REFERENCE`."""
+    generated = {
+        "CARDS": list(cards().values()),
+        "EXAMPLES": list(examples().values()),
+        "REFERENCE": reference_pages(load_package()),
+    }
+    config.nav = with_pages(config.nav, generated)
     return config
 
 
@@ -69,6 +78,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, page in {**COPIED, **cards()}.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=text if source != "LICENSE" else f"```text\n{text}```\n"))
+    for source, page in examples().items():
+        files.append(File.generated(config, page, content=example_page(ROOT / source)))
     package = load_package()
     files.append(File.generated(config, "reference/index.md", content=reference_index(package)))
     for room in rooms(package):
@@ -78,7 +89,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turn links between files of the repository into links between pages of the site."""
-    pages = {**COPIED, **cards()}
+    pages = {**COPIED, **cards(), **examples()}
     source = {page: source for source, page in pages.items()}.get(page.file.src_uri, f"docs/{page.file.src_uri}")
     return _LINK.sub(lambda link: site_link(link, source, page.file.src_uri, pages), markdown)
 
@@ -111,6 +122,24 @@ def cards() -> dict[str, str]:
     found = sorted((ROOT / CARDS).rglob("*.md"))
     names = {path: path.parent.name if path.name == "README.md" else path.stem for path in found}
     return {path.relative_to(ROOT).as_posix(): f"models/{name}.md" for path, name in names.items()}
+
+
+def examples() -> dict[str, str]:
+    """Map the examples to the site's pages: `examples/07_export.py` to `examples/07_export.md`."""
+    found = sorted(path for path in (ROOT / EXAMPLES).iterdir() if path.suffix in (".py", ".ipynb"))
+    return {path.relative_to(ROOT).as_posix(): f"{EXAMPLES}/{path.stem}.md" for path in found}
+
+
+def example_page(path: Path) -> str:
+    """Write the page of an example: a script's docstring, then its code; a notebook's cells in their order."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(text)["cells"]]
+        return "\n\n".join(f"```python\n{code}\n```" if kind == "code" else code for kind, code in cells) + "\n"
+    tree = ast.parse(text)
+    first, _, about = (ast.get_docstring(tree) or "").partition("\n")
+    code = "\n".join(text.splitlines()[tree.body[0].end_lineno :]).strip()
+    return f"# {path.stem[3:].replace('_', ' ').capitalize()}\n\n{first}\n{about}\n\n```python\n{code}\n```\n"
 
 
 @cache

@@ -127,6 +127,7 @@ def animate(
     *,
     mode: Mode = "neutral",
     strength: Mapping[str, float] | None = None,
+    neutral: int | str | Path | None = None,
     detail: Detail | None = None,
     generator: GeneratorName | GeneratorOptions = "warp",
     face: int = 0,
@@ -145,6 +146,8 @@ def animate(
         output: an .mp4 file to write; the sound of a driving file is carried over. None: nothing is written.
         mode: what motion is counted from; see docs/motion-modes.md.
         strength: of regions or actions: {"eyes": 1.2, "jawOpen": 0.5}.
+        neutral: frame of the driving motion, or picture file of the driving person, that looks like the source and that
+            motion is counted from; None: how the driving person rests.
         detail: "own" adds the dynamic offsets that are predicted of the subject's own face; None: where the generator
             has learnt to show them.
         generator: its name, or its options.
@@ -169,6 +172,7 @@ def animate(
         face=face,
         mode=mode,
         strength=strength or {},
+        neutral=Path(neutral) if isinstance(neutral, str) else neutral,
         detail=detail,
         generator=generator,
         size=size,

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reenact.media.native_messages import without_native_messages
+
 from .shipped import FACE_DETECTOR_FULL, FACE_DETECTOR_SHORT
 
 _MAX_PX = 1280  # larger pictures are shrunk first: the networks work at 128 and 192 px
@@ -61,7 +63,7 @@ def detect_boxes(image: NDArray[np.uint8]) -> list[Box]:
         base = BaseOptions(model_asset_buffer=model.read_bytes())
         options = FaceDetectorOptions(base, min_detection_confidence=_MIN_SCORE)
         detector: Any
-        with closing(FaceDetector.create_from_options(options)) as detector:
+        with without_native_messages(), closing(FaceDetector.create_from_options(options)) as detector:
             for found in detector.detect(picture).detections:
                 box, score = found.bounding_box, float(found.categories[0].score)
                 x0, y0 = box.origin_x / factor, box.origin_y / factor

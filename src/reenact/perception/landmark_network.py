@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from reenact.head.arkit import ACTIONS, index
 from reenact.media import InputError
 from reenact.media.files import existing_file
+from reenact.media.native_messages import without_native_messages
 
 from .shipped import FACE_LANDMARKER
 
@@ -62,7 +64,8 @@ class LandmarkNetwork:
             output_face_blendshapes=True,
         )
         try:
-            self._landmarker: Any = FaceLandmarker.create_from_options(options)
+            with without_native_messages():
+                self._landmarker: Any = FaceLandmarker.create_from_options(options)
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{path} cannot be used ({reason}); want a MediaPipe FaceLandmarker .task file") from error
@@ -78,10 +81,11 @@ class LandmarkNetwork:
 
         picture = Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(square))
         self._calls += 1
-        if self._video:
-            result = self._landmarker.detect_for_video(picture, self._calls * _FRAME_MS)
-        else:
-            result = self._landmarker.detect(picture)
+        with without_native_messages() if self._calls == 1 else nullcontext():
+            if self._video:
+                result = self._landmarker.detect_for_video(picture, self._calls * _FRAME_MS)
+            else:
+                result = self._landmarker.detect(picture)
         if not result.face_landmarks:
             return None
         points = np.asarray([(p.x, p.y) for p in result.face_landmarks[0]], np.float32)

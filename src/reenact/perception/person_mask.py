@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reenact.media.native_messages import without_native_messages
+
 from .shipped import SELFIE_SEGMENTATION
 
 
@@ -24,7 +26,7 @@ def person_mask(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     base = BaseOptions(model_asset_buffer=SELFIE_SEGMENTATION.read_bytes())
     options = ImageSegmenterOptions(base, output_confidence_masks=True, output_category_mask=False)
     segmenter: Any
-    with closing(ImageSegmenter.create_from_options(options)) as segmenter:
+    with without_native_messages(), closing(ImageSegmenter.create_from_options(options)) as segmenter:
         image = Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(picture))
         mask = segmenter.segment(image).confidence_masks[0].numpy_view()
         # A copy: the view's memory belongs to the segmenter's result.

@@ -6,14 +6,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import warp as wp
+
+from reenact.media.native_messages import without_native_messages
 
 log = logging.getLogger(__name__)
 _starting = threading.Lock()
@@ -25,22 +26,8 @@ def initialise() -> None:
     with _starting:
         wp.config.log_level = max(wp.config.log_level, wp.LOG_WARNING)
         # Warp's native part complains on stderr where there is no NVIDIA driver; to us that is normal.
-        with contextlib.nullcontext() if torch.cuda.is_available() else _silent_stderr():
+        with contextlib.nullcontext() if torch.cuda.is_available() else without_native_messages():
             wp.init()
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Send the process's stderr (file descriptor 2, which native code writes to) nowhere for a while."""
-    saved = os.dup(2)
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def launch(kernel: Any, dim: Sequence[int], arguments: Sequence[Any], device: torch.device) -> None:

@@ -60,4 +60,5 @@ def fit_subject(
     others = [read_source(model, path, options, progress, known, size) for path in sources[1:]]
     every = (first, *others)
     references = tuple(source.reference() for source in every)
-    return first.subject.replace(references=references, provenance={"sources": [s.path.name for s in every]})
+    provenance = {"sources": [source.path.name for source in every]}
+    return first.subject.replace(references=references, motion=first.motion, provenance=provenance)

@@ -60,7 +60,7 @@ def fit_head(
             checkpoint.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})
     subject = _performed(main, person, estimator, every_frame, progress, checkpoint)
     subject = subject.replace(
-        references=tuple(source.reference() for source in (main, *others)),
+        references=tuple(source.reference(subject) for source in (main, *others)),
         provenance={"sources": [source.path.name for source in (main, *others)], "dense": estimator.name},
     )
     if not textured:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reenact.head.arkit import index
 from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
 from reenact.head.subject import Reference, Subject
@@ -20,8 +21,9 @@ from reenact.media.video import ArrayVideo, VideoInfo
 from reenact.perception.dense.crops import head_crop
 from reenact.perception.dense.maps import View
 from reenact.tracking import Pictures, Progress, Track, TrackOptions, track
-from reenact.tracking.fit import key_frames
+from reenact.tracking.fit import clip_of, fit_frames, in_pictures, key_frames
 
+_TONGUE = index("tongueOut")
 _PICTURE_PX = 512  # side of a reference's crop: of no consequence, its picture is whole
 
 
@@ -69,11 +71,25 @@ class Source:
         """Rows that differ most, rising; all of them if there are not so many."""
         return np.sort(key_frames(self.points, min(count, len(self.points))))
 
-    def reference(self) -> Reference:
-        """The photo, or the video's frame that is most like all others: a picture to take the appearance from."""
-        row = self.track.shots[0].anchor_row
+    def reference(self, subject: Subject | None = None) -> Reference:
+        """The photo, or the video's frame that is most like all others: a picture to take the appearance from.
+
+        subject: the same person with a head that has since been fitted anew: their pose and expression in the picture
+            are fitted again, in their own camera; None: those that were tracked.
+        """
+        shot = self.track.shots[0]
+        row = shot.anchor_row
         picture = next(self.views(np.asarray([row]), _PICTURE_PX)).picture
-        return Reference(torch.from_numpy(np.ascontiguousarray(picture)), self.motion[row], self.subject.camera)
+        image, motion = torch.from_numpy(np.ascontiguousarray(picture)), self.motion[row]
+        if subject is None:
+            return Reference(image, motion, self.subject.camera)
+        only, frame = slice(row, row + 1), motion.require_clip().frame
+        own = in_pictures(subject, shot.points[only], self.subject.camera.width, self.subject.camera.height)
+        evidence = None if shot.evidence is None else shot.evidence.rows(only)
+        fitted = fit_frames(own, shot.points[only], np.zeros(0, bool), evidence=evidence)
+        fitted.expression[:, _TONGUE] = motion.expression[:, _TONGUE]  # which no landmark tells
+        clip = clip_of([own], self.path.name, 1, frame=frame.numpy())
+        return Reference(image, fitted.replace(fps=motion.fps, clip=clip), own.camera)
 
 
 def read_source(

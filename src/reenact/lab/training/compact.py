@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,17 +59,43 @@ def train_compact(
         noise = torch.randn(len(frames), 1, *frames.shape[2:], generator=torch.Generator().manual_seed(step))
         noise = noise * float(draw.random() < _NOISY)
         time, noise = time.to(device), noise.to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            told = model.conditions(controls, frozenset() if draw.random() < _UNTOLD else None)
-            begun = begin(told.start, controls, noise)
-            clean = model(on_the_way(begun, frames, time), time, told).clean
-        return generator_losses(clean.float(), frames, importance(controls), mouths(controls))
+        use = frozenset() if draw.random() < _UNTOLD else None
+        return compact_losses(model, controls, frames, time, noise, use)
 
     def check(run: Run) -> dict[str, float]:
         return score(run, settings, unseen)
 
     run.train(losses, check_every=250, check=check)
     return run
+
+
+def compact_losses(
+    net: CompactNet,
+    controls: Controls,
+    frames: Tensor,
+    time: Tensor | None = None,
+    noise: Tensor | None = None,
+    use: Set[str] | None = None,
+) -> Losses:
+    """Compute the losses of one training step, with gradients.
+
+    Args:
+        net: on the device of the tensors.
+        controls: of B clips of F frames.
+        frames: [B, F, 3, S, S] from -1 to 1, the true ones.
+        time: [B] of the flow, 0 to 1; None for its beginning.
+        noise: [B, 1, 3, S, S] of unit variance, see `begin`; None for none.
+        use: what of the controls is told, see `CompactNet.conditions`; None for all.
+
+    Returns:
+        See `generator_losses`; "loss" is what is minimised.
+    """
+    time = frames.new_zeros(len(frames)) if time is None else time
+    with torch.autocast(frames.device.type, torch.bfloat16, enabled=frames.device.type == "cuda"):
+        told = net.conditions(controls, use)
+        begun = told.start if noise is None else begin(told.start, controls, noise)
+        clean = net(on_the_way(begun, frames, time), time, told).clean
+    return generator_losses(clean.float(), frames, importance(controls), mouths(controls))
 
 
 def begin(start: Tensor, controls: Controls, noise: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,11 +29,10 @@ from reenact.media.video import VIDEO_SUFFIXES
 from reenact.pipeline import AnimateOptions, Pipeline, cropped, head_crop
 from reenact.rendering import Camera
 from reenact.rendering.head_renderer import HeadRenderer
-from reenact.tracking import load_motion, save_motion, track
+from reenact.tracking import Progress, load_motion, save_motion, silent, track
 
 from .scenes import MOVING, PHOTO, SceneRecord, save_scene
 
-Progress = Callable[[str, int, int | None], None]
 RUN, RUNS = 8, 3
 """Frames of a run, runs of a scene, unless others are asked for."""
 _LONGEST = 300  # frames of a clip that are looked at
@@ -83,9 +82,26 @@ def listed_clips(folder: Path, listing: Path) -> list[Clip]:
 
 
 def prepare_scenes(
-    clips: Sequence[Clip], out: Path, scenes: int, size: int, progress: Progress, *, run: int = RUN, jobs: int = 1
+    clips: Sequence[Clip],
+    out: Path,
+    scenes: int,
+    size: int,
+    progress: Progress = silent,
+    *,
+    run: int = RUN,
+    jobs: int = 1,
 ) -> list[Path]:
-    """Make `scenes` scenes of each clip; what is there already is kept. Clips with too short a face give none."""
+    """Make `scenes` scenes of each clip; what is there already is kept. Clips with too short a face give none.
+
+    Args:
+        clips: videos to learn from.
+        out: the folder to write into.
+        scenes: of each clip.
+        size: side of the pictures, px.
+        progress: called with a stage, clips done and their number.
+        run: frames of each of a scene's RUNS runs.
+        jobs: processes.
+    """
     out.mkdir(parents=True, exist_ok=True)
     work = [_Making(clip, out, scenes, size, run) for clip in clips]
     return [path for paths in spread(_scenes, work, jobs, "preparing", progress) for path in paths]

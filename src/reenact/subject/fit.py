@@ -59,7 +59,6 @@ def fit_stages(offsets: Offsets, observation: Observation, stages: Sequence[Stag
     energy = Energy(offsets.person.model.topology, offsets.levels[1], observation.normals.shape[1])
     total, done = sum(s.steps for s in stages), 0
     for stage in stages:
-        offsets.adapt()
         optimiser = torch.optim.Adam(
             [{"params": [getattr(offsets, name)], "lr": stage.rate * _FASTER.get(name, 1.0)} for name in stage.moves],
             betas=(0.8, 0.95),
@@ -83,7 +82,6 @@ def fit_stages(offsets: Offsets, observation: Observation, stages: Sequence[Stag
             optimiser.step()
             done += 1
             progress("fitting the head", done, total)
-    offsets.adapt()
 
 
 def weighted(terms: dict[str, Tensor], stage: Stage) -> Tensor:

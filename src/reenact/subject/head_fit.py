@@ -56,6 +56,7 @@ def fit_head(
         observation = Observation.joined([observed(s, s.key_rows(share), estimator, progress) for s in (main, *others)])
         person = Offsets(len(observation), _scale(main), Identity.of(model, main.subject.shape))
         fit_stages(person, observation, stages, progress)
+        person.adapt()
         if checkpoint is not None:
             checkpoint.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})
     subject = _performed(main, person, estimator, every_frame, progress, checkpoint)

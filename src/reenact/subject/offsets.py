@@ -122,7 +122,11 @@ class Offsets(nn.Module):
         self.log_distance = nn.Parameter(torch.tensor(0.0) if person is None else person.log_distance.detach().clone())
 
     def adapt(self) -> None:
-        """Adapt the actions to the static offsets found so far: they had been adapted to those known before."""
+        """Adapt the actions to the static offsets that were found.
+
+        Not between stages: a smile is partly explained by offsets that open the lips at rest, adapted actions would
+        shut them again, and the next stage would open them further.
+        """
         found = self.static().still().control
         if not torch.equal(found, self._in_head):
             self._in_head, self._head = found, self.person.head(found)

@@ -48,7 +48,11 @@ def written_beside(path: Path | str) -> Iterator[Path]:
         raise InputError(f"{path} cannot be written: this user may not write into {path.parent}.")
     partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
     try:
+        partial.touch()
+        mode = partial.stat().st_mode  # what this user's files have; safetensors would keep them from all others
+        partial.unlink()
         yield partial
+        partial.chmod(mode)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -83,7 +83,7 @@ def fitted(person: str, clip: Path) -> Neutral:
     source = read_source(model, clip, TrackOptions(), silent)
     seen = observed(source, source.key_rows(KEY_FRAMES), shipped_estimator(), silent)
     tracked = source.subject
-    offsets = Offsets(len(seen), tracked.face_size_m / BASE_FACE_M, Identity.of(model, tracked.shape))
+    offsets = Offsets(len(seen), tracked.face_size_m / BASE_FACE_M, Identity.of(tracked))
     fit_stages(offsets, seen, PERSON, silent)
     static = offsets.static().still()
     found = tracked.replace(static_offset=static.control, fine_offset=static.fine)

@@ -48,7 +48,7 @@ from reenact.lab.synthetic.receivers import OwnDeformation, linear
 from reenact.lab.training.data.habit_clips import shortened
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
 from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
-from reenact.rendering import vertex_normals
+from reenact.rendering import PixelInterpolation, vertex_normals
 from reenact.subject.energy import Energy
 from reenact.subject.head_fit import fit_head, observed
 from reenact.subject.offsets import Posed
@@ -299,7 +299,8 @@ def explained(subject: Subject, other: Subject, clip: Path, count: int, energy: 
         )
         posed = Posed(coarse, fine, turn, camera, head.inner_lips.hidden_depth(shapes))
         drawn = energy.rasterise(posed, seen)
-        shown = torch.nn.functional.normalize(drawn.pixels(vertex_normals(fine, faces, "torch")), dim=-1)
+        pixels = PixelInterpolation(faces, drawn.fragments, fine.shape[1])
+        shown = torch.nn.functional.normalize(pixels(vertex_normals(fine, faces, "torch")), dim=-1)
         angle = torch.rad2deg(torch.arccos((shown * seen.normals).sum(-1).clamp(-1.0, 1.0)))
         away = (energy.landmarks_px(posed, seen) - seen.landmarks).norm(dim=-1)
         worth = drawn.evidence

@@ -17,6 +17,7 @@ from reenact.head.open import open_head
 from reenact.head.regions import EMPTY, REGIONS, region_ids
 from reenact.head.shape import eyeball_vertices
 from reenact.head.state import deformed
+from reenact.head.subject import Subject
 from reenact.perception.dense.classes import CLASSES
 from reenact.rendering import (
     Camera,
@@ -36,7 +37,8 @@ HEAD = open_head()
 TOP = HEAD.topology
 LEVELS = open_levels()
 SIDE = 128
-MEAN = Identity.of(HEAD, torch.zeros(HEAD.identity_size))
+CAMERA = Camera(SIDE * 2.4, SIDE / 2, SIDE / 2, SIDE, SIDE)
+MEAN = Identity.of(Subject(HEAD, torch.zeros(HEAD.identity_size), CAMERA, torch.zeros(478, 3)))
 CHEEK = 205  # landmark below the subject's right eye, beside the nose
 
 
@@ -139,7 +141,8 @@ def test_the_fit_draws_the_inside_of_an_open_mouth_where_the_generator_does() ->
     teeth[:, np.unique(level.faces[np.isin(level.regions, region_ids("teeth_lower"))])] = 1.0
 
     def drawn(posed: Posed) -> torch.Tensor:
-        return Energy(TOP, level, SIDE).rasterise(posed, observation).pixels(teeth)[..., 0] > 0.5
+        fragments = Energy(TOP, level, SIDE).rasterise(posed, observation).fragments
+        return PixelInterpolation(faces, fragments, len(level))(teeth)[..., 0] > 0.5
 
     deeper = 1.0 + level.upsample(posed.hidden_depth[..., None]) / fine[..., 2:]
     focal, cx, cy = observation.camera[0].tolist()
@@ -216,7 +219,7 @@ def test_another_identity_is_found_within_the_basis() -> None:
 
 
 def test_an_unusual_identity_has_its_price() -> None:
-    unusual = Identity.of(HEAD, torch.full((HEAD.identity_size,), 0.5))
+    unusual = Identity.of(MEAN.subject.replace(shape=torch.full((HEAD.identity_size,), 0.5)))
     rows, offsets = torch.arange(2), Offsets(2, 1.0, unusual)
     prices = []
     for change in (-0.5, 0.0, 1.5):

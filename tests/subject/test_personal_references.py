@@ -14,9 +14,9 @@ from reenact.head.subject import Reference, Subject
 from reenact.media import read_image
 from reenact.media.files import asset
 from reenact.perception.dense.shipped import shipped_estimator
+from reenact.subject.fit import FRAMES, PERSON
 from reenact.subject.head_fit import fit_head
 from reenact.subject.source import read_source
-from reenact.subject.stages import FRAMES, PERSON
 from reenact.tracking import TrackOptions, silent
 
 HEAD = np.ascontiguousarray(read_image(asset("demo/astronaut.jpg"))[:240, 106:346])

@@ -66,37 +66,56 @@ def face_labels(labels: Tensor, empty: int, fragments: Fragments, backend: Backe
 
 
 class PixelInterpolation:
-    """`interpolate` of one drawing for a fit that takes many steps: one product with a sparse matrix.
+    """`interpolate` of one rasterisation for a fit that takes many steps: one product with a sparse matrix.
 
-    Not differentiable in the fragments, as a drawing that is kept for some steps is not.
+    Not differentiable in the fragments, as a rasterisation that is kept for some steps is not.
 
     Args:
-        faces: [F, 3] integer, the faces that were drawn.
+        faces: [F, 3] integer, the faces that were rasterised.
         fragments: of B pictures of H x W pixels.
         count: V, of vertices.
+        weights: [B, H, W] of each pixel; None for 1.
+        block: side of the squares of pixels whose weighted sums are made at once, px; H and W are multiples of it.
 
     Raises:
         ValueError: shapes that do not fit.
     """
 
-    def __init__(self, faces: Tensor, fragments: Fragments, count: int) -> None:
+    def __init__(
+        self, faces: Tensor, fragments: Fragments, count: int, weights: Tensor | None = None, block: int = 1
+    ) -> None:
         check_faces(faces, count)
         if len(faces) != fragments.face_count:
             raise ValueError(f"{fragments.face_count} faces were drawn, but {len(faces)} faces are given")
-        self._shape = fragments.face.shape
-        batch, height, width = self._shape
+        batch, height, width = fragments.face.shape
+        if height % block or width % block:
+            raise ValueError(f"pictures of {width} x {height} px cannot be cut into squares of {block} px")
+        self._shape = (batch, height // block, width // block)
         face = fragments.face.cpu().numpy().reshape(-1)
-        pixel = np.flatnonzero(face != EMPTY_FACE)
+        shown = face != EMPTY_FACE
+        if weights is not None:
+            shown &= weights.cpu().numpy().reshape(-1) != 0.0
+        pixel = np.flatnonzero(shown)
+        share = fragments.bary.detach().cpu().numpy().reshape(-1, 3)[pixel]
+        if weights is not None:
+            share = share * weights.cpu().numpy().reshape(-1, 1)[pixel]
+        row = pixel
+        if block > 1:
+            of, y, x = np.unravel_index(pixel, (batch, height, width))
+            row = np.ravel_multi_index((of, y // block, x // block), self._shape)
+            order = np.argsort(row, kind="stable")
+            row, pixel, share = row[order], pixel[order], share[order]
         corners = faces.cpu().numpy()[face[pixel]] + (pixel // (height * width) * count)[:, None]
-        weights = fragments.bary.detach().cpu().numpy().reshape(-1, 3)[pixel]
-        # Rows of three entries each, in order: no sorting as from triples.
-        starts = np.zeros(len(face) + 1, np.int64)
-        starts[pixel + 1] = 3
-        entries = weights.ravel(), corners.ravel().astype(np.int64), starts.cumsum()
-        self._matrix = Sparse(csr_matrix(entries, (len(face), batch * count)))
+        # Pixels come row by row, three entries each: no sorting as from triples.
+        rows = batch * self._shape[1] * self._shape[2]
+        starts = np.zeros(rows + 1, np.int64)
+        starts[1:] = 3 * np.bincount(row, minlength=rows).cumsum()
+        matrix = csr_matrix((share.ravel(), corners.ravel().astype(np.int64), starts), (rows, batch * count))
+        matrix.sum_duplicates()
+        self._matrix = Sparse(matrix)
 
     def __call__(self, attributes: Tensor) -> Tensor:
-        """[B, V, C] float32 -> [B, H, W, C], 0 where nothing was drawn; differentiable."""
+        """[B, V, C] float32 -> [B, H / block, W / block, C], 0 where nothing is shown; differentiable."""
         return (self._matrix @ attributes.flatten(0, 1)).view(*self._shape, -1)
 
 

@@ -17,7 +17,7 @@ from reenact.head.levels import Level
 from reenact.head.model import Topology
 from reenact.head.regions import EMPTY, REGIONS, region_ids
 from reenact.perception.dense.classes import CLASSES
-from reenact.rendering import PixelInterpolation, VertexNormals, face_labels, rasterise
+from reenact.rendering import Fragments, PixelInterpolation, VertexNormals, face_labels, rasterise
 
 from .observation import Observation
 from .offsets import Offsets, Posed, Static
@@ -55,11 +55,12 @@ class Weights:
 class Rasterised:
     """Which triangle every pixel shows: found now and then, not at every step."""
 
-    covered: Tensor  # [n, S, S] whether a triangle is shown
-    pixels: PixelInterpolation
+    fragments: Fragments  # [n, S, S]
     evidence: Tensor  # [n, S, S] weight of each pixel
-    smooth: Tensor  # [n, S/2, S/2, 3] what is seen there, as `smoothed` has it
-    smooth_evidence: Tensor  # [n, S/2, S/2]
+    pooled: PixelInterpolation  # to [n, S/2, S/2]: means, weighted by the evidence, times `weight`
+    weight: Tensor  # [n, S/2, S/2] mean evidence of four pixels
+    normals: Tensor  # [n, S/2, S/2, 3] what the estimator sees there, unit
+    depth: Tensor  # [n, S/2, S/2] sides of the crop; NaN where it is not known of one of the pixels
 
 
 class Energy:
@@ -89,32 +90,37 @@ class Energy:
         fragments = rasterise(px, self._faces, self._size, self._size, cull_back=True)
         regions = face_labels(self._regions, EMPTY, fragments)
         evidence = self._table[regions.long(), observation.classes.long()] * observation.certainty
-        smooth, total = smoothed(observation.normals, evidence)
-        pixels = PixelInterpolation(self._faces, fragments, posed.fine.shape[1])
-        return Rasterised(fragments.face >= 0, pixels, evidence, smooth, total)
+        pooled = PixelInterpolation(self._faces, fragments, posed.fine.shape[1], 0.25 * evidence, 2)
+        weight, both = _pooled(evidence), torch.cat([observation.normals, observation.depth[..., None]], -1)
+        both = _pooled(both, evidence)
+        depth = both[..., 3] / weight.clamp(min=1e-6)
+        return Rasterised(fragments, evidence, pooled, weight, normalize(both[..., :3], dim=-1, eps=1e-6), depth)
 
     def terms(self, posed: Posed, observation: Observation, rasterised: Rasterised) -> dict[str, Tensor]:
-        """normal, depth, landmark, outline: each a scalar with its gradient to the vertices."""
+        """normal, depth, landmark, outline: each a scalar with its gradient to the vertices.
+
+        Normals and depth are compared as means over squares of four pixels: the shipped estimator is no finer, and a
+        quarter of the pixels is a quarter of the work.
+        """
         normals = self._normals(posed.fine)
-        shown, depth = rasterised.pixels(torch.cat([normals, posed.fine[..., 2:]], -1)).split([3, 1], -1)
-        shown = normalize(shown, dim=-1)
-        worth = rasterised.smooth_evidence
-        angle = 1.0 - (smoothed(shown, rasterised.evidence)[0] * rasterised.smooth).sum(-1)
+        shown, depth = rasterised.pooled(torch.cat([normals, posed.fine[..., 2:]], -1)).split([3, 1], -1)
+        weight = rasterised.weight
+        angle = 1.0 - (normalize(shown, dim=-1, eps=1e-6) * rasterised.normals).sum(-1)
         return {
-            "normal": (worth * _robust(angle / _ANGLE)).sum() / worth.sum().clamp(min=1.0),
-            "depth": self._depth(depth[..., 0], observation, rasterised),
+            "normal": (weight * _robust(angle / _ANGLE)).sum() / weight.sum().clamp(min=0.25),
+            "depth": self._depth(depth[..., 0] / weight.clamp(min=1e-6), observation, rasterised),
             "landmark": self._landmarks(posed, observation),
             "outline": self._outline(posed, normals, observation, rasterised),
         }
 
     def _depth(self, found: Tensor, observation: Observation, rasterised: Rasterised) -> Tensor:
-        worth = torch.where(observation.depth.isnan(), 0.0, rasterised.evidence)
-        total = worth.sum((1, 2)).clamp(min=1.0)
+        worth = torch.where(rasterised.depth.isnan(), 0.0, rasterised.weight)
+        total = worth.sum((1, 2)).clamp(min=0.25)
         # A side of the crop at the head's distance, in mm.
         side = 1000.0 * observation.t_cam_head[:, 2] * self._size / observation.camera[:, 0]
-        error = 1000.0 * found - torch.nan_to_num(observation.depth) * side[:, None, None]
+        error = 1000.0 * found - torch.nan_to_num(rasterised.depth) * side[:, None, None]
         error = error - ((worth * error).sum((1, 2)) / total)[:, None, None]
-        return (worth * _robust((error / _DEPTH_MM) ** 2)).sum() / worth.sum().clamp(min=1.0)
+        return (worth * _robust((error / _DEPTH_MM) ** 2)).sum() / worth.sum().clamp(min=0.25)
 
     def landmarks_px(self, posed: Posed, observation: Observation) -> Tensor:
         """[n, 478, 2] where the landmarks of the posed head are, px of the crops."""
@@ -135,7 +141,7 @@ class Energy:
         with torch.no_grad():
             ray = normalize(points, dim=-1)
             beside = px[..., :2] + 2.5 * normalize(lie[..., :2], dim=-1)
-            covered = _sample(rasterised.covered.float(), beside, self._size)
+            covered = _sample((rasterised.fragments.face >= 0).float(), beside, self._size)
             edge = ((lie * ray).sum(-1).abs() < _CONTOUR) & (covered < 0.5)
             inside = (px[..., :2] > 1).all(-1) & (px[..., :2] < self._size - 1).all(-1)
         away = _sample(observation.outline, px[..., :2], self._size)
@@ -158,7 +164,7 @@ def regularity(offsets: Offsets, rows: Tensor, static: Static, dynamic: Tensor) 
     ]
     scaled, turned, moved = dynamic * mm, offsets.rotation[rows] / 0.05, offsets.translation[rows] / 0.01
     out = {
-        "identity": (offsets.person.tracked + offsets.identity).pow(2).mean(),
+        "identity": (offsets.person.subject.shape + offsets.identity).pow(2).mean(),
         "magnitude": (coarse / _MAGNITUDE_MM).pow(2).sum(-1).mean() + (fine / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
         "bend": sum((b.pow(2).sum(-1).mean() for b in bends), start=scaled.new_zeros(())),
         "dynamic_magnitude": (scaled / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
@@ -177,14 +183,13 @@ def project(points: Tensor, camera: Tensor) -> Tensor:
     return torch.stack([x / z * focal + cx, y / z * focal + cy, z], -1)
 
 
-def smoothed(normals: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
-    """[n, S, S, 3] directions, [n, S, S] weights -> at half the side, means over near ones, unit again; and weights.
-
-    The shipped estimator is no finer, and a quarter of the pixels is a quarter of the work.
-    """
-    both = torch.cat([normals * worth[..., None], worth[..., None]], -1).permute(0, 3, 1, 2)
-    both = avg_pool2d(both, 2).permute(0, 2, 3, 1)
-    return normalize(both[..., :3], dim=-1, eps=1e-6), both[..., 3]
+def _pooled(values: Tensor, weight: Tensor | None = None) -> Tensor:
+    """[n, S, S] or [n, S, S, C], perhaps times [n, S, S] -> means over squares of four pixels."""
+    if weight is not None:
+        values = values * weight[..., None]
+    whole = values if values.ndim == 4 else values[..., None]
+    pooled = avg_pool2d(whole.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+    return pooled if values.ndim == 4 else pooled[..., 0]
 
 
 def _robust(square: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ _FASTER = {"rotation": 3.0, "log_distance": 40.0, "identity": 120.0}
 
 def fit_stages(offsets: Offsets, observation: Observation, stages: Sequence[Stage], progress: Progress) -> None:
     """Move the offsets of the F observed frames through the stages."""
-    energy = Energy(offsets.person.model.topology, offsets.levels[1], observation.normals.shape[1])
+    energy = Energy(offsets.subject.model.topology, offsets.levels[1], observation.normals.shape[1])
     total, done = sum(s.steps for s in stages), 0
     for stage in stages:
         optimiser = torch.optim.Adam(

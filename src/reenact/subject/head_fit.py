@@ -54,7 +54,7 @@ def fit_head(
     person = _restored(main, checkpoint)
     if person is None:
         observation = Observation.joined([observed(s, s.key_rows(share), estimator, progress) for s in (main, *others)])
-        person = Offsets(len(observation), _scale(main), Identity.of(model, main.subject.shape))
+        person = Offsets(len(observation), _scale(main), Identity.of(main.subject))
         fit_stages(person, observation, stages, progress)
         person.adapt()
         if checkpoint is not None:
@@ -79,7 +79,7 @@ def _restored(main: Source, checkpoint: FitCheckpoint | None) -> Offsets | None:
     found = None if checkpoint is None else checkpoint.load(_PERSON)
     if found is None:
         return None
-    person = Offsets(1, _scale(main), Identity.of(main.subject.model, main.subject.shape))
+    person = Offsets(1, _scale(main), Identity.of(main.subject))
     person.load_state_dict(found, strict=False)
     person.adapt()
     return person
@@ -108,7 +108,7 @@ def _performed(
     every = np.arange(len(main.motion))
     chunks = list(fitted_chunks(main, every, person, estimator, stage, progress, checkpoint))
     static, camera = person.static().still(), main.subject.camera.zoomed(float(person.log_distance.detach().exp()))
-    subject = main.subject.replace(camera=camera, static_offset=static.control, fine_offset=static.fine)
+    subject = person.subject.replace(camera=camera, fine_offset=static.fine)
     motion = main.motion.replace(
         rotation=torch.cat([chunk.rotation for chunk in chunks]),
         translation=torch.cat([chunk.translation for chunk in chunks]),

@@ -17,12 +17,11 @@ import torch
 from scipy.sparse import coo_matrix, csr_matrix, diags
 from torch import Tensor, nn
 
-from reenact.head.head_model import head_model, personalised
+from reenact.head.head_model import head_model
 from reenact.head.levels import Level
-from reenact.head.model import ParametricHead
 from reenact.head.pose import pose, small_rotation
-from reenact.head.shape import HeadShape
 from reenact.head.sparse import Sparse
+from reenact.head.subject import Subject
 
 from .followers import followers
 from .observation import Observation
@@ -57,22 +56,17 @@ class Spread:
 class Identity:
     """A head model about a tracked identity: what it may still become, and what goes along with its skin."""
 
-    model: ParametricHead
-    tracked: Tensor  # [K] coefficients
+    subject: Subject  # as tracked, without static offsets
     follow: Sparse  # [V, V] see followers.py
 
     @staticmethod
-    def of(model: ParametricHead, tracked: Tensor) -> Identity:
-        """tracked: [K]."""
-        return Identity(model, tracked, followers(model, head_model(model).levels[0].soft))
+    def of(subject: Subject) -> Identity:
+        """Take the identity of a tracked subject."""
+        return Identity(subject, followers(subject.model, subject.levels[0].soft))
 
     def change(self, by: Tensor) -> Tensor:
         """[K] change of the coefficients -> [V, 3] metres."""
-        return torch.tensordot(by, head_model(self.model).identity, 1)
-
-    def head(self, static_offset: Tensor) -> HeadShape:
-        """The head with static offsets [V, 3], its actions adapted to them."""
-        return personalised(self.model, self.tracked, static_offset)
+        return torch.tensordot(by, head_model(self.subject.model).identity, 1)
 
 
 @dataclass(frozen=True)
@@ -103,13 +97,12 @@ class Offsets(nn.Module):
         """person: the offsets whose static part and camera are known already (`adapt`ed), and stay."""
         super().__init__()
         self._known = None if person is None else person.static().still()
-        self.levels, self.scale, self.person = head_model(identity.model).levels, scale, identity
+        self.levels, self.scale, self.person = identity.subject.levels, scale, identity
         control, fit, _ = self.levels
         if person is None:
-            self._in_head = torch.zeros(len(control), 3)
-            self._head = identity.head(self._in_head)
+            self._in_head, self.subject = torch.zeros(len(control), 3), identity.subject
         else:
-            self._in_head, self._head = person._in_head, person._head
+            self._in_head, self.subject = person._in_head, person.subject
         self.spread = (Spread.of(control), Spread.of(fit)) if person is None else person.spread
         self.masks = tuple(torch.from_numpy(m)[:, None] for m in (control.soft, fit.soft, control.face))
         self.stiffness = tuple(torch.from_numpy(level.stiffness)[:, None] for level in (control, fit))
@@ -129,7 +122,7 @@ class Offsets(nn.Module):
         """
         found = self.static().still().control
         if not torch.equal(found, self._in_head):
-            self._in_head, self._head = found, self.person.head(found)
+            self._in_head, self.subject = found, self.person.subject.replace(static_offset=found)
 
     def static(self) -> Static:
         """D_g."""
@@ -150,8 +143,9 @@ class Offsets(nn.Module):
 
     def posed(self, observation: Observation, rows: Tensor, static: Static, dynamic: Tensor) -> Posed:
         """Pose the frames `rows`, which `observation` is about."""
-        plain = self._head.deform(observation.expression, observation.gaze)
-        control = self._head.meet(plain + (static.control - self._in_head) + dynamic, observation.expression)
+        head = self.subject.head
+        plain = head.deform(observation.expression, observation.gaze)
+        control = head.meet(plain + (static.control - self._in_head) + dynamic, observation.expression)
         fine = self.levels[1].upsample(control) + static.fine
         rotation, translation = self._pose(observation, rows)
         away = self._away()
@@ -163,7 +157,7 @@ class Offsets(nn.Module):
             )
         camera = torch.cat([observation.camera[:, :1] * self.log_distance.exp(), observation.camera[:, 1:]], 1)
         with torch.no_grad():
-            hidden = self._head.inner_lips.hidden_depth(control)
+            hidden = head.inner_lips.hidden_depth(control)
         return Posed(moved[0], moved[1], rotation, camera, hidden)
 
     def poses(self, observation: Observation) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portraits import Portrait
 
-from reenact.generator.warp.filters import feather, grown, pixel_grid, remap, smoothstep
+from reenact.generator.warp.filters import extrapolate, feather, pixel_grid, remap, smoothstep
 from reenact.generator.warp.finer import Surface
 from reenact.generator.warp.light import estimate, luma
 from reenact.generator.warp.window import Box, box_around, draw
@@ -76,7 +76,7 @@ def test_remapping_by_nothing_changes_nothing() -> None:
 def test_grown_values_reach_just_beyond_their_edge() -> None:
     known = np.zeros((20, 20), bool)
     known[5:12, 5:12] = True
-    out = grown(np.where(known[..., None], 7.0, 0.0).astype(np.float32), known, 2)
+    out = extrapolate(np.where(known[..., None], 7.0, 0.0).astype(np.float32), known, 2)
     assert np.allclose(out[3:14, 3:14], 7.0, atol=1e-4) and not out[:3].any() and not out[14:].any()
 
 

@@ -12,8 +12,7 @@ from reenact.head.shape import HeadShape
 from reenact.head.spread import spread
 
 from .eyes import EYE_IDS, Eye, take_apart
-from .fill import sample
-from .filters import blurred, ramp, remap_mask, smoothstep
+from .filters import blur, nearest_pixels, remap_mask, smoothstep, smoothstep_of
 from .lashes import lift_lashes
 from .lids import find_lids, stretch
 from .moment import Moment
@@ -69,7 +68,7 @@ class EyeWindow:
         self._box = drawing.box
         picture = photo[drawing.box.slices].astype(np.float32)
         liftable = np.maximum(drawing.carry(self._lid_skin[:, None])[..., 0], drawing.coverage(*EYE_IDS))
-        lid = np.median(sample(picture, self._around(at)), axis=0)
+        lid = np.median(nearest_pixels(picture, self._around(at)), axis=0)
         self._lashes, self._bare = lift_lashes(
             picture, drawing.coverage(*EYE_IDS), lid, liftable, self._lids.frame(at), drawing.box
         )
@@ -107,7 +106,7 @@ class EyeWindow:
         local = self._at.px.copy()
         local[:, :2] -= self._box.corner
         width = self._lids.frame(self._at).width_px
-        colours = sample(blurred(bare, 0.03 * width), local)
+        colours = nearest_pixels(blur(bare, 0.03 * width), local)
         near = distance_to(head, self._edges)
         inside = ((local[:, :2] > 0) & (local[:, :2] < (self._box.shape[1], self._box.shape[0]))).all(axis=1)
         trust = skin.visibility**2 * inside * (distance_to(head, self._lids.rim) > _EDGE_M)
@@ -125,7 +124,7 @@ class EyeWindow:
         lids = np.abs(now.shape[self._edges] - self._at.shape[self._edges]).max()
         gaze, before = (moment.state.gaze[0, self._side].numpy() for moment in (now, self._at))
         turned = np.abs(gaze - before).max()
-        return ramp(*_STILL_M, lids) * ramp(*_STILL_RAD, turned)
+        return smoothstep_of(*_STILL_M, lids) * smoothstep_of(*_STILL_RAD, turned)
 
     def _gleam_shift(self, now: Moment) -> Float:
         ball = (now.px[self._ball] - self._at.px[self._ball])[:, :2].mean(axis=0)

@@ -16,7 +16,7 @@ from reenact.head.model import Float
 from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.shape import HeadShape
 
-from .filters import blurred, dilated, eroded, grown, lowered, remap, remap_mask, smoothstep
+from .filters import blur, dilate, erode, extrapolate, remap, remap_mask, shift_down, smoothstep
 from .iris import IRIS_COLOURS, angles_from, find_iris, radial_colours
 from .light import luma
 from .window import Box, Drawing
@@ -57,7 +57,7 @@ class Eye:
         colour += known * (remap(self.matt, where + back) - colour)
         colour *= lid_shade(drawing.coverage(*EYE_IDS))[..., None]
         colour += remap_mask(self.gleam, where - gleam_shift)
-        return grown(colour, drawing.mask(*EYE_IDS), 1)
+        return extrapolate(colour, drawing.mask(*EYE_IDS), 1)
 
 
 def take_apart(photo: NDArray[np.uint8], drawing: Drawing, directions: Float) -> Eye:
@@ -72,24 +72,24 @@ def take_apart(photo: NDArray[np.uint8], drawing: Drawing, directions: Float) ->
     shade = lid_shade(opening)[..., None]
     unshaded = picture / shade
 
-    sure = eroded(inside, max(1, round(0.10 * height))) > 0
+    sure = erode(inside, max(1, round(0.10 * height))) > 0
     sure = sure if sure.sum() > _ENOUGH else inside
     colours = radial_colours(unshaded, angles, sure, iris)
     expected = IRIS_COLOURS.at(colours, angles)
     near_iris = smoothstep(1.5 * iris, 1.2 * iris, angles) * inside
     halo = max(1, round(0.05 * height))
-    spots = dilated((luma(unshaded - expected) > _GLEAM) * near_iris, halo)
-    bright = blurred(spots, 0.6 * halo) * inside
+    spots = dilate((luma(unshaded - expected) > _GLEAM) * near_iris, halo)
+    bright = blur(spots, 0.6 * halo) * inside
     matt = np.asarray(unshaded + bright[..., None] * (expected - unshaded), np.float32)
     stray = (luma(matt) < _STRAY * luma(expected)) & (angles > 1.25 * iris)
-    trust = blurred(sure & ~stray, max(0.05 * height, 0.6)) * sure.astype(np.float32)
+    trust = blur(sure & ~stray, max(0.05 * height, 0.6)) * sure.astype(np.float32)
     return Eye(axis, colours, drawing.box, matt, trust, (unshaded - matt) * shade, bool(inside.sum() > _ENOUGH))
 
 
 def lid_shade(opening: Float) -> Float:
     """[h, w] brightness that the lids leave on the eyeball: darkest under the upper lid."""
     height = max(float((opening > 0.5).sum(axis=0).max()), 1.0)
-    soft = lowered(blurred(opening, 0.16 * height), 0.14 * height)
+    soft = shift_down(blur(opening, 0.16 * height), 0.14 * height)
     return _DARKEST + (1.0 - _DARKEST) * smoothstep(0.1, 0.95, soft)
 
 

@@ -26,7 +26,7 @@ from reenact.rendering.threads import one_torch_thread
 
 from .eye_window import EyeWindow, eye_anchors
 from .eyes import eyeball_directions
-from .filters import feather, pixel_grid, remap, resized
+from .filters import feather, pixel_grid, remap, resize
 from .finer import Surface
 from .moment import Moment, moment
 from .mouth_window import MouthWindow
@@ -58,7 +58,7 @@ class WarpGenerator:
         self._surface = Surface(self._seen.faces, self._seen.regions)
         self._at = moment(head, self._state, self._state, camera, self._seen.faces)
         coarse = visible_head(head, self._state, camera.scaled(_SHEET_PX / camera.width))
-        person = resized(person_mask(self._photo), _SHEET_PX, _SHEET_PX)
+        person = resize(person_mask(self._photo), _SHEET_PX, _SHEET_PX)
         self._sheet = lay(head, coarse, person)
         self._still = self._sheet.move(head, self._state, np.zeros_like(self._at.shape))
         self._skin = photographed_skin(self._photo, person, head, self._seen, self._at)
@@ -73,7 +73,7 @@ class WarpGenerator:
         now = moment(self._head, state, self._state, self._camera, self._seen.faces)
         size = self._camera.width
         field = self._sheet.draw(self._head, state, now.shape - self._at.shape, self._still)
-        field = resized(field, size, size) * np.float32(size / _SHEET_PX)
+        field = resize(field, size, size) * np.float32(size / _SHEET_PX)
         field += self._grid
         frame = remap(self._photo, field)
 

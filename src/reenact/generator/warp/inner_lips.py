@@ -11,7 +11,7 @@ from reenact.head.model import Float
 from reenact.head.regions import region_ids
 from reenact.head.shape import HeadShape
 
-from .filters import blurred, dilated, grown, smoothstep
+from .filters import blur, dilate, extrapolate, smoothstep
 from .light import luma
 from .moment import Moment
 from .skin import Skin
@@ -67,8 +67,8 @@ def without_teeth(
     teeth = edge & on_lips & pale & bright
     if not teeth.any():
         return photo
-    share = blurred(dilated(teeth, 1), 0.6) * drawing.coverage(*region_ids("lips"))
+    share = blur(dilate(teeth, 1), 0.6) * drawing.coverage(*region_ids("lips"))
     out = photo.copy()
-    colour = grown(drawing.carry(fill), on_lips, 2)
+    colour = extrapolate(drawing.carry(fill), on_lips, 2)
     out[drawing.box.slices] = np.rint(picture + share[..., None] * (colour - picture)).clip(0, 255).astype(np.uint8)
     return out

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reenact.head.model import Float
 
-from .filters import blurred
+from .filters import blur
 from .light import luma
 
 _RADIUS = 0.49  # radians: 5.9 mm on a ball of 12.5 mm
@@ -55,7 +55,7 @@ def find_iris(picture: Float, directions: Float, inside: NDArray[np.bool_]) -> t
     rows = np.flatnonzero(inside.ravel())
     rows = rows[:: max(1, len(rows) // 1200)]
     best, found = -np.inf, (_AHEAD, _RADIUS)
-    brightness = luma(blurred(picture, 0.7)).ravel()[rows]
+    brightness = luma(blur(picture, 0.7)).ravel()[rows]
     rays = directions.reshape(-1, 3)[rows]
     for yaw in np.linspace(-0.24, 0.24, 13):
         for pitch in np.linspace(-0.16, 0.16, 9):

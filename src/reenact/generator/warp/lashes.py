@@ -14,7 +14,7 @@ import numpy as np
 from reenact.head.model import Float
 
 from .eye_frame import EyeFrame
-from .filters import blurred, dilated, eroded, remap_mask, smoothstep
+from .filters import blur, dilate, erode, remap_mask, smoothstep
 from .light import luma
 from .window import Box
 
@@ -105,8 +105,8 @@ def _without_strands(picture: Float, opening: Float, skin: Float, width_px: floa
     """[h, w, 3] the picture with thin dark strands filled from beside, the eyeball counted as skin."""
     covered = picture + opening[..., None] * (skin - picture)
     radius = max(1, round(_STRAND * width_px))
-    closed = eroded(dilated(covered, radius), radius)
-    return blurred(closed, 0.4 * radius)
+    closed = erode(dilate(covered, radius), radius)
+    return blur(closed, 0.4 * radius)
 
 
 def _lash_colour(picture: Float, lash: Float) -> Float:

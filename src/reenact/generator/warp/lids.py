@@ -11,7 +11,7 @@ from reenact.head.model import Float, Int
 from reenact.head.shape import HeadShape
 
 from .eye_frame import EyeFrame, eye_frame
-from .filters import ramp, smoothstep
+from .filters import smoothstep, smoothstep_of
 from .moment import Moment
 
 _STRETCHED = (1.5, 2.8)  # driven over photographed area between which a texture stops being believed
@@ -48,7 +48,7 @@ class Lids:
         places: see EyeFrame.of_pixels.
         """
         along, height = places
-        shut = ramp(*_SHUT, closing)
+        shut = smoothstep_of(*_SHUT, closing)
         if shut == 0.0:
             return np.zeros(along.shape, np.float32)
         ends = smoothstep(-0.1, 0.15, along) * smoothstep(1.1, 0.85, along)

@@ -12,7 +12,7 @@ from reenact.head.model import Float, Int, Topology
 from reenact.head.regions import MOUTH_INTERIOR, region_ids
 from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth
 
-from .filters import blurred, lowered, ramp, remap, remap_mask, smoothstep
+from .filters import blur, remap, remap_mask, shift_down, smoothstep, smoothstep_of
 from .light import Light, luma, spread, tinted
 from .moment import Moment
 from .window import Box, Drawing
@@ -154,7 +154,7 @@ def look_inside(
         enamel = np.median(unlit[brightness >= np.median(brightness)], axis=0)
     carriers = _front(topology, at, _UPPER), _front(topology, at, _LOWER)
     soft_px = max(0.0006 * px_per_m, 0.5)
-    rows = tuple(blurred(part, soft_px) * inside.astype(np.float32) for part in _rows(teeth, carriers, at, drawing.box))
+    rows = tuple(blur(part, soft_px) * inside.astype(np.float32) for part in _rows(teeth, carriers, at, drawing.box))
     seen, own = _on_teeth(gap_m) if teeth.any() else 1.0, enamel.astype(np.float32)
     return Mouth(drawing.box, shown, (rows[0], rows[1]), carriers, white, own, light, seen, colourful)
 
@@ -177,7 +177,7 @@ def _rows(teeth: Float, carriers: tuple[Int, Int], at: Moment, box: Box) -> tupl
 def lip_shade(opening: Float, px_per_m: float) -> Float:
     """[h, w] light that the lips let in: little through a slit, least under the upper lip."""
     sigma = max(_SHADE_M * px_per_m, 0.6)
-    soft = lowered(blurred(opening, sigma), 0.2 * sigma)
+    soft = shift_down(blur(opening, sigma), 0.2 * sigma)
     return _SLIT + (1.0 - _SLIT) * smoothstep(0.1, 0.85, soft)
 
 
@@ -196,25 +196,25 @@ def _lit(light: Light, surface: Float, gap_m: float) -> Float:
 
 def _on_teeth(gap_m: float) -> float:
     """Share of the light that reaches teeth between lips gap_m apart: half hidden they are never as white as bared."""
-    return _TEETH_LIT + (1.0 - _TEETH_LIT) * ramp(*_TEETH_M, gap_m)
+    return _TEETH_LIT + (1.0 - _TEETH_LIT) * smoothstep_of(*_TEETH_M, gap_m)
 
 
 def _by_gap(values: tuple[float, float], gap_m: float) -> float:
     """From what holds for a slit to what holds for a wide mouth: real slits are dark lines."""
-    return values[0] + (values[1] - values[0]) * ramp(*_WIDE_M, gap_m)
+    return values[0] + (values[1] - values[0]) * smoothstep_of(*_WIDE_M, gap_m)
 
 
 def _deep_shade(opening: Float, depth_m: Float, px_per_m: float, gap_m: float) -> Float:
     """[h, w] more of the lips' shade: the deeper a place is, the farther from their edge it begins."""
     deep = smoothstep(*_DEEP_M, depth_m)
-    hidden = 1.0 - smoothstep(0.2, 1.0, blurred(opening, max(_DEEP_SHADE_M * px_per_m, 0.6)))
+    hidden = 1.0 - smoothstep(0.2, 1.0, blur(opening, max(_DEEP_SHADE_M * px_per_m, 0.6)))
     return np.asarray(1.0 - _by_gap(_DEEPEST, gap_m) * deep * hidden, np.float32)
 
 
 def _smooth(colour: Float, inside: NDArray[np.bool_], sigma_px: float) -> Float:
     """Colours [h, w, 3] of what is inside, with soft edges, continued a little beyond it."""
     parts = np.dstack([colour, np.ones(inside.shape, np.float32)]) * inside[..., None]
-    parts = blurred(parts, sigma_px)
+    parts = blur(parts, sigma_px)
     return np.asarray(parts[..., :3] / np.maximum(parts[..., 3:], 1e-4), np.float32)
 
 

@@ -13,7 +13,7 @@ from reenact.head.regions import MOUTH_INTERIOR, region_ids
 from reenact.head.shape import HeadShape
 from reenact.head.teeth import tooth_normals, tooth_places
 
-from .filters import blurred, grown, ramp, remap, smoothstep
+from .filters import blur, extrapolate, remap, smoothstep, smoothstep_of
 from .finer import finer
 from .inner_lips import InnerLips, without_teeth
 from .lids import stretch
@@ -63,7 +63,7 @@ class MouthWindow:
         self._teeth, self._tooth_normals = tooth_normals(head)
         # The inner edge of the lips: half a pixel off, it would drag along teeth, or the dark line of shut lips.
         self._rim = np.exp(-((distance_to(head, self._contacts) / _RIM_M) ** 2))
-        self._apart = ramp(0.0005, 0.002, self._gap(at))
+        self._apart = smoothstep_of(0.0005, 0.002, self._gap(at))
         drawing = draw(self._surface, at.drawn, box)
         surface = drawing.carry(self._inside(at))
         lips = np.average(skin.fill[self.anchors], axis=0, weights=skin.visibility[self.anchors] + 1e-3)
@@ -93,7 +93,7 @@ class MouthWindow:
 
     def _compose(self, patch: Float, drawing: Drawing, grid: Float, skin: Skin, now: Moment) -> Float:
         """The mouth as it is put together, in a box just around it."""
-        apart = max(self._apart, ramp(0.0005, 0.003, self._gap(now)))
+        apart = max(self._apart, smoothstep_of(0.0005, 0.003, self._gap(now)))
         unsure = np.maximum(self._within * stretch(self._faces, self._at.px, now.px), apart * self._rim)
         way = (self._at.px - now.px)[:, :2]
         hidden = np.maximum(unsure, 1.0 - skin.visibility)
@@ -101,13 +101,13 @@ class MouthWindow:
         inside, back, fill, hidden = own[..., :6], own[..., 6:8], own[..., 8:11], own[..., 11:]
         lips = remap(self._photo, grid + back)
         lips = lips + np.clip(hidden, 0.0, 1.0) * (fill - lips)
-        whole = patch + blurred(drawing.mask(*_LIPS, *INTERIOR_IDS), _BLEND_PX)[..., None] * (lips - patch)
+        whole = patch + blur(drawing.mask(*_LIPS, *INTERIOR_IDS), _BLEND_PX)[..., None] * (lips - patch)
         whole = whole.astype(np.float32, copy=False)
         px_per_m = now.px_per_m(self.anchors)
         hole = self._hole(drawing, now)
         cover = self._opening(drawing, hole, now, px_per_m)
         if cover.any():
-            whole = grown(whole, ~(drawing.mask(*INTERIOR_IDS) | hole), 3)
+            whole = extrapolate(whole, ~(drawing.mask(*INTERIOR_IDS) | hole), 3)
             colour = self._mouth.paint(drawing, inside, hole, self._at.px, now.px, px_per_m, grid, self._gap(now))
             whole += cover * (colour - whole)
         return np.asarray(whole * (1.0 - self._line(drawing.box, now, px_per_m))[..., None], np.float32)
@@ -126,8 +126,8 @@ class MouthWindow:
     def _opening(self, drawing: Drawing, hole: NDArray[np.bool_], now: Moment, px_per_m: float) -> Float:
         """[h, w, 1] share of each pixel that shows the inside: flesh has no corners, so a wide opening gets none."""
         cover = np.maximum(drawing.coverage(*INTERIOR_IDS), hole.astype(np.float32))
-        wide = ramp(*_WIDE_M, self._gap(now))
-        round_ = smoothstep(0.2, 0.8, blurred(cover, max(_ROUND_M * px_per_m, 0.5)))
+        wide = smoothstep_of(*_WIDE_M, self._gap(now))
+        round_ = smoothstep(0.2, 0.8, blur(cover, max(_ROUND_M * px_per_m, 0.5)))
         return (cover + wide * (round_ - cover))[..., None]
 
     def _inside(self, at: Moment) -> Float:
@@ -139,7 +139,7 @@ class MouthWindow:
 
     def _line(self, box: Box, now: Moment, px_per_m: float) -> Float:
         """[h, w] darkness of the line of lips that stood apart in the photo and are shut now."""
-        shut = self._apart * ramp(0.0012, 0.0004, self._gap(now))
+        shut = self._apart * smoothstep_of(0.0012, 0.0004, self._gap(now))
         if shut == 0.0:
             return np.zeros(box.shape, np.float32)
         near = nearest_on(now.px[self._pairs, :2].mean(axis=1), box)
@@ -152,4 +152,4 @@ class MouthWindow:
         return float(np.linalg.norm(at.shape[self._pairs[:, 0]] - at.shape[self._pairs[:, 1]], axis=1).max())
 
     def _stillness(self, now: Moment) -> float:
-        return ramp(*_STILL_M, np.abs(now.shape[self._contacts] - self._at.shape[self._contacts]).max())
+        return smoothstep_of(*_STILL_M, np.abs(now.shape[self._contacts] - self._at.shape[self._contacts]).max())

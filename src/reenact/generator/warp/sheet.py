@@ -25,7 +25,7 @@ from reenact.head.state import torso_translation
 from reenact.rendering import Camera, Fragments, interpolate, rasterise
 from reenact.rendering.head_renderer import VisibleHead
 
-from .filters import blurred, distance_to_mask, resized, smoothstep
+from .filters import blur, distance_to_mask, resize, smoothstep
 
 NODES = 96  # a side, besides the border
 _STEEPEST = 2.0  # depth over width; what is steeper was seen too obliquely to be turned towards the viewer
@@ -56,7 +56,7 @@ class Sheet:
         """[N, 3] driven node places (x px, y px, depth m). motion: [V, 3] canonical, since the photo."""
         side = NODES + 2
         # The mesh has the face exactly; around it a softer motion squeezes the neck instead of folding it.
-        soft = blurred((self.follow @ motion).reshape(side, side, 3), _SOFT)
+        soft = blur((self.follow @ motion).reshape(side, side, 3), _SOFT)
         points = self.points + soft.reshape(-1, 3)
         rotation, translation = state.rotation[0].numpy(), state.translation[0].numpy()
         still_r, still_t = self.photo.rotation[0].numpy(), self.photo.translation[0].numpy()
@@ -86,7 +86,7 @@ class Sheet:
         )
         field = interpolate(torch.from_numpy(back), self.faces, fragments)[0].numpy()
         # Where one part comes to lie before another, the edge between them is as ragged as the grid.
-        field = blurred(field, _EDGE_PX)
+        field = blur(field, _EDGE_PX)
         field[[0, -1]] = 0.0
         field[:, [0, -1]] = 0.0
         return field
@@ -111,7 +111,7 @@ def lay(head: HeadShape, reference: VisibleHead, person: Float) -> Sheet:
     centres = (np.arange(NODES) + 0.5) * step
     lines = np.concatenate([[0.0], centres, [size]]).astype(np.float32)
     xy = np.stack(np.meshgrid(lines, lines), axis=-1).reshape(-1, 2)
-    z = np.pad(blurred(depth, 1.0), 1, mode="edge").reshape(-1, 1)
+    z = np.pad(blur(depth, 1.0), 1, mode="edge").reshape(-1, 1)
     cam = np.column_stack([(xy - (camera.cx, camera.cy)) / camera.focal_px * z, z])
     state = reference.motion
     points = ((cam - state.translation[0].numpy()) @ state.rotation[0].numpy()).astype(np.float32)
@@ -184,7 +184,7 @@ def _outwards(depth: Float, known: NDArray[np.bool_]) -> Float:
     of_label[label[known]] = depth[known]
     outline = of_label[label]
     # The outline's depth jumps about; what is around the head should not.
-    calm = blurred(outline, NODES / 16)
+    calm = blur(outline, NODES / 16)
     return np.asarray(outline + smoothstep(0.0, NODES / 20, distance_to_mask(known)) * (calm - outline), np.float32)
 
 
@@ -205,11 +205,11 @@ def _cap_slope(depth: Float, step_m: float) -> Float:
 
 def _person_share(person: Float, on_head: NDArray[np.bool_], head_width: float) -> Float:
     """[NODES, NODES] 1 on the person whose head this is, falling to 0 in the background. head_width: nodes."""
-    inside = resized(person, NODES, NODES) > 0.5
+    inside = resize(person, NODES, NODES) > 0.5
     inside |= on_head
     label = np.asarray(cv2.connectedComponents(inside.astype(np.uint8))[1])
     inside = np.isin(label, np.unique(label[on_head]))
-    return blurred(smoothstep(_FREE * head_width, 0.0, distance_to_mask(inside) - 1.0), 1.2)
+    return blur(smoothstep(_FREE * head_width, 0.0, distance_to_mask(inside) - 1.0), 1.2)
 
 
 def _head_width(head: HeadShape, reference: VisibleHead) -> float:

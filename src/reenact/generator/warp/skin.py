@@ -16,8 +16,7 @@ from reenact.head.shape import HeadShape
 from reenact.head.spread import spread
 from reenact.rendering.head_renderer import VisibleHead
 
-from .fill import sample
-from .filters import blurred, eroded, grown, remap, smoothstep
+from .filters import blur, erode, extrapolate, nearest_pixels, remap, smoothstep
 from .light import Light, estimate, luma
 from .moment import Moment
 from .window import Drawing
@@ -50,7 +49,7 @@ class Skin:
         """
         exact = back.copy()
         exact[..., 2][drawing.mask(*_FINE)] = 1.0
-        exact = grown(exact, drawing.mask(*_SKIN), 2)
+        exact = extrapolate(exact, drawing.mask(*_SKIN), 2)
         weight = exact[..., 2] * drawing.coverage(*_SKIN)
         patch += weight[..., None] * (remap(photo, grid + exact[..., :2]) - patch)
 
@@ -64,7 +63,7 @@ def photographed_skin(photo: NDArray[np.uint8], person: Float, head: HeadShape, 
     """Read the skin off the photo [P, P, 3]. person: [S, S] probability that a pixel shows the person."""
     topology = head.topology
     size = photo.shape[0]
-    coarse = sample(blurred(photo, size / 256), at.px)
+    coarse = nearest_pixels(blur(photo, size / 256), at.px)
     plain = topology.region_vertices(*region_ids("skin"))
     plain = plain[(topology.face_weight[plain] > 0.8) & (seen.visibility[plain] > 0.1)]
     light = estimate(coarse[plain], at.normals[plain], seen.visibility[plain] * _areas(seen, at)[plain])
@@ -72,10 +71,10 @@ def photographed_skin(photo: NDArray[np.uint8], person: Float, head: HeadShape, 
     like_skin = seen.visibility * smoothstep(*_DARK, luma(coarse) / expected)
 
     # Where the fitted outline leaves the person, the mesh would carry background along.
-    inside = eroded(person, 2)
-    on_person = sample(inside[..., None], at.px * (inside.shape[0] / size))[:, 0]
+    inside = erode(person, 2)
+    on_person = nearest_pixels(inside[..., None], at.px * (inside.shape[0] / size))[:, 0]
     trust = seen.unhidden * smoothstep(*_FACE, topology.face_weight) * smoothstep(0.6, 0.95, on_person)
-    fine = sample(blurred(photo, size / 600), at.px)
+    fine = nearest_pixels(blur(photo, size / 600), at.px)
     fill = _fill(fine, like_skin, light, expected, head, seen)
     anchors = np.flatnonzero(topology.face_weight > _FACE[0]).astype(np.int32)
     return Skin(anchors, trust.astype(np.float32), seen.visibility, fill, like_skin, light)

@@ -13,7 +13,7 @@ from reenact.head.model import Float
 from reenact.head.regions import EMPTY
 from reenact.rendering import Fragments, interpolate, rasterise
 
-from .filters import blurred, resized
+from .filters import blur, resize
 from .finer import Surface
 
 _FINE = 2  # coverage is measured on a grid this many times finer,
@@ -94,7 +94,7 @@ class Drawing:
         """[h, w] share of each pixel that these regions cover, 0 to 1."""
         shown = _table(ids)[self._fine]
         height, width = self.box.shape
-        return blurred(shown, _SOFT_PX) if self._scale == 1 else resized(shown, width, height)
+        return blur(shown, _SOFT_PX) if self._scale == 1 else resize(shown, width, height)
 
     def carry(self, attributes: Float) -> Float:
         """[V, C] -> [h, w, C], 0 where nothing is."""

@@ -12,13 +12,13 @@ import pytest
 import torch
 from portraits import Portrait, doing
 
-from reenact.generator.warp import mouth
-from reenact.generator.warp.finer import Surface, finer
+from reenact.generator.warp import mouth_interior
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.generator.warp.light import Light, luma
-from reenact.generator.warp.moment import Moment, moment
-from reenact.generator.warp.mouth import _enamel, _front, _lit, _on_teeth, _rows
-from reenact.generator.warp.window import Box, Drawing, draw
+from reenact.generator.warp.lip_subdivision import subdivide_lips
+from reenact.generator.warp.mouth_interior import _enamel, _front_teeth, _light_inside, _light_on_teeth, _tooth_rows
+from reenact.generator.warp.posed_head import PosedHead
+from reenact.generator.warp.rasterised_mesh import Box, RasterisedMesh, RenderMesh
 from reenact.head.arkit import ACTIONS
 from reenact.head.head_model import head_model
 from reenact.head.model import Float, Int
@@ -51,22 +51,26 @@ def head() -> HeadShape:
     return head_model(model).personalise(torch.zeros(model.identity_size), adapted=False)
 
 
-def posed(portrait: Portrait, actions: Mapping[str, float]) -> tuple[HeadShape, Moment]:
+def posed(portrait: Portrait, actions: Mapping[str, float]) -> tuple[HeadShape, PosedHead]:
     head, faces = portrait.head, torch.from_numpy(portrait.head.topology.faces)
-    return head, moment(head, portrait.doing(actions), portrait.state, portrait.camera, faces)
+    return head, PosedHead.pose(head, portrait.doing(actions), portrait.state, portrait.camera, faces)
 
 
-def enlarged(portrait: Portrait, actions: Mapping[str, float]) -> tuple[Drawing, np.ndarray]:
+def whole_mesh(head: HeadShape) -> RenderMesh:
+    return subdivide_lips(head, np.ones(len(head.neutral), bool))
+
+
+def enlarged(portrait: Portrait, actions: Mapping[str, float]) -> tuple[RasterisedMesh, np.ndarray]:
     """The mouth drawn several times larger than in the photo, and the mask of what is between the lips' lines."""
     head, now = posed(portrait, actions)
-    px = now.drawn * np.asarray([ENLARGED, ENLARGED, 1.0], np.float32)
+    px = now.render_px * np.asarray([ENLARGED, ENLARGED, 1.0], np.float32)
     upper, lower = head.inner_lips.lines(torch.from_numpy(px[None, :, :2]))[0].numpy()
     outline = np.concatenate([upper, lower[::-1]])
     box = Box(*(int(v) for v in (*(outline.min(axis=0) - 60), *(outline.max(axis=0) + 60))))
     between = np.zeros(box.shape, np.uint8)
     outline -= box.corner
     cv2.fillPoly(between, [np.rint(outline).astype(np.int32)], (1,))
-    return draw(finer(head, np.ones(len(head.neutral.numpy()), bool)), px, box), between > 0
+    return RasterisedMesh.rasterise(whole_mesh(head), px, box), between > 0
 
 
 @pytest.mark.parametrize("name", list(WIDE))
@@ -152,9 +156,9 @@ def lower_teeth(head: HeadShape, actions: Mapping[str, float]) -> tuple[Float, F
 def test_the_line_of_an_open_mouth_has_no_corners_of_triangles(portrait: Portrait, name: str) -> None:
     head, now = posed(portrait, WIDE[name])
     lower = contour(head, now.px)
-    surface = finer(head, np.ones(len(head.neutral.numpy()), bool))
+    surface = whole_mesh(head)
     along = [lower[0], *chain.from_iterable(path(surface, len(head.neutral.numpy()), a, b) for a, b in pairwise(lower))]
-    assert bends(surface.on_all(now.px)[along, :2]).max() < 0.7 * bends(now.px[lower, :2]).max()
+    assert bends(surface.subdivide(now.px)[along, :2]).max() < 0.7 * bends(now.px[lower, :2]).max()
 
 
 def contour(head: HeadShape, px: Float) -> list[int]:
@@ -172,10 +176,10 @@ def contour(head: HeadShape, px: Float) -> list[int]:
     return way
 
 
-def path(surface: Surface, vertices: int, start: int, end: int) -> list[int]:
+def path(surface: RenderMesh, vertices: int, start: int, end: int) -> list[int]:
     """The vertices into which the edge from `start` to `end` was divided, without `start`."""
     way = [start, end]
-    for rows, _ in surface.levels:
+    for rows, _ in surface.subdivisions:
         new = {frozenset(map(int, pair)): vertices + i for i, pair in enumerate(rows[:, :2])}
         halves = [(a, new[frozenset((a, b))]) if frozenset((a, b)) in new else (a,) for a, b in pairwise(way)]
         way = [*chain.from_iterable(halves), end]
@@ -244,14 +248,14 @@ def test_a_slit_between_lips_is_darker_than_a_wide_mouth() -> None:
     light = Light(1.0, np.zeros(3, np.float32), np.full(3, 150.0, np.float32))
     deep = np.zeros((4, 4, 6), np.float32)
     deep[..., 3] = 0.05  # metres behind the lips
-    slit, wide = (float(_lit(light, deep, gap).mean()) for gap in (0.002, 0.02))
+    slit, wide = (float(_light_inside(light, deep, gap).mean()) for gap in (0.002, 0.02))
     assert slit < 0.15 < 0.3 < wide
 
 
 def test_teeth_between_narrow_lips_are_never_as_white_as_bared_ones(
     portrait: Portrait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares = [_on_teeth(gap) for gap in (0.001, 0.005, 0.009, 0.014, 0.03)]
+    shares = [_light_on_teeth(gap) for gap in (0.001, 0.005, 0.009, 0.014, 0.03)]
     assert shares[0] == shares[1] < 0.9 < shares[2] < shares[3] == shares[4] == 1.0
 
     def whiteness(generator: WarpGenerator, actions: dict[str, float]) -> float:
@@ -266,26 +270,27 @@ def test_teeth_between_narrow_lips_are_never_as_white_as_bared_ones(
     narrow = {"jawOpen": 0.06, **both("mouthUpperUp", own["mouthUpperUpLeft"] - 0.3)}
     plain = [whiteness(portrait.generator, actions) for actions in (near, LAUGH, narrow)]
     assert max(plain) < 252  # not burnt out
-    monkeypatch.setattr(mouth, "_TEETH_LIT", 0.3)
+    monkeypatch.setattr(mouth_interior, "_TEETH_LIGHT", 0.3)
 
     def dimmed() -> WarpGenerator:
         return WarpGenerator(portrait.head, portrait.reference)
 
     # Those of the photo, half hidden already, stay as they are while its lips do, and get no whiter as these open.
     assert [whiteness(dimmed(), actions) for actions in (near, LAUGH)] == pytest.approx(plain[:2], rel=0.02)
-    monkeypatch.setattr(mouth, "_TEETH_M", (0.0025, 0.0055))  # so that they are bared
+    monkeypatch.setattr(mouth_interior, "_TEETH_M", (0.0025, 0.0055))  # so that they are bared
     assert whiteness(dimmed(), narrow) < 0.85 * plain[2]
 
 
 def test_lower_teeth_of_the_photo_go_with_the_lower_jaw(portrait: Portrait) -> None:
     """Told apart from the upper ones half way between where the mesh has the two."""
-    topology, at = portrait.head.topology, portrait.generator._at
-    carriers = _front(topology, at, region_ids("teeth_upper")[0]), _front(topology, at, region_ids("teeth_lower")[0])
+    topology, at = portrait.head.topology, portrait.generator._reference
+    upper, lower = (_front_teeth(topology, at, i) for i in region_ids("teeth_upper", "teeth_lower"))
+    carriers = upper, lower
     middles = [at.px[rows, :2].mean(axis=0) for rows in carriers]
     x0, y0 = (np.minimum(*middles) - 20).astype(int)
     x1, y1 = (np.maximum(*middles) + 20).astype(int)
     box = Box(int(x0), int(y0), int(x1), int(y1))
-    upper, lower = _rows(np.ones(box.shape, np.float32), carriers, at, box)
+    upper, lower = _tooth_rows(np.ones(box.shape, np.float32), carriers, at, box)
     np.testing.assert_array_equal(upper + lower, 1.0)
     for part, own, other in ((upper, middles[0], middles[1]), (lower, middles[1], middles[0])):
         column, row = (own - box.corner).astype(int)

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from portraits import Portrait
 
 from reenact.generator.warp.filters import extrapolate, feather, pixel_grid, remap, smoothstep
-from reenact.generator.warp.finer import Surface
-from reenact.generator.warp.light import estimate, luma
-from reenact.generator.warp.window import Box, box_around, draw
+from reenact.generator.warp.light import Light, luma
+from reenact.generator.warp.rasterised_mesh import Box, RasterisedMesh, RenderMesh
 from reenact.head.head_model import head_model
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
@@ -63,7 +62,7 @@ def test_the_light_is_found_under_a_beard(seed: int) -> None:
     colours = skin * (0.75 + normals @ way)[:, None]
     hairy = random.random(600) < 0.25
     colours[hairy] *= 0.3
-    light = estimate(colours.astype(np.float32), normals, np.ones(600, np.float32))
+    light = Light.fit(colours.astype(np.float32), normals, np.ones(600, np.float32))
     shown = light.shade(normals) * luma(light.skin)
     assert np.abs(shown - luma(skin) * (0.75 + normals @ way))[~hairy].mean() < 12.0
 
@@ -92,25 +91,25 @@ def test_smoothstep_falls_where_its_edges_are_swapped() -> None:
 
 
 def test_boxes_stay_inside_the_picture() -> None:
-    box = box_around(np.asarray([[-50.0, 10.0], [30.0, 60.0]], np.float32), 0.1, 100)
+    box = Box.around(np.asarray([[-50.0, 10.0], [30.0, 60.0]], np.float32), 0.1, 100)
     assert box == Box(0, 2, 38, 68)
-    assert box_around(np.asarray([[200.0, 10.0], [230.0, 60.0]], np.float32), 0.1, 100) is None
+    assert Box.around(np.asarray([[200.0, 10.0], [230.0, 60.0]], np.float32), 0.1, 100) is None
 
 
 def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(head: HeadShape) -> None:
     x, y, z = head.neutral.numpy().T
     px = np.column_stack([200 + 900 * x, 150 - 900 * y, 1.0 - z])
-    surface = Surface(torch.from_numpy(head.topology.faces), head.topology.regions)
-    whole = draw(surface, px.astype(np.float32), Box(60, 40, 340, 290))
+    surface = RenderMesh(torch.from_numpy(head.topology.faces), head.topology.regions)
+    whole = RasterisedMesh.rasterise(surface, px.astype(np.float32), Box(60, 40, 340, 290))
     parts = sum(whole.coverage(i) for i in range(13))
     assert np.allclose(parts, whole.coverage(*range(13)), atol=1e-5) and np.max(parts) <= 1.0 + 1e-5
     inner = Box(150, 100, 230, 170)
-    cut = whole.cut(inner)
+    cut = whole.crop(inner)
     at = inner.slices_in(whole.box)
     assert np.array_equal(cut.regions, whole.regions[at])
     inside = np.s_[4:-4, 4:-4]  # edges are softened, which looks a little beyond
     assert np.allclose(cut.coverage(0)[inside], whole.coverage(0)[at][inside], atol=1e-5)
-    assert np.array_equal(cut.carry(head.neutral.numpy()), whole.carry(head.neutral.numpy())[at])
+    assert np.array_equal(cut.interpolate(head.neutral.numpy()), whole.interpolate(head.neutral.numpy())[at])
 
 
 def test_upper_teeth_end_below_the_lips_line_and_over_the_lower(head: HeadShape) -> None:

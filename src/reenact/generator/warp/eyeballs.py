@@ -94,9 +94,9 @@ class Eyeball:
         inside = raster.mask(*EYE_IDS) & (opening > 0.8)
         height = max(float(inside.sum(axis=0).max()), 1.0)
         rays = raster.interpolate(directions)
-        axis, iris_rad = find_iris(patch, rays, inside)
+        axis, iris_rad = _find_iris(patch, rays, inside)
         angles = _angles(axis, rays)
-        shade = lid_shade(opening)[..., None]
+        shade = _lid_shade(opening)[..., None]
         unshaded = patch / shade
 
         sure = erode(inside, max(1, round(0.10 * height))) > 0
@@ -139,12 +139,12 @@ class Eyeball:
         visibility = remap_mask(self.visibility, places + displacement)[..., None]
         colour = self.radial.at(_angles(self.axis, directions))
         colour += visibility * (remap(self.matt, places + displacement) - colour)
-        colour *= lid_shade(raster.coverage(*EYE_IDS))[..., None]
+        colour *= _lid_shade(raster.coverage(*EYE_IDS))[..., None]
         colour += remap_mask(self.highlight, places - highlight_shift)
         return extrapolate(colour, raster.mask(*EYE_IDS), 1)
 
 
-def find_iris(patch: Float, directions: Float, inside: NDArray[np.bool_]) -> tuple[Float, float]:
+def _find_iris(patch: Float, directions: Float, inside: NDArray[np.bool_]) -> tuple[Float, float]:
     """Find the circle with the strongest step from dark to bright.
 
     Args:
@@ -176,7 +176,7 @@ def find_iris(patch: Float, directions: Float, inside: NDArray[np.bool_]) -> tup
     return iris
 
 
-def lid_shade(opening: Float) -> Float:
+def _lid_shade(opening: Float) -> Float:
     """Return the share of the light that lids leave on the eyeball [h, w]: least under the upper lid.
 
     Args:

@@ -93,7 +93,7 @@ class MouthInterior:
         """
         saturation = max(light.saturation, min(chroma(lips) / 0.6, 1.0))  # 0.6: chroma of ordinary lips
         opening = raster.coverage(*INTERIOR_IDS)
-        shade = _colour_shade(lip_shade(opening, px_per_m), saturation)
+        shade = _colour_shade(_lip_shade(opening, px_per_m), saturation)
         unshaded = np.asarray(image[raster.box.slices] / shade, np.float32)
         white = _white(light, sclera)
         inside = raster.mask(*INTERIOR_IDS) & (opening > 0.8)
@@ -148,7 +148,7 @@ class MouthInterior:
                 places = _affine(px[rows, :2] - 0.5, reference_px[rows, :2] - 0.5, grid) - self.box.corner
                 weight = remap_mask(teeth, places) * ~raster.mask(others)
                 colour += weight[..., None] * (self._dimming(gap_m) * remap(self.unshaded, places) - colour)
-        colour *= _colour_shade(lip_shade(raster.coverage(*INTERIOR_IDS), px_per_m), self.saturation)
+        colour *= _colour_shade(_lip_shade(raster.coverage(*INTERIOR_IDS), px_per_m), self.saturation)
         return colour
 
     @property
@@ -187,7 +187,7 @@ class MouthInterior:
         return _smooth(lit, inside, max(0.0002 * px_per_m, 0.45))
 
 
-def lip_shade(opening: Float, px_per_m: float) -> Float:
+def _lip_shade(opening: Float, px_per_m: float) -> Float:
     """Return the share of the light that the lips let in [h, w]: little through a slit, least under the upper lip."""
     sigma = max(0.0028 * px_per_m, 0.6)
     soft = shift_down(blur(opening, sigma), 0.2 * sigma)

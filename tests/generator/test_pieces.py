@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pieces of the generator, each by what must hold of it."""
+"""The parts of the warp."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from demo_subject import DemoSubject
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portraits import Portrait
 
 from reenact.generator.warp.filters import extrapolate, feather, pixel_grid, remap, smoothstep
 from reenact.generator.warp.light import Light, luma
@@ -57,14 +57,14 @@ def test_the_light_is_found_under_a_beard(seed: int) -> None:
     random = np.random.default_rng(seed)
     normals = random.normal(size=(600, 3)) + np.asarray([0.0, 0.0, -1.5])
     normals = (normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype(np.float32)
-    way = np.asarray([0.25, -0.3, -0.2], np.float32)
+    direction = np.asarray([0.25, -0.3, -0.2], np.float32)
     skin = np.asarray([200.0, 150.0, 120.0], np.float32)
-    colours = skin * (0.75 + normals @ way)[:, None]
+    colours = skin * (0.75 + normals @ direction)[:, None]
     hairy = random.random(600) < 0.25
     colours[hairy] *= 0.3
     light = Light.fit(colours.astype(np.float32), normals, np.ones(600, np.float32))
     shown = light.shade(normals) * luma(light.skin)
-    assert np.abs(shown - luma(skin) * (0.75 + normals @ way))[~hairy].mean() < 12.0
+    assert np.abs(shown - luma(skin) * (0.75 + normals @ direction))[~hairy].mean() < 12.0
 
 
 def test_remapping_by_nothing_changes_nothing() -> None:
@@ -99,8 +99,8 @@ def test_boxes_stay_inside_the_picture() -> None:
 def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(head: HeadShape) -> None:
     x, y, z = head.neutral.numpy().T
     px = np.column_stack([200 + 900 * x, 150 - 900 * y, 1.0 - z])
-    surface = RenderMesh(torch.from_numpy(head.topology.faces), head.topology.regions)
-    whole = RasterisedMesh.rasterise(surface, px.astype(np.float32), Box(60, 40, 340, 290))
+    mesh = RenderMesh(torch.from_numpy(head.topology.faces), head.topology.regions)
+    whole = RasterisedMesh.rasterise(mesh, px.astype(np.float32), Box(60, 40, 340, 290))
     parts = sum(whole.coverage(i) for i in range(13))
     assert np.allclose(parts, whole.coverage(*range(13)), atol=1e-5) and np.max(parts) <= 1.0 + 1e-5
     inner = Box(150, 100, 230, 170)
@@ -142,20 +142,20 @@ def test_teeth_are_symmetric_parted_at_their_edges_and_pink_at_their_roots(head:
         assert np.allclose(root, pink)
 
 
-def test_lids_meet_and_do_not_cross_however_many_actions_shut_them(portrait: Portrait) -> None:
+def test_lids_meet_and_do_not_cross_however_many_actions_shut_them(demo: DemoSubject) -> None:
     shut = {f"{name}{side}": 1.0 for name in ("eyeBlink", "eyeSquint") for side in ("Left", "Right")}
-    state = portrait.doing(shut, gaze=(0.0, -0.3))
-    shape = deformed(portrait.head, state)[0].numpy()
-    upper, lower = portrait.head.topology.lid_contacts.T
+    motion = demo.motion_with(shut, gaze=(0.0, -0.3))
+    shape = deformed(demo.head, motion)[0].numpy()
+    upper, lower = demo.head.topology.lid_contacts.T
     gap = shape[upper, 1] - shape[lower, 1]
     assert np.abs(gap.mean()) < 1e-3 and np.abs(gap).max() < 2e-3
 
 
-def test_the_torso_stays_where_the_head_turns(portrait: Portrait) -> None:
-    states = Motion.joined([portrait.state, portrait.doing(yaw=30.0)])
-    before, after = posed_vertices(portrait.head, states, portrait.state).numpy()
+def test_the_torso_stays_where_the_head_turns(demo: DemoSubject) -> None:
+    motion = Motion.joined([demo.motion, demo.motion_with(yaw=30.0)])
+    before, after = posed_vertices(demo.head, motion, demo.motion).numpy()
     moved = np.linalg.norm(after - before, axis=1)
-    weight = portrait.head.topology.head_weight
+    weight = demo.head.topology.head_weight
     assert moved[weight < 0.35].max() < 0.4 * moved[weight > 0.99].max()
-    lowest = portrait.head.neutral.numpy()[:, 1].argmin()
+    lowest = demo.head.neutral.numpy()[:, 1].argmin()
     assert moved[lowest] < 0.02

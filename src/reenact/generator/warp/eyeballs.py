@@ -23,8 +23,9 @@ from .rasterised_mesh import Box, RasterisedMesh
 EYE_IDS = region_ids(*EYEBALL)
 _IRIS_RAD = 0.49  # angular radius of an iris of 5.9 mm on a ball of 12.5 mm
 _BINS, _WIDEST_RAD = 96, 1.45  # of RadialColours; beyond, the back of the ball is never seen
-_DARKEST = 0.62  # chosen; share of the light that the lids leave at least
-_ENOUGH_PX = 20  # chosen; pixels of an eye that colours can be estimated from
+# Chosen. In brackets: mean change of the eyes, in grey levels, at half and at double, in 10 frames of the demo photo.
+_DARKEST = 0.62  # share of the light that the lids leave at least (0.24; 0.38)
+_ENOUGH_PX = 20  # pixels of an eye that colours can be estimated from (0; 0)
 
 
 @dataclass(frozen=True)

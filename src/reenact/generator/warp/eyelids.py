@@ -15,7 +15,7 @@ from .filters import smoothstep, smoothstep_of
 from .posed_head import PosedHead
 from .rasterised_mesh import Box
 
-_BEYOND = 0.35  # chosen; eye widths past a corner over which the lid's edge is continued
+_BEYOND = 0.35  # chosen; eye widths past a corner over which the lid's edge is continued; lashes end before
 _TABLE = (0.05 - _BEYOND, 0.95 + _BEYOND)  # `along` for which the lid's edge is known
 
 

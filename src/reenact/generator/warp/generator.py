@@ -33,7 +33,7 @@ from .posed_head import PosedHead
 from .rasterised_mesh import Box, RasterisedMesh, RenderMesh
 from .skin import Skin
 
-_FIELD_PX = 192  # chosen; side of the background's displacement field, which is smooth
+_FIELD_PX = 192  # chosen; side of the background's field (half or double changes frames by 0.29 or 0.13 grey levels)
 
 
 class WarpGenerator:

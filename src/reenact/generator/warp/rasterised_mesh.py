@@ -16,8 +16,8 @@ from reenact.rendering import Fragments, interpolate, rasterise
 
 from .filters import blur, resize
 
-_SUPERSAMPLED_BELOW_PX = 200  # chosen for speed: the edges of wider boxes are blurred instead of supersampled
-_SMALLEST_PX = 8  # smaller boxes are left as they are: nothing can be seen in them
+_SUPERSAMPLED_BELOW_PX = 200  # chosen for speed; the edges of wider boxes are blurred instead of supersampled
+_SMALLEST_PX = 8  # chosen; smaller boxes show nothing and stay as the background warp leaves them
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import tyro
 
 from benchmarks.common import OUT, Recorded, demo, generated, record
 from reenact.generator.choice import GeneratorOptions
-from reenact.generator.diffusion.compact.flow import CompactPainter
+from reenact.generator.diffusion.compact.flow import CompactPredictor
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.evaluation.landmarks68 import Follower, Landmarks68
@@ -58,7 +58,7 @@ def main(arguments: Arguments) -> None:
     states = both[[i % len(both) for i in range(count)]]
     learned = generated(subject, states, GeneratorOptions("compact", weights=arguments.weights))
     warped = generated(subject, states, GeneratorOptions("warp"))
-    stride = CompactPainter.window - CompactPainter.overlap
+    stride = CompactPredictor.window - CompactPredictor.overlap
     kept: dict[int, np.ndarray] = {}
     steps = np.zeros((2, count - 1))
     ends = range(0, FPS, 3), range(count - FPS, count, 3)
@@ -74,7 +74,7 @@ def main(arguments: Arguments) -> None:
             kept[i] = pair[0]
     seconds = (time.perf_counter() - started) / count
     ratio = steps[0] / np.maximum(steps[1], 1e-3)
-    at_border = np.asarray([(i + 1) % stride <= CompactPainter.overlap and i + 1 >= stride for i in range(count - 1)])
+    at_border = np.asarray([(i + 1) % stride <= CompactPredictor.overlap and i + 1 >= stride for i in range(count - 1)])
     arguments.out.mkdir(parents=True, exist_ok=True)
     for b in borders:
         write_image(arguments.out / f"border-{b:05}.png", np.concatenate([kept[b + i] for i in range(-3, 5)], axis=1))

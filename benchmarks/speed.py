@@ -40,7 +40,7 @@ from tyro.conf import Positional
 from benchmarks.common import DEMO_PHOTO, Recorded, demo, fastest_ms, generated, record
 from benchmarks.transfer import carry, surface
 from reenact.generator.choice import GeneratorName, GeneratorOptions
-from reenact.generator.diffusion.compact.flow import CompactPainter, Sampling, sample
+from reenact.generator.diffusion.compact.flow import CompactPredictor, Sampling, sample
 from reenact.generator.diffusion.compact.weights import ASSET, load_compact
 from reenact.generator.diffusion.controls import Controls
 from reenact.head.arkit import REGIONS
@@ -217,7 +217,7 @@ def generated_ms(name: GeneratorName, arguments: Arguments, size: int) -> float:
 
 def compact(arguments: Arguments) -> list[Row]:
     """Run the compact generator's network on random controls, and make whole frames."""
-    device, size, window = torch.device(arguments.device), CompactPainter.size, CompactPainter.window
+    device, size, window = torch.device(arguments.device), CompactPredictor.size, CompactPredictor.window
     net = load_compact(arguments.weights or ASSET, device)
     controls = random_controls(window, size).to(device)
 

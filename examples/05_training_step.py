@@ -44,7 +44,7 @@ def main(out: Path) -> None:
 
     prediction = sample(net.eval(), controls, Sampling(steps=1)).clean
     rows = [
-        torch.cat([controls.photo[0], controls.warped[0, n], prediction[0, n], frames[0, n]], dim=-1)
+        torch.cat([controls.reference[0], controls.warped[0, n], prediction[0, n], frames[0, n]], dim=-1)
         for n in range(frames.shape[1])
     ]
     picture = torch.cat(rows, dim=1).permute(1, 2, 0)  # [H, W, 3] from -1 to 1

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reenact.generator.diffusion.controls import Controls, HeadPictures, controls_of
+from reenact.generator.diffusion.controls import Controls, HeadImages
 from reenact.lab.training.data.scenes import SceneRecord, save_scene
 
 Kind = Literal["wan2.1", "a14b", "5b"]
@@ -80,8 +80,8 @@ def save_base(folder: Path, kind: Kind = "a14b") -> Path:
     return folder
 
 
-def bytes_of(seed: int, frames: int, size: int = 32) -> tuple[dict[str, list[np.ndarray]], HeadPictures]:
-    """Pictures of a scene, and the head in its photo: noise, with every label somewhere."""
+def bytes_of(seed: int, frames: int, size: int = 32) -> dict[str, list[np.ndarray]]:
+    """Images of a scene: noise, with every label somewhere."""
     draw = np.random.default_rng(seed)
 
     def colours() -> np.ndarray:
@@ -94,13 +94,12 @@ def bytes_of(seed: int, frames: int, size: int = 32) -> tuple[dict[str, list[np.
     pictures["regions"] = [labels() for _ in range(frames)]
     pictures["visibility"] = [draw.choice(np.array([0, 255], np.uint8), (size, size)) for _ in range(frames)]
     pictures |= {"photo": [colours()], "photo_normals": [colours()], "photo_regions": [labels()]}
-    still = HeadPictures(pictures["photo_normals"][0], pictures["photo_regions"][0], pictures["visibility"][0])
-    return pictures, still
+    return pictures
 
 
 def made_scene(path: Path, seed: int, runs: tuple[int, ...], size: int = 32) -> Path:
     """A scene file."""
-    pictures, _ = bytes_of(seed, sum(runs), size)
+    pictures = bytes_of(seed, sum(runs), size)
     record = SceneRecord({**pictures}, np.zeros((sum(runs), 478, 2)), runs, {"person": f"noise {seed}"})
     save_scene(record, path)
     return path
@@ -108,9 +107,11 @@ def made_scene(path: Path, seed: int, runs: tuple[int, ...], size: int = 32) -> 
 
 def made_controls(seed: int = 0, frames: int = 5, size: int = 32) -> Controls:
     """One clip (B = 1)."""
-    pictures, still = bytes_of(seed, frames, size)
-    heads = [HeadPictures(*(pictures[name][i] for name in ("normals", "regions", "visibility"))) for i in range(frames)]
-    return controls_of(pictures["photo"][0], still, pictures["warped"], heads)
+    images = {name: [torch.from_numpy(x) for x in values] for name, values in bytes_of(seed, frames, size).items()}
+    regions = images["photo_regions"][0]
+    reference_head = HeadImages(images["photo_normals"][0], regions, regions)
+    heads = [HeadImages(*(images[name][i] for name in ("normals", "regions", "visibility"))) for i in range(frames)]
+    return Controls.from_images(images["photo"][0], reference_head, images["warped"], heads)
 
 
 def stirred(model: torch.nn.Module, seed: int = 7) -> None:

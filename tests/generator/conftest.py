@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import pytest
-from portraits import Portrait, demo_portrait
+from demo_subject import DemoSubject, demo_subject
 
 
 @pytest.fixture(scope="session")
-def portrait() -> Portrait:
-    return demo_portrait()
+def demo() -> DemoSubject:
+    return demo_subject()

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pieces of the generator, each by what must hold of it."""
+"""The parts of the warp."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from demo_subject import DemoSubject
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portraits import Portrait
 
-from reenact.generator.warp.filters import feather, grown, pixel_grid, remap, smoothstep
-from reenact.generator.warp.finer import Surface
-from reenact.generator.warp.light import estimate, luma
-from reenact.generator.warp.window import Box, box_around, draw
+from reenact.generator.warp.filters import extrapolate, feather, pixel_grid, remap, smoothstep
+from reenact.generator.warp.light import Light, luma
+from reenact.generator.warp.rasterised_mesh import Box, RasterisedMesh, RenderMesh
 from reenact.head.head_model import head_model
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
@@ -58,14 +57,14 @@ def test_the_light_is_found_under_a_beard(seed: int) -> None:
     random = np.random.default_rng(seed)
     normals = random.normal(size=(600, 3)) + np.asarray([0.0, 0.0, -1.5])
     normals = (normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype(np.float32)
-    way = np.asarray([0.25, -0.3, -0.2], np.float32)
+    direction = np.asarray([0.25, -0.3, -0.2], np.float32)
     skin = np.asarray([200.0, 150.0, 120.0], np.float32)
-    colours = skin * (0.75 + normals @ way)[:, None]
+    colours = skin * (0.75 + normals @ direction)[:, None]
     hairy = random.random(600) < 0.25
     colours[hairy] *= 0.3
-    light = estimate(colours.astype(np.float32), normals, np.ones(600, np.float32))
+    light = Light.fit(colours.astype(np.float32), normals, np.ones(600, np.float32))
     shown = light.shade(normals) * luma(light.skin)
-    assert np.abs(shown - luma(skin) * (0.75 + normals @ way))[~hairy].mean() < 12.0
+    assert np.abs(shown - luma(skin) * (0.75 + normals @ direction))[~hairy].mean() < 12.0
 
 
 def test_remapping_by_nothing_changes_nothing() -> None:
@@ -76,7 +75,7 @@ def test_remapping_by_nothing_changes_nothing() -> None:
 def test_grown_values_reach_just_beyond_their_edge() -> None:
     known = np.zeros((20, 20), bool)
     known[5:12, 5:12] = True
-    out = grown(np.where(known[..., None], 7.0, 0.0).astype(np.float32), known, 2)
+    out = extrapolate(np.where(known[..., None], 7.0, 0.0).astype(np.float32), known, 2)
     assert np.allclose(out[3:14, 3:14], 7.0, atol=1e-4) and not out[:3].any() and not out[14:].any()
 
 
@@ -92,25 +91,25 @@ def test_smoothstep_falls_where_its_edges_are_swapped() -> None:
 
 
 def test_boxes_stay_inside_the_picture() -> None:
-    box = box_around(np.asarray([[-50.0, 10.0], [30.0, 60.0]], np.float32), 0.1, 100)
+    box = Box.around(np.asarray([[-50.0, 10.0], [30.0, 60.0]], np.float32), 0.1, 100)
     assert box == Box(0, 2, 38, 68)
-    assert box_around(np.asarray([[200.0, 10.0], [230.0, 60.0]], np.float32), 0.1, 100) is None
+    assert Box.around(np.asarray([[200.0, 10.0], [230.0, 60.0]], np.float32), 0.1, 100) is None
 
 
 def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(head: HeadShape) -> None:
     x, y, z = head.neutral.numpy().T
     px = np.column_stack([200 + 900 * x, 150 - 900 * y, 1.0 - z])
-    surface = Surface(torch.from_numpy(head.topology.faces), head.topology.regions)
-    whole = draw(surface, px.astype(np.float32), Box(60, 40, 340, 290))
+    mesh = RenderMesh(torch.from_numpy(head.topology.faces), head.topology.regions)
+    whole = RasterisedMesh.rasterise(mesh, px.astype(np.float32), Box(60, 40, 340, 290))
     parts = sum(whole.coverage(i) for i in range(13))
     assert np.allclose(parts, whole.coverage(*range(13)), atol=1e-5) and np.max(parts) <= 1.0 + 1e-5
     inner = Box(150, 100, 230, 170)
-    cut = whole.cut(inner)
+    cut = whole.crop(inner)
     at = inner.slices_in(whole.box)
     assert np.array_equal(cut.regions, whole.regions[at])
     inside = np.s_[4:-4, 4:-4]  # edges are softened, which looks a little beyond
     assert np.allclose(cut.coverage(0)[inside], whole.coverage(0)[at][inside], atol=1e-5)
-    assert np.array_equal(cut.carry(head.neutral.numpy()), whole.carry(head.neutral.numpy())[at])
+    assert np.array_equal(cut.interpolate(head.neutral.numpy()), whole.interpolate(head.neutral.numpy())[at])
 
 
 def test_upper_teeth_end_below_the_lips_line_and_over_the_lower(head: HeadShape) -> None:
@@ -143,20 +142,20 @@ def test_teeth_are_symmetric_parted_at_their_edges_and_pink_at_their_roots(head:
         assert np.allclose(root, pink)
 
 
-def test_lids_meet_and_do_not_cross_however_many_actions_shut_them(portrait: Portrait) -> None:
+def test_lids_meet_and_do_not_cross_however_many_actions_shut_them(demo: DemoSubject) -> None:
     shut = {f"{name}{side}": 1.0 for name in ("eyeBlink", "eyeSquint") for side in ("Left", "Right")}
-    state = portrait.doing(shut, gaze=(0.0, -0.3))
-    shape = deformed(portrait.head, state)[0].numpy()
-    upper, lower = portrait.head.topology.lid_contacts.T
+    motion = demo.motion_with(shut, gaze=(0.0, -0.3))
+    shape = deformed(demo.head, motion)[0].numpy()
+    upper, lower = demo.head.topology.lid_contacts.T
     gap = shape[upper, 1] - shape[lower, 1]
     assert np.abs(gap.mean()) < 1e-3 and np.abs(gap).max() < 2e-3
 
 
-def test_the_torso_stays_where_the_head_turns(portrait: Portrait) -> None:
-    states = Motion.joined([portrait.state, portrait.doing(yaw=30.0)])
-    before, after = posed_vertices(portrait.head, states, portrait.state).numpy()
+def test_the_torso_stays_where_the_head_turns(demo: DemoSubject) -> None:
+    motion = Motion.joined([demo.motion, demo.motion_with(yaw=30.0)])
+    before, after = posed_vertices(demo.head, motion, demo.motion).numpy()
     moved = np.linalg.norm(after - before, axis=1)
-    weight = portrait.head.topology.head_weight
+    weight = demo.head.topology.head_weight
     assert moved[weight < 0.35].max() < 0.4 * moved[weight > 0.99].max()
-    lowest = portrait.head.neutral.numpy()[:, 1].argmin()
+    lowest = demo.head.neutral.numpy()[:, 1].argmin()
     assert moved[lowest] < 0.02

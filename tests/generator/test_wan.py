@@ -16,10 +16,10 @@ pytest.importorskip("peft")
 
 from reenact.generator.diffusion.controls import Controls
 from reenact.generator.diffusion.wan.base import load_conditioned, load_scheduler, load_vae
-from reenact.generator.diffusion.wan.conditioned import ConditionedWan, Given
+from reenact.generator.diffusion.wan.conditioned import ConditionedWan, LatentConditions
 from reenact.generator.diffusion.wan.encoders import Grid, PoseEncoder
 from reenact.generator.diffusion.wan.extra import required
-from reenact.generator.diffusion.wan.latents import blank, decoded, encoded, latent_count
+from reenact.generator.diffusion.wan.latents import decode, encode, encode_grey, latent_count
 from reenact.generator.diffusion.wan.plan import INPUTS, WanPlan
 from reenact.generator.diffusion.wan.sampling import WanGenerator
 from reenact.lab.training.wan import drawn_sigma, region_weights
@@ -28,7 +28,7 @@ from tests.generator.released_wan import RELEASED, conditioned_on_meta, weights_
 from tests.made_wan import SIZE, Kind, made_controls, noise, save_base, stirred
 
 KINDS: tuple[Kind, ...] = ("wan2.1", "a14b", "5b")
-ON = torch.ones(1, len(INPUTS))
+ALL = torch.ones(1, len(INPUTS))
 
 
 @pytest.fixture(scope="module")
@@ -46,36 +46,41 @@ def conditioned(base: Path, **plan: object) -> ConditionedWan:
     return load_conditioned(whole, vae_of(str(base)), torch.float32, None).eval()
 
 
-def given(known: int = 0, seed: int = 11) -> Given:
-    photo, photo_noise = noise(1, 4, 1, 4, 4, seed=seed), noise(1, 4, 1, 4, 4, seed=seed + 1)
-    return Given(photo, photo_noise, noise(1, 4, 2, 4, 4, seed=2), noise(1, 4, 2, 4, 4, seed=3), known)
+def latents(prefix: int = 0, seed: int = 11) -> LatentConditions:
+    reference, reference_noise = noise(1, 4, 1, 4, 4, seed=seed), noise(1, 4, 1, 4, 4, seed=seed + 1)
+    return LatentConditions(
+        reference, reference_noise, noise(1, 4, 2, 4, 4, seed=2), noise(1, 4, 2, 4, 4, seed=3), prefix
+    )
 
 
 @torch.no_grad()
 def velocity(
-    model: ConditionedWan, controls: Controls, on: torch.Tensor = ON, told: Given | None = None
+    model: ConditionedWan,
+    controls: Controls,
+    input_mask: torch.Tensor = ALL,
+    conditions: LatentConditions | None = None,
 ) -> torch.Tensor:
-    return model(noise(1, 4, 2, 4, 4, seed=5), torch.tensor([0.7]), told or given(), controls, on)
+    return model(noise(1, 4, 2, 4, 4, seed=5), torch.tensor([0.7]), conditions or latents(), controls, input_mask)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_before_learning_it_is_the_pretrained_model_making_a_clip_that_starts_with_the_photo(
+def test_untrained_it_is_the_pretrained_model_making_a_clip_that_starts_with_the_reference(
     bases: dict[Kind, Path], kind: Kind
 ) -> None:
     """Of which the whole input is written out here, as the released pipeline makes it."""
     from diffusers import WanTransformer3DModel
 
     plain = WanTransformer3DModel.from_pretrained(bases[kind], subfolder="transformer").eval()
-    told, noisy, sigma = given(), noise(1, 4, 2, 4, 4, seed=5), 0.7
+    conditions, noisy, sigma = latents(), noise(1, 4, 2, 4, 4, seed=5), 0.7
     prompt, image = torch.zeros(1, 512, 8), torch.zeros(1, 1, 16) if kind == "wan2.1" else None
     if kind == "5b":
-        x = torch.cat([told.photo, noisy], dim=2)
+        x = torch.cat([conditions.reference, noisy], dim=2)
         time = torch.tensor([[0.0] * 4 + [1000 * sigma] * 8])
     else:
-        clip = torch.cat([(1 - sigma) * told.photo + sigma * told.photo_noise, noisy], dim=2)
+        clip = torch.cat([(1 - sigma) * conditions.reference + sigma * conditions.reference_noise, noisy], dim=2)
         mask = torch.zeros(1, 4, 3, 4, 4)
         mask[:, :, 0] = 1.0
-        x = torch.cat([clip, mask, torch.cat([told.photo, told.blank], dim=2)], dim=1)
+        x = torch.cat([clip, mask, torch.cat([conditions.reference, conditions.grey], dim=2)], dim=1)
         time = torch.tensor([1000 * sigma])
     with torch.no_grad():
         (wanted,) = plain(x, time, prompt, image, return_dict=False)
@@ -83,9 +88,9 @@ def test_before_learning_it_is_the_pretrained_model_making_a_clip_that_starts_wi
 
 
 PARTS = {
-    "photo": ("photo",),
-    "photo_normals": ("photo_normals",),
-    "photo_regions": ("photo_regions",),
+    "photo": ("reference",),
+    "photo_normals": ("reference_normals",),
+    "photo_regions": ("reference_regions",),
     "warped": ("warped", "visibility"),
     "normals": ("normals",),
     "regions": ("regions",),
@@ -94,34 +99,34 @@ PARTS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", INPUTS)
-def test_each_input_counts_once_learned_from_and_not_at_all_when_switched_off(
+def test_each_input_has_an_effect_once_trained_and_none_when_left_out(
     bases: dict[Kind, Path], kind: Kind, name: str
 ) -> None:
     model = conditioned(bases[kind])
     stirred(model)
     one, other = (made_controls(seed, size=SIZE[kind]) for seed in (0, 1))
     changed = replace(one, **{part: getattr(other, part) for part in PARTS[name]})
-    off = ON.clone()
+    off = ALL.clone()
     off[:, INPUTS.index(name)] = 0.0
     assert not torch.allclose(velocity(model, one), velocity(model, changed), atol=1e-4)
     assert torch.equal(velocity(model, one, off), velocity(model, changed, off))
-    silent = velocity(model, one, off)
+    without = velocity(model, one, off)
     model.plan = replace(model.plan, inputs=tuple(n for n in INPUTS if n != name))
-    assert torch.equal(velocity(model, changed), silent)
+    assert torch.equal(velocity(model, changed), without)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_photo_switched_off_is_not_seen_in_its_latents_either(bases: dict[Kind, Path], kind: Kind) -> None:
+def test_the_reference_left_out_is_left_out_of_its_latents_too(bases: dict[Kind, Path], kind: Kind) -> None:
     model = conditioned(bases[kind])
-    told, other = given(seed=11), replace(given(seed=11), photo=noise(1, 4, 1, 4, 4, seed=20))
-    off = ON.clone()
+    conditions, other = latents(seed=11), replace(latents(seed=11), reference=noise(1, 4, 1, 4, 4, seed=20))
+    off = ALL.clone()
     off[:, INPUTS.index("photo")] = 0.0
     controls = made_controls(size=SIZE[kind])
-    assert torch.equal(velocity(model, controls, off, told), velocity(model, controls, off, other))
-    assert not torch.equal(velocity(model, controls, ON, told), velocity(model, controls, ON, other))
+    assert torch.equal(velocity(model, controls, off, conditions), velocity(model, controls, off, other))
+    assert not torch.equal(velocity(model, controls, ALL, conditions), velocity(model, controls, ALL, other))
 
 
-def test_a_latent_is_told_nothing_of_frames_after_its_own() -> None:
+def test_a_latent_does_not_depend_on_frames_after_its_own() -> None:
     torch.manual_seed(0)
     encoder = PoseEncoder(Grid(frames=4, pixels=8, patch=2), dim=6, width=8)
     stirred(encoder)
@@ -132,7 +137,7 @@ def test_a_latent_is_told_nothing_of_frames_after_its_own() -> None:
             for name in ("warped", "normals", "regions", "visibility")
         }
         with torch.no_grad():
-            a, b = encoder(one, ON), encoder(replace(one, **later), ON)
+            a, b = encoder(one, ALL), encoder(replace(one, **later), ALL)
         assert a.shape == (1, 6, 4, 2, 2)
         same = [torch.equal(a[:, :, i], b[:, :, i]) for i in range(4)]
         assert same == [4 * i < first for i in range(4)]  # latent i ends with frame 4 i
@@ -154,7 +159,7 @@ def test_sampling_is_the_same_for_a_seed_and_keeps_what_is_carried_over(bases: d
         carried = first[:, -count:]
         after = generator.sample(controls, steps=2, seed=6, carried=carried)
         # the VAE is causal: the frames carried over come back as it alone would return them
-        torch.testing.assert_close(after[:, :count], decoded(vae, encoded(vae, carried)), atol=1e-4, rtol=0)
+        torch.testing.assert_close(after[:, :count], decode(vae, encode(vae, carried)), atol=1e-4, rtol=0)
         assert not torch.equal(after[:, count:], generator.sample(controls, steps=2, seed=6)[:, count:])
 
 
@@ -162,16 +167,16 @@ def test_a_model_that_knows_the_velocity_is_followed_to_the_clip(bases: dict[Kin
     """Scheduler, noise and latents belong together: with the true velocity, the clip itself comes out."""
     base = str(bases["a14b"])
     vae, controls = vae_of(base), made_controls(frames=5)
-    clip = encoded(vae, controls.warped)
+    clip = encode(vae, controls.warped)
 
     class Knowing(ConditionedWan):
-        def forward(self, noisy, sigma, given, controls, on):  # pyright: ignore[reportMissingParameterType] as above
+        def forward(self, noisy, sigma, latents, controls, input_mask):  # pyright: ignore[reportMissingParameterType] as above
             return (noisy - clip) / sigma[:, None, None, None, None]
 
     transformer = conditioned(bases["a14b"]).transformer
     knowing = Knowing(transformer, 4, 4, 8, WanPlan(base, rank=0, width=8))
     found = WanGenerator([knowing], vae, load_scheduler(base)).sample(controls, steps=5)
-    torch.testing.assert_close(found, decoded(vae, clip), atol=1e-3, rtol=0)
+    torch.testing.assert_close(found, decode(vae, clip), atol=1e-3, rtol=0)
 
 
 def test_two_models_share_the_noise_levels_and_a_gap_is_refused(bases: dict[Kind, Path]) -> None:
@@ -209,7 +214,7 @@ def test_latents_count_more_where_mouth_and_eyes_are() -> None:
 
 def test_a_clip_is_a_latent_and_one_for_every_four_frames_more(bases: dict[Kind, Path]) -> None:
     vae = vae_of(str(bases["a14b"]))
-    assert blank(vae, 9, 32).shape == (1, 4, 3, 4, 4)
+    assert encode_grey(vae, 9, 32).shape == (1, 4, 3, 4, 4)
     assert [latent_count(n, 4) for n in (1, 5, 77, 81)] == [1, 2, 20, 21]
     with pytest.raises(InputError, match=r"got 8 frames; .* such as 5 or 9"):
         latent_count(8, 4)

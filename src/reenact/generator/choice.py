@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which generator paints, and how."""
+"""The choice of a generator and its options."""
 
 from __future__ import annotations
 
@@ -17,59 +17,74 @@ from reenact.head.subject import Reference
 from reenact.media import InputError
 from reenact.rendering.head_renderer import MapStream
 
-from .diffusion.compact.flow import CompactPainter, Sampling
+from .diffusion.compact.flow import CompactPredictor, Sampling
 from .diffusion.compact.weights import ASSET, best_device, load_compact
-from .diffusion.controls import Painter
-from .diffusion.paint import LearnedGenerator
+from .diffusion.controls import Predictor
+from .diffusion.generator import LearnedGenerator
 from .warp.generator import WarpGenerator
 
 GeneratorName = Literal["warp", "compact", "wan"]
 STEPS: dict[GeneratorName, int] = {"warp": 0, "compact": 2, "wan": 30}
-"""Of the flow, unless others are asked for."""
+"""Sampling steps unless others are asked for."""
 
 
 @dataclass(frozen=True)
 class GeneratorOptions:
-    """How frames are painted; all but `name` concern learned generators only."""
+    """How frames are generated; all but `name` concern learned generators only."""
 
     name: GeneratorName = "warp"
     steps: int | None = None
-    """Of the flow, None for STEPS."""
+    """Sampling steps; None for STEPS."""
     guidance: float = 1.0
-    """1 paints what the head tells; more exaggerates it, and takes twice as long."""
+    """Scale of classifier-free guidance: 1 is the conditional prediction; more takes twice as long."""
     seed: int = 0
-    """Of the noise that wan begins with."""
+    """Seed of the noise that wan begins with."""
     weights: Path | None = None
-    """Of the compact generator a file, None for the one that is shipped; of wan the folder that training wrote."""
+    """File of the compact generator, None for the shipped one; of wan the folder that training wrote."""
     device: str | None = None
-    """Where the network runs, in torch's words; None: on the accelerator if there is one."""
+    """Device of the network, as torch names it; None: the accelerator if there is one."""
 
 
 class Generator(Protocol):
-    """Frames of one reference picture of P x P px."""
+    """Frames of one reference of P x P px."""
 
     def frames(self, motion: Motion, maps: MapStream) -> Iterator[Tensor]:
-        """[P, P, 3] uint8 each, as a stream: memory does not grow with their number. maps: of the motion."""
+        """Stream frames [P, P, 3] uint8 in constant memory.
+
+        Args:
+            motion: the subject's.
+            maps: of the same motion.
+        """
         ...
 
 
 def make_generator(head: HeadShape, reference: Reference, options: GeneratorOptions) -> Generator:
-    """Make the generator wanted; see WarpGenerator for what it is made of. Raises InputError for unusable weights."""
+    """Make a generator of one reference.
+
+    Args:
+        head: the subject's.
+        reference: a square image of them.
+        options: which generator, and its options.
+
+    Raises:
+        InputError: weights are missing, or not the generator's.
+        ValueError: see WarpGenerator.
+    """
     if options.name == "warp":
         return WarpGenerator(head, reference)
-    return LearnedGenerator(head, reference, _painter(options))
+    return LearnedGenerator(head, reference, _predictor(options))
 
 
-def _painter(options: GeneratorOptions) -> Painter:
+def _predictor(options: GeneratorOptions) -> Predictor:
     device = best_device() if options.device is None else torch.device(options.device)
     steps = STEPS[options.name] if options.steps is None else options.steps
     if options.name == "compact":
         net = load_compact(options.weights or ASSET, device)
-        return CompactPainter(net, Sampling(steps, options.guidance))
+        return CompactPredictor(net, Sampling(steps, options.guidance))
     if options.weights is None:
         raise InputError("no weights of wan are shipped; want the folder that `reenact train generator` wrote")
-    from .diffusion.wan.sampling import WanGenerator, WanPainter
+    from .diffusion.wan.sampling import WanGenerator, WanPredictor
 
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     wan = WanGenerator.from_folder(options.weights, device=device, dtype=dtype)
-    return WanPainter(wan, steps=steps, guidance=options.guidance, seed=options.seed)
+    return WanPredictor(wan, steps=steps, guidance=options.guidance, seed=options.seed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Head maps of a motion, with the correspondence to a reference picture."""
+"""Head maps of a motion, with the correspondence to a reference image."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from reenact.head.camera import Camera
 from reenact.head.levels import refine
-from reenact.head.model import Float
 from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
 from reenact.head.shape import HeadShape
@@ -27,90 +25,103 @@ from .normals import vertex_normals
 from .rasterise import rasterise
 
 MapStream = Callable[[Camera], Iterator[HeadMaps]]
-"""Maps of one frame of a motion after the other, as a camera sees them."""
+"""Renders the maps of a motion with a camera, frame by frame."""
 MAPS_PX = 512
-"""Width of maps, unless another is asked for, and of the picture in which it is found what hides what."""
-_TOLERANCE_M = 0.0025
-_GRAZING, _FACING = 0.08, 0.35  # cosines to the line of sight between which a surface comes to count as seen
+"""Width of maps unless another is asked for, and of the image in which visibility is determined."""
 
 
 @dataclass(frozen=True)
 class VisibleHead:
-    """The head as a picture shows it; pixels are those of `camera`."""
+    """What an image shows of a head of V vertices; pixels are those of `camera`."""
 
     camera: Camera
-    motion: Motion  # of one frame
-    vertices_cam: Float  # [V, 3] metres
-    px: Float  # [V, 3] x px, y px, depth m
-    unhidden: Float  # [V] 1 where nothing hides the vertex
-    visibility: Float  # [V] 0 to 1: unhidden, and not too obliquely
-    faces: Tensor  # [F', 3] int32, the head without its eyelash cards
-    regions: NDArray[np.uint8]  # [F']
+    motion: Motion
+    """Of one frame."""
+    px: Tensor
+    """[V, 3] x px, y px, depth m."""
+    unoccluded: Tensor
+    """[V] 0 to 1: 1 where no other surface hides the vertex, falling to 0 where its surface turns away."""
+    visibility: Tensor
+    """[V] 0 to 1: as `unoccluded`, but falling where the surface is seen too obliquely for its texture to be used."""
+    faces: Tensor
+    """[F, 3] int32 triangles of the head without its eyelashes."""
+    regions: Tensor
+    """[F] uint8 labels of the triangles (`head.regions`)."""
 
 
 def visible_head(head: HeadShape, motion: Motion, camera: Camera) -> VisibleHead:
-    """Pose the head as in a picture, a motion of one frame, and find what the camera sees of it."""
+    """Determine what an image shows of a head.
+
+    Args:
+        head: the subject's.
+        motion: of one frame, the head in the image.
+        camera: of the image.
+    """
     topology = head.topology
-    # Lashes are flat cards; the picture's own lashes ride on the lids they grow from.
+    # Eyelashes are flat cards. Those of the image are part of the texture of the lids that they grow from.
     kept = ~topology.region_faces(*region_ids("eyelashes"))
     faces = torch.from_numpy(np.ascontiguousarray(topology.faces[kept]))
     vertices = posed_vertices(head, motion, motion)
     px = camera.project(vertices)
-    drawn = rasterise(px, faces, camera.height, camera.width, cull_back=True)
-    seen = visible_vertices(drawn.depth, px, _TOLERANCE_M)[0].numpy()
-    normals = vertex_normals(vertices, faces)[0].numpy()
-    sight = vertices[0].numpy() / np.linalg.norm(vertices[0].numpy(), axis=1, keepdims=True)
-    cosine = -(normals * sight).sum(axis=1)
+    depth = rasterise(px, faces, camera.height, camera.width, cull_back=True).depth
+    # 2.5 mm: how far a vertex may be behind the rasterised surface, which is the chord of a curved one.
+    visible = visible_vertices(depth, px, 0.0025)[0].numpy()
+    points, normals = vertices[0].numpy(), vertex_normals(vertices, faces)[0].numpy()
+    cosine = -(normals * (points / np.linalg.norm(points, axis=1, keepdims=True))).sum(axis=1)  # to the viewer
     return VisibleHead(
         camera,
         motion,
-        vertices[0].numpy(),
-        px[0].numpy(),
-        seen * smoothstep(0.02, 0.2, cosine),
-        seen * smoothstep(_GRAZING, _FACING, cosine),
+        px[0],
+        torch.from_numpy(visible * smoothstep(0.02, 0.2, cosine)),
+        torch.from_numpy(visible * smoothstep(0.08, 0.35, cosine)),
         faces,
-        topology.regions[kept],
+        torch.from_numpy(topology.regions[kept]),
     )
 
 
 class HeadRenderer:
-    """Maps of one subject's head, and where a reference picture shows the same surface.
+    """Renders maps of one subject's head, with the correspondence to a reference image.
 
     Args:
-        head: of the subject.
-        reference: the picture. The shoulders stay as they are there.
+        head: the subject's.
+        reference: the image. The shoulders stay as they are in it.
         size: width of the maps, px; the correspondence is in pixels of the reference at that size.
     """
 
     def __init__(self, head: HeadShape, reference: Reference, size: int = MAPS_PX) -> None:
         self._head = head
-        self._seen = visible_head(head, reference.motion, reference.camera.scaled(size / reference.camera.width))
+        self._reference = visible_head(head, reference.motion, reference.camera.scaled(size / reference.camera.width))
 
     @property
     def camera(self) -> Camera:
-        """The reference's, at the size of the maps."""
-        return self._seen.camera
+        """The reference's camera at the size of the maps."""
+        return self._reference.camera
 
     def __call__(self, motion: Motion, camera: Camera | None = None) -> HeadMaps:
-        """Render a motion of F frames, by another camera at the same place if one is given: F maps at once."""
-        head, seen = self._head, self._seen
+        """Render a motion of F frames as F maps at once.
+
+        Args:
+            motion: the subject's.
+            camera: another camera at the same place; None: `HeadRenderer.camera`.
+        """
+        head, reference = self._head, self._reference
         shapes = deformed(head, motion)
-        vertices = posed(head, shapes, motion, seen.motion)
+        vertices = posed(head, shapes, motion, reference.motion)
         # The inside of lips and mouth is rendered deeper than all skin around it, on the same line of sight.
         vertices = vertices * (1.0 + (head.inner_lips.hidden_depth(shapes) / vertices[..., 2])[..., None])
         topology = head.topology
         return render_head_maps(
             vertices,
             torch.from_numpy(topology.faces),
-            camera or seen.camera,
+            camera or reference.camera,
             regions=torch.from_numpy(topology.regions),
-            photo_px=torch.from_numpy(seen.px[:, :2].copy()),
-            photo_visibility=torch.from_numpy(seen.visibility),
+            photo_px=reference.px[:, :2].contiguous(),
+            photo_visibility=reference.visibility,
             uv=(torch.from_numpy(topology.uv), torch.from_numpy(topology.uv_faces)),
         )
 
     def stream(self, motion: Motion, camera: Camera | None = None) -> Iterator[HeadMaps]:
-        """Render a motion frame by frame, each when it is asked for."""
+        """Render a motion of F frames, one at a time when it is asked for."""
         return (self(frame, camera) for frame in motion)
 
 
@@ -126,11 +137,11 @@ def render(
     """Render a subject's head, with its static and dynamic offsets, in every frame of a motion.
 
     Args:
-        subject: whose head.
-        motion: F frames: the subject's own, or a retargeted one.
-        camera: None: that of the subject's reference picture or, without one, of the first source.
-        size: longer side of the maps, px; None: as large as the camera's picture.
-        level: of detail, 0 to 2: of the open head 5,376, 21,223 or 84,369 vertices.
+        subject: the person.
+        motion: F frames of the subject, for example retargeted ones.
+        camera: None: that of the subject's reference or, without one, of the first source.
+        size: longer side of the maps, px; None: that of the camera's image.
+        level: level of detail, 0 to 2; the open head has 5,376, 21,223 or 84,369 vertices.
         device: where the head is rasterised; None: the CPU.
 
     Returns:

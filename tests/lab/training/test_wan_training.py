@@ -17,7 +17,7 @@ pytest.importorskip("accelerate")
 pytest.importorskip("diffusers")
 pytest.importorskip("peft")
 
-from reenact.generator.diffusion.wan.latents import encoded
+from reenact.generator.diffusion.wan.latents import encode
 from reenact.generator.diffusion.wan.plan import WanPlan
 from reenact.generator.diffusion.wan.sampling import WanGenerator, load_trained, load_vae
 from reenact.lab.training.data.scenes import Scene
@@ -140,7 +140,7 @@ def test_latents_are_encoded_once_and_again_when_a_scene_is_made_anew(root: Path
     assert told == [("encoding", 0, 1)] and [w.first for w in windows.windows] == [0, 2, 11]
     sample = windows.sample(2, CPU)
     video = torch.stack([torch.from_numpy(Scene(scene).picture("frames", 11 + i).copy()) for i in range(5)])
-    wanted = encoded(load_vae(str(root / "a14b")), video.permute(0, 3, 1, 2)[None] / 127.5 - 1.0)
+    wanted = encode(load_vae(str(root / "a14b")), video.permute(0, 3, 1, 2)[None] / 127.5 - 1.0)
     torch.testing.assert_close(sample.clip, wanted, atol=2e-3, rtol=1e-3)
     assert sample.controls.warped.shape == (1, 5, 3, 32, 32)
     made_scene(scene, 6, (9, 7))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a learned generator is told (the photo, the head in it, and the head in every frame, as pictures) and answers.
+"""Conditioning of the learned generators, and what they predict.
 
-Everything here is a plain picture, so that training needs no head, no tracker and no rasteriser.
+All conditioning is images: the reference, the head in it, and the head in every frame. So training needs no head model,
+no tracker and no rasteriser.
 """
 
 from __future__ import annotations
@@ -10,40 +11,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Picture = NDArray[np.uint8]
 NO_SURFACE = 128
-"""The byte of a normal's part that is 0."""
+"""Byte of a component 0 of a normal; pixels without a surface have it in all three."""
 
 
 @dataclass(frozen=True)
-class HeadPictures:
-    """A posed head as bytes; S is the side of the square."""
+class HeadImages:
+    """Maps of one posed head as uint8 images of S x S px."""
 
-    normals: Picture
+    normals: Tensor
     """[S, S, 3] 128 + 127 x the unit normal in camera space (x right, y down, z away); 128 where empty."""
-    regions: Picture
-    """[S, S] labels of heads.regions, 255 where empty."""
-    visibility: Picture
-    """[S, S] 255 where the photo shows the surface point, 0 where it does not or nothing is drawn."""
+    regions: Tensor
+    """[S, S] labels of head.regions, 255 where empty."""
+    visibility: Tensor
+    """[S, S] 255 where the reference shows the surface point, 0 where it does not or there is no surface."""
 
 
 @dataclass(frozen=True)
 class Controls:
-    """A batch of B clips of F frames, S x S pixels. Colours and normals are floats from -1 to 1."""
+    """Conditioning of a batch of B clips of F frames of S x S px. Colours and normals are floats from -1 to 1."""
 
-    photo: Tensor
+    reference: Tensor
     """[B, 3, S, S]"""
-    photo_normals: Tensor
-    """[B, 3, S, S] of the head as the photo shows it."""
-    photo_regions: Tensor
+    reference_normals: Tensor
+    """[B, 3, S, S] of the head in the reference."""
+    reference_regions: Tensor
     """[B, S, S] uint8"""
     warped: Tensor
-    """[B, F, 3, S, S] the photo carried along by the head (generator.warp)."""
+    """[B, F, 3, S, S] the reference warped by the head (generator.warp)."""
     normals: Tensor
     """[B, F, 3, S, S]"""
     regions: Tensor
@@ -51,67 +49,79 @@ class Controls:
     visibility: Tensor
     """[B, F, 1, S, S] from 0 to 1"""
 
+    @classmethod
+    def from_images(
+        cls, reference: Tensor, reference_head: HeadImages, warped: Sequence[Tensor], heads: Sequence[HeadImages]
+    ) -> Controls:
+        """Make the controls of one clip (B = 1).
+
+        Args:
+            reference: [S, S, 3] uint8.
+            reference_head: the head in it; its visibility is not used.
+            warped: [S, S, 3] uint8 of each frame.
+            heads: of each frame.
+        """
+        return cls(
+            colours_to_float(reference)[None],
+            normals_to_float(reference_head.normals)[None],
+            reference_head.regions[None],
+            torch.stack([colours_to_float(w) for w in warped])[None],
+            torch.stack([normals_to_float(h.normals) for h in heads])[None],
+            torch.stack([h.regions for h in heads])[None],
+            torch.stack([h.visibility[None] for h in heads])[None].float() / 255.0,
+        )
+
     @property
     def frames(self) -> int:
+        """F."""
         return self.warped.shape[1]
 
     def to(self, device: torch.device) -> Controls:
-        """The same on another device."""
+        """Return the same on another device."""
         return Controls(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
 
-    def held(self, more: int) -> Controls:
-        """The last frame shown `more` times again."""
-        moving = ("warped", "normals", "regions", "visibility")
-        parts = {n: getattr(self, n) for n in moving}
-        longer = {n: torch.cat([x, x[:, -1:].expand(-1, more, *x.shape[2:])], 1) for n, x in parts.items()}
+    def repeat_last(self, count: int) -> Controls:
+        """Return clips that are longer by `count` repetitions of their last frame."""
+        parts = {name: getattr(self, name) for name in ("warped", "normals", "regions", "visibility")}
+        longer = {n: torch.cat([x, x[:, -1:].expand(-1, count, *x.shape[2:])], 1) for n, x in parts.items()}
         return replace(self, **longer)
 
 
 @dataclass(frozen=True)
-class Paint:
-    """What a network makes of a window of F frames."""
+class Prediction:
+    """What a predictor makes of a window of F frames."""
 
     clean: Tensor
     """[F, 3, S, S] from -1 to 1."""
-    way: Tensor
-    """[F, 2, S, S] px (x, y) from a pixel to where the warped picture shows what belongs there; 0 if nobody knows."""
+    displacement: Tensor
+    """[F, 2, S, S] px (x, y) from a pixel to where the warped reference shows its content; 0 if not predicted."""
 
 
-class Painter(Protocol):
-    """A learned generator's network and how it is used."""
+class Predictor(Protocol):
+    """A network and its sampler, window by window."""
 
     size: int
-    """S, side of its pictures, px."""
+    """S, side of the images, px."""
     window: int
-    """Frames it paints at a time."""
+    """Frames of a window."""
     overlap: int
-    """Frames that two windows share."""
+    """Frames that a window has in common with the one before."""
 
-    def paint(self, controls: Controls, before: Tensor | None) -> Paint:
-        """A window, B = 1. before: [K, 3, S, S] its first frames, as the window before painted them, if any."""
+    def predict(self, controls: Controls, previous: Tensor | None) -> Prediction:
+        """Predict a window.
+
+        Args:
+            controls: of the window, B = 1.
+            previous: [K, 3, S, S] the window's first frames as predicted in the window before; None in the first.
+        """
         ...
 
 
-def controls_of(
-    photo: Picture, still: HeadPictures, warped: Sequence[Picture], heads: Sequence[HeadPictures]
-) -> Controls:
-    """One clip (B = 1) of bytes as tensors."""
-    return Controls(
-        signed(photo)[None],
-        directions(still.normals)[None],
-        torch.from_numpy(still.regions)[None],
-        torch.stack([signed(w) for w in warped])[None],
-        torch.stack([directions(h.normals) for h in heads])[None],
-        torch.stack([torch.from_numpy(h.regions) for h in heads])[None],
-        torch.stack([torch.from_numpy(h.visibility)[None] for h in heads])[None].float() / 255.0,
-    )
+def colours_to_float(image: Tensor) -> Tensor:
+    """Return colours [H, W, 3] uint8 as [3, H, W] floats from -1 to 1."""
+    return image.permute(2, 0, 1).float() / 127.5 - 1.0
 
 
-def signed(picture: Picture) -> Tensor:
-    """Colours [H, W, 3] as [3, H, W] floats from -1 to 1."""
-    return torch.from_numpy(picture).permute(2, 0, 1).float() / 127.5 - 1.0
-
-
-def directions(picture: Picture) -> Tensor:
-    """Normals [H, W, 3], see HeadPictures, as [3, H, W] floats; 0 where there is no surface."""
-    return (torch.from_numpy(picture).permute(2, 0, 1).float() - NO_SURFACE) / 127.0
+def normals_to_float(image: Tensor) -> Tensor:
+    """Return normals [H, W, 3] uint8 (see HeadImages) as [3, H, W] floats; 0 where there is no surface."""
+    return (image.permute(2, 0, 1).float() - NO_SURFACE) / 127.0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The generator that needs no learned weights: the photo, carried along by the head.
+"""The generator without learned weights: the reference image, warped by the head's motion.
 
-The photo is a sheet in depth (sheet.py) that moves with the head, the neck and the torso; on the face the mesh
-itself (skin.py) says where each pixel comes from. Around eyes and mouth windows at full resolution put the lids and
-lips exactly where the mesh has them, and behind them eyeballs and the inside of the mouth.
+A grid with depth (background_warp.py) moves with head, neck and torso; on the face the mesh itself (skin.py) says where
+each pixel comes from. Windows at full resolution around eyes and mouth put lids and lips exactly where the mesh has
+them, with eyeballs and the inside of the mouth behind them.
 """
 
 from __future__ import annotations
@@ -24,102 +24,110 @@ from reenact.perception.person_mask import person_mask
 from reenact.rendering.head_renderer import MAPS_PX, MapStream, visible_head
 from reenact.rendering.threads import one_torch_thread
 
+from .background_warp import BackgroundWarp
 from .eye_window import EyeWindow, eye_anchors
-from .eyes import eyeball_directions
-from .filters import feather, pixel_grid, remap, resized
-from .finer import Surface
-from .moment import Moment, moment
+from .eyeballs import eyeball_directions
+from .filters import feather, pixel_grid, remap, resize
 from .mouth_window import MouthWindow
-from .sheet import lay
-from .skin import photographed_skin
-from .window import Box, Drawing, box_around, draw
+from .posed_head import PosedHead
+from .rasterised_mesh import Box, RasterisedMesh, RenderMesh
+from .skin import Skin
 
-_SHEET_PX = 192
-_FACE_MARGIN = 0.02
+_FIELD_PX = 192  # chosen; side of the background's field (half or double changes frames by 0.29 or 0.13 grey levels)
 
 
 class WarpGenerator:
-    """Frames of one reference. Construction takes about a second; `render` is independent of earlier frames.
+    """Frames of one reference. Construction takes about a second; each frame is independent of the others.
 
-    head: of the subject. reference: a square picture of them, P x P px. Raises ValueError if the picture is no square,
-    or does not show the head.
+    Args:
+        head: the subject's.
+        reference: a square image of them, P x P px.
+
+    Raises:
+        ValueError: the image is no square, or does not show the head.
     """
 
     def __init__(self, head: HeadShape, reference: Reference) -> None:
         camera = reference.camera
         if camera.height != camera.width:
             raise ValueError(f"the reference has {camera.width} x {camera.height} px; want a square")
-        self._photo = reference.image.numpy()
+        self._image = reference.image.numpy()
         self._head = head
-        self._state = reference.motion
+        self._motion = reference.motion
         self._camera = camera
         self._grid = pixel_grid(camera.width)
-        self._seen = visible_head(head, self._state, camera.scaled(MAPS_PX / camera.width))
-        self._surface = Surface(self._seen.faces, self._seen.regions)
-        self._at = moment(head, self._state, self._state, camera, self._seen.faces)
-        coarse = visible_head(head, self._state, camera.scaled(_SHEET_PX / camera.width))
-        person = resized(person_mask(self._photo), _SHEET_PX, _SHEET_PX)
-        self._sheet = lay(head, coarse, person)
-        self._still = self._sheet.move(head, self._state, np.zeros_like(self._at.shape))
-        self._skin = photographed_skin(self._photo, person, head, self._seen, self._at)
-        self._windows = self._open_windows()
+        visible = visible_head(head, self._motion, camera.scaled(MAPS_PX / camera.width))
+        self._mesh = RenderMesh(visible.faces, visible.regions.numpy())
+        self._reference = self._pose(self._motion)
+        coarse = visible_head(head, self._motion, camera.scaled(_FIELD_PX / camera.width))
+        person = resize(person_mask(self._image), _FIELD_PX, _FIELD_PX)
+        self._background = BackgroundWarp.from_reference(head, coarse, person)
+        still = np.zeros_like(self._reference.vertices)
+        self._reference_nodes = self._background.nodes(head, self._motion, still)
+        self._skin = Skin.from_reference(self._image, person, head, visible, self._reference)
+        self._windows = self._make_windows()
 
-    def render(self, state: Motion) -> NDArray[np.uint8]:
-        """One frame [P, P, 3] of a motion of one; with the photo's own state the photo."""
+    def render(self, motion: Motion) -> NDArray[np.uint8]:
+        """Render a motion of one frame [P, P, 3]; the reference's own motion gives the reference image."""
         with one_torch_thread():
-            return self._render(state)
-
-    def _render(self, state: Motion) -> NDArray[np.uint8]:
-        now = moment(self._head, state, self._state, self._camera, self._seen.faces)
-        size = self._camera.width
-        field = self._sheet.draw(self._head, state, now.shape - self._at.shape, self._still)
-        field = resized(field, size, size) * np.float32(size / _SHEET_PX)
-        field += self._grid
-        frame = remap(self._photo, field)
-
-        drawing = self._draw_face(now)
-        if drawing is None:
-            return frame
-        back = drawing.carry(np.column_stack([(self._at.px - now.px)[:, :2], self._skin.trust]))
-        face = frame[drawing.box.slices].astype(np.float32)
-        self._skin.overlay(face, self._photo, drawing, back, self._grid[drawing.box.slices])
-        for window in self._windows:
-            box = self._box(now.px[window.anchors], window.margin, drawing)
-            if box is not None:
-                inner = box.slices_in(drawing.box)
-                patch, cut = face[inner], drawing.cut(box)
-                whole = window.compose(patch, self._skin, cut, back[inner][..., :2], self._grid[box.slices], now)
-                patch += feather(box.shape, max(box.shape) // 8)[..., None] * (whole - patch)
-        frame[drawing.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
-        return frame
+            return self._render(motion)
 
     def frames(self, motion: Motion, maps: MapStream | None = None) -> Iterator[Tensor]:
-        """[P, P, 3] uint8 of each frame of a motion, one by one. maps: not looked at."""
-        return (torch.from_numpy(self.render(state)) for state in motion)
+        """Stream the frames [P, P, 3] uint8 of a motion. maps: not used."""
+        return (torch.from_numpy(self.render(frame_motion)) for frame_motion in motion)
 
-    def _draw_face(self, now: Moment) -> Drawing | None:
-        box = box_around(now.px[self._skin.anchors], _FACE_MARGIN, self._camera.width)
-        return None if box is None else draw(self._surface, now.drawn, box)
+    def _render(self, motion: Motion) -> NDArray[np.uint8]:
+        reference, driven = self._reference, self._pose(motion)
+        size = self._camera.width
+        displacement = driven.vertices - reference.vertices
+        field = self._background.field(self._head, motion, displacement, self._reference_nodes)
+        field = resize(field, size, size) * np.float32(size / _FIELD_PX)
+        field += self._grid
+        frame = remap(self._image, field)
 
-    def _box(self, px: Float, margin: float, drawing: Drawing) -> Box | None:
-        box = box_around(px, margin, self._camera.width)
-        return None if box is None else box.within(drawing.box)
+        raster = self._rasterise_face(driven)
+        if raster is None:
+            return frame
+        warp = raster.interpolate(np.column_stack([(reference.px - driven.px)[:, :2], self._skin.warp_weight]))
+        face = frame[raster.box.slices].astype(np.float32)
+        self._skin.composite(face, self._image, raster, warp, self._grid[raster.box.slices])
+        for window in self._windows:
+            box = self._box(driven.px[window.anchors], window.margin, raster)
+            if box is not None:
+                inner = box.slices_in(raster.box)
+                patch, grid = face[inner], self._grid[box.slices]
+                whole = window.compose(patch, self._skin, raster.crop(box), warp[inner][..., :2], grid, driven)
+                patch += feather(box.shape, max(box.shape) // 8)[..., None] * (whole - patch)
+        frame[raster.box.slices] = np.clip(np.rint(face), 0, 255).astype(np.uint8)
+        return frame
 
-    def _open_windows(self) -> list[EyeWindow | MouthWindow]:
-        """Around what of the eyes and the mouth is inside of the photo."""
-        drawing = self._draw_face(self._at)
-        if drawing is None:
+    def _pose(self, motion: Motion) -> PosedHead:
+        return PosedHead.pose(self._head, motion, self._motion, self._camera, self._mesh.faces)
+
+    def _rasterise_face(self, driven: PosedHead) -> RasterisedMesh | None:
+        """Rasterise the head in a box around the face; None if that is outside of the image."""
+        box = Box.around(driven.px[self._skin.anchors], 0.02, self._camera.width)
+        return None if box is None else RasterisedMesh.rasterise(self._mesh, driven.render_px, box)
+
+    def _box(self, px: Float, margin: float, raster: RasterisedMesh) -> Box | None:
+        box = Box.around(px, margin, self._camera.width)
+        return None if box is None else box.intersection(raster.box)
+
+    def _make_windows(self) -> list[EyeWindow | MouthWindow]:
+        """Make windows around the eyes and the mouth, as far as they are inside of the reference image."""
+        raster = self._rasterise_face(self._reference)
+        if raster is None:
             return []
-        head, at = self._head, self._at
+        head, reference = self._head, self._reference
         directions = eyeball_directions(head)
         eyes = []
         for side in (0, 1):
-            box = self._box(at.px[eye_anchors(head, side)], EyeWindow.margin, drawing)
+            box = self._box(reference.px[eye_anchors(head, side)], EyeWindow.margin, raster)
             if box is not None:
-                eyes.append(EyeWindow(self._photo, head, side, self._skin, at, directions, drawing.cut(box)))
-        whites = [window.eye.white for window in eyes if window.eye.is_open]
-        white = np.mean(whites, axis=0) if whites else self._skin.light.skin
+                eyes.append(EyeWindow(self._image, head, side, self._skin, reference, directions, raster.crop(box)))
+        scleras = [window.eyeball.sclera for window in eyes if window.eyeball.is_open]
+        sclera = np.mean(scleras, axis=0) if scleras else self._skin.light.skin
         lips = head.topology.region_vertices(*region_ids("lips"))
-        box = self._box(at.px[lips], MouthWindow.margin, drawing)
-        mouths = [] if box is None else [MouthWindow(self._photo, head, self._skin, white, at, box)]
+        box = self._box(reference.px[lips], MouthWindow.margin, raster)
+        mouths = [] if box is None else [MouthWindow(self._image, head, self._skin, sclera, reference, box)]
         return [*eyes, *mouths]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lip skin that the photo hides: past the line where the lips meet they are wet, darker, and in the mouth's shade."""
+"""Lip skin that the reference hides: behind the line where they meet, lips are wet, darker and in shade."""
 
 from __future__ import annotations
 
@@ -11,64 +11,74 @@ from reenact.head.model import Float
 from reenact.head.regions import region_ids
 from reenact.head.shape import HeadShape
 
-from .filters import blurred, dilated, grown, smoothstep
+from .filters import blur, dilate, extrapolate, smoothstep
 from .light import luma
-from .moment import Moment
+from .posed_head import PosedHead, head_size
+from .rasterised_mesh import RasterisedMesh
 from .skin import Skin
-from .window import Drawing
 
-_TURN_M = (-0.0010, 0.0035)  # depth behind that line over which the red of the lips gives way to wet skin
-_SHADED = 0.45  # brightness left in the depth
-_PALE, _BRIGHT = 0.75, 1.05  # colourfulness and brightness of teeth against those of the lips
-_WET = 0.12  # of white: strongest reflection
+_LIPS = region_ids("lips")
 
 
 class InnerLips:
-    """Colours of hidden lip skin. V vertices of the whole head."""
+    """Colours of hidden lip skin.
 
-    def __init__(self, head: HeadShape, skin: Skin, flesh: Float) -> None:
-        """flesh: [3] the mouth's lining in the photo's light, 0 to 255."""
-        top = head.topology
-        self._lips = top.region_vertices(*region_ids("lips"))
-        size = float(np.ptp(head.eyes.numpy()[:, 0])) / 0.064
-        # In front of the line at the same distance from the middle is the red of the lips, behind it their inside.
-        rows = torch.from_numpy(self._lips.astype(np.int64))
-        behind = head.inner_lips.depth_behind_lips(head.neutral[None], rows)[0].numpy()
-        self._depth = smoothstep(*_TURN_M, behind / size)[:, None]
+    Args:
+        head: the subject's, of V vertices.
+        skin: of the reference.
+        lining: [3] colour of the mouth's lining in the reference's light, 0 to 255.
+    """
+
+    def __init__(self, head: HeadShape, skin: Skin, lining: Float) -> None:
+        self._rows = head.topology.region_vertices(*_LIPS)
+        rows = torch.from_numpy(self._rows.astype(np.int64))
+        depth_m = head.inner_lips.depth_behind_lips(head.neutral[None], rows)[0].numpy() / head_size(head)
+        # In front of the line, at the same distance from the middle, is the red of the lips; behind it is their inside.
+        self._inside = smoothstep(-0.0010, 0.0035, depth_m)[:, None]
         self._light = skin.light
         self._fill = skin.fill
-        self._white = skin.light.skin
-        red = skin.fill[self._lips]
-        # Paint on the lips ends at that line, and nothing in a mouth is as bright as skin outside.
-        self._flesh = 0.5 * red + 0.5 * np.minimum(flesh, flesh * (luma(red)[:, None] / max(float(luma(flesh)), 1.0)))
+        red = skin.fill[self._rows]
+        # Lipstick ends at that line, and nothing in a mouth is as bright as skin outside.
+        dimmed = np.minimum(lining, lining * (luma(red)[:, None] / max(float(luma(lining)), 1.0)))
+        self._lining = 0.5 * red + 0.5 * dimmed
 
-    def fill(self, now: Moment) -> Float:
-        """[V, 3] colours, 0 to 255."""
-        normals = now.normals[self._lips]
-        shade = self._light.shade(normals)[:, None] * (1.0 - (1.0 - _SHADED) * self._depth)
-        wet = _WET * self._light.gloss(normals)[:, None] * self._white
+    def colours(self, posed: PosedHead) -> Float:
+        """Return the colours of the vertices in a pose [V, 3], 0 to 255."""
+        normals = posed.normals[self._rows]
+        # 0.45 of the light is left in the depth; a wet surface reflects 0.12 of white at most.
+        shade = self._light.shade(normals)[:, None] * (1.0 - (1.0 - 0.45) * self._inside)
+        wet = 0.12 * self._light.gloss(normals)[:, None] * self._light.skin
         out = self._fill.copy()
-        out[self._lips] += self._depth * (self._flesh * shade + wet - out[self._lips])
+        out[self._rows] += self._inside * (self._lining * shade + wet - out[self._rows])
         return out
 
 
 def without_teeth(
-    photo: NDArray[np.uint8], drawing: Drawing, edge: NDArray[np.bool_], fill: Float, lips: Float
+    image: NDArray[np.uint8], raster: RasterisedMesh, edge: NDArray[np.bool_], fill: Float, lips: Float
 ) -> NDArray[np.uint8]:
-    """The photo [P, P, 3] with what is teeth on the mesh's lips painted over: the fitted edge is a pixel or two off.
+    """Replace what is teeth on the mesh's lips by the colour of lips: the fitted edge is a pixel or two off.
 
-    drawing: the mouth in the photo. edge: [h, w] near the line where lips meet. fill: [V, 3] colours of lips; lips: [3]
-    their mean. Teeth are brighter and much paler.
+    Teeth are told from lips by being brighter and much paler.
+
+    Args:
+        image: [P, P, 3] the reference image.
+        raster: the mouth in the reference.
+        edge: [h, w] near the line where lips meet.
+        fill: [V, 3] colours of lips, 0 to 255.
+        lips: [3] their mean.
+
+    Returns:
+        The image, changed or as it is.
     """
-    picture = photo[drawing.box.slices].astype(np.float32)
-    pale = picture.max(axis=-1) - picture.min(axis=-1) < _PALE * max(float(lips.max() - lips.min()), 1.0)
-    bright = luma(picture) > _BRIGHT * luma(lips)
-    on_lips = drawing.mask(*region_ids("lips"))
+    patch = image[raster.box.slices].astype(np.float32)
+    pale = patch.max(axis=-1) - patch.min(axis=-1) < 0.75 * max(float(lips.max() - lips.min()), 1.0)
+    bright = luma(patch) > 1.05 * luma(lips)
+    on_lips = raster.mask(*_LIPS)
     teeth = edge & on_lips & pale & bright
     if not teeth.any():
-        return photo
-    share = blurred(dilated(teeth, 1), 0.6) * drawing.coverage(*region_ids("lips"))
-    out = photo.copy()
-    colour = grown(drawing.carry(fill), on_lips, 2)
-    out[drawing.box.slices] = np.rint(picture + share[..., None] * (colour - picture)).clip(0, 255).astype(np.uint8)
+        return image
+    share = blur(dilate(teeth, 1), 0.6) * raster.coverage(*_LIPS)
+    out = image.copy()
+    colour = extrapolate(raster.interpolate(fill), on_lips, 2)
+    out[raster.box.slices] = np.rint(patch + share[..., None] * (colour - patch)).clip(0, 255).astype(np.uint8)
     return out

@@ -153,7 +153,7 @@ def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene]) -> dict[
             gains[f"{name}_sharpness_start"].append(float(slopes[0] / slopes[2]))
             gains[f"{name}_sharpness"].append(float(slopes[1] / slopes[2]))
         if number < _SHOWN:
-            shown = (controls.photo[0], controls.warped[0, -1], painted[0, -1], frames[0, -1])
+            shown = (controls.reference[0], controls.warped[0, -1], painted[0, -1], frames[0, -1])
             rows.append(torch.cat(shown, dim=-1).cpu())
     _save_picture(torch.cat(rows, dim=-2), run.folder / "samples" / f"{run.step:07}.png")
     return {name: float(np.mean(values)) for name, values in gains.items()}

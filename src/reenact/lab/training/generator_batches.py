@@ -78,7 +78,9 @@ def window(scene: Scene, draw: np.random.Generator, cut: Cut) -> tuple[Controls,
     light = _Light.drawn(draw)
     lit = replace(
         controls,
-        photo=light.on(controls.photo[None], controls.photo_normals[None], controls.photo_regions[None])[0],
+        reference=light.on(
+            controls.reference[None], controls.reference_normals[None], controls.reference_regions[None]
+        )[0],
         warped=light.on(controls.warped, controls.normals, controls.regions),
     )
     return lit, light.on(frames, controls.normals, controls.regions)

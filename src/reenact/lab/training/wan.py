@@ -16,8 +16,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from reenact.generator.diffusion.wan.base import load_conditioned, load_scheduler, load_vae, shift_of
-from reenact.generator.diffusion.wan.conditioned import ConditionedWan, Given
+from reenact.generator.diffusion.wan.base import flow_shift, load_conditioned, load_scheduler, load_vae
+from reenact.generator.diffusion.wan.conditioned import ConditionedWan, LatentConditions
 from reenact.generator.diffusion.wan.extra import required
 from reenact.generator.diffusion.wan.latents import latent_count
 from reenact.generator.diffusion.wan.plan import DRIVING, FRAMES, INPUTS, WanPlan
@@ -100,7 +100,7 @@ def train_wan(settings: WanTraining, scenes: Sequence[Path], held_out: Sequence[
     if main:
         plan.save(folder)
     stepped = model if state.num_processes == 1 else nn.parallel.DistributedDataParallel(model)
-    learner = _Learner(settings, stepped, learnt.blank(where), shift_of(load_scheduler(plan.base)), grid)
+    learner = _Learner(settings, stepped, learnt.blank(where), flow_shift(load_scheduler(plan.base)), grid)
 
     def losses(step: int) -> Losses:
         draw = Generator().manual_seed(
@@ -145,9 +145,9 @@ class _Learner:
             torch.randn(x.shape, generator=draw).to(device)  # on the CPU: the same on every device
             for x in (sample.clip, sample.photo)
         )
-        given = Given(sample.photo, photo_noise, self.grey, sample.clip, known, sample.image_tokens)
+        latents = LatentConditions(sample.photo, photo_noise, self.grey, sample.clip, known, sample.image_tokens)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.dtype == torch.bfloat16):
-            velocity = self.model(noised(sample.clip, noise, sigma), sigma, given, sample.controls, on)
+            velocity = self.model(noised(sample.clip, noise, sigma), sigma, latents, sample.controls, on)
         weights = region_weights(sample.controls.regions, self.grid, self.settings.mouth, self.settings.eyes)
         return flow_loss(velocity, sample.clip, noise, weights, known)
 

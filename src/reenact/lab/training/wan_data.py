@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from reenact.generator.diffusion.controls import Controls, HeadPictures, Picture, controls_of, signed
+from reenact.generator.diffusion.controls import Controls, HeadImages, colours_to_float
 from reenact.generator.diffusion.wan.base import load_image_encoder, load_vae
-from reenact.generator.diffusion.wan.latents import blank, encoded, image_tokens
+from reenact.generator.diffusion.wan.latents import encode, encode_grey, image_tokens
 from reenact.media.errors import InputError
 from reenact.media.files import existing_file
 from reenact.media.tensors import read_tensors, write_weights
@@ -92,16 +92,16 @@ class Windows:
         vae = load_vae(self.base).to(device)
         encoder = load_image_encoder(self.base).to(device) if images else None
         if not rank and not self.grey.exists():
-            write_weights(self.grey, {"grey": blank(vae, self.frames, self.size)})
+            write_weights(self.grey, {"grey": encode_grey(vae, self.frames, self.size)})
         for done, (path, latents) in enumerate(missing):
             progress("encoding", done, len(missing))
             scene = Scene(path)
-            photo = signed(scene.picture("photo").copy())[None]
-            found = {"photo": encoded(vae, photo[:, None])}
+            photo = colours_to_float(_image(scene, "photo"))[None]
+            found = {"photo": encode(vae, photo[:, None])}
             for number, first in enumerate(window_starts(scene.runs, self.frames)):
                 rows = range(first, first + self.frames)
-                video = torch.stack([signed(scene.picture("frames", row).copy()) for row in rows])[None]
-                found[f"window{number}"] = encoded(vae, video)
+                video = torch.stack([colours_to_float(_image(scene, "frames", row)) for row in rows])[None]
+                found[f"window{number}"] = encode(vae, video)
             if encoder is not None:
                 found["image_tokens"] = image_tokens(encoder, photo)
             write_weights(latents, found)
@@ -130,16 +130,17 @@ def window_starts(runs: Sequence[int], frames: int) -> list[int]:
 
 
 def scene_controls(scene: Scene, first: int, count: int) -> Controls:
-    """What the generator is told of `count` frames (B = 1)."""
-
-    def picture(name: str, row: int = 0) -> Picture:
-        return scene.picture(name, row).copy()  # torch takes no array that is read-only
-
-    own = picture("photo_regions")
-    still = HeadPictures(picture("photo_normals"), own, own)  # of the photo, visibility is not told
+    """Return the controls of `count` frames (B = 1)."""
+    regions = _image(scene, "photo_regions")
+    reference_head = HeadImages(_image(scene, "photo_normals"), regions, regions)  # its visibility is not used
     rows = range(first, first + count)
-    heads = [HeadPictures(*(picture(name, row) for name in ("normals", "regions", "visibility"))) for row in rows]
-    return controls_of(picture("photo"), still, [picture("warped", row) for row in rows], heads)
+    heads = [HeadImages(*(_image(scene, name, row) for name in ("normals", "regions", "visibility"))) for row in rows]
+    warped = [_image(scene, "warped", row) for row in rows]
+    return Controls.from_images(_image(scene, "photo"), reference_head, warped, heads)
+
+
+def _image(scene: Scene, name: str, row: int = 0) -> Tensor:
+    return torch.from_numpy(scene.picture(name, row).copy())  # torch takes no array that is read-only
 
 
 def together(samples: Sequence[Sample]) -> Sample:

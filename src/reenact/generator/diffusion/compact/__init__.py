@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small video diffusion transformer that is trained here and shipped."""
+"""The small video diffusion transformer whose weights are shipped."""

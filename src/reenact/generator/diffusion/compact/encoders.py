@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encoders of the controls: the photo in two dimensions, the driven head in three (PAPER, section 3)."""
+"""Encoders of the controls: the reference in two dimensions, the driven head in three (paper, section 3)."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from reenact.head.regions import REGIONS
 from ..controls import Controls
 
 INPUTS = ("photo", "normals", "regions", "warped", "visibility")
-"""What a generator may be told; each can be kept from it."""
-FOLD = 4  # pixels a side that become channels
-_LABELS = 4  # channels of a region
+"""Inputs that can be left out, by the names that files of weights have for them; "photo" is the reference."""
+FOLD = 4
+"""Side of the squares of pixels that are folded into channels."""
+_REGION_CHANNELS = 4
 
 
-def folded(x: Tensor) -> Tensor:
-    """[N, C, H, W] -> [N, 16 C, H / 4, W / 4]"""
+def fold(x: Tensor) -> Tensor:
+    """Fold pixels [N, C, H, W] into channels [N, 16 C, H / 4, W / 4]."""
     return F.pixel_unshuffle(x, FOLD)
 
 
-class Regions(nn.Module):
-    """Labels as a few channels; nothing is drawn where the label is 255."""
+class _RegionEmbedding(nn.Module):
+    """Embeds region labels, 255 ("empty") among them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.table = nn.Embedding(len(REGIONS) + 1, _LABELS)
+        self.table = nn.Embedding(len(REGIONS) + 1, _REGION_CHANNELS)
 
     def forward(self, labels: Tensor) -> Tensor:
-        """uint8 [N, H, W] -> [N, 4, H, W]"""
+        """Return channels [N, 4, H, W] of labels [N, H, W] uint8."""
         return self.table(labels.long().clamp(max=len(REGIONS))).permute(0, 3, 1, 2)
 
 
 class ReferenceEncoder(nn.Module):
-    """The photo and the head in it -> tokens on the grid of patches."""
+    """Encodes the reference and the head in it as tokens on the grid of patches."""
 
     def __init__(self, widths: tuple[int, int, int]) -> None:
         super().__init__()
         a, b, c = widths
-        self.regions = Regions()
+        self.regions = _RegionEmbedding()
         self.layers = nn.Sequential(
-            nn.Conv2d((3 + 3 + _LABELS) * FOLD**2, a, 1),
+            nn.Conv2d((3 + 3 + _REGION_CHANNELS) * FOLD**2, a, 1),
             nn.SiLU(),
             nn.Conv2d(a, a, 3, padding=1),
             nn.SiLU(),
@@ -53,32 +54,32 @@ class ReferenceEncoder(nn.Module):
             nn.Conv2d(b, c, 3, stride=2, padding=1),
         )
 
-    def forward(self, controls: Controls, use: Set[str]) -> Tensor:
-        """[B, N, D], N patches of 16 x 16 px."""
-        photo = controls.photo * float("photo" in use)
-        normals = controls.photo_normals * float("photo" in use and "normals" in use)
-        labels = self.regions(controls.photo_regions) * float("photo" in use and "regions" in use)
-        return self.layers(folded(torch.cat([photo, normals, labels], 1))).flatten(2).transpose(1, 2)
+    def forward(self, controls: Controls, inputs: Set[str]) -> Tensor:
+        """Return tokens [B, N, D] of N patches of 16 x 16 px; `inputs` that are left out count as 0."""
+        colours = controls.reference * float("photo" in inputs)
+        normals = controls.reference_normals * float("photo" in inputs and "normals" in inputs)
+        labels = self.regions(controls.reference_regions) * float("photo" in inputs and "regions" in inputs)
+        return self.layers(fold(torch.cat([colours, normals, labels], 1))).flatten(2).transpose(1, 2)
 
 
 class PoseEncoder(nn.Module):
-    """The driven head, frame by frame, and the photo as it carries it -> features at 4, 8 and 16 px a side.
+    """Encodes the driven head and the warped reference, frame by frame, as features at 4, 8 and 16 px a side.
 
-    Where the warped photo differs from the photo is told as well: where it does not, nothing is to be painted.
+    The difference between warped and unwarped reference is an input, too: where it is 0, nothing has to be changed.
     """
 
     def __init__(self, widths: tuple[int, int, int]) -> None:
         super().__init__()
         a, b, c = widths
-        self.regions = Regions()
+        self.regions = _RegionEmbedding()
         self.fine = nn.Sequential(
-            nn.Conv2d((3 + 3 + _LABELS + 1 + 3) * FOLD**2, a, 1), nn.SiLU(), nn.Conv2d(a, a, 3, padding=1)
+            nn.Conv2d((3 + 3 + _REGION_CHANNELS + 1 + 3) * FOLD**2, a, 1), nn.SiLU(), nn.Conv2d(a, a, 3, padding=1)
         )
         self.middle = nn.Conv3d(a, b, 3, stride=(1, 2, 2), padding=1)
         self.coarse = nn.Conv3d(b, c, 3, stride=(1, 2, 2), padding=1)
 
-    def forward(self, controls: Controls, use: Set[str]) -> tuple[Tensor, Tensor, Tensor]:
-        """[B F, C, h, w] of each size."""
+    def forward(self, controls: Controls, inputs: Set[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return features [B F, C, h, w] of each size; `inputs` that are left out count as 0."""
         b, f = controls.warped.shape[:2]
         parts = {
             "normals": controls.normals.flatten(0, 1),
@@ -86,20 +87,11 @@ class PoseEncoder(nn.Module):
             "visibility": controls.visibility.flatten(0, 1),
             "regions": self.regions(controls.regions.flatten(0, 1)),
         }
-        changed = (controls.warped - controls.photo[:, None]).flatten(0, 1)
-        told = [part * float(name in use) for name, part in parts.items()]
-        told = torch.cat([*told, changed * float({"photo", "warped"} <= use)], 1)
-        fine = self.fine(folded(told))
-        middle = self.middle(_in_time(F.silu(fine), b, f))
+        difference = (controls.warped - controls.reference[:, None]).flatten(0, 1)
+        channels = [part * float(name in inputs) for name, part in parts.items()]
+        channels = torch.cat([*channels, difference * float({"photo", "warped"} <= inputs)], 1)
+        fine = self.fine(fold(channels))
+        # [B F, C, h, w] -> [B, C, F, h, w] for convolutions over time, and back
+        middle = self.middle(F.silu(fine).unflatten(0, (b, f)).transpose(1, 2))
         coarse = self.coarse(F.silu(middle))
-        return fine, _by_frame(middle), _by_frame(coarse)
-
-
-def _in_time(x: Tensor, b: int, f: int) -> Tensor:
-    """[B F, C, h, w] -> [B, C, F, h, w]"""
-    return x.unflatten(0, (b, f)).transpose(1, 2)
-
-
-def _by_frame(x: Tensor) -> Tensor:
-    """[B, C, F, h, w] -> [B F, C, h, w]"""
-    return x.transpose(1, 2).flatten(0, 1)
+        return fine, middle.transpose(1, 2).flatten(0, 1), coarse.transpose(1, 2).flatten(0, 1)

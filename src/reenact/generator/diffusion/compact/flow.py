@@ -1,67 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flow matching from the warped photo to the frame.
+"""Flow matching from the warped reference to the frame.
 
-The flow does not begin with noise but with what the warp shows (flow matching with data-dependent couplings, Albergo et
-al., arXiv 2310.03725): a short way, which a few straight steps go.
+The flow does not begin with noise but with the warp (flow matching with data-dependent couplings, Albergo et al.,
+arXiv 2310.03725): the path is short and nearly straight, so that a few steps suffice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..controls import Controls, Paint
-from .network import CompactNet, Conditions, Painted
-
-NOTHING: Set[str] = frozenset()
+from ..controls import Controls, Prediction
+from .network import CompactNet, CompactOutput, Conditions
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a flow is followed. Raises ValueError for no steps at all."""
+    """How the flow is integrated. Raises ValueError for no steps."""
 
     steps: int = 2
     guidance: float = 1.0
-    """1 paints what is told; more exaggerates its difference from what is painted untold (classifier-free guidance,
-    Ho and Salimans, arXiv 2207.12598, over all conditions at once) and takes twice as long."""
+    """Scale of classifier-free guidance (Ho and Salimans, arXiv 2207.12598) over all conditions at once. 1 is the
+    conditional prediction; more extrapolates from the unconditional one, and takes twice as long."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise ValueError(f"{self.steps} steps paint nothing; want at least 1")
+            raise ValueError(f"got {self.steps} steps; want at least 1")
 
 
 @torch.no_grad()
-def sample(net: CompactNet, controls: Controls, how: Sampling) -> Painted:
-    """What the flow ends with."""
-    steps, guidance = how.steps, how.guidance
-    told = net.conditions(controls)
-    untold = None if guidance == 1.0 else net.conditions(controls, NOTHING)
-    x = told.start
-    painted = _guided(net, x, 0.0, told, untold, guidance)
-    for done in range(1, steps):
-        left = steps - done + 1
-        x = x + (painted.clean - x) / left
-        painted = _guided(net, x, done / steps, told, untold, guidance)
-    return painted
+def sample(net: CompactNet, controls: Controls, sampling: Sampling) -> CompactOutput:
+    """Integrate the flow and return the last prediction."""
+    steps, guidance = sampling.steps, sampling.guidance
+    cond = net.conditions(controls)
+    uncond = None if guidance == 1.0 else net.conditions(controls, frozenset())
+    x = cond.start
+    output = _guided(net, x, 0.0, cond, uncond, guidance)
+    for step in range(1, steps):
+        x = x + (output.clean - x) / (steps - step + 1)
+        output = _guided(net, x, step / steps, cond, uncond, guidance)
+    return output
 
 
 def _guided(
-    net: CompactNet, x: Tensor, time: float, told: Conditions, untold: Conditions | None, guidance: float
-) -> Painted:
-    at = x.new_full((len(x),), time)
-    found = net(x, at, told)
-    if untold is None:
-        return found
-    plain = net(x, at, untold)
-    return Painted(*(torch.lerp(getattr(plain, n), getattr(found, n), guidance) for n in Painted.__dataclass_fields__))
+    net: CompactNet, x: Tensor, time: float, cond: Conditions, uncond: Conditions | None, guidance: float
+) -> CompactOutput:
+    times = x.new_full((len(x),), time)
+    output = net(x, times, cond)
+    if uncond is None:
+        return output
+    plain = net(x, times, uncond)
+    names = [field.name for field in fields(CompactOutput)]
+    return CompactOutput(*(torch.lerp(getattr(plain, n), getattr(output, n), guidance) for n in names))
 
 
-class CompactPainter:
-    """See controls.Painter. Windows need not be told of each other: nothing in them is random."""
+class CompactPredictor:
+    """See controls.Predictor. Windows do not need the frames of the window before, for nothing in them is random."""
 
     size = 256
     window, overlap = 8, 2
@@ -69,10 +66,10 @@ class CompactPainter:
     def __init__(self, net: CompactNet, sampling: Sampling) -> None:
         self._net, self._sampling = net.eval(), sampling
 
-    def paint(self, controls: Controls, before: Tensor | None) -> Paint:
-        """See controls.Painter."""
-        del before
-        painted = sample(self._net, controls.to(next(self._net.parameters()).device), self._sampling)
-        size = controls.photo.shape[-2:]
-        way = F.interpolate(painted.displacement[0], size, mode="bilinear", align_corners=False)
-        return Paint(painted.clean[0], way)
+    def predict(self, controls: Controls, previous: Tensor | None) -> Prediction:
+        """See controls.Predictor."""
+        del previous
+        output = sample(self._net, controls.to(next(self._net.parameters()).device), self._sampling)
+        size = controls.reference.shape[-2:]
+        displacement = F.interpolate(output.displacement[0], size, mode="bilinear", align_corners=False)
+        return Prediction(output.clean[0], displacement)

@@ -22,12 +22,12 @@ _WRITTEN_BY = "reenact train generator --preset compact"
 
 
 def save_compact(weights: dict[str, Tensor], config: CompactConfig, path: Path) -> None:
-    """Write weights in half precision; beside the target first."""
+    """Write weights in half precision, first to a temporary file beside the target."""
     write_weights(path, weights, {"config": json.dumps(asdict(config))})
 
 
 def load_compact(path: Path, device: torch.device) -> CompactNet:
-    """The network. Raises InputError if the file is not one of its weights."""
+    """Load the network. Raises InputError if the file is not one of its weights."""
     weights, about = read_tensors(path, "file of weights of the compact generator", _WRITTEN_BY)
     try:
         stored = json.loads(about["config"])
@@ -42,7 +42,7 @@ def load_compact(path: Path, device: torch.device) -> CompactNet:
 
 
 def best_device() -> torch.device:
-    """The accelerator if there is one."""
+    """Return the accelerator if there is one."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

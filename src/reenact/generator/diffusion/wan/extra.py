@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Wan generator needs beyond the main path: imported only when used."""
+"""Packages of the `generator` extra, imported when they are used."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from reenact.media import lazy
 
-# Classes of the extra. Any, because `config` and `to` of diffusers' models are typed such that no use of them passes.
+# Classes of the extra. They are Any, because the types of `config` and `to` of diffusers' models allow no use of them.
 AutoencoderKLWan = Any
 WanTransformer3DModel = Any
 CLIPVisionModel = Any
 
 
 def required(module: str) -> Any:
-    """A module of the `generator` extra. Raises InputError, naming the command that mends it, if it is missing."""
+    """Import a module of the `generator` extra. Raises InputError with the command that installs it if missing."""
     return lazy.required(module, "generator", "the wan generator")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Wan generator is: which pretrained model, what is added to it, what of it is trained."""
+"""The configuration of a Wan generator: the pretrained model, what is added to it, and what of it is trained."""
 
 from __future__ import annotations
 
@@ -11,31 +11,35 @@ from typing import Any
 from reenact.media.errors import InputError
 
 INPUTS = ("photo", "photo_normals", "photo_regions", "warped", "normals", "regions")
-"""What can be switched off, each by itself. Visibility goes with `warped`, for it says which of it to believe."""
+"""Inputs that can be left out, by the names that config.json has for them; "photo" is the reference.
+
+Visibility belongs to `warped`: it says where that is valid.
+"""
 
 FRAMES = 77
-"""Of a window, as Wan-Animate's: 1 more than a multiple of 4."""
+"""Frames of a window, as Wan-Animate's: 1 more than a multiple of 4."""
 
 DRIVING = ("warped", "normals", "regions")
-"""What tells of the performance. Guidance compares with a model that is not told these."""
+"""Driving inputs, which the unconditional prediction of guidance has not."""
 
 
 @dataclass(frozen=True)
 class WanPlan:
-    """Everything but the weights; config.json of a trained folder."""
+    """Everything but the weights; config.json of a trained folder. Raises ValueError for values that cannot be."""
 
     base: str
     """Folder of the pretrained model in diffusers' layout, or its hub id."""
     subfolder: str = "transformer"
-    """Wan2.2-A14B has a second one, `transformer_2`, for little noise."""
+    """Folder of the transformer in it; Wan2.2-A14B has a second one, `transformer_2`, for little noise."""
     rank: int = 32
-    """Of the LoRA on every attention and feed-forward matrix; 0: all weights are trained."""
+    """Rank of the LoRA on every attention and feed-forward matrix; 0: all weights are trained."""
     inputs: tuple[str, ...] = INPUTS
-    """What the model is told at all; the others are switched off in training and sampling alike."""
+    """Inputs of the model; the others are left out in training and sampling alike."""
     noise: tuple[float, float] = (0.0, 1.0)
-    """Noise levels (sigma) this transformer is for. A14B: 0.9 to 1 for `transformer`, 0 to 0.9 for `transformer_2`."""
+    """Range of noise levels (sigma) of this transformer. A14B: 0.9 to 1 for `transformer`, 0 to 0.9 for
+    `transformer_2`."""
     width: int = 64
-    """Channels of the encoders at their finest; twice and four times as many further in."""
+    """Channels of the encoders at their finest level; twice and four times as many at coarser ones."""
 
     def __post_init__(self) -> None:
         if unknown := set(self.inputs) - set(INPUTS):
@@ -50,13 +54,13 @@ class WanPlan:
 
     @classmethod
     def load(cls, folder: Path) -> WanPlan:
-        """Of a trained folder. Raises InputError if it has no config.json of a Wan generator."""
+        """Read FOLDER/config.json. Raises InputError if it is not that of a Wan generator."""
         path = folder / "config.json"
         try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read ({error}); want a folder that training wrote") from error
-        if found.pop("generator", None) != "wan" or set(found) != {f.name for f in fields(cls)}:
+        if values.pop("generator", None) != "wan" or set(values) != {f.name for f in fields(cls)}:
             raise InputError(f"{path} does not describe a wan generator; want a folder that training wrote")
-        found |= {"inputs": tuple(found["inputs"]), "noise": tuple(found["noise"])}
-        return cls(**found)
+        values |= {"inputs": tuple(values["inputs"]), "noise": tuple(values["noise"])}
+        return cls(**values)

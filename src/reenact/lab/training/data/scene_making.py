@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reenact.generator.diffusion.paint import head_pictures, worked_square
+from reenact.generator.diffusion.generator import head_images, head_square
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
@@ -31,7 +31,7 @@ from reenact.rendering import Camera
 from reenact.rendering.head_renderer import HeadRenderer
 from reenact.tracking import Progress, load_motion, save_motion, silent, track
 
-from .scenes import MOVING, PHOTO, SceneRecord, save_scene
+from .scenes import MOVING, PHOTO, Bytes, SceneRecord, save_scene
 
 RUN, RUNS = 8, 3
 """Frames of a run, runs of a scene, unless others are asked for."""
@@ -187,23 +187,23 @@ def _scene(
     picture, crop = subject.require_reference(), head_crop(subject, options)
     reference = cropped(picture, crop)
     generator, render = WarpGenerator(subject.head, reference), HeadRenderer(subject.head, reference)
-    square = worked_square(subject.head, states, reference, making.size)
+    square = head_square(subject.head, states, reference, making.size)
     seen = reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
-    own = head_pictures(render(reference.motion, seen))
-    heads = [head_pictures(maps) for maps in render.stream(states, seen)]
+    own = head_images(render(reference.motion, seen))
+    heads = [head_images(maps) for maps in render.stream(states, seen)]
 
     def cut(image: np.ndarray) -> np.ndarray:
         return square.extract(crop.extract(image))
 
-    pictures = {
+    pictures: dict[str, Sequence[Bytes]] = {
         "photo": [cut(picture.image.numpy())],
-        "photo_normals": [own.normals],
-        "photo_regions": [own.regions],
+        "photo_normals": [own.normals.numpy()],
+        "photo_regions": [own.regions.numpy()],
         "frames": [cut(images[r]) for r in rows],
         "warped": [square.extract(generator.render(state)) for state in states],
-        "normals": [h.normals for h in heads],
-        "regions": [h.regions for h in heads],
-        "visibility": [h.visibility for h in heads],
+        "normals": [h.normals.numpy() for h in heads],
+        "regions": [h.regions.numpy() for h in heads],
+        "visibility": [h.visibility.numpy() for h in heads],
     }
     assert set(pictures) == {*PHOTO, *MOVING}
     clip = making.clip

@@ -28,7 +28,7 @@ CROP = SquareCrop(x0=96, y0=0, size=256, output_px=384)
 
 
 @dataclass(frozen=True)
-class Portrait:
+class DemoSubject:
     subject: Subject
     generator: WarpGenerator
     maps: HeadRenderer
@@ -42,18 +42,18 @@ class Portrait:
         return self.subject.require_reference()
 
     @property
-    def photo(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         return self.reference.image.numpy()
 
     @property
-    def state(self) -> Motion:
+    def motion(self) -> Motion:
         return self.reference.motion
 
     @property
     def camera(self) -> Camera:
         return self.reference.camera
 
-    def doing(
+    def motion_with(
         self,
         actions: Mapping[str, float] = MappingProxyType({}),
         *,
@@ -61,36 +61,36 @@ class Portrait:
         pitch: float = 0.0,
         gaze: tuple[float, float] = (0.0, 0.0),
     ) -> Motion:
-        """The photo's state with some actions set; the head turned about the neck, degrees; the gaze moved, radians."""
-        return doing(self.head, self.state, actions, yaw=yaw, pitch=pitch, gaze=gaze)
+        """The reference's motion with actions set, the head rotated about the neck (degrees), the gaze moved (rad)."""
+        return motion_with(self.head, self.motion, actions, yaw=yaw, pitch=pitch, gaze=gaze)
 
 
-def doing(
+def motion_with(
     head: HeadShape,
-    state: Motion,
+    motion: Motion,
     actions: Mapping[str, float] = MappingProxyType({}),
     *,
     yaw: float = 0.0,
     pitch: float = 0.0,
     gaze: tuple[float, float] = (0.0, 0.0),
 ) -> Motion:
-    """See `Portrait.doing`."""
+    """See `DemoSubject.motion_with`."""
     turn = Rotation.from_euler("yx", [yaw, pitch], degrees=True).as_matrix().astype(np.float32)
-    rotation, translation = state.rotation[0].numpy(), state.translation[0].numpy()
+    rotation, translation = motion.rotation[0].numpy(), motion.translation[0].numpy()
     neck = rotation @ head.joints[0].numpy() + translation
-    expression = state.expression.clone()
+    expression = motion.expression.clone()
     for name, value in actions.items():
         expression[:, index(name)] = value
     return Motion(
         expression[0],
-        state.gaze[0].numpy() + np.asarray(gaze, np.float32),
+        motion.gaze[0].numpy() + np.asarray(gaze, np.float32),
         turn @ rotation,
         turn @ (translation - neck) + neck,
     )
 
 
 def fixed_sigma() -> np.ndarray:
-    """[52] deviations that count 0.15 in the fit, 0.4 of lids and jaw; nothing of what landmarks do not show."""
+    """[52] standard deviations that are 0.15 in the fit, 0.4 of lids and jaw; nothing of what landmarks do not show."""
     sigma = np.full(len(ACTIONS), 0.15 / EVIDENCE_SCALE, np.float32)
     sigma[[a.startswith("mouthClose") for a in ACTIONS]] = 0.15  # which the fit does not scale
     sigma[[a.startswith(("eyeBlink", "jawOpen")) for a in ACTIONS]] = 0.4
@@ -98,19 +98,19 @@ def fixed_sigma() -> np.ndarray:
     return sigma
 
 
-def demo_portrait() -> Portrait:
+def demo_subject() -> DemoSubject:
     """The demo photo's astronaut, fitted, in a crop of 384 px; maps at 256 px.
 
-    The landmark network's scores tell her expression as they are, with fixed deviations: what is tested of pictures
-    does not hang on the weights of the expression network.
+    The landmark network's scores are her expression as they are, with fixed deviations, so that what is tested of
+    images does not depend on the weights of the expression network.
     """
     image = read_image(PHOTO)
     face = find_face(image, 0, PHOTO)
     points, evidence = face.points[None], ExpressionEvidence(face.blendshapes[None], fixed_sigma()[None])
     subject = fit_identity(open_head(), points, image.shape[1], image.shape[0], evidence)
-    state = fit_frames(subject, points, np.zeros(0, bool), evidence=evidence)
+    motion = fit_frames(subject, points, np.zeros(0, bool), evidence=evidence)
     camera = subject.camera.cropped(CROP.x0, CROP.y0, CROP.size, CROP.output_px)
-    reference = Reference(torch.from_numpy(CROP.extract(image)), state, camera)
+    reference = Reference(torch.from_numpy(CROP.extract(image)), motion, camera)
     generator = WarpGenerator(subject.head, reference)
     maps = HeadRenderer(subject.head, reference, size=256)
-    return Portrait(subject.replace(references=(reference,)), generator, maps)
+    return DemoSubject(subject.replace(references=(reference,)), generator, maps)

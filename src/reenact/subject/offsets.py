@@ -106,7 +106,7 @@ class Offsets(nn.Module):
         self.spread = (Spread.of(control), Spread.of(fit)) if person is None else person.spread
         self.masks = tuple(torch.from_numpy(m)[:, None] for m in (control.soft, fit.soft, control.face))
         self.stiffness = tuple(torch.from_numpy(level.stiffness)[:, None] for level in (control, fit))
-        self.identity = nn.Parameter(torch.zeros(len(identity.tracked)))
+        self.identity = nn.Parameter(torch.zeros(len(identity.subject.shape)))
         self.static_coarse = nn.Parameter(torch.zeros(len(control), 3))
         self.static_fine = nn.Parameter(torch.zeros(len(fit), 3))
         self.dynamic_field = nn.Parameter(torch.zeros(frames, len(control), 3))

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -50,36 +49,6 @@ def spread(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return done
-
-
-class Shard(Protocol):
-    """One file of a data set, and all that it takes to make it."""
-
-    @property
-    def path(self) -> Path: ...
-
-
-SomeShard = TypeVar("SomeShard", bound=Shard)
-
-
-def draw_shards(
-    draw: Callable[[SomeShard], None],
-    shards: Sequence[SomeShard],
-    jobs: int,
-    stage: str,
-    progress: Callable[[str, int, int | None], None],
-) -> list[Path]:
-    """Write the shards that are not there yet, so that an interrupted run goes on, and return those that are."""
-    for folder in {shard.path.parent for shard in shards}:
-        folder.mkdir(parents=True, exist_ok=True)
-    spread(draw, [shard for shard in shards if not shard.path.exists()], jobs, stage, progress)
-    return [shard.path for shard in shards if shard.path.exists()]
-
-
-def groups(first: int, count: int, size: int) -> Iterator[tuple[int, int]]:
-    """(first seed, number) of groups of at most `size` of the `count` seeds from `first` on."""
-    for start in range(0, count, size):
-        yield first + start, min(size, count - start)
 
 
 def _one_thread() -> None:

@@ -15,9 +15,10 @@ A shard is one safetensors file of N faces:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -37,8 +38,7 @@ from reenact.lab.synthetic import (
     synthetic_person,
 )
 from reenact.lab.synthetic.noise import rng
-from reenact.lab.workers import draw_shards, groups
-from reenact.media.arrays import write_arrays
+from reenact.lab.training.shards import Arrays, people_shards, prepare_shards
 from reenact.perception.expression_network import STORED
 from reenact.perception.face_crop import crop_matrix, face_crop
 from reenact.perception.landmark_network import LandmarkNetwork
@@ -48,7 +48,6 @@ CROP_PX: Final = 160
 PICTURE_PX: Final = 256
 TRAINING_SEED, HELD_OUT_SEED = 2_000_000, 2_900_000
 """First seeds of the people to learn from and of those to be measured on."""
-_PEOPLE: Final = 20  # a shard
 _DISTANCE_M: Final = (0.3, 3.0)  # logarithmic: from a selfie to a telephoto lens
 _YAW, _PITCH, _ROLL = 0.45, 0.24, 0.18  # standard deviations of the head's angles, rad
 _MOST_YAW, _MOST_PITCH = 1.0, 0.6  # rad
@@ -112,14 +111,6 @@ _GROUPS: Final[tuple[tuple[str, ...], ...]] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Shard:
-    path: Path
-    first: int  # seed
-    people: int
-    each: int
-
-
 def prepare_expression_portraits(
     out: Path,
     people: int,
@@ -130,11 +121,8 @@ def prepare_expression_portraits(
     jobs: int = 1,
 ) -> list[Path]:
     """Draw `each` faces of each of `people` people and return the shards; those that exist are kept."""
-    shards = [
-        _Shard(out / f"expression-{seed}-{some}x{each}.safetensors", seed, some, each)
-        for seed, some in groups(first, people, _PEOPLE)
-    ]
-    return draw_shards(_draw, shards, jobs, "drawing", progress)
+    shards = people_shards(out, f"expression-{{}}x{each}", range(first, first + people), 20)
+    return prepare_shards(partial(_faces, each), shards, jobs, "drawing", progress)
 
 
 def random_expression(seed: int, picture: int) -> NDArray[np.float32]:
@@ -183,13 +171,13 @@ def _state(person: SyntheticPerson, scene: Scene, seed: int, picture: int) -> Mo
     return Motion(random_expression(seed, picture), gaze, turn, scene.head_at(person))
 
 
-def _draw(shard: _Shard) -> None:
+def _faces(each: int, seeds: Sequence[int]) -> Iterator[Arrays]:
     with closing(LandmarkNetwork(None, video=False)) as network:
-        parts = [_faces_of(seed, shard.each, network) for seed in range(shard.first, shard.first + shard.people)]
-    write_arrays(shard.path, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+        for seed in seeds:
+            yield _faces_of(seed, each, network)
 
 
-def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArray[np.generic]]:
+def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> Arrays:
     """Draw the faces of one person, as rows of a shard."""
     person, draw = synthetic_person(seed), rng(seed, "expression scenes")
     near, far = np.log(_DISTANCE_M)

@@ -12,8 +12,8 @@ A shard is one safetensors file of N portraits of S x S pixels:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,26 +33,15 @@ from reenact.lab.synthetic import (
 )
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.render import render_portraits
-from reenact.lab.workers import draw_shards, groups
-from reenact.media.arrays import write_arrays
+from reenact.lab.training.shards import Arrays, people_shards, prepare_shards
 from reenact.perception.dense.classes import CLASSES
 
 TRAINING_SEED, HELD_OUT_SEED = 100_000, 900_000
 """First seeds of the people to learn from and of those to be measured on; the benchmark's are below 100,000."""
-_PEOPLE = 25  # a shard
 _CLASS_OF = {"sclera": "eyes", "iris": "eyes", "lips": "lips", "hair": "hair", "cloth": "cloth", "glasses": "glasses"}
 _CLASS_OF |= {"mouth_cavity": "mouth", "teeth_upper": "mouth", "teeth_lower": "mouth", "tongue": "mouth"}
 _TURNED = (0.40, 0.18, 0.14)  # standard deviation of a head's turn, nod and tilt, radians
 _TURN_MOST = 1.1
-
-
-@dataclass(frozen=True)
-class _Shard:
-    path: Path
-    first: int  # seed
-    people: int
-    each: int
-    size: int
 
 
 def prepare_portraits(
@@ -69,21 +58,16 @@ def prepare_portraits(
 
     What is there already is kept, so that an interrupted run goes on.
     """
-    shards = [
-        _Shard(out / f"portraits-{seed}-{some}x{each}-{size}px.safetensors", seed, some, each, size)
-        for seed, some in groups(first, people, _PEOPLE)
-    ]
-    return draw_shards(_draw, shards, jobs, "drawing", progress)
+    shards = people_shards(out, f"portraits-{{}}x{each}-{size}px", range(first, first + people), 25)
+    return prepare_shards(partial(_portraits, each, size), shards, jobs, "drawing", progress)
 
 
-def _draw(shard: _Shard) -> None:
-    parts = []
-    for seed in range(shard.first, shard.first + shard.people):
+def _portraits(each: int, size: int, seeds: Sequence[int]) -> Iterator[Arrays]:
+    for seed in seeds:
         person = synthetic_person(seed)
-        scenes = [random_scene(seed * 100 + i) for i in range(shard.each)]
-        states = poses(person, scenes)
-        parts.append(_pack(render_portraits([person], states, scenes, shard.size), scenes, person, seed))
-    write_arrays(shard.path, {k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
+        scenes = [random_scene(seed * 100 + i) for i in range(each)]
+        drawn = render_portraits([person], poses(person, scenes), scenes, size)
+        yield _rows(drawn, scenes, person)
 
 
 def poses(person: SyntheticPerson, scenes: list[Scene]) -> Motion:
@@ -101,9 +85,7 @@ def poses(person: SyntheticPerson, scenes: list[Scene]) -> Motion:
     return Motion.joined(states)
 
 
-def _pack(
-    drawn: SyntheticFrames, scenes: list[Scene], person: SyntheticPerson, seed: int
-) -> dict[str, NDArray[np.generic]]:
+def _rows(drawn: SyntheticFrames, scenes: list[Scene], person: SyntheticPerson) -> Arrays:
     shown = np.isfinite(drawn.depth)
     classes = class_table()[drawn.labels]
     focal = np.asarray([s.camera(person, drawn.images.shape[1]).focal_px for s in scenes], np.float32)
@@ -114,7 +96,7 @@ def _pack(
         "normals": np.round(127.0 * drawn.normals * shown[..., None]).astype(np.int8),
         "depth": np.where(shown, depth, 0.0).astype(np.float16),
         "classes": np.where(shown, classes, 0).astype(np.uint8),
-        "person": np.full(len(drawn), seed, np.int32),
+        "person": np.full(len(drawn), person.seed, np.int32),
     }
 
 

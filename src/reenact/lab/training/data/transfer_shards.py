@@ -11,8 +11,7 @@ A shard is one safetensors file of P people, each giving C short performances of
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,23 +23,14 @@ from reenact.head.state import codes_of
 from reenact.lab.synthetic import synthetic_motion
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
-from reenact.lab.workers import draw_shards, groups
-from reenact.media.arrays import write_arrays
+from reenact.lab.training.shards import Arrays, people_shards, prepare_shards
 from reenact.transfer.receiver import face_rows
 
 TRAINING_SEED, HELD_OUT_SEED = 300_000, 930_000
 """First seeds of the people to learn from and of those to be measured on."""
 CLIPS, FRAMES = 4, 12
-_PEOPLE = 20  # a shard
 _SEEN = 0.6  # share of the performances that people might give; the others mix any actions
 _MOST = 1.2  # codes beyond one occur when a performance is exaggerated
-
-
-@dataclass(frozen=True)
-class _Shard:
-    path: Path
-    first: int
-    people: int
 
 
 def prepare_receivers(
@@ -52,19 +42,16 @@ def prepare_receivers(
     jobs: int = 1,
 ) -> list[Path]:
     """Draw people and performances; what is there already is kept, so that an interrupted run goes on."""
-    shards = [
-        _Shard(out / f"receivers-{seed}-{some}.safetensors", seed, some)
-        for seed, some in groups(first, people, _PEOPLE)
-    ]
-    return draw_shards(_draw, shards, jobs, "moving faces", progress)
+    shards = people_shards(out, "receivers-{}", range(first, first + people), 20)
+    return prepare_shards(_people, shards, jobs, "moving faces", progress)
 
 
-def _draw(shard: _Shard) -> None:
-    parts = [_person(seed) for seed in range(shard.first, shard.first + shard.people)]
-    write_arrays(shard.path, {k: np.stack([p[k] for p in parts]) for k in parts[0]})
+def _people(seeds: Sequence[int]) -> Iterator[Arrays]:
+    for seed in seeds:
+        yield {name: array[None] for name, array in _person(seed).items()}
 
 
-def _person(seed: int) -> dict[str, NDArray[np.generic]]:
+def _person(seed: int) -> Arrays:
     own, draw, rows = OwnDeformation.of(seed), rng(seed, "receiver"), face_rows()
     states = Motion.joined([performance(draw, FRAMES) for _ in range(CLIPS)])
     offsets = (own.shapes(states) - linear(own.head, states))[:, rows].numpy() * 1000.0

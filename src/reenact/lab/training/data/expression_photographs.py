@@ -29,7 +29,7 @@ from reenact.head.arkit import ACTIONS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.synthetic.noise import rng
-from reenact.lab.training.shards import Arrays, prepare_shards
+from reenact.lab.workers import Arrays, prepare_shards
 from reenact.media import InputError, read_image
 from reenact.media.arrays import write_arrays
 from reenact.perception import detect_faces
@@ -42,11 +42,7 @@ from reenact.tracking.face_model import canonical_landmarks, landmark_model
 
 from .expression_portraits import CROP_PX, random_expression, scored, seen_rotation
 
-_PICTURE_PX: Final = 224  # of the head's square: about a stored crop's scale
 _PHOTOGRAPHS: Final = 40  # a shard
-_TURN: Final = (0.10, 0.12, 0.05)  # standard deviations of the rotation from the photograph's, rad
-_GAZE: Final = (0.18, 0.1)  # standard deviations of yaw and pitch, rad
-_LOOKS: Final = [i for i, a in enumerate(ACTIONS) if a.startswith("eyeLook")]
 
 
 def prepare_expression_moved(
@@ -76,7 +72,7 @@ def _moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwor
         InputError: it cannot be read, or shows no face.
     """
     subject = fit_subject(open_head(), [photograph])
-    crop = head_crop(subject, AnimateOptions(size=_PICTURE_PX, crop=True))
+    crop = head_crop(subject, AnimateOptions(size=224, crop=True))  # px: about a stored crop's scale
     reference = cropped(subject.require_reference(), crop)
     rest, camera = reference.motion, reference.camera
     draw = rng(seed, "moved")
@@ -91,7 +87,7 @@ def _moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwor
         rotations.append(seen_rotation(state, px))
         detections.append(scored(network, image, px))
     base = rest.expression[0].numpy().copy()
-    base[_LOOKS] = 0.0
+    base[[a.startswith("eyeLook") for a in ACTIONS]] = 0.0
     return {
         "images": np.stack(images),
         "expression": states.expression.numpy(),
@@ -104,8 +100,8 @@ def _moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwor
 
 
 def _state(rest: Motion, seed: int, picture: int, draw: np.random.Generator) -> Motion:
-    turn = Rotation.from_rotvec(draw.normal(0.0, _TURN)).as_matrix()
-    gaze = np.clip(np.repeat(draw.normal(0.0, _GAZE)[None], 2, axis=0), -0.5, 0.5).astype(np.float32)
+    turn = Rotation.from_rotvec(draw.normal(0.0, (0.10, 0.12, 0.05))).as_matrix()  # rad
+    gaze = np.clip(np.repeat(draw.normal(0.0, (0.18, 0.1))[None], 2, axis=0), -0.5, 0.5).astype(np.float32)
     return Motion(random_expression(seed, picture), gaze, turn @ rest.rotation[0].numpy(), rest.translation[0])
 
 

@@ -33,15 +33,11 @@ from reenact.lab.synthetic import (
 )
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.render import render_portraits
-from reenact.lab.training.shards import Arrays, people_shards, prepare_shards
+from reenact.lab.workers import Arrays, people_shards, prepare_shards
 from reenact.perception.dense.classes import CLASSES
 
 TRAINING_SEED, HELD_OUT_SEED = 100_000, 900_000
 """First seeds of the people to learn from and of those to be measured on; the benchmark's are below 100,000."""
-_CLASS_OF = {"sclera": "eyes", "iris": "eyes", "lips": "lips", "hair": "hair", "cloth": "cloth", "glasses": "glasses"}
-_CLASS_OF |= {"mouth_cavity": "mouth", "teeth_upper": "mouth", "teeth_lower": "mouth", "tongue": "mouth"}
-_TURNED = (0.40, 0.18, 0.14)  # standard deviation of a head's turn, nod and tilt, radians
-_TURN_MOST = 1.1
 
 
 def prepare_portraits(
@@ -77,7 +73,7 @@ def poses(person: SyntheticPerson, scenes: list[Scene]) -> Motion:
     states = []
     for i, scene in enumerate(scenes):
         state = performed_by(performance, person, scene)[25 * i + int(draw.integers(25))]
-        angles = np.clip(draw.normal(0.0, _TURNED), -_TURN_MOST, _TURN_MOST)
+        angles = np.clip(draw.normal(0.0, (0.40, 0.18, 0.14)), -1.1, 1.1)  # turn, nod and tilt, rad
         turn = Rotation.from_euler("YXZ", angles).as_matrix().astype(np.float32)
         rest = draw.random() < 0.2  # many photos show a face that does nothing
         state = state.replace(rotation=turn @ state.rotation.numpy())
@@ -112,7 +108,9 @@ def relative_depth(
 
 def class_table() -> NDArray[np.uint8]:
     """[256] class of each label."""
+    inside = ("mouth_cavity", "teeth_upper", "teeth_lower", "tongue")
+    renamed = {"sclera": "eyes", "iris": "eyes"} | dict.fromkeys(inside, "mouth")
     table = np.zeros(256, np.uint8)
     for i, label in enumerate(LABELS):
-        table[i] = CLASSES.index(_CLASS_OF.get(label, "skin"))
+        table[i] = CLASSES.index(label if label in CLASSES else renamed.get(label, "skin"))
     return table

@@ -23,14 +23,12 @@ from reenact.head.state import codes_of
 from reenact.lab.synthetic import synthetic_motion
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
-from reenact.lab.training.shards import Arrays, people_shards, prepare_shards
+from reenact.lab.workers import Arrays, people_shards, prepare_shards
 from reenact.transfer.receiver import face_rows
 
 TRAINING_SEED, HELD_OUT_SEED = 300_000, 930_000
 """First seeds of the people to learn from and of those to be measured on."""
 CLIPS, FRAMES = 4, 12
-_SEEN = 0.6  # share of the performances that people might give; the others mix any actions
-_MOST = 1.2  # codes beyond one occur when a performance is exaggerated
 
 
 def prepare_receivers(
@@ -81,14 +79,15 @@ def _ahead(expression: NDArray[np.floating], gaze: NDArray[np.floating]) -> Moti
 def performance(draw: np.random.Generator, frames: int) -> Motion:
     """Consecutive frames at 25 a second: out of a synthetic motion, stronger or weaker, or any actions in turn."""
     strength = draw.uniform(0.7, 1.4)
-    if draw.random() < _SEEN:
+    most = 1.2  # codes beyond one occur when a performance is exaggerated
+    if draw.random() < 0.6:  # the others mix any actions
         first = int(draw.integers(0, 100))
         drawn = synthetic_motion(int(draw.integers(1 << 30)), first + frames)
-        codes = np.clip(strength * drawn.expression[first:].numpy(), 0.0, _MOST)
+        codes = np.clip(strength * drawn.expression[first:].numpy(), 0.0, most)
         return _ahead(codes, drawn.gaze[first:].numpy())
     ends = np.stack([_any_actions(draw) for _ in range(2)])
     share = np.linspace(0.0, 1.0, frames)[:, None]
-    codes = np.clip(strength * ((1.0 - share) * ends[0] + share * ends[1]), 0.0, _MOST)
+    codes = np.clip(strength * ((1.0 - share) * ends[0] + share * ends[1]), 0.0, most)
     gaze = np.clip(draw.normal(0.0, 0.2, (1, 1, 2)), -0.5, 0.5) * np.ones((frames, 2, 1))
     return _ahead(codes, gaze)
 

@@ -34,7 +34,7 @@ from reenact.lab.synthetic import (
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.render import render_portraits
 from reenact.lab.workers import Arrays, people_shards, prepare_shards
-from reenact.perception.dense.classes import CLASSES
+from reenact.perception.dense.maps import CLASSES
 
 TRAINING_SEED, HELD_OUT_SEED = 100_000, 900_000
 """First seeds of the people to learn from and of those to be measured on; the benchmark's are below 100,000."""

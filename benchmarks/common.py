@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.tables import RESULTS, TABLES, result_table
 from reenact.generator.choice import GeneratorOptions, make_generator
 from reenact.head.open import open_head
-from reenact.lab.evaluation.provenance import provenance
+from reenact.lab.evaluation.extra import provenance
 from reenact.media.image import write_image
 from reenact.media.video import read_frames
 from reenact.pipeline import AnimateOptions, animate, bundled_performance, cropped, head_crop

@@ -24,10 +24,9 @@ from tyro.conf import Positional
 
 from benchmarks.common import OUT, SHARED, Recorded, record
 from reenact.app.progress import ProgressLine
+from reenact.lab.evaluation.extra import provenance
 from reenact.lab.evaluation.folder import Progress, load_scores
-from reenact.lab.evaluation.inputs import prepare
-from reenact.lab.evaluation.protocol import Manifest, validation_manifest
-from reenact.lab.evaluation.provenance import provenance
+from reenact.lab.evaluation.protocol import Manifest, prepare, validation_manifest
 from reenact.lab.evaluation.ranking import CEILING, ranking
 from reenact.lab.evaluation.run import run
 from reenact.lab.evaluation.summary import cell, values

@@ -33,8 +33,7 @@ from reenact.head.open import open_head
 from reenact.lab.training.data.expression_labels import Split, picture_of, read_labels
 from reenact.media.video import probe, read_frames
 from reenact.perception import ExpressionEvidence, ExpressionObserver, VideoLandmarks, detect_faces
-from reenact.perception.expression import Source
-from reenact.perception.pixels import WEIGHTS
+from reenact.perception.expression import WEIGHTS, Source
 from reenact.tracking import TrackOptions, fit_frames, fit_identity, track
 from reenact.tracking.face_model import landmark_model
 

@@ -41,7 +41,7 @@ from reenact.lab.synthetic import (
     synthetic_person,
 )
 from reenact.media import VideoWriter
-from reenact.perception.dense.crops import BASE_FACE_M
+from reenact.perception.dense.maps import BASE_FACE_M
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.subject.fit import KEY_FRAMES, PERSON, fit_stages
 from reenact.subject.head_fit import observed

@@ -45,8 +45,8 @@ from reenact.head.subject import Subject
 from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
-from reenact.lab.training.data.habit_clips import shortened
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
+from reenact.lab.training.habits import shortened
 from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
 from reenact.rendering import PixelInterpolation, vertex_normals
 from reenact.subject.energy import Energy

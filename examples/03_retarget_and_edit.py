@@ -17,8 +17,7 @@ import reenact
 from reenact.media import read_image
 from reenact.media.files import asset
 from reenact.rendering import normals_to_picture
-from reenact.transfer.edit import mirror, scale
-from reenact.transfer.mixing import mix
+from reenact.transfer.edit import mirror, mix, scale
 
 
 def main(out: Path) -> None:

@@ -17,9 +17,8 @@ from matplotlib.figure import Figure
 
 import reenact
 from reenact.lab.evaluation.folder import save_scores, score_folder
-from reenact.lab.evaluation.inputs import prepare
-from reenact.lab.evaluation.markdown import table
-from reenact.lab.evaluation.protocol import Manifest, Pair
+from reenact.lab.evaluation.protocol import Manifest, Pair, prepare
+from reenact.lab.evaluation.summary import table
 from reenact.media import read_image
 from reenact.media.files import asset
 from reenact.tracking import silent

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Track the bundled performances: ``python -m scripts.make_performances --clips ../shared/data/dev/clips``.
+"""Track the bundled performances: ``python -m scripts.make_performances --clips FOLDER``.
 
 Only numbers derived from the clips are shipped, and only of clips whose repository's licence permits it (see the card
 beside the files).  Landmarks show nothing of the tongue: where it is out was noted by eye, frame by frame.

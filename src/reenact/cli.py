@@ -16,8 +16,7 @@ from reenact.app.export import Export
 from reenact.app.head import Head
 from reenact.app.track import Track
 from reenact.lab.commands.evaluate import Compare, Run, Score, Synth
-from reenact.lab.commands.train import TrainDense, TrainHabits, Training, TrainTransfer
-from reenact.lab.commands.train_expression import TrainExpression
+from reenact.lab.commands.train import TrainDense, TrainExpression, TrainHabits, Training, TrainTransfer
 from reenact.lab.commands.train_generator import TrainGenerator
 
 COMMANDS = {"animate": Animate, "track": Track, "head": Head, "edit": Edit, "export": Export, "doctor": Doctor}

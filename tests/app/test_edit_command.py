@@ -25,7 +25,7 @@ from reenact.subject.store import save_head
 from reenact.tracking import load_motion
 from reenact.transfer import edit
 from reenact.transfer.arkit_csv import read_arkit_csv
-from reenact.transfer.mixing import mix
+from reenact.transfer.edit import mix
 from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import retime
 from tests.command_line import refusal, run_here, run_reenact

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reenact.media.grid import MAX_HOLD_S, on_grid
+from reenact.media.rates import MAX_HOLD_S, on_grid
 
 RATES = st.sampled_from([Fraction(25), Fraction(30000, 1001), Fraction(1000, 37)])
 

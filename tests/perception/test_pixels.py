@@ -12,8 +12,8 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.training.data.expression_portraits import seen_rotation
 from reenact.lab.training.expression import rotation_vector
+from reenact.perception.expression import evidence
 from reenact.perception.expression_network import CODES, DISTANCE, OUTPUTS, ROTATION, ExpressionNet, ExpressionOutput
-from reenact.perception.pixels import evidence
 from reenact.tracking.solve import ray_frame
 
 SNEER, TONGUE = index("noseSneerLeft"), index("tongueOut")

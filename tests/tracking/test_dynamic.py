@@ -16,10 +16,9 @@ from reenact.head.regions import EYEBALL, region_ids
 from reenact.head.state import deformed, spread_landmark_offsets
 from reenact.head.subject import Reference, Subject
 from reenact.rendering import Camera
-from reenact.tracking.dynamic import dynamic_offsets
 from reenact.tracking.flow import Shot
-from reenact.transfer.edit import cut, mirror, scale
-from reenact.transfer.mixing import mix
+from reenact.tracking.refine import dynamic_offsets
+from reenact.transfer.edit import cut, mirror, mix, scale
 from reenact.transfer.retarget import retarget
 from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import sampled

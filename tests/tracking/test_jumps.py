@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reenact.tracking.jumps import find_jumps
+from reenact.tracking.refine import find_jumps
 
 RNG = np.random.default_rng(0)
 FACE = RNG.normal(size=(478, 2)) * 60

@@ -20,9 +20,8 @@ from reenact.media import InputError
 from reenact.tracking import load_motion, save_motion, tracked_subject
 from reenact.tracking.face_model import landmark_model
 from reenact.transfer.arkit_csv import read_arkit_csv, write_arkit_csv
-from reenact.transfer.csv_rows import ANGLES, CURVES, HEADER
+from reenact.transfer.csv_rows import ANGLES, CURVES, HEADER, frame_times, parse_timecode, timecode_text
 from reenact.transfer.retarget import retarget
-from reenact.transfer.timecodes import frames_of, parsed, written
 from tests.made_motions import assert_same
 from tests.transfer.made_performances import FACING, angles, bundled, made_performance
 from tests.transfer.made_subjects import photographed
@@ -39,7 +38,7 @@ def recording(path: Path, rows: list[dict[str, float]], codes: list[str] | None 
     """A file of the app with `rows` of values by column, 0 for the others; only the first `leave` columns."""
     lines = [",".join(HEADER[:leave])]
     for i, values in enumerate(rows):
-        code = codes[i] if codes else written(i, Fraction(60))
+        code = codes[i] if codes else timecode_text(i, Fraction(60))
         cells = [code, "61", *(f"{values.get(name, 0.0):.6f}" for name in HEADER[2:])]
         lines.append(",".join(cells[:leave]))
     path.write_text("\n".join(lines) + "\n")
@@ -192,7 +191,7 @@ def test_a_file_that_counts_sixty_a_second_at_thirty_frames_is_understood(tmp_pa
 def test_frames_that_are_lacking_are_interpolated_and_a_long_gap_is_a_cut(tmp_path: Path) -> None:
     at = [0, 1, 2, 3, 6, 7, 8, 400, 401, 402, 403]
     rows = [{"JawOpen": i / 1000, "HeadYaw": i / 1000} for i in at]
-    track = read(recording(tmp_path / "a.csv", rows, [written(i, Fraction(60)) for i in at]))
+    track = read(recording(tmp_path / "a.csv", rows, [timecode_text(i, Fraction(60)) for i in at]))
     assert track.fps == 60
     clip = track.require_clip()
     assert clip.frame.tolist() == [*range(9), *range(400, 404)] and clip.shot.tolist() == [0] * 9 + [1] * 4
@@ -223,8 +222,8 @@ def test_midnight_passes_and_a_stated_rate_is_taken(tmp_path: Path) -> None:
 @given(st.sampled_from([10, 12, 24, 25, 30, 48, 50, 60, 120]), st.integers(0, 80000), st.integers(130, 200))
 @settings(max_examples=30, deadline=None)
 def test_the_rate_of_any_recording_is_told_by_its_timecodes(fps: int, start: int, frames: int) -> None:
-    codes = [parsed(written(start * fps + row, Fraction(fps))) for row in range(frames)]
-    times, told = frames_of([code for code in codes if code is not None])
+    codes = [parse_timecode(timecode_text(start * fps + row, Fraction(fps))) for row in range(frames)]
+    times, told = frame_times([code for code in codes if code is not None])
     assert told == fps and times == list(range(frames))
 
 
@@ -232,8 +231,8 @@ def test_the_rate_of_any_recording_is_told_by_its_timecodes(fps: int, start: int
     "text", ["", "12:00:00", "24:00:00:00", "12:60:00:00", "1.5", "a:b:c:d", "12:00:00:00.", "-1:0:0:0"]
 )
 def test_what_is_no_timecode_is_none(text: str) -> None:
-    assert parsed(text) is None
-    assert parsed("12:34:56;07") == (45296, 7)
+    assert parse_timecode(text) is None
+    assert parse_timecode("12:34:56;07") == (45296, 7)
 
 
 # Other files than the newest of the app

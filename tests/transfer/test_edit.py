@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from reenact.head.arkit import ACTIONS, REGIONS, action_bounds, index, region_mask
 from reenact.media import InputError
-from reenact.transfer.edit import clamp, cut, mirror, offset, scale
+from reenact.transfer.edit import clamp, cut, mirror, mix, offset, scale
 from reenact.transfer.head_motion import head_rest_of
-from reenact.transfer.mixing import mix
 from reenact.transfer.motion_modes import STRENGTHS, gaze_rest_of
 from reenact.transfer.selection import selected
 from reenact.transfer.smoothing import smooth, smooth_causal

@@ -9,8 +9,7 @@ import pytest
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.open import open_head
 from reenact.lab.evaluation.protocol import validation_people
-from reenact.lab.training.data.habit_clips import HABIT_CLIPS
-from reenact.lab.training.habits import Performed, learn_habits, left_over, mirror_places, mirrored
+from reenact.lab.training.habits import HABIT_CLIPS, Performed, learn_habits, left_over, mirror_places, mirrored
 from reenact.transfer.habits import frames_on, habit_rows, shipped_habits, size_of
 
 HEAD = open_head()

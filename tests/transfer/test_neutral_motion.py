@@ -15,9 +15,8 @@ from reenact.head.motion import Motion
 from reenact.head.subject import Subject
 from reenact.pipeline import bundled_performance
 from reenact.tracking import load_motion
-from reenact.transfer.gaze_motion import gaze_in_camera
 from reenact.transfer.head_motion import HeadPose, most_alike
-from reenact.transfer.retarget import retarget
+from reenact.transfer.retarget import gaze_in_camera, retarget
 from tests.transfer.made_subjects import photographed
 
 LEVEL = np.diag([1.0, -1.0, -1.0]).astype(np.float32)

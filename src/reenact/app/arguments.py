@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What several commands share: argument types, and the checks that need no heavy import."""
 
+from __future__ import annotations
+
+import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from reenact.media.files import asset
+
+if TYPE_CHECKING:
+    from reenact.head.model import ParametricHead
+
+log = logging.getLogger(__name__)
 
 MOTION_SUFFIX = ".motion.safetensors"
 
@@ -43,6 +51,15 @@ Refinement = Annotated[
 ]
 
 
+HeadModelFile = Annotated[
+    Path | None,
+    tyro.conf.arg(
+        metavar="FILE",
+        help="Experimental: your own SMPL-X or FLAME file, .npz or .safetensors, to use in place of our head; see "
+        "docs/head-models.md.",
+        help_behavior_hint="(default: our own, open head)",
+    ),
+]
 Landmarker = Annotated[
     Path | None,
     tyro.conf.arg(
@@ -100,3 +117,23 @@ def parse_strengths(items: Sequence[str]) -> dict[str, float]:
             raise BadArgument(f"--strength {item} is not NAME=X with a number X >= 0, as in eyes=1.2")
         strengths[region] = value
     return strengths
+
+
+def chosen_head(path: Path | None) -> ParametricHead:
+    """The open head, or that of a file, shown to the landmark detector: the open head may have been laid on it wrongly.
+
+    Raises InputError if the file is no model of a head.
+    """
+    from reenact.head.open import open_head
+
+    if path is None:
+        return open_head()
+    from reenact.head.smplx import supplied_head
+    from reenact.tracking.landmark_check import landmarks_off_mm
+
+    model = supplied_head(path)
+    off_mm = landmarks_off_mm(model)
+    if off_mm is None or off_mm > 6.0:  # twice of what the detector scatters by, see tracking/landmark_check.py
+        found = "no face" if off_mm is None else f"landmarks {off_mm:.0f} mm from where they were found by its shape"
+        log.warning("%s: on pictures of its template the detector sees %s; do not trust the fit", path, found)
+    return model

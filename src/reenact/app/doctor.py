@@ -37,11 +37,6 @@ OPENCV = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
-ENCODERS = {"libx264": "pictures", "aac": "sound"}
-EXTRAS = {
-    "build-head": ("anny", "trimesh"),
-    "evaluation": ("dlib", "face_recognition_models", "flip_evaluator", "torchmetrics"),
-}
 
 
 @dataclass(frozen=True)
@@ -117,7 +112,7 @@ def encoders() -> Iterator[Check]:
         from av.codec.codec import UnknownCodecError
     except ImportError:
         return
-    for name, purpose in ENCODERS.items():
+    for name, purpose in (("libx264", "pictures"), ("aac", "sound")):
         try:
             Codec(name, "w")
         except UnknownCodecError:
@@ -127,7 +122,7 @@ def encoders() -> Iterator[Check]:
             yield Check(name, True, f"encodes {purpose}")
 
 
-def devices() -> Iterator[Check]:
+def _devices() -> Iterator[Check]:
     """Where torch can compute; a processor is enough."""
     try:
         import torch
@@ -141,7 +136,7 @@ def devices() -> Iterator[Check]:
     yield Check("compute", True, "; ".join(found))
 
 
-def head_asset() -> Iterator[Check]:
+def _head_asset() -> Iterator[Check]:
     """The shipped head model: present, readable, and how fast."""
     try:
         from safetensors import SafetensorError
@@ -159,16 +154,17 @@ def head_asset() -> Iterator[Check]:
         yield Check("head model", True, f"{len(head.base_neutral)} vertices, loaded in {took_ms:.0f} ms")
 
 
-def performances() -> Iterator[Check]:
+def _performances() -> Iterator[Check]:
     """The performances that need no video."""
     names = bundled_performances()
     found = ", ".join(names) or "none"
     yield Check("performances", bool(names), found, "git checkout -- src/reenact/assets")
 
 
-def extras() -> Iterator[Check]:
+def _extras() -> Iterator[Check]:
     """Optional packages; the main path does without them."""
-    for extra, modules in EXTRAS.items():
+    evaluation = ("dlib", "face_recognition_models", "flip_evaluator", "torchmetrics")
+    for extra, modules in (("build-head", ("anny", "trimesh")), ("evaluation", evaluation)):
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
         remedy = f"{sys.executable} -m pip install -e '.[{extra}]' -c constraints.txt"
         found = f"{', '.join(missing)} not installed" if missing else ", ".join(modules)
@@ -207,10 +203,10 @@ GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     single_opencv,
     face_models,
     encoders,
-    devices,
-    head_asset,
-    performances,
-    extras,
+    _devices,
+    _head_asset,
+    _performances,
+    _extras,
 )
 
 

@@ -127,7 +127,7 @@ class Edit:
             raise BadArgument(f"output {self.output} must have a name that ends in {MOTION_SUFFIX} or {CSV_SUFFIX}")
         check_output(self.output, suffix, inputs)
         for path in inputs:
-            check_source(path)
+            _check_source(path)
 
         from reenact.media.files import existing_file
 
@@ -136,7 +136,7 @@ class Edit:
                 existing_file(path, "a performance")  # before the heavy imports
 
         from reenact.transfer import edit
-        from reenact.transfer.mixing import mix
+        from reenact.transfer.edit import mix
         from reenact.transfer.smoothing import smooth, smooth_causal
         from reenact.transfer.timing import retime
 
@@ -186,7 +186,7 @@ class Edit:
         save_motion(track, self.output)
 
 
-def check_source(path: Path) -> None:
+def _check_source(path: Path) -> None:
     """Raise BadArgument unless `path` names what can be edited without tracking; whether it exists is asked later."""
     if path.name.endswith((MOTION_SUFFIX, CSV_SUFFIX, HEAD_SUFFIX)):
         return
@@ -235,7 +235,7 @@ def parse_ranges(items: Sequence[str]) -> list[tuple[str, float, float]]:
 def parse_retime(text: str) -> Retime:
     """`0.5x` is a speed, `30fps` or `30000/1001fps` a rate, `120` a number of frames."""
     if text.endswith("fps"):
-        rate = parse_fraction(text.removesuffix("fps"))
+        rate = _parse_fraction(text.removesuffix("fps"))
         if rate is not None:
             return Retime(fps=rate)
     elif text.endswith("x"):
@@ -249,13 +249,13 @@ def parse_retime(text: str) -> Retime:
 
 def parse_fps(text: str) -> Fraction:
     """Frames per second of a csv: `60`, `29.97` or `30000/1001`."""
-    rate = parse_fraction(text)
+    rate = _parse_fraction(text)
     if rate is None or not 1 <= rate <= 240:
         raise BadArgument(f"--csv-fps {text} is no number of frames per second from 1 to 240, as in 60 or 30000/1001")
     return rate
 
 
-def parse_fraction(text: str) -> Fraction | None:
+def _parse_fraction(text: str) -> Fraction | None:
     """A number above 0, None if it is none."""
     try:
         value = Fraction(text)

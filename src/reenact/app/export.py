@@ -10,8 +10,6 @@ from tyro.conf import Positional, arg
 
 from .arguments import BadArgument, Verbose, check_output
 
-GLB_SUFFIX = ".glb"
-
 
 @dataclass(frozen=True)
 class Export:
@@ -29,7 +27,7 @@ class Export:
 
     def run(self) -> int:
         """Write the file, say where it is, return the exit code. Raises BadArgument, InputError."""
-        check_output(self.output, GLB_SUFFIX, [self.head])
+        check_output(self.output, ".glb", [self.head])
 
         from reenact.media.files import written_beside
         from reenact.subject.gltf import head_to_glb

@@ -11,11 +11,8 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 from reenact import __version__
 
-from .arguments import BadArgument, FaceIndex, Landmarker, Verbose, check_output
-from .head_model import HeadModelFile, chosen_head
+from .arguments import BadArgument, FaceIndex, HeadModelFile, Landmarker, Verbose, check_output, chosen_head
 from .progress import ProgressLine
-
-HEAD_SUFFIX = ".head"
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Head:
         for path in self.sources:
             existing_file(path, "a video or photo")
         given = self.sources if self.head_model is None else (*self.sources, self.head_model)
-        check_output(self.output, HEAD_SUFFIX, given)
+        check_output(self.output, ".head", given)
         if len(self.maps) > len(self.sources):
             raise BadArgument(f"{len(self.maps)} --maps for {len(self.sources)} source(s); want at most one for each")
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
-REDRAW_S = 0.1
-"""A terminal line is not redrawn more often than this."""
 UNKNOWN_LENGTH_S = 10.0
 """Without a terminal and without a known total, one line in this many seconds."""
 
@@ -42,7 +40,8 @@ class ProgressLine:
             self._stage, self._started, self._next_tenth = stage, now, 1
             self._due_at = now if self._terminal else now + UNKNOWN_LENGTH_S
         if self._is_due(now, done, total):
-            self._due_at = now + (REDRAW_S if self._terminal else UNKNOWN_LENGTH_S)
+            # A terminal's line is not redrawn more often than this.
+            self._due_at = now + (0.1 if self._terminal else UNKNOWN_LENGTH_S)
             self._show(self._text(now, done, total))
 
     def __enter__(self) -> "ProgressLine":

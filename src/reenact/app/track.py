@@ -13,13 +13,14 @@ from .arguments import (
     MOTION_SUFFIX,
     CutsPolicy,
     FaceIndex,
+    HeadModelFile,
     Landmarker,
     LostPolicy,
     Refinement,
     Verbose,
     check_output,
+    chosen_head,
 )
-from .head_model import HeadModelFile, chosen_head
 from .progress import ProgressLine
 
 

@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pieces of work that do not depend on each other: as many at a time as there are cores, each on one thread."""
+"""Pieces of work that do not depend on each other, shards of data among them: as many at a time as there are cores.
+
+Each is done on one thread.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from reenact.media.arrays import write_arrays
 from reenact.rendering.threads import one_torch_thread
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
+Item = TypeVar("Item")
+Arrays = dict[str, NDArray[np.generic]]
+"""Rows of a shard: arrays by name, all of the same first dimension."""
 
 
 def cores() -> int:
@@ -52,34 +63,48 @@ def spread(
     return done
 
 
-class Shard(Protocol):
-    """One file of a data set, and all that it takes to make it."""
-
-    @property
-    def path(self) -> Path: ...
-
-
-SomeShard = TypeVar("SomeShard", bound=Shard)
-
-
-def draw_shards(
-    draw: Callable[[SomeShard], None],
-    shards: Sequence[SomeShard],
+def prepare_shards(
+    make: Callable[[Sequence[Item]], Iterable[Arrays]],
+    shards: Mapping[Path, Sequence[Item]],
     jobs: int,
     stage: str,
     progress: Callable[[str, int, int | None], None],
 ) -> list[Path]:
-    """Write the shards that are not there yet, so that an interrupted run goes on, and return those that are."""
-    for folder in {shard.path.parent for shard in shards}:
+    """Write the shards that do not exist yet, so that an interrupted run goes on.
+
+    Args:
+        make: makes the rows of some items, such as the seeds of people; it has to be picklable for jobs > 1.
+        shards: file -> the items that it is made of. A shard for which `make` gives nothing is not written.
+        jobs: number of processes.
+        stage: name for `progress`.
+        progress: called with stage, shards done and their number.
+
+    Returns:
+        The shards that exist.
+    """
+    for folder in {path.parent for path in shards}:
         folder.mkdir(parents=True, exist_ok=True)
-    spread(draw, [shard for shard in shards if not shard.path.exists()], jobs, stage, progress)
-    return [shard.path for shard in shards if shard.path.exists()]
+    missing = [_Missing(path, items) for path, items in shards.items() if not path.exists()]
+    spread(partial(_write, make), missing, jobs, stage, progress)
+    return [path for path in shards if path.exists()]
 
 
-def groups(first: int, count: int, size: int) -> Iterator[tuple[int, int]]:
-    """(first seed, number) of groups of at most `size` of the `count` seeds from `first` on."""
-    for start in range(0, count, size):
-        yield first + start, min(size, count - start)
+def people_shards(out: Path, name: str, seeds: range, people: int) -> dict[Path, range]:
+    """Divide seeds of people among shards of `people` each, named by `name`, in which {} is first seed and number."""
+    parts = (seeds[start : start + people] for start in range(0, len(seeds), people))
+    return {out / f"{name.format(f'{part.start}-{len(part)}')}.safetensors": part for part in parts}
+
+
+@dataclass(frozen=True)
+class _Missing(Generic[Item]):
+    path: Path
+    items: Sequence[Item]
+
+
+def _write(make: Callable[[Sequence[Item]], Iterable[Arrays]], shard: _Missing[Item]) -> None:
+    parts = list(make(shard.items))
+    if parts:
+        write_arrays(shard.path, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def _one_thread() -> None:

@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from .crop import SquareCrop, paste_back
     from .cuts import CutDetector
     from .errors import InputError
-    from .image import read_image, write_image
-    from .layout import side_by_side
+    from .image import read_image, side_by_side, write_image
     from .video import Frame, VideoInfo, probe, read_frames
     from .writer import VideoWriter
 
@@ -42,7 +41,7 @@ __getattr__ = lazy_names(
         "probe": "video",
         "read_frames": "video",
         "read_image": "image",
-        "side_by_side": "layout",
+        "side_by_side": "image",
         "write_image": "image",
     },
 )

@@ -20,11 +20,6 @@ log = logging.getLogger(__name__)
 
 # FFmpeg's names of the codecs that players expect in an MP4.
 COPYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
-# Of these, the container's trailer repeats the codec's header, which a damaged source may lack.
-_NEED_HEADER = frozenset({"opus", "flac", "alac"})
-# How much earlier sound a decoder may need: 80 ms for Opus, two packets for AAC.
-_LEAD_S = Fraction(1, 10)
-_AAC_RATES_HZ = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 
 
 class SoundTrack(Protocol):
@@ -54,7 +49,8 @@ def carry_sound(source: InputContainer, output: OutputContainer, start_s: Fracti
             continue
         # The codec's own name ("opus"), whichever decoder ("libopus") happens to be chosen for it.
         name = stream.codec_context.codec.canonical_name
-        headless = name in _NEED_HEADER and not stream.codec_context.extradata
+        # Of these the container's trailer repeats the codec's header, which a damaged source may lack.
+        headless = name in ("opus", "flac", "alac") and not stream.codec_context.extradata
         if copy and name in COPYABLE and not headless:
             return _Copied(source, stream, output, start_s)
         log.warning("%s: its sound (%s) is no copy but encoded anew as AAC, with loss", path, name)
@@ -113,7 +109,8 @@ class _Copied:
             packet.stream = self._target
             if packet.pts + (packet.duration or 0) <= 0:
                 lead.append(packet)
-                while lead and _begin(lead[0]) < -_LEAD_S:
+                # A decoder may need 80 ms of earlier sound for Opus, two packets for AAC.
+                while lead and _begin(lead[0]) < -Fraction(1, 10):
                     lead.popleft()
                 continue
             if packet.is_discard:
@@ -131,7 +128,8 @@ class _Encoded:
     def __init__(self, source: InputContainer, stream: AudioStream, output: OutputContainer, start_s: Fraction) -> None:
         self._output = output
         rate_hz = stream.codec_context.sample_rate
-        self._rate = rate_hz if rate_hz in _AAC_RATES_HZ else 48000
+        usual_hz = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+        self._rate = rate_hz if rate_hz in usual_hz else 48000  # AAC holds no others
         self._layout = "mono" if stream.codec_context.channels == 1 else "stereo"
         self._target = output.add_stream("aac", rate=self._rate, layout=self._layout)
         self._target.bit_rate = 192_000

@@ -9,8 +9,6 @@ from PIL import Image
 
 # Width of the soft edge of a pasted crop, as a share of its side.
 _EDGE = 0.05
-# Source pixels that the widest filter below may want around each crop pixel.
-_SUPPORT = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class SquareCrop:
         Outside the image its edge pixels are repeated. Shrinking averages over the area of each crop pixel,
         so nothing aliases; at scale 1 and whole offsets the pixels are copied as they are.
         """
-        around = math.ceil(_SUPPORT * max(self.scale, 1.0))
+        around = math.ceil(3 * max(self.scale, 1.0))  # what the widest filter may want around each crop pixel
         left, right, pad_x = _span(self.x0, self.size, around, img.shape[1])
         top, bottom, pad_y = _span(self.y0, self.size, around, img.shape[0])
         patch = np.pad(img[top:bottom, left:right], (pad_y, pad_x, (0, 0)), mode="edge")

@@ -12,9 +12,6 @@ import numpy as np
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 
-# Encoders round aspect ratios (26363:26367 occurs); a deviation below this is no intent.
-_SQUARE_ENOUGH = Fraction(1, 100)
-
 
 @dataclass(frozen=True)
 class Display:
@@ -33,7 +30,8 @@ class Display:
     def of(cls, frame: av.VideoFrame, pixel_aspect: Fraction | None) -> "Display":
         """Read the frame's display matrix; `pixel_aspect` is a stored pixel's width / height, None for 1."""
         aspect = pixel_aspect or Fraction(1)
-        width = frame.width if abs(aspect - 1) < _SQUARE_ENOUGH else max(1, round(frame.width * aspect))
+        # Encoders round aspect ratios (26363:26367 occurs); a deviation below 1 % is no intent.
+        width = frame.width if abs(aspect - 1) < Fraction(1, 100) else max(1, round(frame.width * aspect))
         # PyAV's stub takes this container for a dictionary with one fixed key.
         data, kind = cast(SideDataContainer, frame.side_data), SideDataType.DISPLAYMATRIX
         turns, mirrored = _orientation(bytes(data[kind])) if kind in data else (0, False)

@@ -6,6 +6,7 @@ import logging
 import struct
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -117,3 +118,13 @@ def _over_white(image: Image.Image) -> np.ndarray:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return np.array(image.convert("RGB"))
+
+
+def side_by_side(pictures: Sequence[np.ndarray], height: int) -> np.ndarray:
+    """uint8 RGB [H_i, W_i, 3] pictures in one row, each resized to `height` px."""
+    row = []
+    for picture in pictures:
+        width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+        flags = cv2.INTER_AREA if height < picture.shape[0] else cv2.INTER_LINEAR
+        row.append(picture if picture.shape[0] == height else cv2.resize(picture, (width, height), interpolation=flags))
+    return np.concatenate(row, axis=1)

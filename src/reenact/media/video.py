@@ -20,8 +20,7 @@ from av.video.stream import VideoStream
 from .display import Display
 from .errors import InputError
 from .files import existing_file
-from .grid import on_grid
-from .rates import frame_rate
+from .rates import frame_rate, on_grid
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +29,6 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".avi")
 
 # Packets looked at for the frame rate: 10 to 20 seconds of most videos, milliseconds to read.
 _SAMPLE = 600
-# The most frames that a B-frame may be stored after its place.
-_REORDER = 16
 
 
 @dataclass(frozen=True)
@@ -208,8 +205,8 @@ def _first_times(path: Path) -> list[Fraction]:
                 if ticks is not None and not packet.is_discard:
                     times.append(ticks * packet.time_base)
                 if len(times) == _SAMPLE:
-                    # Frames stored later may belong between the last of these.
-                    return sorted(times)[:-_REORDER]
+                    # Frames stored later may belong among the last: a B-frame lies up to 16 after its place.
+                    return sorted(times)[:-16]
         except av.FFmpegError as error:
             log.warning("%s: reading stops early, the file is damaged (%s)", path, error)
     return sorted(times)

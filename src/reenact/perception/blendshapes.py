@@ -23,10 +23,6 @@ from .evidence import ExpressionEvidence
 CURVES: Final = asset("blendshape_scores.safetensors")
 LEVELS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Codes at which the curves are known."""
-_LOOKS: Final = [i for i, a in enumerate(ACTIONS) if a.startswith("eyeLook")]
-"""Looking is the gaze's."""
-_BLIND_SIGMA: Final = 0.5
-"""Guessing the middle of all that an action can do errs by as much at most."""
 
 
 @lru_cache(maxsize=1)
@@ -34,11 +30,12 @@ def _calibration() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean scores [52, 5] at LEVELS, strictly rising, and standard deviations [52] of the codes read, inf if blind."""
     read, _ = read_arrays(CURVES, "calibration")
     sigma = read["sigma"]
-    sigma[_LOOKS] = np.inf
-    return read["scores"], np.where(sigma < _BLIND_SIGMA, sigma, np.inf).astype(np.float32)
+    sigma[[a.startswith("eyeLook") for a in ACTIONS]] = np.inf  # looking is the gaze's
+    # Guessing the middle of all that an action can do errs by 0.5 at most.
+    return read["scores"], np.where(sigma < 0.5, sigma, np.inf).astype(np.float32)
 
 
-def codes_of(scores: NDArray[np.floating]) -> NDArray[np.float32]:
+def _codes_of(scores: NDArray[np.floating]) -> NDArray[np.float32]:
     """Scores [F, 52] -> the codes [F, 52] that are given them on average; 0 where the network is blind."""
     curves, sigma = _calibration()
     columns = [
@@ -50,4 +47,4 @@ def codes_of(scores: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def blendshape_evidence(scores: NDArray[np.floating]) -> ExpressionEvidence:
     """Scores [F, 52] in the order of ACTIONS -> evidence; nothing of the actions to which the network is blind."""
-    return ExpressionEvidence(codes_of(scores), np.repeat(_calibration()[1][None], len(scores), axis=0))
+    return ExpressionEvidence(_codes_of(scores), np.repeat(_calibration()[1][None], len(scores), axis=0))

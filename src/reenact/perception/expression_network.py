@@ -38,9 +38,6 @@ _STAGES: Final = (
     (6, 3, 1, 320, 1),
 )  # fmt: skip
 _STEM, _FEATURES = 32, 1280
-_BN_EPS, _BN_MOMENTUM = 1e-3, 0.01  # of the original
-_LOG_VARIANCE: Final = (-9.0, 3.0)
-"""Bounds of the logarithm of a variance: standard deviations of 0.011 to 4.5."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class _Conv(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(outputs, _BN_EPS, _BN_MOMENTUM)
+        self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
@@ -88,7 +85,7 @@ class _Block(nn.Module):
         return x + y if self._skips else y
 
 
-class EfficientNetLite0(nn.Module):
+class _EfficientNetLite0(nn.Module):
     """Pictures [N, 3, S, S] in -1..1 -> features [N, 1280]."""
 
     def __init__(self) -> None:
@@ -112,7 +109,7 @@ class ExpressionNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk = EfficientNetLite0()
+        self.trunk = _EfficientNetLite0()
         self.head = nn.Linear(_FEATURES, 2 * OUTPUTS)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
@@ -132,7 +129,7 @@ class ExpressionNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> ExpressionOutput:
         means, log_variances = self.head(self.trunk(2.0 * pictures - 1.0)).float().split(OUTPUTS, dim=1)
-        low, high = _LOG_VARIANCE
+        low, high = -9.0, 3.0  # standard deviations of 0.011 to 4.5
         return ExpressionOutput(means, low + (high - low) * torch.sigmoid(log_variances))
 
 

@@ -9,12 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.head.landmarks import FACE_LANDMARKS
+from reenact.head.landmarks import EYE_CORNERS, FACE_LANDMARKS
 from reenact.head.mesh import rms_radius
 
-# Outer and inner corners of the subject's right and left eye in MediaPipe's scheme.
-_RIGHT_EYE: Final = (33, 133)
-_LEFT_EYE: Final = (362, 263)
 SIDE_PER_RADIUS: Final = 3.8
 """Side of the square in root mean square radii of the landmarks: from above the brows' folds to below the chin of an
 open mouth. At 3.6 a dropped jaw leaves the square, at 5.2 a third of the pixels shows hair and background."""
@@ -28,7 +25,8 @@ def crop_matrix(points: NDArray[np.floating], side: int, wider: float = 1.0) -> 
     """
     face = points[:FACE_LANDMARKS].astype(np.float64)
     centre, radius = face.mean(axis=0), rms_radius(face)
-    along = face[list(_LEFT_EYE)].mean(axis=0) - face[list(_RIGHT_EYE)].mean(axis=0)
+    left, right = (face[list(corners)].mean(axis=0) for corners in EYE_CORNERS)
+    along = left - right
     cosine, sine = along / max(float(np.linalg.norm(along)), 1e-9)
     scale = side / (wider * SIDE_PER_RADIUS * max(float(radius), 1e-6))
     linear = scale * np.asarray([[cosine, sine], [-sine, cosine]])

@@ -15,8 +15,6 @@ from reenact.media.native_messages import without_native_messages
 
 from .shipped import FACE_DETECTOR_FULL, FACE_DETECTOR_SHORT
 
-_MAX_PX = 1280  # larger pictures are shrunk first: the networks work at 128 and 192 px
-_MIN_SCORE = 0.5
 SAME_FACE_IOU = 0.3  # chosen: at 0.6 the two boxes of one face stay apart, at 0.15 neighbours in a crowd become one
 
 
@@ -55,13 +53,13 @@ def detect_boxes(image: NDArray[np.uint8]) -> list[Box]:
     from mediapipe.tasks.python.vision import FaceDetector, FaceDetectorOptions
 
     h, w = image.shape[:2]
-    factor = min(1.0, _MAX_PX / max(h, w))
+    factor = min(1.0, 1280 / max(h, w))  # the networks work at 128 and 192 px
     small = cv2.resize(image, (max(1, round(w * factor)), max(1, round(h * factor))), interpolation=cv2.INTER_AREA)
     picture = Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(small, np.uint8))
     boxes: list[Box] = []
     for model in (FACE_DETECTOR_SHORT, FACE_DETECTOR_FULL):
         base = BaseOptions(model_asset_buffer=model.read_bytes())
-        options = FaceDetectorOptions(base, min_detection_confidence=_MIN_SCORE)
+        options = FaceDetectorOptions(base, min_detection_confidence=0.5)
         detector: Any
         with without_native_messages(), closing(FaceDetector.create_from_options(options)) as detector:
             for found in detector.detect(picture).detections:

@@ -16,12 +16,6 @@ from .landmark_network import FaceLandmarks, LandmarkNetwork, Points
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 
-_ROI_OF_FACE = 2.4  # side of the square around a face, in heights (or widths) of the face, whichever is larger
-_MAX_ROI_PX = 640  # larger regions are shrunk: the landmark network works at 256 px
-_MIN_ROI_PX = 256
-_UPRIGHT_SCORE = 0.87  # with a face of this score as the picture stands, no other orientation is tried
-_UPRIGHT_BONUS = 0.03
-
 
 @dataclass(frozen=True)
 class Roi:
@@ -33,7 +27,7 @@ class Roi:
 
     def extract(self, image: Image) -> Image:
         """Crop and resize the square; edges are replicated outside the picture. Returns [S, S, 3] uint8."""
-        px = int(np.clip(self.side, _MIN_ROI_PX, _MAX_ROI_PX))
+        px = int(np.clip(self.side, 256, 640))  # the landmark network works at 256 px
         factor = px / self.side
         matrix = np.asarray([[factor, 0, -self.x0 * factor], [0, factor, -self.y0 * factor]])
         flags = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
@@ -50,7 +44,7 @@ class Roi:
     def around(points: Points) -> Roi:
         """Centre a square of whole pixels on a face."""
         low, high = points.min(axis=0), points.max(axis=0)
-        side = _ROI_OF_FACE * float((high - low).max())
+        side = 2.4 * float((high - low).max())  # heights, or widths, of the face
         x, y = 0.5 * (low + high)
         return Roi(round(float(x) - side / 2), round(float(y) - side / 2), round(side))
 
@@ -81,11 +75,11 @@ def detect_faces(image: Image, task: Path | None = None) -> list[FaceLandmarks]:
     best: tuple[float, int, list[Box]] = (0.0, 0, [])
     for quarter in range(4):
         boxes = detect_boxes(np.ascontiguousarray(np.rot90(image, quarter)))
-        score = max((b.score for b in boxes), default=0.0) + (_UPRIGHT_BONUS if quarter == 0 else 0.0)
+        score = max((b.score for b in boxes), default=0.0) + (0.03 if quarter == 0 else 0.0)
         if boxes and score > best[0]:
             best = (score, quarter, boxes)
-        if quarter == 0 and score > _UPRIGHT_SCORE:
-            break
+        if quarter == 0 and score > 0.87:
+            break  # no other orientation is tried
     _, quarter, boxes = best
     faces = _faces_in(np.ascontiguousarray(np.rot90(image, quarter)), boxes, task)
     return [f.with_points(_rotate_back(f.points, quarter, image.shape[1], image.shape[0])) for f in faces]

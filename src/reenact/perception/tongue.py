@@ -15,11 +15,9 @@ from scipy.ndimage import median_filter
 from reenact.head.landmarks import INNER_LIPS, OUTER_LIPS
 
 _CHEEKS = (205, 425)
-_GLIMPSE = 5  # frames
 _SIDE = 96  # px at which a mouth is looked at, across its width
 _OPEN = (0.22, 0.34)  # height of the opening, of the mouth's width: less shows no tongue
 _FILLS = (0.62, 0.85)  # share of the opening that is tongue
-_LIT, _RED = 0.62, 0.55  # of the lips' lightness, and of their redness over the cheeks'
 
 
 def tongue_out(image: NDArray[np.uint8], points: NDArray[np.floating]) -> float:
@@ -43,14 +41,15 @@ def tongue_out(image: NDArray[np.uint8], points: NDArray[np.floating]) -> float:
         return 0.0
     light, red = np.median(lab[lips][:, 0]), np.median(lab[lips][:, 1])
     skin = np.median([lab[tuple(np.clip(np.round(at[n][::-1]).astype(int), 0, side - 1))][1] for n in _CHEEKS])
-    tongue = (lab[..., 0] > _LIT * light) & (lab[..., 1] - skin > _RED * (red - skin))
+    # Of the lips' lightness, and of their redness over the cheeks'.
+    tongue = (lab[..., 0] > 0.62 * light) & (lab[..., 1] - skin > 0.55 * (red - skin))
     fills = float(tongue[opening].mean())
     return ajar * float(np.clip((fills - _FILLS[0]) / np.ptp(_FILLS), 0.0, 1.0))
 
 
 def without_glimpses(out: NDArray[np.floating]) -> NDArray[np.float32]:
     """[F] of consecutive frames -> [F]: a tongue that is seen for a frame or two was not put out."""
-    return median_filter(np.asarray(out, np.float32), _GLIMPSE, mode="nearest")
+    return median_filter(np.asarray(out, np.float32), 5, mode="nearest")
 
 
 def _filled(points: NDArray[np.floating], ring: tuple[int, ...], side: int) -> NDArray[np.uint8]:

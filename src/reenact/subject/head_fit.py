@@ -11,8 +11,7 @@ import torch
 
 from reenact.head.model import ParametricHead
 from reenact.head.subject import Subject
-from reenact.perception.dense.crops import BASE_FACE_M
-from reenact.perception.dense.maps import DenseEstimator
+from reenact.perception.dense.maps import BASE_FACE_M, DenseEstimator
 from reenact.perception.dense.shipped import INPUT_PX
 from reenact.tracking import Pictures, Progress, TrackOptions, clip_of, silent
 

@@ -18,8 +18,7 @@ from reenact.head.subject import Reference, Subject
 from reenact.media import probe, read_frames, read_image
 from reenact.media.image import IMAGE_SUFFIXES, resized
 from reenact.media.video import ArrayVideo, VideoInfo
-from reenact.perception.dense.crops import head_crop
-from reenact.perception.dense.maps import View
+from reenact.perception.dense.maps import View, head_crop
 from reenact.tracking import Pictures, Progress, Track, TrackOptions, track
 from reenact.tracking.fit import clip_of, fit_frames, in_pictures, key_frames
 

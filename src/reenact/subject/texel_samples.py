@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from reenact.head.model import Float
 from reenact.head.regions import EYEBALL, MOUTH_INTERIOR, region_ids
 from reenact.head.smoothstep import smoothstep
-from reenact.perception.dense.classes import CLASSES, HEAD
-from reenact.perception.dense.maps import View
+from reenact.perception.dense.maps import CLASSES, HEAD, View
 from reenact.rendering import Camera, rasterise, vertex_normals, visible_vertices
 
 from .texels import Texels

@@ -27,8 +27,6 @@ from reenact.perception.tongue import without_glimpses
 
 log = logging.getLogger(__name__)
 
-_LOOKS_BEHIND = 4  # frames
-
 CutsPolicy = Literal["each", "first", "fail"]
 Progress = Callable[[str, int, int | None], None]
 
@@ -106,7 +104,7 @@ def detect_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None
             detected = follow(frame.image)
             points.append(None if detected is None else detected.points)
             looks.append(None if detected is None else pool.submit(observe, frame.image, detected))
-            if len(looks) > _LOOKS_BEHIND and (look := looks[-_LOOKS_BEHIND]) is not None:
+            if len(looks) > 4 and (look := looks[-4]) is not None:
                 look.result()  # no more pictures than these are held
             tongue.append(0.0 if detected is None else tongue_out(frame.image, detected.points))
             shots.append(shot)

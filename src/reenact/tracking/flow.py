@@ -41,15 +41,9 @@ from .normal_equations import project
 
 _ROWS: Final = 64  # frames at a time
 _SIDE: Final = 256  # px of the compared squares
-_AROUND: Final = 1.35  # their side, in sides of the landmarks' box
-_SKIN: Final = ("skin", "ears", "eyelids", "lips")
 _TOLERANCE_M: Final = 0.0025
 _FACING: Final = (0.1, 0.35)  # cosine to the line of sight between which a surface comes to be compared
-_RETURN_PX: Final = 1.0  # flow there and back that misses by this much is hardly believed
-_TEXTURE: Final = 4.0  # mean squared slope, grey levels a px, that holds a flow half
-_SMOOTH_PX: Final = 3.0
 _SURE: Final = (0.01, 0.06)  # local mean of the confidence between which a landmark comes to follow the flow
-_GRID: Final = np.stack(np.meshgrid(np.arange(_SIDE), np.arange(_SIDE)), axis=-1).astype(np.float32)
 
 Float = NDArray[np.float32]
 
@@ -118,7 +112,7 @@ class Shot:
     def crop(self, row: int) -> SquareCrop:
         """The square around the face that is compared."""
         low, high = self.predicted[row, :FACE_LANDMARKS].min(axis=0), self.predicted[row, :FACE_LANDMARKS].max(axis=0)
-        side = _AROUND * float((high - low).max())
+        side = 1.35 * float((high - low).max())
         x0, y0 = (low + high) / 2 - side / 2
         return SquareCrop(float(x0), float(y0), side, _SIDE)
 
@@ -129,7 +123,8 @@ class Anchor:
     def __init__(self, shot: Shot, image: NDArray[np.uint8]) -> None:
         topology = shot.subject.head.topology
         self._shot = shot
-        self._faces = torch.from_numpy(np.ascontiguousarray(topology.faces[topology.region_faces(*region_ids(*_SKIN))]))
+        skin = topology.region_faces(*region_ids("skin", "ears", "eyelids", "lips"))
+        self._faces = torch.from_numpy(np.ascontiguousarray(topology.faces[skin]))
         row, crop = shot.anchor_row, shot.crop(shot.anchor_row)
         self._state = shot.fitted[row]
         self._picture = _grey(crop.extract(image))
@@ -212,11 +207,12 @@ def _smooth_flow(here: NDArray[np.uint8], there: NDArray[np.uint8], seen: Float)
     back = _searched(
         cv2.DISOPTICAL_FLOW_PRESET_FAST, there, here
     )  # good enough to check with, at a quarter of the cost
-    way = _GRID + forth
+    way = np.stack(np.meshgrid(np.arange(_SIDE), np.arange(_SIDE)), axis=-1).astype(np.float32) + forth
     returned = forth + cv2.remap(back, way[..., 0], way[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     slope = (cv2.Sobel(here, cv2.CV_32F, 1, 0) / 8) ** 2 + (cv2.Sobel(here, cv2.CV_32F, 0, 1) / 8) ** 2
     texture = _blurred(slope)
-    confidence = seen * np.exp(-(returned**2).sum(axis=-1) / _RETURN_PX**2) * texture / (texture + _TEXTURE)
+    # Flow there and back that misses by 1 px is hardly believed; a mean squared slope of 4 holds a flow half.
+    confidence = seen * np.exp(-(returned**2).sum(axis=-1)) * texture / (texture + 4.0)
     around = _blurred(confidence)
     return _blurred(forth * confidence[..., None]) / (around[..., None] + np.float32(1e-6)), around
 
@@ -228,7 +224,7 @@ def _searched(preset: int, here: NDArray[np.uint8], there: NDArray[np.uint8]) ->
 
 
 def _blurred(x: np.ndarray) -> Float:
-    return np.asarray(cv2.GaussianBlur(x, (0, 0), _SMOOTH_PX), np.float32)
+    return np.asarray(cv2.GaussianBlur(x, (0, 0), 3.0), np.float32)
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -18,8 +18,6 @@ from reenact.head.open import OpenHead
 from reenact.media.files import asset
 from reenact.media.tensors import read_tensors
 
-PRIOR_ASSET = asset("identity_prior.safetensors")
-
 
 @dataclass(frozen=True)
 class IdentityPrior:
@@ -45,5 +43,5 @@ def identity_prior(model: ParametricHead) -> IdentityPrior:
 
 @lru_cache(maxsize=1)
 def _shipped() -> IdentityPrior:
-    tensors, _ = read_tensors(PRIOR_ASSET, "identity prior")
+    tensors, _ = read_tensors(asset("identity_prior.safetensors"), "identity prior")
     return IdentityPrior(tensors["mean"], tensors["factor"])

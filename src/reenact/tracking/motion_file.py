@@ -41,7 +41,6 @@ _NAMES = {
 """Field of a `Motion` -> its name in the file. Those of a `Clip` have the same name in both."""
 _CLIP = ("residual_px", "identity", "focal_px", "face_size_m", "placement")
 _TYPES = {"seen": np.uint8, "shot": np.int32, "frame": np.int32}
-_TENSORS = (*_NAMES.values(), *_CLIP)
 
 
 def save_motion(motion: Motion, path: Path) -> None:
@@ -97,7 +96,7 @@ def load_motion(path: Path) -> Motion:
 
 
 def _check(path: Path, tensors: dict[str, NDArray], about: dict[str, str]) -> None:
-    missing = [n for n in (*_TENSORS, "seen", "shot", "frame") if n not in tensors]
+    missing = [n for n in (*_NAMES.values(), *_CLIP, *_TYPES) if n not in tensors]
     missing += [n for n in ("fps", "width", "height", "head", "source") if n not in about]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; write it again with `reenact track`")

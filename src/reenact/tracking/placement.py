@@ -29,14 +29,6 @@ SHIFTS: Final = asset("landmark_shifts.safetensors")
 
 # Lips, lids and nose are seen, and stay; irises are turned by the gaze.
 _FIXED: Final = (*LIPS, *RIGHT_LIDS, *LEFT_LIDS, *NOSE, *IRIS[0], *IRIS[1])
-# Bare skin has no marks: the detector guesses a point from those, the looser the farther it is from them.
-_SHARE_OF_DISTANCE: Final = 0.2
-_SKIN_SIGMA_M: Final = 0.003  # at most
-_BROW_SIGMA_M: Final = 0.002
-# How far apart two points shift alike; a brow grows in one piece.
-_SKIN_REACH_M: Final = 0.0095
-_BROW_REACH_M: Final = 0.025
-_KEPT: Final = 0.95  # share of the variance that the modes hold; the rest would be noise, point by point
 
 
 def mean_placement(model: ParametricHead) -> Tensor:
@@ -59,9 +51,10 @@ def placement_modes(model: LandmarkModel) -> Tensor:
     along = _tangents(model.normals.numpy())
     points = model.neutral.numpy()
     distance = np.linalg.norm(points[skin][:, None] - points[list(_FIXED)][None], axis=2).min(axis=1)
-    skin_sigma = np.minimum(_SHARE_OF_DISTANCE * distance, _SKIN_SIGMA_M)
-    groups = [(skin, skin_sigma, _SKIN_REACH_M)]
-    groups += [(brow, np.full(len(brow), _BROW_SIGMA_M), _BROW_REACH_M) for brow in brows]
+    # Bare skin has no marks: the detector guesses a point from those, the looser the farther it is from them. Points
+    # shift alike over 9.5 mm of skin; a brow grows in one piece.
+    groups = [(skin, np.minimum(0.2 * distance, 0.003), 0.0095)]
+    groups += [(brow, np.full(len(brow), 0.002), 0.025) for brow in brows]
     return torch.from_numpy(np.concatenate([_modes(points, along, *group) for group in groups]))
 
 
@@ -77,7 +70,9 @@ def _modes(points: np.ndarray, along: np.ndarray, rows: list[int], sigma: np.nda
     gap = points[rows][:, None] - points[rows][None]
     variance, vectors = np.linalg.eigh(np.outer(sigma, sigma) * np.exp(-(gap**2).sum(axis=2) / (2 * reach**2)))
     variance, vectors = variance[::-1], vectors[:, ::-1]
-    count = int(np.searchsorted(np.cumsum(variance) / variance.sum(), _KEPT)) + 1
+    count = (
+        int(np.searchsorted(np.cumsum(variance) / variance.sum(), 0.95)) + 1
+    )  # the rest would be noise, point by point
     size = (vectors[:, :count] * np.sqrt(variance[:count])).T  # [count, rows]
     modes = np.zeros((count, 2, *points.shape), np.float32)
     modes[:, :, rows] = np.einsum("mr,rdc->mdrc", size, along[rows])

@@ -12,7 +12,6 @@ from reenact.head.arkit import ACTIONS
 from reenact.head.gaze import LOOK_ACTIONS
 from reenact.perception.evidence import ExpressionEvidence
 
-DEFAULT_SIGMA: Final = 0.5
 # Actions that a few points could abuse to explain each other's noise get a short leash: with a shut mouth a loose
 # fit rolls the lips, and puffed cheeks are invisible from in front. Cheeks and nose hardly move a landmark: at twice
 # these the fit holds puffed cheeks through twelve clips (mean 0.12) in which nobody puffs them.
@@ -46,23 +45,17 @@ ANTAGONISTS: Final[tuple[tuple[str, str, float], ...]] = (
 )  # fmt: skip
 
 # The eyeLook actions follow from the gaze; the tongue leaves no trace in the landmarks (tongue.py looks at pixels).
-UNSEEN: Final = (*(i for eye in LOOK_ACTIONS for i in eye), ACTIONS.index("tongueOut"))
-FREE_ACTIONS: Final = tuple(i for i in range(len(ACTIONS)) if i not in UNSEEN)
+FREE_ACTIONS: Final = tuple(
+    i for i in range(len(ACTIONS)) if i not in (*LOOK_ACTIONS[0], *LOOK_ACTIONS[1], ACTIONS.index("tongueOut"))
+)
 
 # Landmarks err alike in all frames of a face that their network does not know (a brow seen too high stays so), and the
 # fit takes their errors for independent. Evidence therefore counts for more than its standard deviations say. Ten
 # synthetic people with ten expressions each, the expression network's deviations x 1, 0.4, 0.15: mean error of the
 # codes .083, .063, .054 (the network alone .053), landmarks off by 1.13, 1.18, 1.28 px of 448. On three real clips the
 # landmarks, truer there, leave 1.36, 1.53, 1.81 px, and at 0.15 the lids no longer follow them. (The network's are
-# doubled for real skin, see perception/pixels.py, so this is the 0.4 there.)
+# doubled for real skin, see perception/expression.py, so this is the 0.4 there.)
 EVIDENCE_SCALE: Final = 0.2
-_BY_LANDMARKS: Final = ("jawOpen", "eyeBlink", "mouthClose")
-"""Gaps of lips and lids are what landmarks say best: speech and blinks keep their own height."""
-_BY_PIXELS: Final = ("cheekPuff", "cheekSquint", "noseSneer")
-"""The landmark detector does not follow cheeks and nose, so that its points contradict the evidence about them."""
-_PIXEL_SCALE: Final = 0.05
-"""Correlations of puff and sneer on ten synthetic people are .31 and .79 at EVIDENCE_SCALE, .49 and .93 at 0.06, .58
-and .92 at 0.03, where that of browDown falls from .81 to .78."""
 
 GAZE_SIGMA: Final = 0.35  # rad
 VERGENCE_SIGMA: Final = (0.04, 0.015)  # rad: difference between the eyes in yaw and in pitch
@@ -70,7 +63,7 @@ VERGENCE_SIGMA: Final = (0.04, 0.015)  # rad: difference between the eyes in yaw
 
 def action_sigmas() -> np.ndarray:
     """[52] prior standard deviation by action."""
-    out = np.full(len(ACTIONS), DEFAULT_SIGMA, np.float32)
+    out = np.full(len(ACTIONS), 0.5, np.float32)
     for prefix, sigma in SIGMA.items():
         for i, name in enumerate(ACTIONS):
             if name.startswith(prefix):
@@ -92,8 +85,12 @@ def code_prior(frames: int, evidence: ExpressionEvidence | None) -> tuple[np.nda
     if evidence.mean.shape != mean.shape:
         raise ValueError(f"got evidence of shape {evidence.mean.shape}; want {mean.shape}")
     scale = np.full(len(ACTIONS), EVIDENCE_SCALE, np.float32)
-    scale[[a.startswith(_BY_LANDMARKS) for a in ACTIONS]] = 1.0
-    scale[[a.startswith(_BY_PIXELS) for a in ACTIONS]] = _PIXEL_SCALE
+    # Gaps of lips and lids are what landmarks say best: speech and blinks keep their own height.
+    scale[[a.startswith(("jawOpen", "eyeBlink", "mouthClose")) for a in ACTIONS]] = 1.0
+    # The landmark detector does not follow cheeks and nose, so that its points contradict the evidence about them.
+    # Correlations of puff and sneer on ten synthetic people are .31 and .79 at EVIDENCE_SCALE, .49 and .93 at 0.06, .58
+    # and .92 at 0.03, where that of browDown falls from .81 to .78.
+    scale[[a.startswith(("cheekPuff", "cheekSquint", "noseSneer")) for a in ACTIONS]] = 0.05
     return np.where(np.isfinite(evidence.sigma), evidence.mean, mean), np.minimum(evidence.sigma * scale, sigma)
 
 

@@ -83,7 +83,7 @@ def ray_frame(translation: Tensor) -> Tensor:
     return torch.stack([torch.stack(r, dim=1) for r in rows], dim=1)
 
 
-def smooth_terms(p: Motion, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:
+def _smooth_terms(p: Motion, joined: Tensor, smooth: Smoothness) -> tuple[Tensor, Tensor]:
     """Gradient [F, n] and diagonal [F, n] pulling each frame to a smoothed copy of the present trajectory.
 
     joined: [F - 1] bool, whether frames i and i + 1 belong to one shot.  A pull towards the mean of the two
@@ -157,7 +157,7 @@ def step_frames(
     pull, precision = prior_terms(p, obs, prior)
     gradient, hessian = seen.gradient + pull, seen.hessian + precision
     if smooth is not None and joined is not None:
-        pull, weight = smooth_terms(p, joined, smooth)
+        pull, weight = _smooth_terms(p, joined, smooth)
         gradient, hessian = gradient + pull, hessian + torch.diag_embed(weight)
     h, g = _free_system(hessian, gradient, _held(p, gradient))
     step = -torch.linalg.solve(h.double(), g.double()).float()

@@ -22,8 +22,6 @@ STARTING_DISTANCE_M = 0.8
 USUAL_DISTANCE_SIGMA = 0.5
 """Of its logarithm."""
 _RIGID = sorted(set(range(FACE_LANDMARKS)) - set(FACE_OVAL) - set(LIPS))
-# Below this lid gap the iris points are guesses of the detector.
-_IRIS_SEEN = (0.10, 0.22)
 
 
 def observations(
@@ -33,10 +31,10 @@ def observations(
     mean, sigma = code_prior(len(points_px), evidence)
     size = rms_radius(points_px[:, :FACE_LANDMARKS])
     weights = np.repeat(point_weights()[None], len(points_px), axis=0)
-    low, high = _IRIS_SEEN
-    seen = np.clip((eye_openness(points_px) - low) / (high - low), 0.01, 1.0)
+    low, high = 0.10, 0.22  # below these lid gaps the iris points come to be guesses of the detector
+    shown = np.clip((eye_openness(points_px) - low) / (high - low), 0.01, 1.0)
     for eye, rows in enumerate(IRIS):
-        weights[:, rows] *= seen[:, eye, None]
+        weights[:, rows] *= shown[:, eye, None]
     return Observations(
         torch.from_numpy((points_px - np.asarray(centre_px)).astype(np.float32)),
         torch.from_numpy(size.astype(np.float32)),

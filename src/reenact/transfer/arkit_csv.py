@@ -31,17 +31,12 @@ from reenact.media.files import written_beside
 from reenact.rendering import Camera
 from reenact.tracking.fit import clip_of
 
-from . import timecodes
-from .csv_rows import ACTION_OF, ANGLES, HEADER, Rows, read_rows
+from .csv_rows import ACTION_OF, ANGLES, HEADER, Rows, frame_times, read_rows, timecode_text
 from .timing import sampled
 
 SUFFIX = ".csv"
 LOOK_RADIANS = np.tile(np.asarray([0.603, 0.603, 0.445, 0.612], np.float32), (2, 1))
 """[2, 4] radians an eye has turned where EyeLookIn, Out, Up, Down is 1: the app's curves against its own angles."""
-PICTURE_PX, FOCAL_PX, DISTANCE_M = 512, 1000.0, 0.6
-"""The camera that an imported performance is given: a square picture with the point between the eyes in its middle."""
-_LONGEST_GAP_S = 1
-
 _UPRIGHT = np.diag([1.0, -1.0, -1.0])  # camera axes (y down, z away) to the head's own (y up, z out of the face)
 _HEAD_SIGN = np.asarray([1.0, -1.0, 1.0])  # yaw, pitch, roll of the csv about y, x, z
 _LEFT, _RIGHT = slice(6, 9), slice(3, 6)  # the subject's left eye is in the columns RightEye, see docs/edit.md
@@ -60,17 +55,17 @@ def read_arkit_csv(
     Raises InputError, with one sentence that names file, line and column, for a file that cannot be used.
     """
     rows = read_rows(path)
-    times, told = timecodes.frames_of(rows.codes)
+    times, rate = frame_times(rows.codes)
     back = next((i for i in range(1, len(times)) if times[i] < times[i - 1]), None)
     if back is not None:
         raise InputError(
             f"{path} line {rows.lines[back]} has a timecode before that of the line above; want frames in order"
         )
     at, kept = np.unique(np.asarray([round(time) for time in times], np.int64), return_index=True)
-    part = np.concatenate([[0], np.cumsum(np.diff(at) > told * _LONGEST_GAP_S)]).astype(np.int64)
+    part = np.concatenate([[0], np.cumsum(np.diff(at) > rate)]).astype(np.int64)
     seen = rows.seen[kept]
     used, shot = np.unique(part[seen], return_inverse=True)
-    raw = _motion(path, model, rows, kept[seen], shot.astype(np.int32), told if fps is None else fps, flipped)
+    raw = _motion(path, model, rows, kept[seen], shot.astype(np.int32), rate if fps is None else fps, flipped)
     frames, moments = [], []
     known, number = at[seen], np.arange(int(seen.sum()))
     for one in used:
@@ -106,7 +101,7 @@ def write_arkit_csv(track: Motion, path: Path, *, flipped: Collection[str] = ())
         for row in range(len(track)):
             numbers = [*codes[row, list(ACTION_OF)].tolist(), *angles[row].tolist()]
             cells = [f"{number + 0.0:.10f}" for number in numbers]  # + 0.0: no minus before a 0
-            writer.writerow([timecodes.written(row, track.fps), str(len(cells)), *cells])
+            writer.writerow([timecode_text(row, track.fps), str(len(cells)), *cells])
 
 
 def _motion(
@@ -123,13 +118,14 @@ def _motion(
     codes = np.clip(rows.curves[kept], 0.0, arkit.action_bounds()).astype(np.float32)
     turn = Rotation.from_euler("YXZ", angles[:, :3] * _HEAD_SIGN).as_matrix()
     count, shots = len(kept), int(shot[-1]) + 1
-    camera = Camera(FOCAL_PX, PICTURE_PX / 2, PICTURE_PX / 2, PICTURE_PX, PICTURE_PX)
+    # A camera of this module's choice: a square picture, the point between the eyes in its middle, 0.6 m away.
+    camera = Camera(1000.0, 256.0, 256.0, 512, 512)
     someone = Subject(model, torch.zeros(model.identity_size), camera, torch.zeros(LANDMARKS, 3))
     return Motion(
         codes,
         _gaze(angles, codes),
         _UPRIGHT @ turn,
-        np.tile([0.0, 0.0, DISTANCE_M], (count, 1)),
+        np.tile([0.0, 0.0, 0.6], (count, 1)),
         fps=fps,
         clip=clip_of([someone] * shots, path.name, count, shot=shot),
     )

@@ -31,9 +31,6 @@ from .receiver import face_rows, receiver_features
 Detail = Literal["none", "own"]
 """What a face does beyond its 52 actions added up: nothing, or what the network predicts of the subject's own face."""
 ASSET = asset("transfer.safetensors")
-_LIDS_M = 0.004
-"""Metres around lids over which what is added to the actions fades: lids have to meet each other and the eyeball, and
-a renderer of photos shows them 0.25 dB truer without (docs/transfer.md)."""
 
 
 @lru_cache(maxsize=1)
@@ -104,7 +101,11 @@ def with_own_references(subject: Subject) -> Subject:
 
 
 def _beside_lids(head: HeadShape) -> np.ndarray:
-    """[V] 0 on the lids, 1 wherever they are further than _LIDS_M away."""
+    """[V] 0 on the lids, rising to 1 over 4 mm around them.
+
+    Lids have to meet each other and the eyeball, and a renderer of photos shows them 0.25 dB truer without what is
+    added to the actions (docs/transfer.md).
+    """
     neutral = head.neutral.numpy()
     lids = neutral[head.topology.region_vertices(*region_ids("eyelids", "eyelashes"))]
-    return smoothstep(0.0, _LIDS_M, np.asarray(KDTree(lids).query(neutral)[0]))
+    return smoothstep(0.0, 0.004, np.asarray(KDTree(lids).query(neutral)[0]))

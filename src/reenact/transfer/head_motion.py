@@ -22,9 +22,6 @@ _REST_SHARE = 0.15
 _ALIKE_SHARE = 0.05
 """Share of the frames whose median is the reference pose of neutral-based motion: one frame would carry its own noise
 into the whole clip; twice as many let a clip that only passes the source's pose be counted from elsewhere."""
-_CLOSEST = 0.25
-"""No head comes nearer to the camera than this share of the photo's distance, however far one leans."""
-_MEDIAN_STEPS = 10
 
 
 class HeadPose(NamedTuple):
@@ -39,7 +36,7 @@ def rotation_median(rotations: ArrayLike) -> Float:
     """
     stack = _rotations(rotations)
     median = nearest_rotation(stack.sum(axis=0))
-    for _ in range(_MEDIAN_STEPS):
+    for _ in range(10):
         distance = np.linalg.norm(stack - median, axis=(1, 2))
         median = nearest_rotation((stack / np.maximum(distance, 1e-6)[:, None, None]).sum(axis=0))
     return median
@@ -110,7 +107,7 @@ def head_motion(
     rotation = Rotation.from_rotvec(strength * away).as_matrix() @ own
     place = np.asarray(photo.t_cam_head, np.float64)
     placed = place + strength * scale * (places - np.asarray(driver_rest.t_cam_head, np.float64))
-    placed[:, 2] = np.maximum(placed[:, 2], _CLOSEST * place[2])
+    placed[:, 2] = np.maximum(placed[:, 2], 0.25 * place[2])  # no nearer to the camera, however far one leans
     return HeadPose(rotation, placed)
 
 

@@ -27,13 +27,8 @@ GAZE_BOUND = np.radians([35.0, 30.0])  # yaw, pitch either way
 
 _BOUNDS = arkit.action_bounds()
 _REST_SHARE = 0.15
-_REST_CAP, _BLINK_CAP = 0.35, 0.5
-_OPEN_EYE = 0.25
-_SHUT_MOUTH = 0.1
 _MAX_SLOPE = 2.0
-_CLOSED_EYE = 0.5
 _JAW_OPEN, _MOUTH_CLOSE = arkit.index("jawOpen"), arkit.index("mouthClose")
-_WIDER_THAN_NEUTRAL = -0.25
 BELOW = -0.4
 """How far an action may be undone beyond its absence, relative to a photo that does not show it."""
 _BLINKS = [arkit.index("eyeBlinkLeft"), arkit.index("eyeBlinkRight")]
@@ -57,9 +52,9 @@ def rest_of(expression: ArrayLike) -> Float:
     energy = (codes[:, ~arkit.region_mask("gaze")] ** 2).sum(axis=1)
     # A threshold, not a number of frames: ties must not be broken by the order of the frames.
     rest = np.median(codes[energy <= np.quantile(energy, _REST_SHARE)], axis=0)
-    cap = np.full(len(rest), _REST_CAP)
-    rest[_BLINKS], cap[_BLINKS] = np.quantile(codes[:, _BLINKS], _OPEN_EYE, axis=0), _BLINK_CAP
-    rest[_JAW_OPEN] = min(rest[_JAW_OPEN], np.quantile(codes[:, _JAW_OPEN], _SHUT_MOUTH))
+    cap = np.full(len(rest), 0.35)
+    rest[_BLINKS], cap[_BLINKS] = np.quantile(codes[:, _BLINKS], 0.25, axis=0), 0.5
+    rest[_JAW_OPEN] = min(rest[_JAW_OPEN], np.quantile(codes[:, _JAW_OPEN], 0.1))
     return np.clip(rest, 0.0, cap)
 
 
@@ -104,7 +99,7 @@ def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) 
 def lower_bounds() -> Float:
     """[52] smallest activation in relative motion: 0 for jaw, tongue and gaze, else `BELOW`; lids less far."""
     out = np.where(_SEALS | arkit.region_mask("gaze"), 0.0, BELOW)
-    out[_BLINKS] = _WIDER_THAN_NEUTRAL
+    out[_BLINKS] = -0.25
     return out
 
 
@@ -141,7 +136,7 @@ def with_strengths(full: ArrayLike, photo: ArrayLike, share: Float, stretch: flo
 def gaze_rest_of(gaze: ArrayLike, expression: ArrayLike) -> Float:
     """Where each eye looks most of the time, [F, 2, 2] and codes [F, 52] -> [2, 2], closed eyes left out."""
     angles, codes = _gaze(gaze), _codes(expression, "expression")
-    shut = codes[:, _BLINKS] > _CLOSED_EYE
+    shut = codes[:, _BLINKS] > 0.5
     shut &= ~shut.all(axis=0)  # eyes shut throughout: what the tracker made of them is all there is
     return np.nanmedian(np.where(shut[:, :, None], np.nan, angles), axis=0)
 

@@ -17,8 +17,7 @@ from .receiver import FEATURES, WHOLE, ReceiverFeatures, face_rows
 
 CODES = 64
 _HIDDEN, _VERTEX, _OWN, _WHOLE = 128, 128, 16, 48
-_BEFORE = _AFTER = 2  # frames beside its own that a frame's code is made from
-_MM = 0.001
+_BESIDE = 2  # frames before and after its own that a frame's code is made from
 
 
 class DrivingEncoder(nn.Module):
@@ -26,8 +25,8 @@ class DrivingEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        taps = torch.zeros(len(ACTIONS), 1, _BEFORE + 1 + _AFTER)
-        taps[..., _BEFORE] = 1.0
+        taps = torch.zeros(len(ACTIONS), 1, 2 * _BESIDE + 1)
+        taps[..., _BESIDE] = 1.0
         self.taps = nn.Parameter(taps)  # of a filter in time, of each action's own
         self.enter = nn.Linear(len(ACTIONS), _HIDDEN)
         self.mix = nn.Linear(_HIDDEN, _HIDDEN)
@@ -37,7 +36,7 @@ class DrivingEncoder(nn.Module):
             self.direct.weight.copy_(torch.eye(CODES, len(ACTIONS)))
 
     def forward(self, codes: Tensor) -> Tensor:
-        first, last = codes[:, :1].expand(-1, _BEFORE, -1), codes[:, -1:].expand(-1, _AFTER, -1)
+        first, last = codes[:, :1].expand(-1, _BESIDE, -1), codes[:, -1:].expand(-1, _BESIDE, -1)
         padded = torch.cat([first, codes, last], 1)
         # Whatever the filter, a face that is held still is seen as it is.
         taps = self.taps / self.taps.sum(-1, keepdim=True)
@@ -76,7 +75,7 @@ class VertexMLP(nn.Module):
         hidden = silu(self.mix(silu(hidden)))
         # A fold is where it is on everybody, and as deep as this face has it.
         answers = usual * (1.0 + self.strength(hidden))[..., None, :] + self.more(hidden).unflatten(-1, (3, CODES))
-        return torch.einsum("bnij,bnjk->bnik", frames, answers) * (_MM * who.size)[:, None, None, None]
+        return torch.einsum("bnij,bnjk->bnik", frames, answers) * (0.001 * who.size)[:, None, None, None]
 
 
 class TransferNet(nn.Module):

@@ -22,7 +22,6 @@ from reenact.rendering import vertex_normals
 from reenact.subject.offsets import Spread
 
 _ROUNDS = (1, 4, 16)  # of smoothing, at which a surface's bumps are told apart by size
-_BUMP_M, _RISE_M = 0.0005, 0.005  # that count as one
 _SKETCH = 96  # vertices that tell what the whole face is like
 FEATURES = 3 + 3 + len(_ROUNDS) + len(REGIONS) + 3
 """Numbers of each vertex."""
@@ -51,11 +50,11 @@ def receiver_features(neutral: Tensor) -> ReceiverFeatures:
     frames = tangent_frames(normals[:, rows])
     moved = scaled[:, rows] - known.base[rows]
     moved = moved - moved.mean(1, keepdim=True)
-    rise = torch.einsum("nji,bnj->bni", known.frames, moved) / _RISE_M
+    rise = torch.einsum("nji,bnj->bni", known.frames, moved) / 0.005  # 5 mm count as one
     leans = torch.einsum("nji,bnj->bni", known.frames, normals[:, rows])
     bumps = []
     for rounds, base in zip(_ROUNDS, known.bumps, strict=True):
-        bumps.append(((_bump(known.spread, scaled, normals, rounds)[:, rows] - base[rows]) / _BUMP_M).clamp(-4.0, 4.0))
+        bumps.append(((_bump(known.spread, scaled, normals, rounds)[:, rows] - base[rows]) / 0.0005).clamp(-4.0, 4.0))
     places = (known.base[rows] / 0.05).expand(len(neutral), -1, -1)
     kinds = known.kinds.expand(len(neutral), -1, -1)
     vertices = torch.cat([rise, leans, torch.stack(bumps, -1), kinds, places], -1)

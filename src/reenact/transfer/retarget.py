@@ -7,10 +7,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from reenact.head.arkit import ACTIONS
-from reenact.head.gaze import with_gaze
+from reenact.head.gaze import eye_rotations, with_gaze
 from reenact.head.head_model import personalised
 from reenact.head.landmarks import LANDMARKS
 from reenact.head.model import Topology
@@ -20,7 +22,6 @@ from reenact.media import InputError
 from reenact.tracking.fit import check_head
 
 from .dynamic_offsets import Detail, with_own_offsets
-from .gaze_motion import gaze_in_camera
 from .head_motion import HeadPose, head_motion, head_rest_of, most_alike, translation_scale
 from .motion_modes import (
     Mode,
@@ -33,9 +34,6 @@ from .motion_modes import (
 )
 from .selection import Strengths
 from .visible import STRETCH, reader, resting, show, wanted_readings
-
-# A shot shorter than this does not show how its performer rests; the whole clip then has to.
-_SHORT_SHOT_FRAMES = 12
 
 
 def retarget(
@@ -82,7 +80,8 @@ def retarget(
     parts: list[Motion] = []
     for rows in motion.shots():
         driving, shot = motion[rows], int(clip.shot[rows.start])
-        known = driving if len(driving) >= _SHORT_SHOT_FRAMES else motion
+        # A shorter shot does not show how the driving person rests; the whole clip then has to.
+        known = driving if len(driving) >= 12 else motion
         performer = reader(personalised(model, clip.identity[shot]))
         driving_pose = HeadPose(driving.rotation.numpy(), driving.translation.numpy())
         given = neutral if isinstance(neutral, Motion) else None
@@ -160,3 +159,37 @@ def _dynamic_offset(top: Topology, driving: Motion, calm: Motion, factor: float)
     usual = torch.from_numpy(np.median(calm.dynamic_offset.numpy(), axis=0))
     offset = factor * (driving.dynamic_offset - usual)
     return offset if offset.shape[1] == LANDMARKS else top.at_landmarks(offset)
+
+
+Float = NDArray[np.floating]
+
+
+def gaze_in_camera(driver_gaze: Float, driver: HeadPose, target: HeadPose) -> Float:
+    """Return gaze [F, 2, 2] (yaw, pitch; radians, relative to the target head) that looks where the driving eyes look.
+
+    What a picture tells of the eyes is their direction in camera space: the iris moves across the eyeball. The angle
+    relative to the head is that direction less the head's rotation, and inherits every error of the fitted pose.
+    Carried in camera space, eye contact survives a head that is turned otherwise.
+
+    Directions are relative to the line from the camera to each head, so that eyes that look into the driving camera
+    look into the target's.
+
+    Args:
+        driver_gaze: [F, 2, 2] radians relative to the driving head, subject's left eye first.
+        driver: driving poses ([F, 3, 3], [F, 3]).
+        target: poses ([F, 3, 3], [F, 3]) of the head whose gaze is wanted.
+    """
+    forward = eye_rotations(np.asarray(driver_gaze, np.float32))[..., 2].astype(np.float64)  # [F, 2, 3] head space
+    direction = np.einsum("fij,fej->fei", driver.R_cam_head, forward)
+    direction = np.einsum("fij,fej->fei", _between(driver.t_cam_head, target.t_cam_head), direction)
+    x, y, z = np.moveaxis(np.einsum("fji,fej->fei", target.R_cam_head, direction), -1, 0)
+    return np.stack([np.arctan2(x, z), np.arcsin(np.clip(y, -1.0, 1.0))], axis=-1)
+
+
+def _between(first: ArrayLike, second: ArrayLike) -> Float:
+    """[F, 3, 3] smallest rotations that take the directions of [F, 3] to those of [F, 3]."""
+    a, b = (np.asarray(v, np.float64) / np.linalg.norm(v, axis=-1, keepdims=True) for v in (first, second))
+    axis = np.cross(a, b)
+    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
+    angle = np.arctan2(sine, (a * b).sum(axis=-1, keepdims=True))
+    return Rotation.from_rotvec(axis / np.maximum(sine, 1e-12) * angle).as_matrix()

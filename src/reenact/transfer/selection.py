@@ -14,7 +14,6 @@ from reenact.media.errors import InputError
 
 from .motion_modes import STRENGTHS, Float
 
-ALL = "all"
 _LOOKS = arkit.region_mask("gaze")
 
 
@@ -61,7 +60,7 @@ def selected(name: str) -> Selection:
 
     Raises InputError for any other name, and for eyeLook actions: they follow from the gaze.
     """
-    if name == ALL:
+    if name == "all":
         return Selection(~_LOOKS, gaze=True, head=True)
     if name in STRENGTHS:
         mask = arkit.region_mask(name) if name in arkit.REGIONS else np.zeros(len(arkit.ACTIONS), bool)
@@ -71,7 +70,7 @@ def selected(name: str) -> Selection:
         raise InputError(f"{name} follows from the gaze and cannot be edited by itself; want gaze in its place")
     if not mask.any():
         raise InputError(
-            f"there is nothing called {name} in a performance; want {ALL}, one of {', '.join(STRENGTHS)}, or an ARKit "
+            f"there is nothing called {name} in a performance; want all, one of {', '.join(STRENGTHS)}, or an ARKit "
             "action such as jawOpen, or mouthSmile for both sides"
         )
     return Selection(mask)

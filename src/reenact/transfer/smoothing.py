@@ -18,7 +18,6 @@ from .timing import turned
 
 Float = NDArray[np.float64]
 MAX_SECONDS = 10.0
-_FWHM_IN_SIGMAS = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
 def smooth(track: Motion, seconds: float) -> Motion:
@@ -30,7 +29,7 @@ def smooth(track: Motion, seconds: float) -> Motion:
     Raises InputError unless 0 <= seconds <= 10.
     """
     _check(seconds)
-    sigma = seconds * float(track.fps) / _FWHM_IN_SIGMAS
+    sigma = seconds * float(track.fps) / (2.0 * np.sqrt(2.0 * np.log(2.0)))  # of a width at half the height
     if sigma == 0:
         return track
 

@@ -18,7 +18,6 @@ from reenact.media.rates import MAX_FPS, MIN_FPS
 
 MAX_SPEED = 100
 MAX_FRAMES = 1_000_000
-_REST_S, _MOVE_S, _HOLD_S = 0.4, 0.6, 1.0  # of `ease_in`
 
 
 def sampled(track: Motion, at: ArrayLike) -> Motion:
@@ -66,7 +65,7 @@ def sampled(track: Motion, at: ArrayLike) -> Motion:
 
 def ease_in(still: Motion) -> Motion:
     """Make a motion of one frame one of two seconds: from a neutral face into its expression, in its pose and gaze."""
-    rest, move, hold = (round(s * float(still.fps)) for s in (_REST_S, _MOVE_S, _HOLD_S))
+    rest, move, hold = (round(s * float(still.fps)) for s in (0.4, 0.6, 1.0))  # seconds
     ramp = np.linspace(0, 1, move + 2)[1:-1]
     amount = np.concatenate([np.zeros(rest), ramp**2 * (3 - 2 * ramp), np.ones(hold)])
     held = still[np.zeros(len(amount), np.int64)]

@@ -22,21 +22,14 @@ from reenact.head.shape import HeadShape
 Float = NDArray[np.floating]
 
 _BROWS = (((336, 285), (334, 282), (300, 276)), ((107, 55), (105, 52), (70, 46)))  # inner, middle, outer; left first
-_NOSE, _CORNERS, _CHIN, _UPPER_LIP = 2, (291, 61), 152, (0, 13)
-_INNER_LIPS = ((82, 87), (13, 14), (312, 317))
+_NOSE, _CORNERS = 2, (291, 61)
 _GAPS, _LIPS = 3, 2  # the first readings are gaps: left lids, right lids, lips
 _HEIGHTS = slice(3, 9)  # then come the brows
 _BROW_GAIN = 1.4
 """MediaPipe's brows move 0.84 of what an independent detector trained on people's marks sees on the same clips (median
 of 31 clips on which the two agree, quartiles 0.73 and 0.92), and the fit follows these to 0.88 (median of 5 clips)."""
-_NEAREST = 0.1
 _SHUT_READS = (0.05, 0.05, 0.0)  # share of the gap at rest that a detector still reads off shut lids: lashes
 _LEAST_GAP = (0.08, 0.08, 0.02)  # a gap at rest that is smaller cannot be closed in proportion
-_TOLERANCE = 0.004  # of a reading
-_ROUNDING = 1e-6  # of a reading: a gap that is no larger is shut, whatever the last bits of its two ends say
-_IDLE, _ACTIVE = 0.05, 0.6  # how far a code may move for it: standard deviation, at rest and per unit of its motion
-_STEEPEST = 2.0
-_ROUNDS = 3
 STRETCH = 1.5
 """Of an action's bound, where that much is needed to show as much."""
 
@@ -94,7 +87,7 @@ def reader(head: HeadShape) -> Reader:
         add_gap(pairs, float(np.linalg.norm(points[inner] - points[outer])))
     # Lips are shut where they touch, and as far apart as a detector sees them: it looks a little before their edges.
     contact = _lip_pairs(head.topology, neutral)
-    above, below = (list(rows) for rows in zip(*_INNER_LIPS, strict=True))
+    above, below = [82, 13, 312], [87, 14, 317]  # along the inner lips
     add(
         neutral[contact[:, 0], 1] - neutral[contact[:, 1], 1],
         motion[:, above, 1] - motion[:, below, 1],
@@ -108,8 +101,8 @@ def reader(head: HeadShape) -> Reader:
     for corner in _CORNERS:
         add_height((corner,), (_NOSE,))
     add_height(_CORNERS, (_NOSE,), axis=0)  # the mouth to one side
-    add_height(_UPPER_LIP, (_NOSE,))
-    add_height((_CHIN,), (_NOSE,))
+    add_height((0, 13), (_NOSE,))  # the upper lip
+    add_height((152,), (_NOSE,))  # the chin
     at_rest, by_action = zip(*columns, strict=True)
     return Reader(np.asarray(at_rest), np.stack(by_action, axis=1).astype(np.float64))
 
@@ -120,7 +113,7 @@ def resting(readings: Float, at_rest: Float) -> Float:
     Lips rest where they are nearest to one another, give or take a moment: few people rest with an open mouth.
     """
     out = at_rest.copy()
-    out[_LIPS] = min(out[_LIPS], np.quantile(readings[:, _LIPS], _NEAREST))
+    out[_LIPS] = min(out[_LIPS], np.quantile(readings[:, _LIPS], 0.1))
     return out
 
 
@@ -135,7 +128,7 @@ def wanted_readings(driver: Float, driver_rest: Float, receiver_rest: Float, pho
     out = receiver_rest + change
     for gap in range(_GAPS):
         rest, own, floor = driver_rest[gap], receiver_rest[gap], _SHUT_READS[gap] * driver_rest[gap]
-        slope = min(own / max(rest - floor, _LEAST_GAP[gap]), _STEEPEST)
+        slope = min(own / max(rest - floor, _LEAST_GAP[gap]), 2.0)
         out[:, gap] = own + np.where(change[:, gap] < 0.0, slope, 1.0) * change[:, gap]
     out[:, :_GAPS] = np.maximum(out[:, :_GAPS], 0.0)
     return out
@@ -149,15 +142,17 @@ def show(receiver: Reader, codes: Float, rest: Float, wanted: Float, lowest: Flo
     """
     highest = np.maximum(STRETCH * action_bounds(), codes)
     fixed = region_mask("gaze") | np.isin(ACTIONS, ("tongueOut", "cheekPuff", "jawForward"))
-    spread = np.where(fixed, 0.0, _IDLE + _ACTIVE * np.abs(codes - rest))  # [F, 52]
+    # [F, 52] standard deviation by which a code may move for it: at rest, and per unit of its motion.
+    spread = np.where(fixed, 0.0, 0.05 + 0.6 * np.abs(codes - rest))
     out, free = codes.copy(), spread > 0.0
-    for _ in range(_ROUNDS):
+    for _ in range(3):
         lack = wanted - receiver.neutral - out @ receiver.actions
         # Lids and lips that are to be shut may press on one another.
-        pressing = (wanted[:, :_GAPS] <= _ROUNDING) & (lack[:, :_GAPS] > 0.0)
+        # (A gap of no more than 1e-6 is shut, whatever the last bits of its two ends say.)
+        pressing = (wanted[:, :_GAPS] <= 1e-6) & (lack[:, :_GAPS] > 0.0)
         lack[:, :_GAPS][pressing] = 0.0
         pull = (spread**2 * free)[:, :, None] * (receiver.actions * _MEANS)  # [F, 52, M]
-        gram = np.einsum("am,fan->fmn", receiver.actions, pull) + _TOLERANCE**2 * np.eye(lack.shape[1])
+        gram = np.einsum("am,fan->fmn", receiver.actions, pull) + 0.004**2 * np.eye(lack.shape[1])
         out = out + np.einsum("fam,fm->fa", pull, np.linalg.solve(gram, lack[..., None])[..., 0])
         free &= (out > lowest) & (out < highest)
         out = np.clip(out, np.minimum(lowest, codes), highest)

@@ -14,8 +14,14 @@ from reenact.head.head_model import personalised
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.evaluation.about import Value
-from reenact.lab.evaluation.metrics.coefficient_errors import Coefficients, FrameCoefficients, compared, geodesic
-from reenact.lab.evaluation.metrics.coefficients import EstimatorCoefficients, tracked
+from reenact.lab.evaluation.metrics.coefficients import (
+    Coefficients,
+    EstimatorCoefficients,
+    FrameCoefficients,
+    compared,
+    geodesic,
+    tracked,
+)
 from reenact.lab.evaluation.observe import Image
 from reenact.rendering.threads import one_torch_thread
 from reenact.tracking.face_model import landmark_model

@@ -19,8 +19,7 @@ from reenact.lab.evaluation.metrics.gaze import Gaze
 from reenact.lab.evaluation.metrics.identity import DlibIdentity, Identity
 from reenact.lab.evaluation.metrics.image import PSNR_CAP_DB, ImageErrors
 from reenact.lab.evaluation.metrics.landmark_error import LandmarkError
-from reenact.lab.evaluation.metrics.motion import Motion
-from reenact.lab.evaluation.metrics.movement import Movement
+from reenact.lab.evaluation.metrics.motion import Motion, Movement
 from reenact.lab.evaluation.metrics.stability import FlowWarp, Jitter
 from reenact.lab.evaluation.observe import Image, Seen
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reenact.lab.evaluation.markdown import comparison, problems, table
 from reenact.lab.evaluation.protocol import load_manifest, save_manifest, validation_manifest, validation_people
-from reenact.lab.evaluation.summary import cell, difference
+from reenact.lab.evaluation.summary import cell, comparison, difference, problems, table
 from reenact.lab.evaluation.systems import static, warp_2d
 from reenact.media import InputError
 

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from reenact.lab.evaluation.rows import Rows
+from reenact.lab.evaluation.metrics.base import Rows
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 600])

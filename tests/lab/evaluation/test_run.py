@@ -15,9 +15,8 @@ from halving import halve
 from reenact.app.arguments import BadArgument
 from reenact.lab.commands.evaluate import Compare, Synth
 from reenact.lab.evaluation.folder import load_scores
-from reenact.lab.evaluation.inputs import prepare
 from reenact.lab.evaluation.mesh import load_heads
-from reenact.lab.evaluation.protocol import load_manifest
+from reenact.lab.evaluation.protocol import load_manifest, prepare
 from reenact.lab.evaluation.run import run
 from reenact.lab.evaluation.synth import draw_benchmark
 from reenact.lab.workers import spread

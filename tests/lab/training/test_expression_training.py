@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from reenact.app.arguments import BadArgument
 from reenact.head.arkit import ACTIONS, index
-from reenact.lab.commands.train_expression import TrainExpression
+from reenact.lab.commands.train import TrainExpression
 from reenact.lab.training.data.expression_portraits import (
     HELD_OUT_SEED,
     prepare_expression_portraits,

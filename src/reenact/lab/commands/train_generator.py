@@ -52,14 +52,6 @@ class TrainGenerator(Training):
             help_behavior_hint="(default: none; those held out before)",
         ),
     ] = None
-    scenes: Annotated[
-        Path | None,
-        arg(
-            metavar="FOLDER",
-            help="Where the prepared scenes are kept, 2 MB each.",
-            help_behavior_hint="(default: FOLDER/scenes)",
-        ),
-    ] = None
     preset: Annotated[
         Literal["compact", "wan"],
         arg(
@@ -114,10 +106,11 @@ class TrainGenerator(Training):
         arg(metavar="NAME", help="compact: what is told, of: photo normals regions warped visibility."),
     ] = ("photo", "normals", "regions", "warped", "visibility")
 
-    counts = (*Training.counts, "each", "frames", "depth")
+    name, prepared, counts = "compact", "scenes", (*Training.counts, "each", "frames", "depth")
 
     def check(self) -> None:
         """See Training."""
+        super().check()
         if self.cut < 32 or self.cut % 16:
             raise BadArgument(f"--cut {self.cut} cannot be trained at; want a multiple of 16 from 32")
         if self.preset == "wan" and self.base is None:
@@ -127,7 +120,7 @@ class TrainGenerator(Training):
 
     def train(self, progress: ProgressLine) -> tuple[Run, Path]:
         """See Training."""
-        options, folder = self.options(progress), self.scenes or self.output / "scenes"
+        options, folder = self.options(progress), self.folder()
         learnt = self._prepared(folder / "train", self.clips, self.listing, progress)
         unseen = self._prepared(folder / "held-out", self.held_out, None, progress)
         train = self._compact if self.preset == "compact" else self._wan
@@ -149,7 +142,7 @@ class TrainGenerator(Training):
         schedule = Schedule(self.steps or 20_000, self.learning_rate or 1e-3)
         settings = CompactTraining(schedule, config, Cut(self.cut, self.frames or 4), self.batch or 2)
         run = train_compact(settings, learnt, unseen, options)
-        weights = self.output / "compact.safetensors"
+        weights = self.output / f"{self.name}.safetensors"
         save_compact(run.average, config, weights)
         return run, weights
 

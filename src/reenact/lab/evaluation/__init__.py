@@ -2,8 +2,7 @@
 """Measuring outputs, so that not moving is not rewarded: pictures on masks, identity, motion, and their stability."""
 
 from .about import About, Value
-from .metrics.coefficient_errors import FrameCoefficients
-from .metrics.coefficients import CoefficientEstimator
+from .metrics.coefficients import CoefficientEstimator, FrameCoefficients
 from .metrics.frechet import NetworkFeatures, frechet_of_features
 from .metrics.identity_networks import IdentityNetwork, OnnxIdentity
 from .score import ClipScores, Extras, score_clip

@@ -53,18 +53,18 @@ class Value:
         """Plain types; NaN becomes None."""
         out: dict[str, Any] = {
             **asdict(self.about),
-            "mean": plain(self.mean),
+            "mean": _plain(self.mean),
             "frames": None if self.series is None else int(np.isfinite(self.series).sum()),
-            "beside": {name: plain(number) for name, number in self.beside.items()},
+            "beside": {name: _plain(number) for name, number in self.beside.items()},
         }
         if self.series is not None:
-            out["series"] = [plain(number) for number in self.series]
+            out["series"] = [_plain(number) for number in self.series]
         if self.windows is not None:
-            out["windows"] = [plain(number) for number in self.windows]
+            out["windows"] = [_plain(number) for number in self.windows]
         return out
 
 
-def plain(number: float) -> float | None:
+def _plain(number: float) -> float | None:
     """A JSON number of six significant digits; None if it is not finite."""
     return float(f"{number:.6g}") if math.isfinite(number) else None
 

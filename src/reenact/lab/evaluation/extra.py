@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What measuring needs beyond the main path: imported only when used, and named exactly where it is reported."""
+"""What measuring needs beyond the main path, and what a number depends on: packages, weights, code and machine.
+
+Nothing here is imported before it is used.
+"""
 
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
+import platform
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import reenact
 from reenact.head.open import ASSET
 from reenact.media import InputError, lazy
+from reenact.media.files import existing_file
 from reenact.perception.shipped import FACE_LANDMARKER
 
 EMBEDDING = "dlib_face_recognition_resnet_model_v1.dat"
@@ -67,3 +75,53 @@ def tracker() -> tuple[str, str | None]:
     from reenact import __version__
 
     return f"reenact {__version__} tracker on {landmarks_478()[0]}", sha256(ASSET)
+
+
+def onnx_session(path: Path) -> Any:
+    """An onnxruntime session on one CPU thread, so that results do not depend on the machine's load.
+
+    Raises InputError if the file is missing or no network, or if onnxruntime is not installed.
+    """
+    existing_file(path, "an ONNX network")
+    try:
+        onnxruntime: Any = importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise InputError(f"{path} is an ONNX network, which needs onnxruntime: pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"{path} is no ONNX network that can be loaded") from error
+
+
+_PACKAGES = ("torch", "numpy", "mediapipe", "opencv-contrib-python", "av", "warp-lang", "torchmetrics", "dlib-bin")
+
+
+def provenance() -> dict[str, Any]:
+    """Version and git commit of this project, machine, versions of what it rests on; for every result file."""
+    return {
+        "reenact": reenact.__version__,
+        "commit": _git("rev-parse", "--verify", "--quiet", "HEAD") or "not in a git checkout",
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "packages": {name: version for name in _PACKAGES if (version := _version(name)) is not None},
+    }
+
+
+def _git(*arguments: str) -> str:
+    """Output of git in the checkout this code runs from; empty where there is none."""
+    command = ["git", *arguments]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -17,10 +17,10 @@ from reenact.media import InputError, read_image
 from reenact.media.files import written_beside
 from reenact.media.video import VIDEO_SUFFIXES
 
+from .extra import provenance
 from .mesh import SUFFIX, load_heads, mesh_errors
 from .metrics.identity_networks import OnnxIdentity
 from .protocol import Manifest, Pair
-from .provenance import provenance
 from .score import ClipScores, Extras, score_clip
 
 FORMAT, VERSION = "reenact-scores", 1
@@ -28,7 +28,7 @@ Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
-class Job:
+class _Job:
     """One pair of one system. Plain data, so that another process can do it."""
 
     pair: Pair
@@ -64,8 +64,8 @@ def score_folder(
     _extras(identity)  # refused here, not once a pair
     keys = [_key(pair, video) for pair, video in zip(manifest.pairs, found, strict=True)]
     first = dict(zip(reversed(keys), reversed(manifest.pairs), strict=True))
-    work = [Job(pair, inputs, folder, tuple(identity)) for pair in first.values()]
-    scores = dict(zip(first, spread(score_job, work, jobs, f"scoring {system}", progress), strict=True))
+    work = [_Job(pair, inputs, folder, tuple(identity)) for pair in first.values()]
+    scores = dict(zip(first, spread(_score_job, work, jobs, f"scoring {system}", progress), strict=True))
     pairs = [_entry(pair, *scores[key]) for pair, key in zip(manifest.pairs, keys, strict=True)]
     return {
         "format": FORMAT,
@@ -77,7 +77,7 @@ def score_folder(
     }
 
 
-def score_job(job: Job) -> tuple[dict[str, Any] | None, str | None]:
+def _score_job(job: _Job) -> tuple[dict[str, Any] | None, str | None]:
     """Scores of a pair as plain types, or why there are none."""
     pair, video = job.pair, _video(job.folder, job.pair.name)
     if video is None:

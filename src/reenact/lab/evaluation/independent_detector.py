@@ -21,13 +21,8 @@ CORRELATIONS: Final = {"mouth": 0.90, "width": 0.80, "eye_right": 0.80, "eye_lef
 """Least correlation over time that is aimed at."""
 AMPLITUDES: Final = (0.8, 1.25)
 """Least and largest ratio of standard deviations, output over driver, that are aimed at."""
-RELATIVE_TO_OPENING: Final = ("eye_right", "eye_left", "eyes")
-"""Measures also compared as shares of how far each subject's eyes open (90th percentile): narrow eyes that shut
-completely move less than wide ones."""
-
 _RIGHT_EYE, _LEFT_EYE = (33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380)
 _BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
-_MOUTH_CORNERS = (61, 291)
 _INNER_LIPS = {61: 82, 62: 13, 63: 312, 65: 317, 66: 14, 67: 87}
 """MediaPipe's landmarks nearest to those of the 68 that `measure` reads."""
 
@@ -67,7 +62,8 @@ def compare_motion(
             "amplitude": _rounded(amplitude),
             "driver_std": round(float(np.nanstd(driver[name][:frames])), 4),
         }
-        if name in RELATIVE_TO_OPENING:
+        if name.startswith("eye"):
+            # As shares of how far each subject's eyes open, too: narrow eyes that shut completely move less.
             opening = [float(np.nanquantile(series[name], 0.9)) for series in (driver, output)]
             row[name]["amplitude_of_own_opening"] = _rounded(amplitude * opening[0] / max(opening[1], 1e-6))
     return row
@@ -118,7 +114,7 @@ def mediapipe_as_68(frames: Iterable[np.ndarray]) -> np.ndarray:
                 points = face.points
                 row[36:42], row[42:48] = points[list(_RIGHT_EYE)], points[list(_LEFT_EYE)]
                 row[17:27] = points[list(_BROWS)]
-                row[[48, 54]] = points[list(_MOUTH_CORNERS)]
+                row[[48, 54]] = points[[61, 291]]
                 row[list(_INNER_LIPS)] = points[list(_INNER_LIPS.values())]
             found.append(row)
     return np.stack(found)

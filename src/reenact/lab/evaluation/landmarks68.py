@@ -7,7 +7,6 @@ use: it measures, and is on no other path.
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -25,8 +24,7 @@ UNITS = {
     "brow": "mean height of points 17-26 over the line through both eye centres / inter-ocular distance",
 }
 
-BOX_WIDTH = 1.90
-BOX_DROP = 0.21
+BOX_WIDTH_DROP = (1.90, 0.21)
 """A face box as dlib's own detector draws it, from the eyes and the nose: its side in units of the root of
 (inter-ocular distance squared + eye-to-nose distance squared), its centre below the eyes in units of its
 side. Medians over 69 detections. One convention for all; mouth and chin, which move, have no part in it."""
@@ -46,19 +44,11 @@ JITTERS: Sequence[tuple[float, float, float]] = (
 """Shifts of the box (x, y, in units of its side) and zooms over which points are averaged. On three driving
 clips this takes the detector's frame-to-frame noise from 0.011 to 0.005 (eyes) and 0.005 to 0.002 (mouth)."""
 
-CHECK_EVERY = 15
-"""Frames after which the detector must confirm the box."""
-
-
-def weights() -> Path:
-    """The predictor's file.  Raises InputError if the `evaluation` extra is not installed."""
-    return dlib_model(PREDICTOR)
-
 
 @cache
 def _predictor() -> Any:
     """Its 100 MB take a second to read."""
-    return required("dlib").shape_predictor(str(weights()))
+    return required("dlib").shape_predictor(str(dlib_model(PREDICTOR)))
 
 
 @cache
@@ -86,7 +76,7 @@ class Landmarks68:
     def step(self, frame: np.ndarray, number: int, box: np.ndarray | None) -> np.ndarray | None:
         """Points [68, 2] px of frame `number`, whose face was last seen in `box`; None where no face is found."""
         image = np.ascontiguousarray(frame)
-        if box is None or number % CHECK_EVERY == 0:
+        if box is None or number % 15 == 0:  # the detector confirms the box every so often
             box = self._confirmed(image, box)
         return None if box is None else self._points(image, box)
 
@@ -149,11 +139,12 @@ class Follower:
 
 
 def face_box(points: np.ndarray) -> np.ndarray:
-    """(left, top, side) in pixels of the face of `points` [68, 2], by BOX_WIDTH and BOX_DROP."""
+    """(left, top, side) in pixels of the face of `points` [68, 2], by `BOX_WIDTH_DROP`."""
     right, left = points[36:42].mean(0), points[42:48].mean(0)
     centre = (right + left) / 2
-    side = BOX_WIDTH * np.hypot(np.linalg.norm(left - right), np.linalg.norm(points[33] - centre))
-    return np.array([centre[0] - side / 2, centre[1] + (BOX_DROP - 0.5) * side, side])
+    width, drop = BOX_WIDTH_DROP
+    side = width * np.hypot(np.linalg.norm(left - right), np.linalg.norm(points[33] - centre))
+    return np.array([centre[0] - side / 2, centre[1] + (drop - 0.5) * side, side])
 
 
 def measure(points: np.ndarray) -> dict[str, np.ndarray]:

@@ -19,8 +19,6 @@ Mask = NDArray[np.bool_]  # [H, W]
 Points = NDArray[np.float32]  # [478, 2] px (x, y)
 
 NAMES: Final = ("frame", "face", "mouth", "eyes")
-DILATION: Final = 0.02
-"""How far mouth and eyes are widened, in heights of the face: lip and lid edges belong to them."""
 
 
 def face_mask(points: Points, shape: tuple[int, int]) -> Mask:
@@ -28,12 +26,12 @@ def face_mask(points: Points, shape: tuple[int, int]) -> Mask:
     return _filled([np.asarray(cv2.convexHull(points.astype(np.float32)))[:, 0]], shape)
 
 
-def mouth_mask(points: Points, shape: tuple[int, int]) -> Mask:
+def _mouth_mask(points: Points, shape: tuple[int, int]) -> Mask:
     """Inside of the inner lip ring, dilated: a line where the mouth is shut."""
     return _dilated(_filled([points[list(INNER_LIPS)]], shape), points)
 
 
-def eyes_mask(points: Points, shape: tuple[int, int]) -> Mask:
+def _eyes_mask(points: Points, shape: tuple[int, int]) -> Mask:
     """Inside of both lid rings, dilated."""
     return _dilated(_filled([points[list(RIGHT_LIDS)], points[list(LEFT_LIDS)]], shape), points)
 
@@ -42,7 +40,7 @@ def masks(points: Points | None, shape: tuple[int, int]) -> dict[str, Mask]:
     """Every mask of NAMES that can be drawn: without landmarks the frame only.  Empty ones are left out."""
     found = {"frame": np.ones(shape, bool)}
     if points is not None:
-        for name, draw in (("face", face_mask), ("mouth", mouth_mask), ("eyes", eyes_mask)):
+        for name, draw in (("face", face_mask), ("mouth", _mouth_mask), ("eyes", _eyes_mask)):
             mask = draw(points, shape)
             if mask.any():
                 found[name] = mask
@@ -57,6 +55,7 @@ def _filled(rings: list[NDArray[Any]], shape: tuple[int, int]) -> Mask:
 
 
 def _dilated(mask: Mask, points: Points) -> Mask:
-    radius = max(1, round(DILATION * float(np.ptp(points[:, 1]))))
+    """Widen a mask by 2 % of the face's height: the edges of lips and lids belong to mouth and eyes."""
+    radius = max(1, round(0.02 * float(np.ptp(points[:, 1]))))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return np.asarray(cv2.dilate(mask.astype(np.uint8), disc)).astype(bool)

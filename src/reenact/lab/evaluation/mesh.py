@@ -22,21 +22,19 @@ from reenact.media import InputError
 from reenact.media.arrays import read_arrays, write_arrays
 
 from .about import About, Value
-from .metrics.coefficient_errors import geodesic
+from .metrics.coefficients import geodesic
 
 Float = NDArray[np.floating]
 SUFFIX: Final = ".mesh.safetensors"
 FORMAT: Final = "reenact-mesh"
 _MM = 1000.0
-_ROUND_M = {"face": 0.012, "mouth": 0.015, "eyes": 0.010, "brows": 0.010}
-"""A part is the skin within that of its landmarks on the base head."""
-_SKIN = ("skin", "eyelids", "lips")
-_MARKS = {
-    "face": tuple(range(FACE_LANDMARKS)),
-    "mouth": LIPS,
-    "eyes": (*LEFT_LIDS, *RIGHT_LIDS),
-    "brows": (*LEFT_BROW, *RIGHT_BROW),
+_PARTS = {
+    "face": (tuple(range(FACE_LANDMARKS)), 0.012),
+    "mouth": (LIPS, 0.015),
+    "eyes": ((*LEFT_LIDS, *RIGHT_LIDS), 0.010),
+    "brows": ((*LEFT_BROW, *RIGHT_BROW), 0.010),
 }
+"""Landmarks of each part, and the distance from them on the base head, metres, within which skin belongs to it."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +110,10 @@ def mesh_parts() -> dict[str, NDArray[np.int64]]:
     """Vertices of the open head's face and of its mouth, eyes and brows: what is seen of them, no teeth or eyeballs."""
     head = open_head()
     base, marks = head.base_neutral, head.topology.landmarks(head.base_neutral)
-    skin = head.topology.region_vertices(*region_ids(*_SKIN))
+    skin = head.topology.region_vertices(*region_ids("skin", "eyelids", "lips"))
     out = {}
-    for name, rows in _MARKS.items():
-        near = np.linalg.norm(base[skin][:, None] - marks[list(rows)][None], axis=2).min(axis=1) < _ROUND_M[name]
+    for name, (rows, reach_m) in _PARTS.items():
+        near = np.linalg.norm(base[skin][:, None] - marks[list(rows)][None], axis=2).min(axis=1) < reach_m
         out[name] = skin[near].astype(np.int64)
     return out
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -26,8 +25,6 @@ from .landmarks68 import Follower, Landmarks68
 from .masks import Mask, masks
 
 Image = np.ndarray  # uint8 RGB [H, W, 3]
-RATES_ALIKE = Fraction(1, 200)
-"""Relative difference of frame rates up to which frame k of one is still taken for frame k of the other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +177,7 @@ def resized(image: Image, size: tuple[int, int]) -> Image:
 def _check_rates(infos: dict[str, VideoInfo]) -> None:
     output = infos["output"]
     for name, info in infos.items():
-        if abs(info.fps - output.fps) > RATES_ALIKE * output.fps:
+        if abs(info.fps - output.fps) > output.fps / 200:  # frame k of one is hardly frame k of the other
             raise InputError(
                 f"{output.path} runs at {output.fps} frames per second, the {name} {info.path} at {info.fps}; "
                 "want the same rate, or frame k of one is not frame k of the other"

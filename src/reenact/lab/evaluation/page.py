@@ -15,11 +15,9 @@ import numpy as np
 from reenact.media import probe, read_frames
 from reenact.media.files import written_beside
 
-from .markdown import problems
 from .ranking import Place, ranking, ranking_table
-from .summary import abouts, cell, values
+from .summary import abouts, cell, problems, values
 
-_MOMENTS, _CELL = 6, 160
 _COLOURS = ("#0b62a4", "#d1495b", "#66a182", "#8d6a9f", "#edae49", "#444444")
 _WIDTH, _HEIGHT = 560, 120
 _STYLE = """body{font:14px system-ui,sans-serif;margin:2em;max-width:1200px}table{border-collapse:collapse;margin:1em 0}
@@ -108,12 +106,12 @@ def _truth(pair: Any, inputs: Path) -> list[tuple[str, Path]]:
 
 def _strip(label: str, video: Path) -> str:
     count = sum(1 for _ in read_frames(probe(video)))
-    wanted = set(np.linspace(0, count - 1, _MOMENTS).round().astype(int).tolist())
+    wanted = set(np.linspace(0, count - 1, 6).round().astype(int).tolist())
     cells = []
     for frame in read_frames(probe(video)):
         if frame.index in wanted:
-            factor = _CELL / frame.image.shape[0]
-            size = max(1, round(frame.image.shape[1] * factor)), _CELL
+            factor = 160 / frame.image.shape[0]
+            size = max(1, round(frame.image.shape[1] * factor)), 160
             cells.append(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA))
     done, data = cv2.imencode(".jpg", np.hstack(cells)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     assert done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is reenacted by whom: pairs of a photo and a driver, in a manifest that any system can be run on.
+"""What is reenacted by whom: pairs of a photo and a driver, in a manifest that any system can be run on, and its files.
 
 Self-reenactment: a clip's first frame is the photo and the clip the driver, so the clip itself is the truth.
 Cross-reenactment: the driver is somebody else; there is no truth, but for people who do not exist (synth.py).
@@ -8,14 +8,17 @@ Cross-reenactment: the driver is somebody else; there is no truth, but for peopl
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from reenact.media import InputError
+from reenact.media import InputError, VideoWriter, probe, read_frames, read_image, write_image
 from reenact.media.files import existing_file, written_beside
+from reenact.media.image import resized
+from reenact.media.video import VIDEO_SUFFIXES
 
 Mode = Literal["neutral", "relative", "absolute"]
 FORMAT, VERSION = "reenact-manifest", 1
@@ -129,3 +132,48 @@ def load_manifest(path: Path) -> Manifest:
     if not pairs or len(set(names)) != len(names):
         raise InputError(f"{path} has {len(pairs)} pairs with {len(set(names))} names; want at least one, each its own")
     return manifest
+
+
+_LOSSLESS_ENOUGH = 8  # x264 quality of the cut drivers: their own noise is far above what this leaves
+
+
+def prepare(manifest: Manifest, data: Path, out: Path, progress: Callable[[str, int, int | None], None]) -> Manifest:
+    """Write `out`/photos/*.png, `out`/drivers/*.mp4 and `out`/manifest.json, whose paths are relative to `out`.
+
+    Raises InputError if a file of the manifest is missing or cannot be read; what is there already is kept.
+    """
+    for folder in ("photos", "drivers"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    pairs = []
+    for number, pair in enumerate(manifest.pairs, start=1):
+        photo = _photo(pair, data, out)
+        driver = _cut(pair.driver, manifest.frames, data, out)
+        truth = None if pair.truth is None else _cut(pair.truth, manifest.frames, data, out)
+        pairs.append(replace(pair, photo=photo, driver=driver, truth=truth))
+        progress("preparing", number, len(manifest.pairs))
+    prepared = replace(manifest, pairs=tuple(pairs))
+    save_manifest(prepared, out / "manifest.json")
+    return prepared
+
+
+def _photo(pair: Pair, data: Path, out: Path) -> str:
+    source = existing_file(data / pair.photo, f"the photo of {pair.name}")
+    name = f"photos/{Path(pair.photo).stem}.png"
+    if not (out / name).exists():
+        is_video = source.suffix.lower() in VIDEO_SUFFIXES
+        image = next(read_frames(probe(source))).image if is_video else read_image(source)
+        # No driver is larger than 1024 px, and detectors see a fraction of it.
+        large = pair.truth is None and max(image.shape[:2]) > 1024
+        write_image(out / name, resized(image, 1024) if large else image)
+    return name
+
+
+def _cut(video: str, frames: int, data: Path, out: Path) -> str:
+    source = existing_file(data / video, "a driver")
+    name = f"drivers/{Path(video).stem}.mp4"
+    if not (out / name).exists():
+        info = probe(source)
+        with VideoWriter(out / name, info.fps, info.width, info.height, crf=_LOSSLESS_ENOUGH) as writer:
+            for frame in islice(read_frames(info), frames):
+                writer.write(frame.image)
+    return name

@@ -36,8 +36,6 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "stability": ("jitter_ratio",),
     "mesh": ("mesh_mm/face", "mesh_motion_mm/face", "mesh_motion_mm/mouth", "mesh_motion_mm/eyes"),
 }
-_STILL: Final = 0.1
-"""Movement, of the driver's, below which a video counts as frozen: a photo, compressed, reaches 0.03."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Place:
     mean_rank: float
     by_group: Mapping[str, float]
     movement: float
-    """Of the pictures over the driver's, see metrics/movement.py."""
+    """Of the pictures over the driver's, see metrics/motion.py."""
 
 
 def ranking(results: Sequence[Mapping[str, Any]], protocol: str, mode: str) -> list[Place]:
@@ -57,7 +55,8 @@ def ranking(results: Sequence[Mapping[str, Any]], protocol: str, mode: str) -> l
     means = {r["system"]: _means(r, protocol, mode) for r in results}
     known = {key: about for r in results for key, about in abouts(r).items()}
     movement = {name: m.get("movement", 0.0) for name, m in means.items()}
-    contenders = [name for name in means if name != CEILING and movement[name] >= _STILL]
+    # A photo, compressed, reaches 0.03 of the driver's movement: what stays below 0.1 counts as frozen.
+    contenders = [name for name in means if name != CEILING and movement[name] >= 0.1]
     by_group: dict[str, dict[str, float]] = {name: {} for name in means}
     for group, keys in GROUPS.items():
         shared = [key for key in keys if contenders and all(key in means[name] for name in contenders)]

@@ -12,14 +12,11 @@ from reenact.media import InputError
 from reenact.media.files import written_beside
 
 from .folder import Progress, load_scores, save_scores, score_folder
-from .markdown import HEADLINES, problems, table
 from .page import write_page
 from .protocol import Manifest, Pair
 from .ranking import ranking, ranking_table
+from .summary import HEADLINES, problems, table
 from .systems import SYSTEMS
-
-RANK_BY = ("psnr/face", "aed")
-"""What says which pairs are best and worst in the page's filmstrips: the first that was measured."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def run(
         result = out / f"{system}.json"
         if not result.exists():
             save_scores(score_folder(system, manifest, inputs, folder, progress, identity, jobs), result)
-    report(manifest, out, folders)
+    _report(manifest, out, folders)
     return out
 
 
@@ -67,7 +64,7 @@ def _make(making: _Making) -> None:
     SYSTEMS[making.system](making.pair, making.inputs, output)
 
 
-def report(prepared: Manifest, out: Path, folders: dict[str, Path]) -> None:
+def _report(prepared: Manifest, out: Path, folders: dict[str, Path]) -> None:
     """Write OUT/report.md and OUT/report.html from OUT/SYSTEM.json."""
     results = [load_scores(out / f"{system}.json") for system in folders]
     keys = sorted({(p["protocol"], p["motion_mode"]) for scores in results for p in scores["pairs"]})
@@ -79,4 +76,4 @@ def report(prepared: Manifest, out: Path, folders: dict[str, Path]) -> None:
         parts.append(f"\n## Not or not wholly measured\n\n{lines}\n")
     with written_beside(out / "report.md") as partial:
         partial.write_text("".join(parts), encoding="utf-8")
-    write_page(results, out / "report.html", folders, out / "inputs", prepared.pairs, RANK_BY)
+    write_page(results, out / "report.html", folders, out / "inputs", prepared.pairs, ("psnr/face", "aed"))

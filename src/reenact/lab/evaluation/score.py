@@ -25,26 +25,22 @@ from .metrics.identity import DlibIdentity, Identity
 from .metrics.identity_networks import IdentityNetwork
 from .metrics.image import ImageErrors
 from .metrics.landmark_error import LandmarkError
-from .metrics.motion import Motion
-from .metrics.movement import Movement
+from .metrics.motion import Motion, Movement
 from .metrics.perceptual import Lpips
 from .metrics.stability import FlowWarp, Jitter
 from .observe import Counts, Image, Observation, Observed
 
 Mode = Literal["self", "cross"]
-NO_TRUTH = "in cross-reenactment of real people there is no truth"
 
 
 @dataclass(frozen=True)
 class Extras:
-    """What a user may bring, and how often the slow metrics look."""
+    """What a user may bring, and how often the slowest metric looks."""
 
     identity: tuple[IdentityNetwork, ...] = ()
     coefficients: tuple[CoefficientEstimator, ...] = ()
     clip_features: ClipFeatures | None = None
     flip_every: int = 4
-    identity_every: int = 4
-    lpips_every: int = 2
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,8 @@ def score_moments(
         except Absent as reason:
             absent[name] = str(reason)
     if not has_truth:
-        absent |= dict.fromkeys(("l1", "psnr", "ssim", "flip", "lpips", "landmark_error", "csim_truth"), NO_TRUTH)
+        why = "in cross-reenactment of real people there is no truth"
+        absent |= dict.fromkeys(("l1", "psnr", "ssim", "flip", "lpips", "landmark_error", "csim_truth"), why)
     if extras.clip_features is None:
         absent["frechet_clip"] = "no clip network was given"
     started = time.perf_counter()
@@ -159,12 +156,12 @@ def _makers(photo: Image, mode: Mode, window: int, extras: Extras, has_truth: bo
         makers |= {
             "image": ImageErrors,
             "flip": lambda: Flip(extras.flip_every),
-            "lpips": lambda: Lpips(extras.lpips_every),
+            "lpips": Lpips,
             "landmark_error": LandmarkError,
         }
-    makers["csim_dlib"] = lambda: Identity(DlibIdentity(), photo, window, mode, extras.identity_every)
+    makers["csim_dlib"] = lambda: Identity(DlibIdentity(), photo, window, mode)
     for network in extras.identity:
-        makers[f"csim_{network.key}"] = lambda n=network: Identity(n, photo, window, mode, extras.identity_every)
+        makers[f"csim_{network.key}"] = lambda n=network: Identity(n, photo, window, mode)
     makers["coefficients"] = lambda: TrackerCoefficients(open_head())
     for estimator in extras.coefficients:
         makers[f"coefficients_{estimator.key}"] = lambda e=estimator: EstimatorCoefficients(e)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables over pairs: means with confidence intervals, and paired differences of two systems."""
+"""Tables of result files: means over pairs with confidence intervals, paired differences, Markdown."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import wilcoxon
-
-_RESAMPLES, _SEED = 2000, 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,64 @@ def difference(first: Mapping[str, float], second: Mapping[str, float]) -> Diffe
 
 
 def _interval(numbers: np.ndarray) -> tuple[float, float]:
-    rows = np.random.default_rng(_SEED).integers(0, len(numbers), (_RESAMPLES, len(numbers)))
+    rows = np.random.default_rng(0).integers(0, len(numbers), (2000, len(numbers)))
     low, high = np.quantile(numbers[rows].mean(axis=1), [0.025, 0.975])
     return float(low), float(high)
+
+
+HEADLINES = (
+    "psnr/face", "psnr/frame", "ssim/face", "l1/mouth", "l1/eyes", "flip/face", "lpips/face", "landmark_error_478",
+    "aed", "aed_motion", "apd_rotation_deg", "csim_dlib", "csim_truth_dlib", "leakage_dlib", "motion_mouth_correlation",
+    "motion_mouth_amplitude", "motion_eyes_correlation", "motion_eyes_amplitude", "motion_brow_correlation",
+    "motion_brow_amplitude", "gaze_motion_deg", "blink_f1", "jitter_ratio", "mesh_mm/face", "mesh_motion_mm/face",
+    "mesh_motion_mm/mouth", "mesh_motion_mm/eyes",
+)  # fmt: skip
+"""Columns of a paper's table, where they were measured; the json and the page have all."""
+ARROWS = {"higher": "up", "lower": "down", "one": "to 1"}
+
+
+def table(results: Sequence[Mapping[str, Any]], protocol: str, mode: str, metrics: Sequence[str] | None = None) -> str:
+    """Systems by metrics, mean ± half the 95 % interval over pairs; a dash where nothing was measured."""
+    known = {key: about for scores in results for key, about in abouts(scores).items()}
+    wanted = [key for key in (metrics or sorted(known)) if key in known]
+    lines = ["| system | pairs | " + " | ".join(f"{key} {ARROWS[known[key]['better']]}" for key in wanted) + " |"]
+    lines.append("|---" * (len(wanted) + 2) + "|")
+    for scores in results:
+        own = values(scores, protocol, mode)
+        count = max((len(by_pair) for by_pair in own.values()), default=0)
+        texts = [scores["system"], str(count)]
+        for key in wanted:
+            if key in own:
+                c = cell(list(own[key].values()))
+                texts.append(f"{c.mean:.3f} ± {(c.high - c.low) / 2:.3f}")
+            else:
+                texts.append("-")
+        lines.append("| " + " | ".join(texts) + " |")
+    return "\n".join(lines)
+
+
+def problems(results: Sequence[Mapping[str, Any]]) -> str:
+    """One line for every pair without scores, and for every clip of which something was missing."""
+    lines = []
+    for scores in results:
+        for pair in scores["pairs"]:
+            if pair["problem"] is not None:
+                lines.append(f"- {scores['system']}, {pair['name']}: {pair['problem']}")
+            elif notes := pair["scores"]["measured_on"]["notes"]:
+                lines += [f"- {scores['system']}, {pair['name']}: {note}" for note in notes]
+    return "\n".join(lines)
+
+
+def comparison(first: Mapping[str, Any], second: Mapping[str, Any], protocol: str, mode: str) -> str:
+    """Second minus first, pair by pair, for every metric both have."""
+    known = abouts(first) | abouts(second)
+    a, b = values(first, protocol, mode), values(second, protocol, mode)
+    lines = ["| metric | better | difference | 95 % interval | pairs | p |", "|---|---|---|---|---|---|"]
+    for key in sorted(a.keys() & b.keys()):
+        if not a[key].keys() & b[key].keys():
+            continue
+        d = difference(a[key], b[key])
+        p = "-" if d.p != d.p else f"{d.p:.3f}"
+        interval = f"{d.low:+.4f} to {d.high:+.4f}"
+        lines.append(f"| {key} | {ARROWS[known[key]['better']]} | {d.mean:+.4f} | {interval} | {d.pairs} | {p} |")
+    return "\n".join(lines)

@@ -37,7 +37,6 @@ from .protocol import Manifest, Pair, save_manifest
 _AGES = (6.0, 34.0, 71.0, 1.5, 48.0, 15.0, 25.0, 83.0)
 """Years of the receivers, in turn; drivers take them from the other end, so that old and young drive each other."""
 _LOSSLESS_ENOUGH = 8
-_START = 8  # frames from rest into the performance
 
 
 def draw_benchmark(
@@ -98,8 +97,8 @@ def _pair(drawing: _Drawing) -> list[Pair]:
 
 
 def _from_rest(performance: Motion) -> Motion:
-    """The performance, begun from a neutral face that looks at the camera."""
-    ramp = smoothstep(0.0, _START, np.arange(len(performance)))
+    """Begin a performance within 8 frames from a neutral face that looks at the camera."""
+    ramp = smoothstep(0.0, 8, np.arange(len(performance)))
     level = np.diag([1.0, -1.0, -1.0])
     turned = Rotation.from_matrix(performance.rotation.numpy() @ level).as_rotvec() * ramp[:, None]
     return performance.replace(

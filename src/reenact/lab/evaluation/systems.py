@@ -37,7 +37,7 @@ Image = NDArray[np.uint8]
 _BORDER = 9  # points along each side of the picture that stay
 
 
-def reenact(
+def _reenact(
     pair: Pair, inputs: Path, output: Path, detail: Detail | None = None, generator: GeneratorName = "warp"
 ) -> None:
     """This project with one of its generators, over the whole photo.
@@ -63,19 +63,19 @@ def reenact(
     write_performance(pipeline, performance, inputs / pair.driver, output, options)
 
 
-def frozen(pair: Pair, inputs: Path, output: Path) -> None:
+def _frozen(pair: Pair, inputs: Path, output: Path) -> None:
     """The photo, as long as the driver."""
     photo = read_image(inputs / pair.photo)
     count = sum(1 for _ in read_frames(probe(inputs / pair.driver)))
     _write(pair, inputs, output, static(photo, count))
 
 
-def real(pair: Pair, inputs: Path, output: Path) -> None:
+def _real(pair: Pair, inputs: Path, output: Path) -> None:
     """The driver's own video: the ceiling of motion, and in cross-reenactment the floor of identity."""
     shutil.copyfile(inputs / pair.driver, output)
 
 
-def flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
+def _flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
     """Triangles between 2D landmarks."""
     photo = read_image(inputs / pair.photo)
     points = find_face(photo, 0, inputs / pair.photo).points
@@ -90,12 +90,12 @@ def flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
 
 
 SYSTEMS: dict[str, System] = {
-    "reenact-warp": reenact,
-    "reenact-own": partial(reenact, detail="own"),
-    "reenact-compact": partial(reenact, generator="compact"),
-    "STATIC": frozen,
-    "WARP-2D": flat_warp,
-    "REAL": real,
+    "reenact-warp": _reenact,
+    "reenact-own": partial(_reenact, detail="own"),
+    "reenact-compact": partial(_reenact, generator="compact"),
+    "STATIC": _frozen,
+    "WARP-2D": _flat_warp,
+    "REAL": _real,
 }
 """The second is the paper's ablation (section 2): dynamic offsets of the subject's own."""
 

@@ -4,12 +4,12 @@
 Everything follows from seeds. No picture of any real person is in it, or was used to make it.
 """
 
+from .layers import LABELS
 from .looks import Looks, looks_of
 from .people import SyntheticPerson, out_of_basis_offset, synthetic_person
 from .performance import as_tracked, performance_of_file, performance_of_track, performed_by, synthetic_motion
 from .render import SyntheticFrames, render_portraits
 from .scene import Scene, random_scene, still_state
-from .truth_labels import LABELS
 
 __all__ = [
     "LABELS",

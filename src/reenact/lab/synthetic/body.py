@@ -26,13 +26,14 @@ from .people import SyntheticPerson
 
 RINGS = 40
 LAST = 2.4  # the rings' parameter runs from 0 at the head's rim to this
-# Half width, front and back half depth, drop below the rim, shift to the back; metres on an adult.
-_AT = (0.0, 0.12, 0.25, 0.45, 0.7, 0.9, 1.05, 1.3, 1.8, 2.4)
-_WIDE = (0.055, 0.056, 0.064, 0.098, 0.146, 0.182, 0.200, 0.213, 0.218, 0.220)
-_DEEP = (0.055, 0.057, 0.062, 0.076, 0.092, 0.104, 0.112, 0.122, 0.135, 0.145)
-_DROP = (0.0, 0.018, 0.036, 0.068, 0.088, 0.110, 0.140, 0.210, 0.340, 0.520)
-_FRONT_DROP = (0.0, 0.022, 0.048, 0.090, 0.140, 0.180, 0.218, 0.285, 0.410, 0.580)
-_YEARS, _BREADTH = (0, 2, 6, 12, 18), (0.50, 0.60, 0.70, 0.86, 1.0)
+# Half width, half depth, drop below the rim at the sides and in front, along the rings' parameter; metres, adult.
+_PROFILE = {
+    "parameter": (0.0, 0.12, 0.25, 0.45, 0.7, 0.9, 1.05, 1.3, 1.8, 2.4),
+    "width": (0.055, 0.056, 0.064, 0.098, 0.146, 0.182, 0.200, 0.213, 0.218, 0.220),
+    "depth": (0.055, 0.057, 0.062, 0.076, 0.092, 0.104, 0.112, 0.122, 0.135, 0.145),
+    "drop": (0.0, 0.018, 0.036, 0.068, 0.088, 0.110, 0.140, 0.210, 0.340, 0.520),
+    "front_drop": (0.0, 0.022, 0.048, 0.090, 0.140, 0.180, 0.218, 0.285, 0.410, 0.580),
+}
 
 
 @lru_cache(maxsize=1)
@@ -72,8 +73,10 @@ def body_corners() -> Float:
 def body(person: SyntheticPerson) -> Float:
     """[RINGS * n, 3] canonical, metres, of the person at rest; its first ring is the head's rim."""
     first = person.head.neutral.numpy()[rim()]
-    breadth = np.interp(person.age, _YEARS, _BREADTH) * (0.93 if person.female and person.age > 14 else 1.03)
-    base_width = 0.5 * float(np.ptp(first[:, 0])) / _WIDE[0]
+    breadth = np.interp(person.age, (0, 2, 6, 12, 18), (0.50, 0.60, 0.70, 0.86, 1.0)) * (
+        0.93 if person.female and person.age > 14 else 1.03
+    )
+    base_width = 0.5 * float(np.ptp(first[:, 0])) / _PROFILE["width"][0]
     s = np.linspace(0.0, LAST, RINGS)[:, None]
     turn = np.arctan2(first[:, 0], first[:, 2] - first[:, 2].mean())[None]  # 0 in front
     grow = (breadth - base_width) * np.clip(s / 0.9, 0, 1) + base_width
@@ -81,10 +84,10 @@ def body(person: SyntheticPerson) -> Float:
     # Shoulders are squarer than an ellipse.
     square = 1.0 / (side**2.6 + np.abs(ahead) ** 2.6) ** (1 / 2.6)
     square = 1.0 + (square - 1.0) * np.clip((s - 0.3) / 0.8, 0, 1)
-    x = _over(_WIDE, s) * grow * square * np.sin(turn)
-    z = first[:, 2].mean() + _over(_DEEP, s) * grow * square * ahead - 0.012 * np.clip(s, 0, 1) * breadth
+    x = _over("width", s) * grow * square * np.sin(turn)
+    z = first[:, 2].mean() + _over("depth", s) * grow * square * ahead - 0.012 * np.clip(s, 0, 1) * breadth
     front = np.clip(ahead, 0, 1) ** 1.5
-    drop = (1 - front) * _over(_DROP, s) + front * _over(_FRONT_DROP, s)
+    drop = (1 - front) * _over("drop", s) + front * _over("front_drop", s)
     level = first[:, 1] * (1 - np.clip(s / 0.5, 0, 1)) + first[:, 1].mean() * np.clip(s / 0.5, 0, 1)
     goal = np.stack([x + 0 * z, level - drop * breadth, z], -1)
     keep = (1 - np.clip(s / 0.3, 0, 1))[..., None] ** 2
@@ -105,8 +108,8 @@ def posed_body(person: SyntheticPerson, head_cam: Float, states: Motion, rest: M
     return posed.astype(np.float32)
 
 
-def _over(values: tuple[float, ...], s: NDArray[np.floating]) -> NDArray[np.floating]:
-    return PchipInterpolator(_AT, values)(s)
+def _over(name: str, s: NDArray[np.floating]) -> NDArray[np.floating]:
+    return PchipInterpolator(_PROFILE["parameter"], _PROFILE[name])(s)
 
 
 def paint_body(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:

@@ -28,8 +28,6 @@ BODY_HEIGHT = 256  # px below it that show shoulders and clothes (body.py)
 SKIN_WIDTH = 800  # px of it that show skin
 EYE_PX = 192  # side of the eyeball's square
 _TURN = 1.06  # turns about the axis in the skin's width: the seam's triangles reach into the second one
-_FRONT = 0.09
-_TOP_Y, _TALL_M = 0.125, 0.300
 _OUTSIDE = ("skin", "neck", "ears", "eyelids", "lips")
 TEETH_PX, TEETH_SPAN_M = (192, 32), 0.088  # a strip of teeth: px wide and high, metres along the arch
 EYE_SPAN = 1.15  # half a side of the eyeball's square, in radii
@@ -80,8 +78,8 @@ def _place_teeth(points: Float, region: str) -> Float:
 def _unroll(points: Float) -> Float:
     """[..., 3] canonical -> [..., 2] sheet px; the middle of the face at half a turn."""
     turn = np.arctan2(points[..., 0], points[..., 2] - AXIS_Z) / (2 * np.pi)
-    turn = turn + _FRONT * np.sin(2 * np.pi * turn) + 0.5  # the face gets more room than the back of the head
-    return np.stack([turn * SKIN_WIDTH / _TURN, (_TOP_Y - points[..., 1]) / _TALL_M * HEIGHT], -1).astype(np.float32)
+    turn = turn + 0.09 * np.sin(2 * np.pi * turn) + 0.5  # the face gets more room than the back of the head
+    return np.stack([turn * SKIN_WIDTH / _TURN, (0.125 - points[..., 1]) / 0.300 * HEIGHT], -1).astype(np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -15,9 +15,10 @@ from .noise import fractal, noise, noise_volume, rng
 from .people import SyntheticPerson
 
 GUM = np.asarray([0.30, 0.075, 0.07], np.float32)
-_UPPER_MM, _LOWER_MM = (8.6, 6.6, 7.6, 7.1, 6.8, 10.2, 9.6), (5.4, 5.9, 6.9, 7.1, 7.2, 11.2, 10.6)
-IRIS_RADIUS = 0.44
-"""Of the iris as a share of the eyeball's: 5.9 mm of 12, as the head's own iris region."""
+_TOOTH_WIDTHS_MM = {
+    "teeth_upper": (8.6, 6.6, 7.6, 7.1, 6.8, 10.2, 9.6),
+    "teeth_lower": (5.4, 5.9, 6.9, 7.1, 7.2, 11.2, 10.6),
+}
 
 
 def paint_eye(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
@@ -36,7 +37,7 @@ def paint_eye(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
     white = torch.tensor([0.53, 0.49 - 0.04 * age, 0.46 - 0.10 * age])
     sclera = white * (1.0 + 0.05 * cloud[:, :1]) * (1.0 - 0.16 * smoothstep(0.55, 1.1, radius)[:, None])
     sclera = sclera * (1.0 - tired * vein[:, None] * torch.tensor([0.10, 0.55, 0.5]))
-    place = radius / IRIS_RADIUS
+    place = radius / 0.44  # the iris has 5.9 mm of the eyeball's 12, as the head's own iris region
     spokes = torch.stack([torch.cos(turn) * 6, torch.sin(turn) * 6, place * 1.2], 1)
     fibre = noise(volume, spokes, 0.35)[:, :1] + 0.6 * noise(volume, spokes * 2.3, 0.35)[:, 1:]
     iris = torch.from_numpy(looks.iris) * (1.0 + 0.45 * fibre)
@@ -71,7 +72,7 @@ def paint_teeth(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
     wide, high = TEETH_PX
     along = ((np.arange(wide) + 0.5) / wide - 0.5) * TEETH_SPAN_M * 1e3
     down = (np.arange(high) + 0.5) / high
-    for region, widths in (("teeth_upper", _UPPER_MM), ("teeth_lower", _LOWER_MM)):
+    for region, widths in _TOOTH_WIDTHS_MM.items():
         edges = np.cumsum((0.0, *widths))
         edges = np.r_[-edges[:0:-1], edges]
         edges[1:-1] += draw.normal(0, 0.15, len(edges) - 2)

@@ -21,7 +21,6 @@ from reenact.head.regions import region_ids
 from .surface import fine_surface
 
 _LEFT_OF = {129: 358, 203: 423, 206: 426, 216: 436, 212: 432, 33: 263, 61: 291, 107: 336, 66: 296, 105: 334}
-_SKIN = ("skin", "eyelids")
 AXIS_Z, RADIUS_M = -0.075, 0.105  # of the cylinder that the face is unrolled from
 
 
@@ -90,7 +89,7 @@ def profiles_on(points: Float, faces: NDArray[np.integer], regions: NDArray[np.u
     """
     top = open_head().topology
     soft = np.zeros(len(points), bool)
-    soft[faces[np.isin(regions, region_ids(*_SKIN))].ravel()] = True
+    soft[faces[np.isin(regions, region_ids("skin", "eyelids"))].ravel()] = True
     # The edges of lids and lips belong to their neighbours too: a fold must not part what meets.
     soft[np.unique(np.r_[top.lid_contacts.ravel(), top.lip_contacts.ravel()])] = False
     flat = _unroll(points)

@@ -2,7 +2,7 @@
 """Hair as shells over the scalp, caps and scarves as the same shells closed: geometry, per person, at rest.
 
 A grid of meridians runs from the crown down over the skull. Where a style hangs, they leave the skull and fall.
-Several such shells, each farther out and sparser, look like hair where their strands are cut out (hair_paint.py).
+Several such shells, each farther out and sparser, look like hair where their strands are cut out (`paint_hair`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 from scipy.ndimage import gaussian_filter1d
+from torch import Tensor
 
 from reenact.head.model import Float, Int
 from reenact.head.open import open_head
@@ -19,20 +21,18 @@ from reenact.head.regions import region_ids
 from reenact.head.smoothstep import smoothstep
 
 from .looks import Looks
+from .noise import fractal, noise, noise_volume, rng
 from .people import SyntheticPerson
 
 LAYERS = (0.60, 0.76, 0.89, 1.0)
 """Height of each shell as a share of the hair's thickness."""
 AROUND, DOWN = 96, 44  # columns and rows; the first column comes again at the end, where the texture closes
 COLUMNS = AROUND + 1
-_TRIED = 32  # triangles for each ray
-_LOWEST = np.radians(142)
 _CENTRE = np.asarray([0.0, 0.020, -0.078], np.float32)
-_CROWN_BACK = -0.55  # tilt of the crown, radians from straight up; negative to the back
-_FALLS = {"long": (-0.005, -0.26), "bob": (-0.005, -0.115), "scarf": (-0.02, -0.20)}  # y where it leaves, y of its end
+_FALLS = {"long": (-0.005, -0.26, 0.82), "bob": (-0.005, -0.115, 0.9), "scarf": (-0.02, -0.20, 0.78)}
+"""What hangs: y where it leaves the skull and ends, metres; radians from the front within which nothing hangs."""
 _THICK = {"short": 0.016, "crop": 0.006, "long": 0.017, "bob": 0.020, "back": 0.010, "ring": 0.008, "bald": 0.0,
           "cap": 0.012, "scarf": 0.012}  # fmt: skip
-_FRONT_GAP = {"long": 0.82, "bob": 0.9, "scarf": 0.78}  # radians from the front within which nothing hangs
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def hair_places() -> Float:
 def hair(person: SyntheticPerson, looks: Looks) -> Hair:
     """The shells of a person's hair or headdress."""
     style = looks.hair_style
-    roots, rows, weights = _roots(_CROWN_BACK)
+    roots, rows, weights = _roots()
     base = roots.reshape(DOWN, AROUND, 3)
     own = np.einsum("nc,ncx->nx", weights, person.head.neutral.numpy()[rows]).reshape(DOWN, AROUND, 3)
     smooth = _softened(own, 1.3, 1.6)
@@ -72,7 +72,7 @@ def hair(person: SyntheticPerson, looks: Looks) -> Hair:
     line = hairline(base) + _style_line(looks, base)
     if style in _FALLS:
         # What hangs covers ears and nape.
-        side = np.abs(np.arctan2(base[..., 0], base[..., 2] - _CENTRE[2])) - _FRONT_GAP[style]
+        side = np.abs(np.arctan2(base[..., 0], base[..., 2] - _CENTRE[2])) - _FALLS[style][2]
         line = np.where((base[..., 1] > -0.03) & (side > 0), np.maximum(line, 0.04 * smoothstep(0.0, 0.2, side)), line)
     taper = np.clip((line + 0.004) / 0.030, 0.0, 1.0)
     if style in ("cap", "scarf"):
@@ -125,9 +125,8 @@ def _hang(
     shell: Float, base: Float, line: Float, looks: Looks, grow: float, share: float
 ) -> tuple[Float, Float, Float]:
     """Let the sides and the back fall: new shell, fall 0..1, line."""
-    leaves, ends = _FALLS[looks.hair_style]
+    leaves, ends, gap = _FALLS[looks.hair_style]
     azimuth = np.abs(np.arctan2(base[..., 0], base[..., 2] - _CENTRE[2]))
-    gap = _FRONT_GAP[looks.hair_style]
     # Each meridian is cut at the height where it leaves; what is left of it hangs evenly spaced.
     out = shell.copy()
     fall = np.zeros(base.shape[:2], np.float32)
@@ -176,18 +175,15 @@ def _outward(grid: Float) -> Float:
     return normal / (np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-9)
 
 
-@lru_cache(maxsize=4)
-def _roots(tilt: float) -> tuple[Float, Int, Float]:
-    """Where the meridians' rays leave the base head: points [N, 3], corners [N, 3], weights [N, 3].
-
-    tilt: of the pole from straight up to the front, radians.
-    """
+@lru_cache(maxsize=1)
+def _roots() -> tuple[Float, Int, Float]:
+    """Where the meridians' rays leave the base head: points [N, 3], corners [N, 3], weights [N, 3]."""
     head = open_head()
     faces = head.topology.faces[head.topology.region_faces(*region_ids("skin", "neck"))]
-    polar = np.linspace(0.02, _LOWEST, DOWN)[:, None]
+    polar = np.linspace(0.02, np.radians(142), DOWN)[:, None]
     turn = np.linspace(-np.pi, np.pi, AROUND, endpoint=False)[None]
     ways = np.stack([np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn, np.sin(polar) * np.cos(turn)], -1)
-    c, s = np.cos(tilt), np.sin(tilt)
+    c, s = np.cos(-0.55), np.sin(-0.55)  # the crown is tilted to the back, radians
     ways = ways.reshape(-1, 3) @ np.asarray([[1, 0, 0], [0, c, s], [0, -s, c]])
     rows, weights = _cast(_CENTRE, np.asarray(ways, np.float32), head.base_neutral[faces])
     corners = faces[rows]
@@ -203,8 +199,8 @@ def _cast(origin: Float, ways: Float, triangles: Float) -> tuple[Int, Float]:
     """
     middle = triangles.mean(1) - origin
     middle /= np.linalg.norm(middle, axis=1, keepdims=True)
-    tried = np.argpartition(-(ways @ middle.T), _TRIED, axis=1)[:, :_TRIED]
-    a, b, c = triangles[tried].transpose(2, 0, 1, 3)  # [N, _TRIED, 3]
+    tried = np.argpartition(-(ways @ middle.T), 32, axis=1)[:, :32]
+    a, b, c = triangles[tried].transpose(2, 0, 1, 3)  # [N, 32, 3]
     e1, e2, s = b - a, c - a, origin - a
     h, q = np.cross(ways[:, None], e2), np.cross(s, e1)
     det = (e1 * h).sum(-1)
@@ -217,3 +213,67 @@ def _cast(origin: Float, ways: Float, triangles: Float) -> tuple[Int, Float]:
     weights = np.stack([1 - u - v, u, v], -1)[row, best]
     weights[~hit.any(1)] = 1 / 3
     return tried[row, best].astype(np.int32), weights
+
+
+WIDE, TALL = 1024, 160  # px around and down
+CHANNELS = 4 + len(LAYERS)
+"""Albedo (3), lean of the strands to the side, and how much each shell covers, 0..1."""
+
+
+@dataclass(frozen=True)
+class HairPaint:
+    """For one person."""
+
+    sheet: Tensor  # [CHANNELS, TALL, WIDE]
+    cloth: bool  # a cap or scarf, not hair
+
+
+def paint_hair(person: SyntheticPerson, looks: Looks, shells: Hair) -> HairPaint:
+    """The sheet of a person's hair; texture coordinates as `hair.hair_corners`."""
+    draw = rng(person.seed, "strands")
+    y, x = torch.meshgrid((torch.arange(TALL) + 0.5) / TALL, (torch.arange(WIDE) + 0.5) / WIDE, indexing="ij")
+    x, y = x.reshape(-1), y.reshape(-1)
+    volume = noise_volume(person.seed, "hair", 3)
+    # Around, a circle closes by itself; its radius sets how many strands there are.
+    curl = looks.curl
+    drift = 0.25 * noise(volume, _ring(x, y, 1.3, 3.0), 0.35)[:, 0] * (0.3 + curl)
+    drift = drift + 0.05 * curl * torch.sin(y * 70.0 + 6.0 * noise(volume, _ring(x, y, 4.0, 2.0), 0.5)[:, 1])
+    turned = x + 0.06 * drift
+    strand = fractal(volume, _ring(turned, y, 17.0, 1.2 + 40.0 * curl**2), 0.5, 3, 0.75)
+    lock = fractal(volume, _ring(turned, y, 2.6, 0.8 + 8.0 * curl**2), 0.5, 2)
+    line = _from_grid(shells.line)
+    fall = _from_grid(shells.fall)
+    cloth = looks.hair_style in ("cap", "scarf")
+    ragged = 0.0 if cloth else 0.007 * (strand[:, 1] + lock[:, 1])
+    inside = smoothstep(-0.004, 0.007 if not cloth else -0.0005, line + ragged)
+    ends = smoothstep(1.0, 0.82, fall + (0.0 if cloth else 0.22 * strand[:, 2].abs()))
+    cover = []
+    # From which strength on a strand is there, shell by shell: the innermost is nearly whole.
+    for need in (-1.5, -0.7, -0.2, 0.2):
+        cut = torch.ones_like(x) if cloth else smoothstep(need - 0.5, need + 0.5, strand[:, 0] + 0.5 * lock[:, 0])
+        cover.append(cut * inside * ends * (1.0 if cloth else 0.96))
+    if looks.hair_style == "bald":
+        cover = [torch.zeros_like(x)] * len(LAYERS)
+    colour = torch.from_numpy(looks.hair_colour)
+    if cloth:
+        albedo = torch.from_numpy(looks.cloth_second) * (1.0 + 0.12 * strand[:, :1] + 0.10 * lock[:, :1])
+    else:
+        streaks = float(draw.uniform(0.2, 0.5))
+        albedo = colour * (1.0 + streaks * strand[:, 1:2] + streaks * lock[:, :1]).clamp(0.25, 2.2)
+        roots = smoothstep(0.25, 0.0, y)[:, None] * 0.25
+        albedo = albedo * (1.0 - roots)
+    lean = 0.5 * strand[:, 2] + 0.5 * lock[:, 2]
+    rows = [albedo.T.clamp(0.003, 0.9), lean[None], torch.stack(cover)]
+    return HairPaint(torch.cat(rows).view(CHANNELS, TALL, WIDE), cloth)
+
+
+def _ring(x: Tensor, y: Tensor, radius: float, down: float) -> Tensor:
+    """Points on a cylinder, so that noise closes around it."""
+    angle = 2 * np.pi * x
+    return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle), down * y], 1)
+
+
+def _from_grid(values: np.ndarray) -> Tensor:
+    """[DOWN * COLUMNS] at the grid's vertices -> [TALL * WIDE], linear."""
+    grid = torch.from_numpy(values).view(1, 1, DOWN, COLUMNS)
+    return torch.nn.functional.interpolate(grid, (TALL, WIDE), mode="bilinear", align_corners=True).view(-1)

@@ -9,8 +9,8 @@ from torch.nn.functional import normalize
 
 from reenact.rendering import Camera, interpolate, rasterise, vertex_normals
 
+from .hair import CHANNELS as HAIR_CHANNELS
 from .hair import COLUMNS, DOWN, LAYERS
-from .hair_paint import CHANNELS as HAIR_CHANNELS
 from .layers import Mesh, Scenery, Stock, sampled
 from .light import Lit, ambient, shade
 from .wardrobe import Wardrobe

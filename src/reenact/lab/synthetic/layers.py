@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch.nn.functional import avg_pool2d, grid_sample, normalize
 from reenact.head.model import Float
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.regions import EYEBALL, MOUTH_INTERIOR, REGIONS, region_ids
+from reenact.head.regions import EMPTY, EYEBALL, MOUTH_INTERIOR, REGIONS, region_ids
 from reenact.rendering import (
     Camera,
     Fragments,
@@ -29,18 +30,19 @@ from .body import RINGS, body_corners, body_faces, posed_body, rim
 from .chart import BODY_HEIGHT, HEIGHT, WIDTH, chart, plain_spot
 from .glasses import glasses_count, glasses_faces
 from .hair import hair_faces, hair_places
-from .light import Light, Lit, catch_light, shade
+from .light import Light, Lit, catch_light, light_visibility, shade
 from .people import SyntheticPerson
-from .shadows import light_visibility
 from .skin import ALBEDO, CLOTH, GLOSS, SLOPE
 from .surface import fine_surface
-from .truth_labels import BODY, EMPTY, GLASSES
 from .wardrobe import Wardrobe
 
-_BARE_M = -0.025
-"""So far outside the hairline no strand strays."""
-_TEETH = ("teeth_upper", "teeth_lower")
-_SHADOW_PX = 224
+LABELS: Final[tuple[str, ...]] = (*REGIONS, "hair", "cloth", "glasses")
+"""Labels of the truth maps: the head's own regions first, then what synthetic people wear. `EMPTY` (255) is background;
+shoulders left free by clothes are "neck"."""
+
+GLASSES: Final = LABELS.index("glasses")
+BODY: Final = 254
+"""While drawing: neck or cloth, as the sheet says. No truth map has it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Scenery:
 
 
 @lru_cache(maxsize=2)
-def stock(device: torch.device) -> Stock:
+def _stock(device: torch.device) -> Stock:
     """The stock on a device, made once."""
     surface, flat = fine_surface(), chart()
     lash = surface.regions == region_ids("eyelashes")[0]
@@ -145,9 +147,10 @@ def opaque_mesh(
             frame = wear.glasses @ turn.T + shift
         posed.append(np.concatenate([head[0], body, frame]))
         shell = wear.hair.vertices @ turn.T + shift
-        shell[:, wear.hair.line < _BARE_M] = -1.0  # behind the camera: not drawn where nothing can grow
+        # Behind the camera, and so not drawn, where nothing can grow: no strand strays 25 mm from the hairline.
+        shell[:, wear.hair.line < -0.025] = -1.0
         shells.append(shell)
-    shared = stock(device)
+    shared = _stock(device)
     vertices = torch.from_numpy(np.stack(posed)).float().to(device)
     turns = states.rotation.to(device)
     hair = torch.from_numpy(np.stack(shells)).float().to(device)
@@ -235,7 +238,7 @@ def _opening(regions: Tensor) -> Tensor:
         light = torch.nn.functional.interpolate(light, scale_factor=2, mode="nearest")[:, 0]
         out = torch.where(inside, light.clamp(dark, 1.0), out)
     # Teeth stand at the front of the mouth: the lips shade them less than what is behind.
-    return torch.where(among(_TEETH), 0.42 + 0.58 * out, out)
+    return torch.where(among(("teeth_upper", "teeth_lower")), 0.42 + 0.58 * out, out)
 
 
 def _shadows(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> Tensor:
@@ -248,7 +251,7 @@ def _shadows(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> Tensor:
     casters = torch.cat([mesh.vertices[:, :w], shell], 1)
     faces = torch.cat([surface.faces.to(line.device), mesh.stock.hair_faces + w])
     ways = torch.from_numpy(np.stack([light.key_way for light in scenery.lights])).to(line.device)
-    return light_visibility(mesh.vertices, casters, faces, ways, _SHADOW_PX, 0.004)
+    return light_visibility(mesh.vertices, casters, faces, ways, 224, 0.004)
 
 
 def _lashes(mesh: Mesh, projected: Tensor, light: Tensor, depth: Tensor, side: int) -> Tensor:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Light, and how skin, cloth and eyes return it. Everything in camera space (x right, y down, z away), linear light."""
+"""Light, its shadows, and how skin, cloth and eyes return it, in linear light.
+
+Everything is in camera space (x right, y down, z away).
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .noise import rng
+from reenact.rendering import rasterise
 
-_WRAP = (0.38, 0.20, 0.15)
-"""How far light creeps around an edge of skin, red, green and blue: blood lets red through."""
+from .noise import rng
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def shade(
     the camera; shadow [N, 1] 1 where the key lamp is seen; occlusion [N, 1] 1 where the sky is; soft [N, 1] 1 where
     light spreads beneath the surface (skin), 0 on cloth and metal.
     """
-    wrap = soft * torch.tensor(_WRAP, device=albedo.device)
+    # Light creeps around an edge of skin, red most of all: blood lets it through.
+    wrap = soft * torch.tensor([0.38, 0.20, 0.15], device=albedo.device)
     # Under the skin light forgets the relief, red most of all.
     blur = soft * torch.tensor([0.55, 0.25, 0.15], device=albedo.device)
     sky = ambient(normal, lit)
@@ -130,3 +133,39 @@ def catch_light(normal: Tensor, view: Tensor, lit: Lit, shadow: Tensor) -> Tenso
         out = out + rgb * ((near - size) / 0.02).clamp(0.0, 1.0)
     sky = (-mirrored[:, 1:2]).clamp(0.0, 1.0) ** 2
     return (0.9 * out + 0.10 * sky * lit.sky[0]) * (0.3 + 0.7 * shadow)
+
+
+def light_visibility(
+    receivers: Tensor, casters: Tensor, faces: Tensor, to_light: Tensor, size: int, bias_m: float
+) -> Tensor:
+    """How much of a far light reaches each point: [N, P] in 0..1, edges softened over some pixels of the map.
+
+    receivers [N, P, 3], casters [N, W, 3] metres in one frame, any; faces [G, 3] of the casters; to_light [N, 3] unit.
+    The map is a parallel projection along the light, `size` pixels over 0.4 m around the casters' middle. A caster
+    that is not finite casts no shadow.
+    """
+    away = -to_light
+    helper = torch.where(away[:, :1].abs() < 0.9, away.new_tensor([1.0, 0, 0]), away.new_tensor([0, 1.0, 0]))
+    right = torch.nn.functional.normalize(torch.linalg.cross(helper, away), dim=1)
+    axes = torch.stack([right, torch.linalg.cross(away, right), away], 1)
+    middle = casters[:, :1000].mean(1, keepdim=True)  # of some of the head's
+    scale = size / 0.4
+
+    def on_map(points: Tensor) -> Tensor:
+        local = (points - middle) @ axes.transpose(1, 2)
+        return torch.cat([local[..., :2] * scale + size / 2, local[..., 2:] + 2.0], -1)
+
+    drawn = torch.nan_to_num(on_map(casters), nan=-1.0)  # the rasteriser drops what lies behind
+    depth = rasterise(drawn, faces, size, size, cull_back=False).depth
+    place = on_map(receivers)
+    lit = torch.zeros_like(place[..., 2])
+    image = torch.arange(len(place), device=place.device)[:, None]
+    x, y = place[..., 0].long(), place[..., 1].long()
+    offsets = (-2, 0, 2)
+    for dy in offsets:
+        for dx in offsets:
+            near = depth[image, (y + dy).clamp(0, size - 1), (x + dx).clamp(0, size - 1)]
+            # Farther taps may lie on a slope that faces the light at an angle: they get more room.
+            room = bias_m * (1.0 + 0.75 * (abs(dx) + abs(dy)))
+            lit += (place[..., 2] <= near + room).float()
+    return lit / len(offsets) ** 2

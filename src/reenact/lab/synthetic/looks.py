@@ -20,9 +20,7 @@ _TONES = tuple(
     )
 )  # fmt: skip
 _HAIRS = tuple(linear(c) for c in ((24, 19, 17), (44, 31, 24), (78, 53, 36), (122, 84, 52), (182, 140, 88)))
-_RED_HAIR, _GREY_HAIR = linear((128, 58, 28)), linear((186, 184, 180))
 _EYES = tuple(linear(c) for c in ((54, 32, 20), (86, 54, 30), (112, 92, 52), (94, 112, 92), (104, 132, 156)))
-COLLARS = ("crew", "v", "shirt", "turtle")
 
 
 @dataclass(frozen=True)
@@ -65,12 +63,12 @@ def looks_of(person: SyntheticPerson) -> Looks:
     hair_place = np.clip(draw.normal(3.0 - 4.0 * darkness, 1.0), 0, len(_HAIRS) - 1)
     hair = _between(_HAIRS, hair_place)
     if u() < 0.12 * (1 - darkness):
-        hair = _RED_HAIR
+        hair = linear((128, 58, 28))  # red
     greying = np.clip((age - draw.normal(52, 10)) / 25, 0, 1)
     if female and u() < 0.4:
         greying *= 0.15  # dyed
     shades = rng(person.seed, "shades").normal((0.0, -0.1), (0.15, 0.25))
-    grey = _GREY_HAIR * np.exp(shades[1])  # from iron to white
+    grey = linear((186, 184, 180)) * np.exp(shades[1])  # from iron to white
     hair = hair * np.exp(shades[0]) * (1 - greying) + grey * greying
     eyes = np.clip(draw.normal(2.6 - 3.4 * darkness, 1.2), 0, len(_EYES) - 1)
     return Looks(
@@ -93,7 +91,7 @@ def looks_of(person: SyntheticPerson) -> Looks:
         pupil=float(draw.uniform(0.25, 0.5)),
         teeth=linear((226, 218, 200)) * np.exp(draw.normal(0, 0.06) - 0.003 * age) * (1, 0.99, 0.96 - 0.001 * age),
         glasses=bool(u() < (0.05 if age < 10 else 0.2 + 0.003 * age)),
-        collar=str(draw.choice(COLLARS)),
+        collar=str(draw.choice(("crew", "v", "shirt", "turtle"))),
         cloth=_cloth(draw),
         cloth_second=_cloth(draw),
         cloth_pattern=int(draw.choice([0, 0, 0, 1, 2, 3])),

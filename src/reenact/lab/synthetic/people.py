@@ -26,12 +26,7 @@ from .noise import rng
 from .surface import fine_surface
 
 _GOLDEN = 0.6180339887498949  # its multiples fill 0..1 evenly, however many people are drawn
-_YEARS, _SPREAD = (0, 8, 18), (0.50, 0.60, 0.80)
-"""How much of an age's own spread of identity is used: all of it makes one person in a handful odd, and small
-children, who differ less, most of them."""
 _WAVES = 24
-_WAVELENGTHS_M = (0.045, 0.110)  # of the offset field: shorter than the basis follows, longer than two triangles
-_EYE_CLEAR_M = (0.013, 0.024)  # distance to the eyeball's centre over which the offset grows from 0.25 to 1
 
 
 @dataclass(frozen=True)
@@ -60,13 +55,13 @@ class SyntheticPerson:
         rest: the frame in which the shoulders were last at ease; they follow the head's way from there in part
         (head/state.py). None takes the first frame, its head upright.
         """
-        rest = upright(states[0]) if rest is None else rest
+        rest = _upright(states[0]) if rest is None else rest
         weight = torch.from_numpy(fine_surface().head_weight)
         return posed(self.head, self.canonical(states), states, rest, weight).numpy()
 
     def torso(self, states: Motion, rest: Motion | None = None) -> tuple[Float, Float]:
         """Rotation [3, 3] and translations [N, 3] of the shoulders, canonical to camera space."""
-        rest = upright(states[0]) if rest is None else rest
+        rest = _upright(states[0]) if rest is None else rest
         return rest.rotation[0].numpy(), (rest.translation + torso_translation(self.head, rest, states)).numpy()
 
     @property
@@ -85,7 +80,9 @@ def synthetic_person(seed: int, *, age: float | None = None) -> SyntheticPerson:
     age = 90.0 * ((seed * _GOLDEN + 0.37) % 1.0) if age is None else age
     head = open_head()
     mean, spread = _by_age(age, female)
-    identity = mean + np.interp(age, _YEARS, _SPREAD) * spread * np.clip(draw.standard_normal(len(mean)), -2.2, 2.2)
+    # All of an age's own spread makes one person in a handful odd, and small children, who differ less, most of them.
+    share = np.interp(age, (0, 8, 18), (0.50, 0.60, 0.80))
+    identity = mean + share * spread * np.clip(draw.standard_normal(len(mean)), -2.2, 2.2)
     identity = identity.astype(np.float32)
     size = _face_size(head.neutral(identity)) / _face_size(head.base_neutral)
     offset = out_of_basis_offset(seed, float(draw.uniform(0.0010, 0.0018)) * size)
@@ -104,7 +101,8 @@ def out_of_basis_offset(seed: int, rms_m: float) -> Float:
     top, base = head.topology, head.base_neutral
     draw = rng(seed, "offset")
     ways = draw.standard_normal((_WAVES, 3))
-    ways *= (2 * np.pi / draw.uniform(*_WAVELENGTHS_M, _WAVES) / np.linalg.norm(ways, axis=1))[:, None]
+    # Waves of 45 to 110 mm are shorter than the basis follows, and longer than two triangles.
+    ways *= (2 * np.pi / draw.uniform(0.045, 0.110, _WAVES) / np.linalg.norm(ways, axis=1))[:, None]
     phases, gains = draw.uniform(0, 2 * np.pi, _WAVES), draw.standard_normal((_WAVES, 3))
 
     def waves(points: Float) -> Float:
@@ -117,7 +115,7 @@ def out_of_basis_offset(seed: int, rms_m: float) -> Float:
         np.asarray([[1, 1, 1], [-1, 1, 1]], np.float32) * head.joints(np.zeros(head.identity_size, np.float32)).eyes[0]
     )
     near = np.min([np.linalg.norm(base - c, axis=1) for c in centres], axis=0)
-    fade = 0.25 + 0.75 * np.clip((near - _EYE_CLEAR_M[0]) / (_EYE_CLEAR_M[1] - _EYE_CLEAR_M[0]), 0.0, 1.0)
+    fade = 0.25 + 0.75 * np.clip((near - 0.013) / (0.024 - 0.013), 0.0, 1.0)  # metres from the eyeball's centre
     # Skull and neck get less: nothing that is looked at hangs on them.
     fade *= 0.35 + 0.65 * top.face_weight
     field_ *= fade[:, None]
@@ -126,7 +124,7 @@ def out_of_basis_offset(seed: int, rms_m: float) -> Float:
     return (field_ * (rms_m / np.sqrt((field_[_face_rows()] ** 2).sum(1).mean()))).astype(np.float32)
 
 
-def upright(state: Motion) -> Motion:
+def _upright(state: Motion) -> Motion:
     """The same place, the head looking straight at the camera."""
     return state.replace(rotation=np.tile(np.diag([1.0, -1.0, -1.0]), (len(state), 1, 1)))
 

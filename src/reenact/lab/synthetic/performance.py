@@ -30,7 +30,6 @@ from .scene import Scene
 
 _FPS = 25  # of a performance from a seed
 _LEVEL = np.diag([1.0, -1.0, -1.0])  # of a head that looks straight at the camera
-_FOCAL_PX, _SIDE, _DISTANCE_M = 900.0, 512, 0.9  # of the camera that a synthetic track claims
 
 # Mouth shapes of speech: what one syllable may do, each with how much.
 _VISEMES: tuple[dict[str, float], ...] = (
@@ -65,10 +64,10 @@ def performed_by(performance: Motion, person: SyntheticPerson, scene: Scene) -> 
 def as_tracked(performance: Motion, source: str = "made-up") -> Motion:
     """Give a performance as the tracker would have left it of the mean head. source: a name for it."""
     head = open_head()
-    camera = Camera(_FOCAL_PX, _SIDE / 2, _SIDE / 2, _SIDE, _SIDE)
+    camera = Camera(900.0, 256.0, 256.0, 512, 512)  # 0.9 m away
     mean = Subject(head, torch.zeros(head.identity_size), camera, torch.zeros(LANDMARKS, 3))
     clip = clip_of([mean], source, len(performance))
-    return performance.replace(translation=performance.translation + torch.tensor([0.0, 0.0, _DISTANCE_M]), clip=clip)
+    return performance.replace(translation=performance.translation + torch.tensor([0.0, 0.0, 0.9]), clip=clip)
 
 
 def performance_of_track(track: Motion) -> Motion:

@@ -29,13 +29,15 @@ from reenact.transfer.habits import shipped_habits
 from . import SyntheticPerson, synthetic_person
 from .folds import fold_depths, profiles_on
 
-_FULL_M = 0.0025  # rise of a cheek over the base adult's, at one size, that counts as one
-_SLIDE, _BULGE = -0.07, 0.10  # change of the way along the skin, and height gained for it, at a fullness of one
 _FOLDS = 0.4  # of the depth that folds have in a synthetic portrait
-_JAW = tuple(name.startswith("jaw") for name in ACTIONS)
 # Where tissue is thick or thin: landmark on the subject's right and left, and how far it reaches, metres.
-_PADS = {"cheek": ((205, 425), 0.020), "jowl": ((136, 365), 0.016), "temple": ((139, 368), 0.018)}
-_PADS |= {"brow": ((69, 299), 0.016), "chin": ((199, 199), 0.012)}
+_PADS = {
+    "cheek": ((205, 425), 0.020),
+    "jowl": ((136, 365), 0.016),
+    "temple": ((139, 368), 0.018),
+    "brow": ((69, 299), 0.016),
+    "chin": ((199, 199), 0.012),
+}
 _OFF_CONTACT_M = (0.004, 0.012)  # distance from lips and lids over which the tissue begins
 
 
@@ -76,13 +78,13 @@ class OwnDeformation:
         """[F, V, 3] of the control mesh, without folds."""
         head, expression = self.head, states.expression
         plain = head.deform(expression, states.gaze)
-        jaw = torch.tensordot(expression * torch.tensor(_JAW), head.actions, 1)
+        jaw = torch.tensordot(expression * torch.tensor([name.startswith("jaw") for name in ACTIONS]), head.actions, 1)
         soft = plain - head.neutral - jaw
         normal = vertex_normals(head.neutral[None], _faces(), "torch")[0]
         along = soft - (soft * normal).sum(-1, keepdim=True) * normal
         far = along.norm(dim=-1, keepdim=True)
         tissue = torch.from_numpy(self.tissue)[:, None]
-        own = plain + _SLIDE * tissue * along + _BULGE * tissue * far * normal
+        own = plain - 0.07 * tissue * along + 0.10 * tissue * far * normal  # thick tissue slides less and bulges more
         habits = torch.from_numpy(shipped_habits().on(head.neutral.numpy()))
         own = own + torch.tensordot(codes_of(head, states), habits, 1)
         return head.meet(own, expression)
@@ -109,7 +111,8 @@ def _tissue(person: SyntheticPerson) -> Float:
     young = np.interp(person.age, (0.0, 8.0, 20.0, 60.0, 90.0), (0.8, 0.5, 0.0, 0.0, -0.6))
     out = np.zeros(len(base), np.float32)
     for name, mask in _pads().items():
-        full = np.clip((rise * mask).sum() / mask.sum() / _FULL_M, -1.2, 1.2)
+        # A cheek that rises 2.5 mm over the base adult's, at one size, counts as one.
+        full = np.clip((rise * mask).sum() / mask.sum() / 0.0025, -1.2, 1.2)
         out += mask * (full + (young if name in ("cheek", "jowl") else 0.5 * young))
     return out
 

@@ -13,17 +13,90 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from reenact.head.motion import Motion
-from reenact.rendering import Camera
+from reenact.head.open import open_head
+from reenact.head.regions import EMPTY
+from reenact.rendering import (
+    Camera,
+    face_labels,
+    interpolate,
+    interpolate_directions,
+    rasterise,
+    vertex_normals,
+    visible_vertices,
+)
 
 from .hair_layer import hair_over
-from .layers import Scenery, head_layer, opaque_mesh
+from .layers import BODY, LABELS, Mesh, Scenery, head_layer, opaque_mesh
 from .people import SyntheticPerson
 from .scene import Scene, background, develop
-from .truth import Truth, truth_of
-from .truth_labels import LABELS
+from .skin import CLOTH
 from .wardrobe import Wardrobe, wardrobe_of
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """See SyntheticFrames, whose fields these are."""
+
+    normals: np.ndarray
+    depth: np.ndarray
+    labels: np.ndarray
+    vertices: np.ndarray
+    visible: np.ndarray
+    landmarks: np.ndarray
+    landmarks_visible: np.ndarray
+
+    @staticmethod
+    def joined(parts: Sequence[_Truth]) -> dict[str, np.ndarray]:
+        """Several batches' truths as one."""
+        return {name: np.concatenate([getattr(p, name) for p in parts]) for name in _Truth.__dataclass_fields__}
+
+
+def _truth_of(mesh: Mesh, worn: list[Wardrobe], cameras: list[Camera], hair_cover: Tensor) -> _Truth:
+    """Truth maps of posed people.
+
+    cameras: of the pictures' size. hair_cover: [N, H, W, 1] share of each pixel that hair hides.
+    """
+    kit = mesh.stock
+    scenery = Scenery([], cameras)
+    side = scenery.size
+    projected = scenery.project(mesh.vertices)
+    drawn = rasterise(projected, kit.faces, side, side, cull_back=True)
+    labels = face_labels(kit.regions, EMPTY, drawn)
+    normals = interpolate_directions(mesh.normals, kit.faces, drawn)
+    depth = drawn.depth
+    place = interpolate(kit.corners, kit.corner_faces, drawn)
+    sheets = torch.stack([w.sheet[CLOTH : CLOTH + 1] for w in worn]).to(place.device)
+    cloth = grid_sample(sheets, place, padding_mode="border", align_corners=False)[:, 0] > 0.5
+    neck, cloth_label, hair = (LABELS.index(name) for name in ("neck", "cloth", "hair"))
+    labels = torch.where(labels == BODY, torch.where(cloth, cloth_label, neck).to(torch.uint8), labels)
+
+    shell = mesh.hair[:, 1].contiguous()  # its surface stands for all of the hair
+    over = rasterise(scenery.project(shell), kit.hair_faces, side, side, cull_back=False)
+    hairy = (hair_cover[..., 0] > 0.5) & (over.face >= 0)
+    lie = interpolate_directions(vertex_normals(shell, kit.hair_faces), kit.hair_faces, over)
+    # Both sides of a shell are seen: its normal is the one that looks at the camera.
+    spot = interpolate(shell, kit.hair_faces, over)
+    lie = torch.where((lie * spot).sum(-1, keepdim=True) > 0, -lie, lie)
+    normals = torch.where(hairy[..., None], lie, normals)
+    depth = torch.where(hairy, torch.minimum(over.depth, depth), depth)
+    is_cloth = torch.tensor([w.hair_paint.cloth for w in worn], device=labels.device)[:, None, None]
+    labels = torch.where(hairy, torch.where(is_cloth, cloth_label, hair).to(torch.uint8), labels)
+
+    top = open_head().topology
+    count = len(top.head_weight)
+    head = mesh.vertices[:, :count]
+    marks = torch.from_numpy(top.landmarks(head.cpu().numpy())).float().to(head.device)
+    points = scenery.project(torch.cat([head, marks], 1))
+    seen = visible_vertices(drawn.depth, points, 0.002)
+    image = torch.arange(len(points), device=points.device)[:, None]
+    x, y = (points[..., i].long().clamp(0, side - 1) for i in (0, 1))
+    seen &= ~hairy[image, y, x]
+    arrays = (normals, depth, labels, head, seen[:, :count], points[:, count:], seen[:, count:])
+    return _Truth(*(a.cpu().numpy() for a in arrays))
+
 
 _OVER = 2  # drawn this much larger
 _CHUNK = 4  # frames drawn at a time: more do not go faster on a CPU
@@ -37,7 +110,7 @@ class SyntheticFrames:
     images: np.ndarray  # uint8 RGB [F, H, W, 3]
     normals: np.ndarray  # float32 [F, H, W, 3] camera space (x right, y down, z away), 0 where background
     depth: np.ndarray  # float32 [F, H, W] metres along z, inf where background
-    labels: np.ndarray  # uint8 [F, H, W] index into truth.LABELS
+    labels: np.ndarray  # uint8 [F, H, W] index into layers.LABELS
     vertices: np.ndarray  # float32 [F, V, 3] of the open head, camera space, metres
     visible: np.ndarray  # bool [F, V] neither hidden by anything nor outside the picture
     landmarks: np.ndarray  # float32 [F, 478, 3] x px, y px, depth m
@@ -97,7 +170,7 @@ def render_portraits(
     images = np.concatenate([p[0] for p in parts])
     truths = [p[1] for p in parts]
     cameras = tuple(s.camera(p, size) for s, p in zip(scenes, people, strict=True))
-    return SyntheticFrames(images, **Truth.joined(truths), cameras=cameras)
+    return SyntheticFrames(images, **_Truth.joined(truths), cameras=cameras)
 
 
 def _spread(name: str, values: Sequence, count: int) -> list:
@@ -115,7 +188,7 @@ def _draw(
     size: int,
     numbers: list[int],
     device: torch.device,
-) -> tuple[np.ndarray, Truth]:
+) -> tuple[np.ndarray, _Truth]:
     mesh = opaque_mesh(people, worn, states, rests, device)
     cameras = [s.camera(p, size * _OVER) for s, p in zip(scenes, people, strict=True)]
     scenery = Scenery([s.light for s in scenes], cameras)
@@ -126,13 +199,10 @@ def _draw(
     picture = (light + (1.0 - cover) * behind).cpu().numpy()
     images = np.stack([develop(p, s, n) for p, s, n in zip(picture, scenes, numbers, strict=True)])
     small = [s.camera(p, size) for s, p in zip(scenes, people, strict=True)]
-    return images, truth_of(mesh, worn, small, hair_cover)
+    return images, _truth_of(mesh, worn, small, hair_cover)
 
 
 def _shrink(picture: Tensor) -> Tensor:
     """[N, S, S, C] -> [N, S / 2, S / 2, C] means."""
     parts = [picture[:, i::_OVER, j::_OVER] for i in range(_OVER) for j in range(_OVER)]
     return torch.stack(parts).sum(0) / len(parts)
-
-
-__all__ = ["LABELS", "SyntheticFrames", "render_portraits"]

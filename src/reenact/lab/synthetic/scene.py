@@ -15,8 +15,6 @@ from .light import Light, random_light
 from .noise import rng
 from .people import SyntheticPerson
 
-_DISTANCE_M = (0.55, 1.6)  # from a phone at arm's length to a studio
-_HEAD_M = 0.26  # height of a grown head with hair
 Image = np.ndarray  # uint8 RGB [H, W, 3]
 _BACKGROUND_PX = 160  # side at which backgrounds are painted: they are blurred anyway
 
@@ -40,7 +38,7 @@ class Scene:
 
     def camera(self, person: SyntheticPerson, size: int) -> Camera:
         """The camera in which the head, `distance_m` away, has its share of a square picture."""
-        focal = self.head_share * size * self.distance_m / (_HEAD_M * person.size)
+        focal = self.head_share * size * self.distance_m / (0.26 * person.size)  # metres of a grown head with hair
         return Camera(focal, size * (0.5 + self.shift[0]), size * (0.5 + self.shift[1]), size, size)
 
     def head_at(self, person: SyntheticPerson) -> np.ndarray:
@@ -51,7 +49,7 @@ class Scene:
 def random_scene(seed: int, *, clean: bool = False) -> Scene:
     """The scene of a seed; clean: no noise, blur or compression."""
     draw = rng(seed, "scene")
-    focus = np.exp(draw.uniform(*np.log(_DISTANCE_M)))
+    focus = np.exp(draw.uniform(*np.log((0.55, 1.6))))  # metres: from a phone at arm's length to a studio
     grain, soft = draw.gamma(1.3, 1.3), draw.uniform(0.1, 0.8) ** 1.5
     quality = int(draw.integers(55, 97)) if draw.random() < 0.7 else None
     return Scene(

@@ -39,9 +39,7 @@ _BEARD = (58, 177, 147, 187, 205, 206, 98, 2, 327, 426, 425, 411, 376, 401, 288,
           148, 176, 149, 150, 136, 172)  # fmt: skip
 _MOUSTACHE = (57, 186, 92, 98, 2, 327, 322, 410, 287, 270, 0, 40)
 _PX_M = 0.00055  # of the chart, roughly
-_BROWS = (RIGHT_BROW, LEFT_BROW)
 _BROW_SCALE = 3  # the strands are drawn larger and shrunk: they are thinner than a pixel
-_BROW_HAIRS = 340
 
 
 def paint_sheet(person: SyntheticPerson, looks: Looks) -> Tensor:
@@ -71,7 +69,7 @@ def paint_sheet(person: SyntheticPerson, looks: Looks) -> Tensor:
 
 def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, medium: Tensor, fine: Tensor) -> Tensor:
     """[N, 3] albedo."""
-    masks = region_masks()
+    masks = _region_masks()
     tone = torch.from_numpy(looks.tone)
     light = 1.0 + 0.035 * coarse[:, :1] + 0.025 * medium[:, :1] + 0.03 * fine[:, :1]
     albedo = tone * light
@@ -82,7 +80,7 @@ def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, me
     albedo = albedo * (1.0 - yellow * torch.tensor([0.1, 0.3, 1.0]))
     tired = (0.16 + 0.22 * looks.wrinkles) * masks["under_eye"] + 0.18 * masks["eyelids"]
     albedo = albedo * (1.0 - tired * torch.tensor([0.75, 1.0, 0.85]))
-    creases = (wrinkle_lines().sum(0).clamp(max=1.0)).view(-1, 1) * looks.wrinkles
+    creases = (_wrinkle_lines().sum(0).clamp(max=1.0)).view(-1, 1) * looks.wrinkles
     albedo = albedo * (1.0 - 0.22 * creases * torch.tensor([0.7, 1.0, 1.0]))
     albedo = _spots(person, looks, flat, albedo, medium, fine)
     lips = masks["lips"]
@@ -103,7 +101,7 @@ def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, me
         albedo = _over(albedo, hair, (scalp * (0.72 + 0.2 * grain)).clamp(0, 0.95))
     else:
         albedo = _over(albedo, hair, 0.10 * masks["scalp"] * grain)
-    brows = brow_cover(person, looks).view(-1, 1)
+    brows = _brow_cover(person, looks).view(-1, 1)
     dark = torch.minimum(0.6 * hair + 0.004, 0.45 * tone)
     albedo = _over(albedo, dark, brows)
     albedo = _over(albedo, torch.tensor([0.02, 0.015, 0.012]), looks.liner * masks["liner"])
@@ -113,7 +111,7 @@ def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, me
 def _spots(person: SyntheticPerson, looks: Looks, flat: Chart, albedo: Tensor, medium: Tensor, fine: Tensor) -> Tensor:
     """Freckles, age spots and moles."""
     points = flat.position.view(-1, 3)
-    freckle = smoothstep(0.6, 1.0, fine[:, 1:2] + 0.12 * medium[:, 2:3]) * region_masks()["flush"].sqrt()
+    freckle = smoothstep(0.6, 1.0, fine[:, 1:2] + 0.12 * medium[:, 2:3]) * _region_masks()["flush"].sqrt()
     albedo = albedo * (1.0 - looks.freckles * freckle * torch.tensor([0.25, 0.4, 0.5]))
     spots = noise(noise_volume(person.seed, "age", 1), points, 0.0055)
     aged = max(0.0, looks.wrinkles - 0.45) * smoothstep(0.75, 1.05, spots + 0.3 * medium[:, 1:2])
@@ -129,7 +127,7 @@ def _spots(person: SyntheticPerson, looks: Looks, flat: Chart, albedo: Tensor, m
 
 def _relief(person: SyntheticPerson, looks: Looks, flat: Chart, medium: Tensor, fine: Tensor) -> Tensor:
     """[HEIGHT, SKIN_WIDTH] metres: pores, the grain of lips, and the wrinkles that never go."""
-    masks = region_masks()
+    masks = _region_masks()
     old = looks.wrinkles
     grown = 0.2 + 0.8 * min(person.age / 20, 1.0)
     height = (0.00007 * grown * fine[:, :1] + (0.00005 + 0.00022 * old) * medium[:, 2:3]).view(HEIGHT, SKIN_WIDTH)
@@ -137,7 +135,7 @@ def _relief(person: SyntheticPerson, looks: Looks, flat: Chart, medium: Tensor, 
     x = torch.arange(SKIN_WIDTH)[None] + 6.0 * medium[:, 1].view(HEIGHT, SKIN_WIDTH)
     lips = masks["lips"].view(HEIGHT, SKIN_WIDTH)
     height = height * (1 - lips) + lips * 0.00010 * torch.sin(x * 1.3)
-    lines = wrinkle_lines()
+    lines = _wrinkle_lines()
     strength = torch.from_numpy(np.exp(rng(person.seed, "lines").normal(0, 0.4, len(lines))).astype(np.float32))
     creased = (lines * strength[:, None, None]).sum(0)
     wobble = 1.0 + 0.8 * medium[:, 0].view(HEIGHT, SKIN_WIDTH)
@@ -146,7 +144,7 @@ def _relief(person: SyntheticPerson, looks: Looks, flat: Chart, medium: Tensor, 
 
 def _gloss(looks: Looks, flat: Chart, medium: Tensor) -> Tensor:
     """[N] how much the skin shines: forehead, nose and lips most."""
-    masks = region_masks()
+    masks = _region_masks()
     shine = 0.28 + 0.30 * masks["shine"] + 0.10 * medium[:, :1]
     shine = shine * (1 - masks["lips"]) + (0.55 + 0.4 * looks.lipstick) * masks["lips"]
     return (shine * (1.0 - 0.5 * masks["beard"] * looks.beard)).clamp(0, 1)[:, 0]
@@ -157,7 +155,7 @@ def _over(below: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=1)
-def region_masks() -> dict[str, Tensor]:
+def _region_masks() -> dict[str, Tensor]:
     """Soft masks [HEIGHT * SKIN_WIDTH, 1], 0 to 1, of places on the chart."""
     flat = chart()
     marks, p = flat.landmarks, flat.position.view(-1, 3)
@@ -205,7 +203,7 @@ def region_masks() -> dict[str, Tensor]:
 
 
 @lru_cache(maxsize=1)
-def wrinkle_lines() -> Tensor:
+def _wrinkle_lines() -> Tensor:
     """[K, HEIGHT, SKIN_WIDTH] furrows 0..1 along the folds' curves: what is left of them in a face at rest."""
 
     out = []
@@ -218,18 +216,18 @@ def wrinkle_lines() -> Tensor:
     return torch.from_numpy(np.stack(out))
 
 
-def brow_cover(person: SyntheticPerson, looks: Looks) -> Tensor:
+def _brow_cover(person: SyntheticPerson, looks: Looks) -> Tensor:
     """[HEIGHT, SKIN_WIDTH] 0..1: how much of the skin the hairs of the brows hide, hair by hair."""
     draw = rng(person.seed, "brows")
     marks = chart().landmarks
     canvas = np.zeros((HEIGHT * _BROW_SCALE, SKIN_WIDTH * _BROW_SCALE), np.float32)
     thick = draw.uniform(0.6, 1.15) * (0.8 if person.female else 1.05)
-    for brow in _BROWS:
+    for brow in (RIGHT_BROW, LEFT_BROW):
         lower, upper = marks[list(brow[4::-1])], marks[list(brow[:4:-1])]  # inner to outer end
         middle = 0.5 * (upper + lower)
         outward = np.sign(middle[-1, 0] - middle[0, 0])
         at = np.linspace(0, 1, 5)
-        for _ in range(int(_BROW_HAIRS * looks.brow_density)):
+        for _ in range(int(340 * looks.brow_density)):
             t = draw.beta(1.05, 1.25)
             across = draw.uniform(-0.5, 0.5) * thick * np.interp(t, (0, 0.1, 0.6, 1), (0.7, 1.0, 0.85, 0.25))
             low, high = (np.asarray([np.interp(t, at, edge[:, i]) for i in (0, 1)]) for edge in (lower, upper))

@@ -19,11 +19,7 @@ from reenact.head.open import open_head
 from reenact.head.regions import region_ids
 from reenact.rendering import vertex_normals
 
-from .shadows import light_visibility
-
-_DIVIDED_FROM = 0.25  # face weight from which on a triangle is divided
-_DIRECTIONS = 96  # from which ambient light is looked for
-_MAP_PX = 192  # side of the picture in which it is looked for
+from .light import light_visibility
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ def _refine(vertices: Tensor, faces: Tensor, edges: Tensor) -> Tensor:
 def _divide(top: Topology) -> tuple[Int, np.ndarray, Int]:
     """Faces [G, 3], labels [G], edges [M, 2] of the mesh with its face divided and no crack at the border."""
     soft = top.region_faces(*region_ids("skin", "eyelids", "lips", "neck"))
-    wanted = soft & (top.face_weight[top.faces].mean(1) > _DIVIDED_FROM)
+    wanted = soft & (top.face_weight[top.faces].mean(1) > 0.25)
     middle: dict[tuple[int, int], int] = {}
     count = len(top.head_weight)
     for a, b, c in top.faces[wanted].tolist():
@@ -76,12 +72,13 @@ def _ambient(vertices: Float, faces: Tensor) -> Float:
     """[W] share of the directions of the upper and front half space from which each vertex is seen, cosine weighted."""
     points = torch.from_numpy(vertices)
     normals = vertex_normals(points[None], faces, "torch")[0]
-    k = np.arange(_DIRECTIONS) + 0.5
-    polar, turn = np.arccos(1.0 - 2.0 * k / _DIRECTIONS), np.pi * (1.0 + 5.0**0.5) * k
+    directions = 96
+    k = np.arange(directions) + 0.5
+    polar, turn = np.arccos(1.0 - 2.0 * k / directions), np.pi * (1.0 + 5.0**0.5) * k
     ways = np.stack([np.sin(polar) * np.cos(turn), np.cos(polar), np.sin(polar) * np.sin(turn)], 1)
     seen, total = torch.zeros(len(points)), torch.full((len(points),), 1e-6)
     for way in ways.astype(np.float32):
-        lit = light_visibility(points[None], points[None], faces, torch.from_numpy(way)[None], _MAP_PX, 0.002)[0]
+        lit = light_visibility(points[None], points[None], faces, torch.from_numpy(way)[None], 192, 0.002)[0]
         cosine = (normals @ torch.from_numpy(way)).clamp(min=0.0)
         seen += lit * cosine
         total += cosine

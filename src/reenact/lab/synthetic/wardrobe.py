@@ -11,8 +11,7 @@ from torch import Tensor
 from reenact.head.model import Float
 
 from .glasses import glasses
-from .hair import Hair, hair
-from .hair_paint import HairPaint, paint_hair
+from .hair import Hair, HairPaint, hair, paint_hair
 from .looks import Looks, looks_of
 from .noise import rng
 from .people import SyntheticPerson

@@ -25,10 +25,6 @@ from .loop import Losses, Run, RunOptions, Schedule, seeded
 
 _UNTOLD = 0.1  # of the windows: nothing is told but what the flow begins with, for guidance
 _AT_START = 0.3  # of the windows: the flow's first moment, where a few steps do most
-_NOISY = 0.5  # of the steps begin with noise, the others without, as sampling does
-_NOISE, _HIDDEN_NOISE = 0.01, 0.3
-"""Standard deviation (of colours from -1 to 1) everywhere, and in addition where the photo does not show the head."""
-_CHECKED, _SHOWN = 14, 7  # windows of people never learnt from that are scored, and those that are shown
 
 
 @dataclass(frozen=True)
@@ -57,13 +53,13 @@ def train_compact(
         controls, frames = controls.to(device), frames.to(device)
         time = torch.from_numpy(np.maximum(draw.random(len(frames)) * (1 + _AT_START) - _AT_START, 0.0)).float()
         noise = torch.randn(len(frames), 1, *frames.shape[2:], generator=torch.Generator().manual_seed(step))
-        noise = noise * float(draw.random() < _NOISY)
+        noise = noise * float(draw.random() < 0.5)  # the other steps begin without, as sampling does
         time, noise = time.to(device), noise.to(device)
         use = frozenset() if draw.random() < _UNTOLD else None
         return compact_losses(model, controls, frames, time, noise, use)
 
     def check(run: Run) -> dict[str, float]:
-        return score(run, settings, unseen)
+        return _score(run, settings, unseen)
 
     run.train(losses, check_every=250, check=check)
     return run
@@ -101,10 +97,11 @@ def compact_losses(
 def begin(start: Tensor, controls: Controls, noise: Tensor) -> Tensor:
     """Add noise [B, 1, 3, S, S] to what the flow begins with [B, F, 3, S, S].
 
-    All frames of a clip share it, so that it cannot flicker.
+    All frames of a clip share it, so that it cannot flicker. Its standard deviation, of colours from -1 to 1, is 0.01,
+    and 0.3 more where the photo does not show the head.
     """
     drawn = (controls.regions != EMPTY)[:, :, None]
-    return start + (_NOISE + _HIDDEN_NOISE * drawn * (1.0 - controls.visibility)) * noise
+    return start + (0.01 + 0.3 * drawn * (1.0 - controls.visibility)) * noise
 
 
 def on_the_way(begun: Tensor, frames: Tensor, time: Tensor) -> Tensor:
@@ -113,7 +110,7 @@ def on_the_way(begun: Tensor, frames: Tensor, time: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene]) -> dict[str, float]:
+def _score(run: Run, settings: CompactTraining, unseen: Sequence[Scene]) -> dict[str, float]:
     """Of the averaged weights on whole pictures of people never learnt from: dB gained over what the flow starts from.
 
     sharpness: mean slope of the painted, of the true frames'; mouth_palette: how far the colours of mouths are from
@@ -125,7 +122,7 @@ def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene]) -> dict[
     model = run.averaged(CompactNet(settings.config).to(device))
     gains: defaultdict[str, list[float]] = defaultdict(list)
     rows: list[Tensor] = []
-    for number in range(_CHECKED):
+    for number in range(14):
         scene = unseen[number % len(unseen)]
         side = scene.picture("photo").shape[0]
         cut = replace(settings.cut, size=side, augment=False)
@@ -152,7 +149,7 @@ def score(run: Run, settings: CompactTraining, unseen: Sequence[Scene]) -> dict[
             slopes = [(mask * slope(x)).sum() for x in (started, painted, frames)]
             gains[f"{name}_sharpness_start"].append(float(slopes[0] / slopes[2]))
             gains[f"{name}_sharpness"].append(float(slopes[1] / slopes[2]))
-        if number < _SHOWN:
+        if number < 7:
             shown = (controls.reference[0], controls.warped[0, -1], painted[0, -1], frames[0, -1])
             rows.append(torch.cat(shown, dim=-1).cpu())
     _save_picture(torch.cat(rows, dim=-2), run.folder / "samples" / f"{run.step:07}.png")

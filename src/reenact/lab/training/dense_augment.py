@@ -12,9 +12,6 @@ from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 from .dense_loss import DenseTruth
 
-_ZOOM, _SHIFT, _TILT = (0.8, 1.3), 0.10, 0.35
-_BACKGROUND = 0
-
 
 def augment(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tensor, DenseTruth]:
     """[N, 3, S, S] pictures in 0..1 and their truth, framed anew and disturbed."""
@@ -32,13 +29,13 @@ def augment(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tenso
 def _reframe(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tensor, DenseTruth]:
     """Mirror, tilt, zoom and shift; normals turn with the picture, depth grows with it."""
     n, device = len(pictures), pictures.device
-    zoom = _ZOOM[0] * (_ZOOM[1] / _ZOOM[0]) ** _uniform(draw, n)
-    tilt = _TILT * torch.randn(n, generator=draw).clamp(-2, 2)
+    zoom = 0.8 * (1.3 / 0.8) ** _uniform(draw, n)
+    tilt = 0.35 * torch.randn(n, generator=draw).clamp(-2, 2)
     mirror = torch.where(_uniform(draw, n) < 0.5, -1.0, 1.0)
     c, s = torch.cos(tilt), torch.sin(tilt)
     # From places in the new picture to places in the old: undo zoom and tilt, then the mirror.
     turn = torch.stack([torch.stack([mirror * c, mirror * s], -1), torch.stack([-s, c], -1)], 1)
-    shift = (_uniform(draw, n, 2) * 2 - 1) * 2 * _SHIFT
+    shift = (_uniform(draw, n, 2) * 2 - 1) * 2 * 0.10
     grid = affine_grid(
         torch.cat([turn / zoom[:, None, None], (turn @ shift[..., None]) / zoom[:, None, None]], -1),
         list(pictures.shape),

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from reenact.perception.dense.classes import CLASSES, FACE, HEAD
+from reenact.perception.dense.maps import CLASSES, FACE, HEAD
 from reenact.perception.dense.network import DenseOutput
 
-_WEIGHT_OF = {"background": 0.0, "skin": 1.0, "hair": 0.5, "cloth": 0.3, "eyes": 2.0, "lips": 2.0, "mouth": 2.0}
-_WEIGHTS = torch.tensor([_WEIGHT_OF.get(c, 0.5) for c in CLASSES])
-_DEPTH, _SLOPE, _CLASS = 8.0, 8.0, 0.7
+_WEIGHTS = {"background": 0.0, "skin": 1.0, "hair": 0.5, "cloth": 0.3, "eyes": 2.0, "lips": 2.0, "mouth": 2.0}
+"""How much pixels of a class count; 0.5 where none is given."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class DenseTruth:
 def dense_losses(out: DenseOutput, truth: DenseTruth) -> dict[str, Tensor]:
     """Normals by the angular von Mises-Fisher likelihood (Bae et al. 2021, arXiv 2109.09881), which learns how sure to
     be; depth up to a shift a picture, with its slopes; classes by cross entropy. "loss" is their weighted sum."""
-    weight = _WEIGHTS.to(truth.classes.device)[truth.classes]
+    weight = torch.tensor([_WEIGHTS.get(c, 0.5) for c in CLASSES], device=truth.classes.device)[truth.classes]
     total = weight.sum().clamp(min=1.0)
     angle = _angle(out.normals, truth.normals)
     kappa = out.kappa
@@ -48,7 +47,7 @@ def dense_losses(out: DenseOutput, truth: DenseTruth) -> dict[str, Tensor]:
             slope = slope + (same * a.abs().clamp(max=0.05)).sum() / total
     classes = cross_entropy(out.logits, truth.classes)
     return {
-        "loss": normal + _DEPTH * depth + _SLOPE * slope + _CLASS * classes,
+        "loss": normal + 8.0 * depth + 8.0 * slope + 0.7 * classes,
         "normal": normal,
         "degrees": torch.rad2deg((weight * angle).sum() / total),
         "depth": depth,

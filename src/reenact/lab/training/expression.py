@@ -34,8 +34,6 @@ from reenact.perception.expression_network import (
 from .expression_augment import ExpressionTruth, disturb, mirrored, undisturbed
 from .loop import Losses, Run, RunOptions, Schedule, channels_last, seeded
 
-_BETA: Final = 0.5  # of the beta-NLL of Seitzer et al. 2022 (arXiv 2203.09168): plain likelihood neglects hard samples
-_CODES_WEIGHT, _DISTANCE_WEIGHT = 10.0, 0.1  # codes are what the network is for; distance is hard to see
 _CALM: Final = 0.55
 """Photographs whose own expression has a stronger code are not learnt from moved: less of it would be taken away."""
 _LABEL_SIGMA: Final = 0.35
@@ -76,17 +74,17 @@ class Faces:
             calm = tensors["base"].amax(dim=1) < _CALM
             tensors = {name: value[calm] for name, value in tensors.items()}
         self.images: Tensor = tensors["images"]  # [N, S, S, 3] uint8
-        self.truth = truth_of(tensors)
+        self.truth = _truth_of(tensors)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def batch(self, rows: Tensor) -> tuple[Tensor, ExpressionTruth]:
         """Pictures [N, 3, S, S] in 0..1 and their truth."""
-        return pictures(self.images[rows]), self.truth.rows(rows)
+        return _pictures(self.images[rows]), self.truth.rows(rows)
 
 
-def pictures(images: Tensor) -> Tensor:
+def _pictures(images: Tensor) -> Tensor:
     """[N, S, S, 3] uint8 -> [N, 3, S, S] in 0..1."""
     return images.permute(0, 3, 1, 2).float() / 255.0
 
@@ -111,7 +109,7 @@ def rolled(vectors: Tensor, roll: Tensor) -> Tensor:
     return quaternion[:, 1:] * (2 * torch.atan2(length, quaternion[:, 0]) / length.clamp(min=1e-8))[:, None]
 
 
-def truth_of(shard: dict[str, Tensor]) -> ExpressionTruth:
+def _truth_of(shard: dict[str, Tensor]) -> ExpressionTruth:
     """What is known of the faces of a shard: of synthetic ones all, of moved ones no distance, of others few codes."""
     count = len(shard["images"])
     noise = torch.zeros(count, OUTPUTS)
@@ -134,26 +132,28 @@ def truth_of(shard: dict[str, Tensor]) -> ExpressionTruth:
 def likelihood(out: ExpressionOutput, columns: slice, truth: Tensor, noise: Tensor) -> Tensor:
     """Beta-weighted negative log-likelihood of a Gaussian, mean over what is known of some faces and columns.
 
+    The weighting, beta = 0.5, is that of Seitzer et al. 2022 (arXiv 2203.09168); else hard samples are neglected.
+
     noise: of all columns, as in ExpressionTruth.
     """
     noise = noise[:, columns]
     known = ~noise.isnan()
     variance = torch.exp(out.log_variance[:, columns][known]) + noise[known] ** 2
     loss = 0.5 * ((truth[known] - out.mean[:, columns][known]) ** 2 / variance + variance.log())
-    return (loss * variance.detach() ** _BETA).mean()
+    return (loss * variance.detach() ** 0.5).mean()
 
 
-def expression_losses(out: ExpressionOutput, truth: ExpressionTruth) -> Losses:
-    """Losses by output."""
+def _expression_losses(out: ExpressionOutput, truth: ExpressionTruth) -> Losses:
+    """Losses by output: codes are what the network is for, distance is hard to see."""
     return {
-        "codes": _CODES_WEIGHT * likelihood(out, CODES, truth.codes, truth.noise),
+        "codes": 10.0 * likelihood(out, CODES, truth.codes, truth.noise),
         "rotation": likelihood(out, ROTATION, truth.rotation, truth.noise),
         "gaze": likelihood(out, GAZE, truth.gaze, truth.noise),
-        "distance": _DISTANCE_WEIGHT * likelihood(out, DISTANCE, truth.distance, truth.noise),
+        "distance": 0.1 * likelihood(out, DISTANCE, truth.distance, truth.noise),
     }
 
 
-def joined(parts: Sequence[ExpressionTruth]) -> ExpressionTruth:
+def _joined(parts: Sequence[ExpressionTruth]) -> ExpressionTruth:
     """Put faces one after another."""
     return ExpressionTruth(
         torch.cat([p.codes for p in parts]),
@@ -191,18 +191,18 @@ def train_expression(
     def losses(step: int) -> Losses:
         draw = torch.Generator().manual_seed(step)
         parts = [faces.batch(torch.randint(len(faces), (count,), generator=draw)) for faces, count in learnt]
-        images, truth = torch.cat([p[0] for p in parts]), joined([p[1] for p in parts])
+        images, truth = torch.cat([p[0] for p in parts]), _joined([p[1] for p in parts])
         if torch.rand((), generator=draw) < 0.5:
             images, truth = images.flip(3), mirrored(truth)
         images, roll = disturb(images, training.size, draw)
         for part in still:
             part.eval()
         out = net(images.to(device).contiguous(memory_format=torch.channels_last))
-        found = expression_losses(out, replace(truth, rotation=rolled(truth.rotation, roll)).to(device))
+        found = _expression_losses(out, replace(truth, rotation=rolled(truth.rotation, roll)).to(device))
         return {"loss": torch.stack(list(found.values())).sum()} | found
 
     def check(run: Run) -> dict[str, float]:
-        return held_out_scores(run.averaged(ExpressionNet().to(device)), measured, training.size)
+        return _held_out_scores(run.averaged(ExpressionNet().to(device)), measured, training.size)
 
     run.train(losses, check_every=200, check=check)
     return run
@@ -226,7 +226,7 @@ def predictions(net: ExpressionNet, images: Tensor, size: int) -> ExpressionOutp
     device = next(net.parameters()).device
     parts = []
     for first in range(0, len(images), _CHECKED):
-        parts.append(net(undisturbed(pictures(images[first : first + _CHECKED]), size).to(device)))
+        parts.append(net(undisturbed(_pictures(images[first : first + _CHECKED]), size).to(device)))
     return ExpressionOutput(torch.cat([p.mean.cpu() for p in parts]), torch.cat([p.log_variance.cpu() for p in parts]))
 
 
@@ -244,7 +244,7 @@ def error_spread(net: ExpressionNet, held_out: Sequence[Faces], size: int) -> Te
     return torch.stack(spreads).amax(dim=0)
 
 
-def held_out_scores(net: ExpressionNet, faces: Faces, size: int) -> dict[str, float]:
+def _held_out_scores(net: ExpressionNet, faces: Faces, size: int) -> dict[str, float]:
     """Correlation of each kind of action pooled over people and sides, errors, and spread of the z-scores."""
     out, truth = predictions(net, faces.images, size), faces.truth
     mean, log_variance = out.mean[:, CODES], out.log_variance[:, CODES]

@@ -13,9 +13,6 @@ from torch.nn import functional
 from reenact.head.arkit import ACTIONS
 from reenact.perception.expression_network import DISTANCE, GAZE, ROTATION, STORED
 
-_SHIFT, _SCALE, _ROLL = 0.035, 0.07, 0.10  # standard deviations: of the crop's side, of its logarithm, rad
-_GREY, _OCCLUDED, _SOFT = 0.1, 0.25, 0.5  # shares of the pictures
-
 
 def _mirrored_actions() -> list[int]:
     swap = {"Left": "Right", "Right": "Left"}
@@ -25,8 +22,6 @@ def _mirrored_actions() -> list[int]:
 
 MIRRORED: Final = _mirrored_actions()
 """Row i of a mirrored face is row MIRRORED[i] of the face."""
-_EYES: Final = [GAZE.start + i for i in (2, 3, 0, 1)]
-_MIRRORED_OUTPUTS: Final = [*MIRRORED, *range(ROTATION.start, ROTATION.stop), *_EYES, DISTANCE.start]
 
 
 @dataclass(frozen=True)
@@ -50,9 +45,11 @@ class ExpressionTruth:
 
 def mirrored(truth: ExpressionTruth) -> ExpressionTruth:
     """Return what is true of the mirror image."""
-    turn = truth.rotation * torch.tensor([1.0, -1.0, -1.0])
-    gaze = truth.gaze[:, [2, 3, 0, 1]] * torch.tensor([-1.0, 1.0, -1.0, 1.0])
-    return ExpressionTruth(truth.codes[:, MIRRORED], turn, gaze, truth.distance, truth.noise[:, _MIRRORED_OUTPUTS])
+    turn, other_eye = truth.rotation * torch.tensor([1.0, -1.0, -1.0]), [2, 3, 0, 1]
+    gaze = truth.gaze[:, other_eye] * torch.tensor([-1.0, 1.0, -1.0, 1.0])
+    eyes = [GAZE.start + i for i in other_eye]
+    noise = truth.noise[:, [*MIRRORED, *range(ROTATION.start, ROTATION.stop), *eyes, DISTANCE.start]]
+    return ExpressionTruth(truth.codes[:, MIRRORED], turn, gaze, truth.distance, noise)
 
 
 def disturb(pictures: Tensor, size: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -74,9 +71,10 @@ def disturb(pictures: Tensor, size: int, draw: torch.Generator) -> tuple[Tensor,
     def uniform(*shape: int) -> Tensor:
         return torch.rand(count, *shape, generator=draw)
 
-    roll, scale = _ROLL * normal(), torch.exp(_SCALE * normal()) / STORED
+    # Standard deviations: 0.10 rad, 7 % of the side, and a shift by 3.5 % of it.
+    roll, scale = 0.10 * normal(), torch.exp(0.07 * normal()) / STORED
     cosine, sine = scale * roll.cos(), scale * roll.sin()
-    shift = 2 * _SHIFT / STORED * normal(2)
+    shift = 2 * 0.035 / STORED * normal(2)
     matrix = torch.stack([torch.stack([cosine, sine, shift[:, 0]], 1), torch.stack([-sine, cosine, shift[:, 1]], 1)], 1)
     grid = functional.affine_grid(matrix, [count, 3, size, size], align_corners=False)
     out = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
@@ -84,16 +82,16 @@ def disturb(pictures: Tensor, size: int, draw: torch.Generator) -> tuple[Tensor,
     gain = torch.exp(0.25 * normal(1, 1, 1) + 0.08 * normal(3, 1, 1))
     out = (out * gain).clamp(0.0, 1.0) ** torch.exp(0.2 * normal(1, 1, 1))
     grey = out.mean(dim=1, keepdim=True)
-    out = torch.where(uniform(1, 1, 1) < _GREY, grey.expand_as(out), out)
+    out = torch.where(uniform(1, 1, 1) < 0.1, grey.expand_as(out), out)
     # Softness of lenses, small pictures and codecs: down and up again, each by its own amount.
-    soft = uniform() < _SOFT
+    soft = uniform() < 0.5
     for i in torch.nonzero(soft)[:, 0].tolist():
         small = int(size / float(1.0 + 2.5 * torch.rand((), generator=draw) ** 2))
         part = functional.interpolate(out[i : i + 1], (small, small), mode="bilinear", antialias=True)
         out[i : i + 1] = functional.interpolate(part, (size, size), mode="bilinear")
     # Hands, microphones, hair: a disc or a bar of one colour.
     y, x = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
-    for i in torch.nonzero(uniform() < _OCCLUDED)[:, 0].tolist():
+    for i in torch.nonzero(uniform() < 0.25)[:, 0].tolist():
         a, b, w, h, angle, *colour = torch.rand(8, generator=draw).tolist()
         turned = (x - 2 * a + 1) * _cos(angle) + (y - 2 * b + 1) * _sin(angle)
         across = -(x - 2 * a + 1) * _sin(angle) + (y - 2 * b + 1) * _cos(angle)

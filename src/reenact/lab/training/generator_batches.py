@@ -23,11 +23,7 @@ from reenact.head.regions import EMPTY
 from .data.scenes import Scene
 
 Bytes = NDArray[np.uint8]
-_SCALE, _STRETCH, _SLANT, _TURN = 0.12, 0.12, 0.08, 0.12  # standard deviations; logarithms, ratio, radians
-_GAIN, _TINT, _GAMMA = 0.12, 0.05, 0.15  # standard deviations of logarithms; a tint is of each channel on its own
-_LAMP, _BEHIND = 0.15, 0.15  # standard deviations of logarithms: of what faces the lamp, of all but the head
-_RIM = 7  # px over which the one gives way to the other
-_IN_FACE, _BESIDE = 0.75, 0.08  # share of cuts around a landmark, and how far from it, in sides of the picture
+_TINT = 0.05  # standard deviation of the logarithm of each channel's gain
 
 
 @dataclass(frozen=True)
@@ -95,12 +91,13 @@ class _Light:
 
     @staticmethod
     def drawn(draw: np.random.Generator) -> _Light:
-        lamp, behind = draw.normal(0, _LAMP, 3), np.exp(draw.normal(0, _BEHIND) + draw.normal(0, _TINT, 3))
+        lamp, behind = draw.normal(0, 0.15, 3), np.exp(draw.normal(0, 0.15) + draw.normal(0, _TINT, 3))
         return _Light(torch.from_numpy(lamp).float(), torch.from_numpy(behind).float())
 
     def on(self, pictures: Tensor, normals: Tensor, regions: Tensor) -> Tensor:
         """Pictures [n, 3, s, s] from -1 to 1 of heads with these normals [n, 3, s, s] and labels [n, s, s]."""
-        head = F.avg_pool2d((regions != EMPTY).float()[:, None], _RIM, 1, _RIM // 2, count_include_pad=False)
+        # Over 7 px the one light gives way to the other.
+        head = F.avg_pool2d((regions != EMPTY).float()[:, None], 7, 1, 3, count_include_pad=False)
         lamp = torch.exp((self.lamp[:, None, None] * normals).sum(1, keepdim=True))
         gain = torch.lerp(self.behind[:, None, None].expand_as(pictures), lamp.expand_as(pictures), head)
         return (gain * (pictures + 1.0)).clamp(0.0, 2.0) - 1.0
@@ -127,27 +124,27 @@ class _Change:
     @staticmethod
     def drawn(draw: np.random.Generator, side: int, cut: Cut, landmarks: NDArray[np.floating]) -> _Change:
         """Most cuts lie in the face, where most is to be learnt."""
-        scale = np.exp(draw.normal(0.0, _SCALE))
-        stretch, slant, turn = np.exp(draw.normal(0, _STRETCH)), draw.normal(0, _SLANT), draw.normal(0, _TURN)
+        scale = np.exp(draw.normal(0.0, 0.12))
+        stretch, slant, turn = np.exp(draw.normal(0, 0.12)), draw.normal(0, 0.08), draw.normal(0, 0.12)  # turn: rad
         mirror = -1.0 if draw.random() < 0.5 else 1.0
         turning = np.asarray([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         linear = scale * turning @ np.asarray([[mirror * stretch**0.5, slant], [0.0, stretch**-0.5]])
         middle = np.full(2, side / 2)
-        if cut.size < side and draw.random() < _IN_FACE:
-            middle = landmarks[int(draw.integers(len(landmarks)))] + draw.normal(0, _BESIDE * side, 2)
+        if cut.size < side and draw.random() < 0.75:
+            middle = landmarks[int(draw.integers(len(landmarks)))] + draw.normal(0, 0.08 * side, 2)
         elif cut.size < side:
             middle = draw.uniform(0.2, 0.8, 2) * side
         middle = np.clip(middle, 0.2 * side, 0.8 * side)
         inverse = np.linalg.inv(linear)
         back = np.column_stack([inverse, middle - inverse @ np.full(2, cut.size / 2)])
-        gain = np.exp(draw.normal(0, _GAIN) + draw.normal(0, _TINT, 3))
+        gain = np.exp(draw.normal(0, 0.12) + draw.normal(0, _TINT, 3))
         across = inverse.T * np.sqrt(abs(np.linalg.det(linear)))
         return _Change(
             torch.from_numpy(back).float(),
             cut.size,
             side,
             torch.from_numpy(gain).float(),
-            float(np.exp(draw.normal(0, _GAMMA))),
+            float(np.exp(draw.normal(0, 0.15))),
             torch.from_numpy(across).float(),
         )
 

@@ -14,11 +14,7 @@ from reenact.head.regions import EMPTY, MOUTH_INTERIOR, region_ids
 
 from .loop import Losses
 
-_SKIN, _MOUTH, _ELSEWHERE = 1.0, 4.0, 0.4
-_AROUND = 7  # px a side by which lips and mouth are widened
-_LOOSE = 0.5  # weight of single pixels inside of mouths
-_TEETH = 5  # px a side by which the inside of the mouth is widened where its colours are compared as a whole
-_SLICES = 12  # directions among colours along which they are sorted
+_MOUTH = 4.0  # weight of lips and mouth; of the head's other pixels 1
 _GRAIN = 8  # px a side of the neighbourhoods in which the mean slope is compared
 _FLAT = 1e-5  # squared, below which a slope counts as its square
 _SOFT = 0.02  # errors below count as their square
@@ -27,18 +23,18 @@ _SOFT = 0.02  # errors below count as their square
 def importance(controls: Controls) -> Tensor:
     """[B, F, 1, S, S] weights of pixels, by what the driven head shows there."""
     regions = controls.regions
-    weight = torch.where(regions != EMPTY, _SKIN, _ELSEWHERE)
-    weight = torch.maximum(weight, _MOUTH * _near(regions, ("lips", *MOUTH_INTERIOR), _AROUND))
+    weight = torch.where(regions != EMPTY, 1.0, 0.4)
+    weight = torch.maximum(weight, _MOUTH * _near(regions, ("lips", *MOUTH_INTERIOR), 7))
     return weight[:, :, None]
 
 
 def mouths(controls: Controls) -> Tensor:
     """[B, F, 1, S, S] bool, where the driven head shows the inside of its mouth, and a little around it."""
-    return _near(controls.regions, MOUTH_INTERIOR, _TEETH)[:, :, None] > 0
+    return _near(controls.regions, MOUTH_INTERIOR, 5)[:, :, None] > 0
 
 
 def _near(regions: Tensor, names: Sequence[str], px: int) -> Tensor:
-    """1 in the named regions [B, F, S, S], and `px` // 2 around them; 0 elsewhere."""
+    """1 in the named regions [B, F, S, S], and `px` // 2 px around them; 0 elsewhere."""
     inside = torch.isin(regions, torch.tensor(region_ids(*names), device=regions.device, dtype=regions.dtype))
     return F.max_pool2d(inside.float(), px, stride=1, padding=px // 2)
 
@@ -54,7 +50,7 @@ def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor, mouth: Tenso
     mean = weight.mean()
     error = clean - frames
     # Where teeth begin is never sure: pixel by pixel the likeliest mouth is one grey, all over and all the time.
-    firm = torch.where(mouth, _LOOSE, weight)
+    firm = torch.where(mouth, 0.5, weight)
     colour = (firm * _soft(error)).mean() / mean
     edges = error.new_zeros(())
     small, weights = error.flatten(0, 1), firm.flatten(0, 1)
@@ -88,7 +84,7 @@ def palette_distance(clean: Tensor, frames: Tensor, where: Tensor) -> Tensor:
     `mouths`.
     """
     draw = torch.Generator().manual_seed(0)
-    slices = F.normalize(torch.randn(3, _SLICES, generator=draw), dim=0).to(clean)
+    slices = F.normalize(torch.randn(3, 12, generator=draw), dim=0).to(clean)
     total = clean.new_zeros(())
     for painted, true, mask in zip(clean.flatten(0, 1), frames.flatten(0, 1), where.flatten(0, 1)[:, 0], strict=True):
         if not mask.any():

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -18,13 +22,9 @@ from reenact.head.model import Float, Int
 from reenact.head.open import open_head
 from reenact.head.state import codes_of
 from reenact.head.subject import Subject
-from reenact.media import InputError
+from reenact.media import InputError, VideoWriter, probe, read_frames
 from reenact.subject.texture import require_motion
 from reenact.transfer.habits import Habits, frames_on, habit_rows, size_of
-
-RIDGE = 5.0
-"""Squared codes that a clip must have shown of an action before it is believed by half."""
-_MIRROR = np.asarray([-1.0, 1.0, 1.0], np.float32)  # of a vertex's frame: what goes to the left goes to the right
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,16 @@ def learn_habits(people: Sequence[Performed]) -> Habits:
         for shown in (one, mirrored(one)):
             gram += shown.codes.T @ shown.codes
             seen += shown.codes.T @ shown.offsets.reshape(len(shown.codes), -1)
-    answers = np.linalg.solve(gram + RIDGE * np.eye(len(gram)), seen)
+    # A clip must have shown 5 squared codes of an action before it is believed by half.
+    answers = np.linalg.solve(gram + 5.0 * np.eye(len(gram)), seen)
     return Habits(habit_rows().astype(np.int32), answers.reshape(len(gram), -1, 3).astype(np.float32))
 
 
 def mirrored(one: Performed) -> Performed:
     """The same with left and right exchanged."""
     places, paired = mirror_places()
-    return Performed(one.codes[:, _other_side()], (one.offsets * _MIRROR)[:, places] * paired[:, None])
+    flip = np.asarray([-1.0, 1.0, 1.0], np.float32)  # of a vertex's frame: what goes to the left goes to the right
+    return Performed(one.codes[:, _other_side()], (one.offsets * flip)[:, places] * paired[:, None])
 
 
 def mirror_places() -> tuple[Int, Float]:
@@ -82,3 +84,41 @@ def _other_side() -> list[int]:
     """[52] of each action the same on the other side."""
     swapped = [a.replace("Left", "*").replace("Right", "Left").replace("*", "Right") for a in ACTIONS]
     return [ACTIONS.index(name) for name in swapped]
+
+
+MAX_FRAMES: Final = 48
+HABIT_CLIPS: Final = (
+    "liveportrait_d0.mp4",
+    "liveportrait_d6.mp4",
+    "liveportrait_d9.mp4",
+    "liveportrait_d10.mp4",
+    "liveportrait_d12.mp4",
+    "liveportrait_d14.mp4",
+    "liveportrait_d19.mp4",
+    "alp_d5.mp4",
+    "alp_driving_video.mp4",
+    "alp_d8.mp4",
+    "video-retalking_face_1.mp4",
+    "video-retalking_face_2.mp4",
+    "video-retalking_face_3.mp4",
+    "video-retalking_face_4.mp4",
+    "hellomeme_jgz.mp4",
+    "hellomeme_jue.mp4",
+    "hellomeme_nice.mp4",
+    "personalive_driving_video.mp4",
+    "tpsmm_driving.mp4",
+)
+"""One clip a person, of development clips whose repositories are under MIT or Apache-2.0; no validation person."""
+
+
+def shortened(clip: Path, out: Path) -> None:
+    """Write every n-th frame of a clip, hardly compressed, such that at most MAX_FRAMES are left."""
+    info = probe(clip)
+    count = sum(1 for _ in read_frames(info))
+    step = -(-count // MAX_FRAMES)
+    frames = (frame.image for frame in islice(read_frames(info), 0, None, step))
+    first = next(frames)
+    with VideoWriter(out, Fraction(info.fps) / step, first.shape[1], first.shape[0], crf=8) as writer:
+        writer.write(first)
+        for frame in frames:
+            writer.write(frame)

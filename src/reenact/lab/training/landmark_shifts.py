@@ -8,7 +8,6 @@ fitted to the differences between detected and true landmarks (robust least squa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 import torch
@@ -23,14 +22,6 @@ from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.perception.landmarks import Roi
 
 from .data.expression_portraits import random_expression
-
-_SIZE: Final = 320  # px of the picture
-_DISTANCE_M: Final = (0.45, 2.0)
-_YAW, _PITCH, _ROLL = 0.35, 0.2, 0.1  # standard deviations of the head's angles, rad
-_CALM: Final = 0.5  # share of the codes that is acted: places are sought, not what mouths do
-_LOST: Final = 0.06  # of the face's radius: beyond, the face was not found where it is
-_SHIFT_SIGMA, _POINT_SIGMA = 0.004, 0.0025  # m: how far points may shift, and how far single detections scatter
-_ROBUST_STEPS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -51,17 +42,17 @@ def median_error(faces: LandmarkResiduals, shifts: NDArray[np.floating]) -> floa
 def residuals_of(seed: int, each: int, network: LandmarkNetwork) -> LandmarkResiduals:
     """Render one synthetic person `each` times and detect landmarks; faces that are not detected are left out."""
     person, draw = synthetic_person(seed), rng(seed, "embedding")
-    near, far = np.log(_DISTANCE_M)
+    near, far = np.log((0.45, 2.0))  # metres
     scenes, states = [], []
     for i in range(each):
         scene = replace(random_scene(seed * 100 + i), distance_m=float(np.exp(draw.uniform(near, far))) * person.size)
-        turn = Rotation.from_euler("YXZ", draw.normal(0.0, (_YAW, _PITCH, _ROLL))).as_matrix()
+        turn = Rotation.from_euler("YXZ", draw.normal(0.0, (0.35, 0.2, 0.1))).as_matrix()
         rotation = (turn @ np.diag([1.0, -1.0, -1.0])).astype(np.float32)
-        codes = (_CALM * random_expression(seed, i)).astype(np.float32)
+        codes = (0.5 * random_expression(seed, i)).astype(np.float32)  # places are sought, not what mouths do
         scenes.append(scene)
         states.append(Motion(codes, np.zeros((2, 2)), rotation, scene.head_at(person)))
     with torch.no_grad():
-        drawn = render_portraits([person], Motion.joined(states), scenes, _SIZE)
+        drawn = render_portraits([person], Motion.joined(states), scenes, 320)
     found = LandmarkResiduals(np.zeros((0, 478, 2)), np.zeros((0, 2, 3)), np.zeros(0))
     for state, camera, image, marks in zip(states, drawn.cameras, drawn.images, drawn.landmarks, strict=True):
         true = marks[:, :2].astype(np.float64)
@@ -73,8 +64,8 @@ def residuals_of(seed: int, each: int, network: LandmarkNetwork) -> LandmarkResi
         residual = (seen.points * roi.side + (roi.x0, roi.y0) - true) * metres
         middle = np.median(true, axis=0)
         radius = float(np.sqrt((((true - middle) * metres) ** 2).sum(axis=1).mean()))
-        if np.median(np.linalg.norm(residual, axis=1)) > _LOST * radius:
-            continue
+        if np.median(np.linalg.norm(residual, axis=1)) > 0.06 * radius:
+            continue  # the face was not found where it is
         # Towards the camera a point moves off the picture's middle by the slope of its line of sight.
         slope = (middle - (camera.cx, camera.cy)) / camera.focal_px
         view = np.asarray([[1.0, 0.0, -slope[0]], [0.0, 1.0, -slope[1]]])
@@ -99,10 +90,11 @@ def fit_shifts(seen: LandmarkResiduals) -> NDArray[np.float32]:
     """
     count = seen.residual.shape[1]
     shifts = np.zeros((count, 3))
-    prior = np.eye(3) * (_POINT_SIGMA / _SHIFT_SIGMA) ** 2
-    for _ in range(_ROBUST_STEPS):
+    point_sigma_m, shift_sigma_m = 0.0025, 0.004  # how far single detections scatter, how far points may shift
+    prior = np.eye(3) * (point_sigma_m / shift_sigma_m) ** 2
+    for _ in range(6):
         left = seen.residual - np.einsum("nij,lj->nli", seen.jacobian, shifts)
-        weight = 1.0 / (1.0 + (left**2).sum(axis=2) / (2 * _POINT_SIGMA) ** 2)  # Cauchy
+        weight = 1.0 / (1.0 + (left**2).sum(axis=2) / (2 * point_sigma_m) ** 2)  # Cauchy
         normal = np.einsum("nl,nij,nik->ljk", weight, seen.jacobian, seen.jacobian) + prior
         right = np.einsum("nl,nij,nli->lj", weight, seen.jacobian, seen.residual)
         shifts = np.linalg.solve(normal, right[..., None])[..., 0]

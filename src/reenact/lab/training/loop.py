@@ -23,8 +23,6 @@ from reenact.media.tensors import misfits, read_tensors, write_tensors
 
 Net = TypeVar("Net", bound=nn.Module)
 _STATE = "state.json"
-_MOST_BYTES = 12_000_000
-"""Of one file, unless a tensor alone is larger: some places let nothing larger through."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +246,7 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, A
     for name, tensor in tensors.items():
         if not groups or room < tensor.nbytes:
             groups.append({})
-            room = _MOST_BYTES
+            room = 12_000_000  # bytes: some places let no larger files through
         groups[-1][name] = tensor
         room -= tensor.nbytes
     old = _state(folder).get("files", [])

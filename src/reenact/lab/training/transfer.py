@@ -18,8 +18,6 @@ from reenact.transfer.receiver import ReceiverFeatures, face_rows, receiver_feat
 from .loop import Losses, Run, RunOptions, Schedule, seeded
 from .shards import ShardRows
 
-_NOISE = 0.02  # standard deviation of what a tracker's codes jitter by
-_EDGES = 1500  # of a step
 _SOFT_MM = 0.5  # below which an error counts as its square
 _WEIGHTS = {"offset": 1.0, "little": 0.02, "bend": 1.0, "contact": 0.5}
 
@@ -47,7 +45,7 @@ def train_transfer(
         draw = torch.Generator().manual_seed(step)
         who = torch.randperm(len(learnt), generator=draw)[: settings.people].tolist()
         codes, offsets = learnt.clip(who, int(torch.randint(learnt.clips, (), generator=draw)))
-        seen = codes + _NOISE * torch.randn(codes.shape, generator=draw).to(device) * (codes != 0)
+        seen = codes + 0.02 * torch.randn(codes.shape, generator=draw).to(device) * (codes != 0)  # a tracker's jitter
         rows, edges, pairs = surface.some(draw)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             found = model(learnt.features(who), seen, rows)
@@ -120,7 +118,7 @@ class _Surface:
 
     def some(self, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Rows of the face [n], and edges and pairs between them: enough to learn from at a step."""
-        edges = self._edges[:, torch.randperm(self._edges.shape[1], generator=draw)[:_EDGES]]
+        edges = self._edges[:, torch.randperm(self._edges.shape[1], generator=draw)[:1500]]
         rows, place = torch.cat([edges.flatten(), self._pairs.flatten()]).unique(return_inverse=True)
         edges, pairs = place[: edges.numel()].reshape(2, -1), place[edges.numel() :].reshape(2, -1)
         return rows.to(self._device), edges.to(self._device), pairs.to(self._device)

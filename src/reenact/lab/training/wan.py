@@ -29,8 +29,6 @@ from reenact.media.tensors import write_tensors
 from .loop import Losses, Run, RunOptions, Schedule, seeded, silent
 from .wan_data import Sample, Windows, together
 
-_CHECKED_LEVELS = (0.3, 0.6, 0.9)
-_MOST_CHECKED = 16  # windows
 _MOUTH = region_ids("lips", *MOUTH_INTERIOR)
 _EYES = region_ids("eyelids", "eye_socket", "eyelashes", *EYEBALL)
 
@@ -110,8 +108,8 @@ def train_wan(settings: WanTraining, scenes: Sequence[Path], held_out: Sequence[
         return learner.losses(together([learnt.sample(row, where) for row in rows]), draw)
 
     def check(run: Run) -> dict[str, float]:
-        with averaged(run):
-            return held_out_loss(model, learner, unseen, where)
+        with _averaged(run):
+            return _held_out_loss(model, learner, unseen, where)
 
     run.train(losses, check_every=settings.check_every, check=check)
     if main:
@@ -147,9 +145,9 @@ class _Learner:
         )
         latents = LatentConditions(sample.photo, photo_noise, self.grey, sample.clip, known, sample.image_tokens)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.dtype == torch.bfloat16):
-            velocity = self.model(noised(sample.clip, noise, sigma), sigma, latents, sample.controls, on)
+            velocity = self.model(_noised(sample.clip, noise, sigma), sigma, latents, sample.controls, on)
         weights = region_weights(sample.controls.regions, self.grid, self.settings.mouth, self.settings.eyes)
-        return flow_loss(velocity, sample.clip, noise, weights, known)
+        return _flow_loss(velocity, sample.clip, noise, weights, known)
 
     def _told(self, count: int, draw: Generator) -> Tensor:
         """[B, 6] 1 where an input is told."""
@@ -160,13 +158,15 @@ class _Learner:
 
 
 @torch.no_grad()
-def held_out_loss(model: ConditionedWan, learner: _Learner, windows: Windows, device: torch.device) -> dict[str, float]:
+def _held_out_loss(
+    model: ConditionedWan, learner: _Learner, windows: Windows, device: torch.device
+) -> dict[str, float]:
     """Mean loss at some noise levels, told everything; the noise is the same every time."""
     model.eval()
-    levels = [s for s in _CHECKED_LEVELS if model.plan.noise[0] <= s <= model.plan.noise[1]] or [model.plan.noise[1]]
+    levels = [s for s in (0.3, 0.6, 0.9) if model.plan.noise[0] <= s <= model.plan.noise[1]] or [model.plan.noise[1]]
     plain = _Learner(learner.settings, model, learner.grey, learner.shift, learner.grid)
     found: dict[str, list[Tensor]] = {}
-    for number in range(min(len(windows), _MOST_CHECKED)):
+    for number in range(min(len(windows), 16)):
         sample = windows.sample(number, device)
         on = torch.ones(1, len(INPUTS), device=device)
         for level in levels:
@@ -177,7 +177,7 @@ def held_out_loss(model: ConditionedWan, learner: _Learner, windows: Windows, de
 
 
 @contextmanager
-def averaged(run: Run) -> Iterator[None]:
+def _averaged(run: Run) -> Iterator[None]:
     """The model with the averaged weights, within the block."""
     current = {name: value.detach().clone() for name, value in run.kept().items()}
     try:
@@ -201,7 +201,7 @@ def drawn_sigma(count: int, shift: float, within: tuple[float, float], draw: Gen
     return shift * even / (1.0 + (shift - 1.0) * even)
 
 
-def noised(clip: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+def _noised(clip: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
     """[B, z, T, h, w] at noise level sigma [B]; the velocity there is `noise - clip`."""
     level = sigma[:, None, None, None, None]
     return (1.0 - level) * clip + level * noise
@@ -222,7 +222,7 @@ def region_weights(regions: Tensor, grid: tuple[int, int], mouth: float, eyes: f
     return (found / found.mean(dim=(1, 2, 3), keepdim=True))[:, None]
 
 
-def flow_loss(velocity: Tensor, clip: Tensor, noise: Tensor, weights: Tensor, known: int) -> Tensor:
+def _flow_loss(velocity: Tensor, clip: Tensor, noise: Tensor, weights: Tensor, known: int) -> Tensor:
     """[B] weighted mean square error of [B, z, T, h, w], but for the first `known` latents, which were given."""
     error = (velocity - (noise - clip)).square().mean(dim=1, keepdim=True)
     return (weights * error)[:, :, known:].mean(dim=(1, 2, 3, 4))

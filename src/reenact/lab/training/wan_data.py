@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
-class Window:
+class _Window:
     """Some frames of a scene that follow each other."""
 
     scene: Path
@@ -56,14 +56,14 @@ class Windows:
     """
 
     def __init__(self, scenes: Sequence[Path], cache: Path, frames: int, base: str, side: int) -> None:
-        self.frames, self.windows = frames, list[Window]()
+        self.frames, self.windows = frames, list[_Window]()
         longest, sizes = 0, dict[int, Path]()
         for path in scenes:
             scene = Scene(existing_file(path, "a scene"))
             longest = max(longest, *scene.runs)
             sizes.setdefault(scene.picture("photo").shape[0], path)
             latents = cache / f"{path.stem}-{_digest(path, frames, base)}.safetensors"
-            self.windows += [Window(path, latents, n, f) for n, f in enumerate(window_starts(scene.runs, frames))]
+            self.windows += [_Window(path, latents, n, f) for n, f in enumerate(window_starts(scene.runs, frames))]
         if not self.windows:
             raise InputError(
                 f"no run of the {len(scenes)} scenes is {frames} frames long, the longest {longest}; want longer runs, "

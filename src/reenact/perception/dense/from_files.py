@@ -14,21 +14,16 @@ from numpy.typing import NDArray
 from reenact.media import InputError
 from reenact.media.crop import SquareCrop
 
-from .classes import CLASSES, FACE
-from .crops import crop_rotation
 from .map_files import frames_of, read_classes, read_depth, read_mask, read_normals
-from .maps import DenseEstimator, DenseMaps, Float, View
+from .maps import CLASSES, FACE, DenseEstimator, DenseMaps, Float, View, crop_rotation
 from .resample import Covers, cut, cut_nearest
-from .scaled_depth import in_crop_sides
-from .statement import NAME, read_statement
+from .statement import NAME, Depth, read_statement
 
 log = logging.getLogger(__name__)
 
 _BACKGROUND: Final = CLASSES.index("background")
 _UNIT: Final = (0.5, 1.5)
 """Lengths between which a vector is taken for a normal; encoders and averages leave some off 1, grey has 0."""
-_MIRRORED: Final = 0.05
-"""Mean of the product of one component with another estimator's; it is about 0.1 where they agree."""
 _KINDS: Final = ("normals", "depth", "mask", "classes")
 
 
@@ -114,7 +109,7 @@ class MapFolder:
         seen = np.isfinite(stored) & ((stored > 0) | (self._said.depth.kind != "metric"))
         values, known = cut(stored[..., None], seen, covers, view.crop)
         face = known & np.isin(classes, FACE)
-        depth = in_crop_sides(values[..., 0], face, self._said.depth, other.depth, view)
+        depth = _crop_depth(values[..., 0], face, self._said.depth, other.depth, view)
         if depth is None:
             log.warning("%s: this depth is not used, it does not go along with the face in the picture", path)
             return None
@@ -149,7 +144,7 @@ class MapFolder:
             )
         alike = (normals[face] * other[face]).mean(axis=0)  # [3] what each axis adds to the mean cosine
         for axis, names in ((0, "left or right"), (1, "up or down")):
-            if alike[axis] < -_MIRRORED:
+            if alike[axis] < -0.05:  # about 0.1 where the estimators agree
                 raise InputError(
                     f"{path} shows a face whose normals are mirrored; want the axes in {said} to be those of the maps "
                     f"({'xyz'[axis]} {names}?)"
@@ -177,3 +172,41 @@ def _turn(covers: Covers, view: View) -> Float:
     height, width = view.picture.shape[:2]
     at_middle = SquareCrop(left + wide / 2 - 0.5, top + high / 2 - 0.5, 1.0, 1)
     return crop_rotation(at_middle, view.focal_px, width, height)
+
+
+def _crop_depth(values: Float, face: NDArray[np.bool_], kind: Depth, other: Float | None, view: View) -> Float | None:
+    """Depth in sides of the crop, up to a shift; None if the scale cannot be known, or it is no depth of this face.
+
+    What a camera sees does not say how large things are. But everything here is counted in sides of the crop at the
+    head's distance, and that distance is focal length over side of the crop, in sides: an absolute depth needs no other
+    number.
+
+    metric: by its own mean over the face and the focal length it was made with; errors of its scale cancel.
+    relative: scaled to vary over the face as much as another estimator's depth. disparity: likewise, of 1 / depth.
+
+    Args:
+        values: [S, S] as the maker stored them.
+        face: [S, S] where they are known and show the face.
+        other: [S, S] the other estimator's depth, sides of the crop, up to a shift; None if it has none.
+    """
+    if face.sum() < 50:
+        return None
+    side_px = view.crop.size
+    if kind.focal_px is not None:
+        distance = float(np.median(values[face]))
+        return values * np.float32(kind.focal_px / side_px / distance) if distance > 0 else None
+    if other is None:
+        return None
+    away = view.focal_px / side_px
+    known = other[face] - other[face].mean() + away
+    if (known <= 0).any():
+        return None
+    target = known if kind.kind == "relative" else 1.0 / known
+    if np.std(values[face]) == 0 or np.corrcoef(values[face], target)[0, 1] < 0.5:
+        return None
+    # Least squares of one given the other would shrink the scale by their correlation.
+    scale = np.std(target) / np.std(values[face])
+    scaled = scale * (values - values[face].mean()) + target.mean()
+    if kind.kind == "relative":
+        return scaled.astype(np.float32)
+    return np.where(scaled > 0, 1.0 / np.where(scaled > 0, scaled, 1.0), np.nan).astype(np.float32)

@@ -14,10 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize, pixel_shuffle, pixel_unshuffle, softplus
 
-from .classes import CLASSES
+from .maps import CLASSES
 
-WIDTHS = (32, 64, 128, 224, 256)
-"""Channels at 1/2, 1/4, ... of the picture's side."""
 _GROUPS = 8
 _OUT = 5 + len(CLASSES)  # normal, certainty, depth, classes
 
@@ -53,7 +51,7 @@ class DenseNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths = WIDTHS
+        widths = (32, 64, 128, 224, 256)  # channels at 1/2, 1/4, ... of the picture's side
         self.stem = nn.Conv2d(12, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             _Block(a, b) for a, b in zip((widths[0], *widths[:-1]), widths, strict=True)

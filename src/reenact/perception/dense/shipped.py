@@ -13,9 +13,7 @@ import torch
 from reenact.media.files import asset
 from reenact.media.tensors import load_weights
 
-from .classes import CLASSES
-from .crops import crop_rotation
-from .maps import DenseMaps, View
+from .maps import CLASSES, DenseMaps, View, crop_rotation
 from .network import DenseNet, DenseOutput
 
 WEIGHTS = asset("dense.safetensors")

@@ -18,21 +18,20 @@ from numpy.typing import NDArray
 from reenact.media import InputError
 from reenact.media.files import existing_file
 
-from .classes import CLASSES
+from .maps import CLASSES
 
 NAME: Final = "maps.json"
 FORMAT: Final = "reenact-maps"
 VERSION: Final = 1
 AXES: Final = {"x": {"right": 1.0, "left": -1.0}, "y": {"down": 1.0, "up": -1.0}, "z": {"away": 1.0, "towards": -1.0}}
 """What each axis may be said to point to, as seen by who looks at the picture, and its sign in our frame."""
-DEPTHS: Final = ("metric", "relative", "disparity")
 
 
 @dataclass(frozen=True)
 class Depth:
     """How to read the depth maps: along the viewing axis, not along each pixel's ray."""
 
-    kind: str  # one of DEPTHS
+    kind: str
     """metric: known scale. relative: larger is farther, scale and shift unknown. disparity: of 1 / depth, likewise."""
     focal_px: float | None  # metric only: focal length in pixels of the picture that the estimator knew or found
 
@@ -153,7 +152,7 @@ def _covers(entry: _Entry) -> tuple[float, float, float, float] | None:
 
 
 def _depth(depth: _Entry) -> Depth:
-    kind = depth.one_of("kind", DEPTHS)
+    kind = depth.one_of("kind", ("metric", "relative", "disparity"))
     if kind != "metric":
         depth.only("kind")
         return Depth(kind, None)

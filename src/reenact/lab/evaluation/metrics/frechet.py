@@ -22,9 +22,8 @@ from reenact.media import InputError
 from reenact.media.files import existing_file
 
 from ..about import About, Value
-from ..extra import sha256
+from ..extra import onnx_session, sha256
 from ..observe import Image, Observed
-from .onnx import onnx_session
 
 Features = NDArray[np.float64]  # [N, D]
 

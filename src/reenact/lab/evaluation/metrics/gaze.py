@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,13 +12,9 @@ from reenact.tracking.scheme import eye_openness
 from ..about import About, Value, over_frames
 from ..extra import landmarks_478
 from ..observe import Observed
-from ..rows import Rows
+from .base import Rows
 
 Array = NDArray[np.float64]
-EYE_WIDTH_PER_RADIUS: Final = 2.5
-"""Distance of the eye's corners (about 30 mm) over the radius at which the iris turns (about 12 mm)."""
-SHUT: Final = 0.12
-"""Openness below which the detector guesses the iris."""
 
 
 class Gaze:
@@ -60,14 +54,15 @@ def gaze_angles(points: NDArray[np.float32]) -> Array:
     openness = eye_openness(points[None].astype(np.float64))[0]
     out = np.full((2, 2), np.nan)
     for eye, (inner, outer) in enumerate(EYE_CORNERS):
-        if openness[eye] < SHUT:
+        if openness[eye] < 0.12:  # the detector guesses the iris
             continue
         ends = points[[inner, outer]].astype(np.float64)
         left, right = ends[np.argsort(ends[:, 0])]
         across = right - left
         width = max(float(np.linalg.norm(across)), 1e-6)
         across /= width
-        off = (points[IRIS[eye][0]].astype(np.float64) - (left + right) / 2) * EYE_WIDTH_PER_RADIUS / width
+        # The eye's corners are about 30 mm apart, the iris turns at a radius of about 12 mm.
+        off = (points[IRIS[eye][0]].astype(np.float64) - (left + right) / 2) * 2.5 / width
         up = np.asarray([across[1], -across[0]])
         out[eye] = np.degrees(np.arcsin(np.clip([off @ across, off @ up], -1, 1)))
     return out

@@ -10,7 +10,7 @@ same pairs: 0.87, 5th percentile 0.66); it is given too.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,6 @@ from ..landmarks68 import Follower, Landmarks68
 from ..observe import Image, Observed
 from .base import Absent
 from .identity_networks import IdentityNetwork
-
-_SELF: Final = "in self-reenactment driver and photo are one person"
 
 
 @cache
@@ -111,7 +109,8 @@ class Identity:
         """What has no number here, and why."""
         if self._driver:
             return {}
-        return {f"leakage_{self._network.key}": _SELF if self._mode == "self" else "no face in the driver"}
+        same = "in self-reenactment driver and photo are one person"
+        return {f"leakage_{self._network.key}": same if self._mode == "self" else "no face in the driver"}
 
     def _value(self, name: str, better: Any, to: str, of: NDArray[np.float64], beside: dict[str, float]) -> Value:
         series = np.asarray([np.nan if e is None else cosine(e, of) for e in self._output])

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..extra import sha256
+from ..extra import onnx_session, sha256
 from ..observe import Image
-from .onnx import onnx_session
 
 ARCFACE_PX: Final = 112
 ARCFACE_POINTS: Final = np.asarray(

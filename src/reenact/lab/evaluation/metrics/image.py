@@ -18,8 +18,6 @@ Map = NDArray[np.float32]
 PSNR_CAP_DB: Final = 60.0
 """What identical pictures get, and the most any frame can: an infinite first frame (the photo itself) would otherwise
 lift a clip's mean at will.  One grey level of error everywhere is 48 dB."""
-_WINDOW, _SIGMA = 11, 1.5  # Wang et al. 2004, as torchmetrics' default
-_C1, _C2 = 0.01**2, 0.03**2
 
 _KINDS: Final[dict[str, tuple[Better, str]]] = {
     "l1": ("lower", "mean absolute difference of sRGB values in 0..1, mean over frames"),
@@ -80,10 +78,11 @@ def _mean(of: Map, mask: Mask) -> float:
 
 
 def _ssim(a: Map, b: Map) -> Map:
-    """[H, W, 3] twice, 0..1, to the structural similarity of each pixel and channel."""
+    """[H, W, 3] twice, 0..1, to the structural similarity (Wang et al. 2004) of each pixel and channel."""
+    window, sigma, constants = 11, 1.5, (0.01**2, 0.03**2)  # as torchmetrics' default
 
     def blurred(x: Map) -> Map:
-        out = cv2.GaussianBlur(x, (_WINDOW, _WINDOW), _SIGMA, borderType=cv2.BORDER_REFLECT_101)
+        out = cv2.GaussianBlur(x, (window, window), sigma, borderType=cv2.BORDER_REFLECT_101)
         return np.asarray(out, np.float32)
 
     # In place, as new arrays of this size cost more than the arithmetic.
@@ -98,12 +97,12 @@ def _ssim(a: Map, b: Map) -> Map:
     np.multiply(a, b, out=product)
     covariance = blurred(product)
     covariance -= between
-    for factor, constant in ((between, _C1), (covariance, _C2)):
+    for factor, constant in zip((between, covariance), constants, strict=True):
         factor *= 2
         factor += constant
     squares_a += squares_b
-    squares_a += _C1
-    variances += _C2
+    squares_a += constants[0]
+    variances += constants[1]
     between *= covariance
     between /= squares_a
     between /= variances

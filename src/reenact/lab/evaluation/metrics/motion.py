@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..about import About, Better, Value
-from ..extra import landmarks_68
+from ..extra import landmarks_68, version
 from ..landmarks68 import MEASURES, UNITS, agreement, measure
-from ..observe import Observed
-from ..rows import Rows
+from ..observe import Image, Observed
+from .base import Rows
 
 Series = NDArray[np.float64]
 CLOSED_SHARE: Final = 0.55
-"""Eyes count as closed below this share of their own usual opening (90th percentile, but at least WIDE_OPEN).  On six
+"""Eyes count as closed below this share of their own usual opening (90th percentile, but at least 0.20).  On six
 of seven real clips, 150 frames each, the median of dlib's ratio was .23 to .47 where MediaPipe had the eyes shut, its
 2nd percentile .56 to .81 where it had them open; the seventh (tpsmm_driving, heavy lids) could not be told apart."""
-WIDE_OPEN: Final = 0.20
 LIPS_SHUT: Final = 0.04
 """Lips count as shut below this opening, in inter-ocular distances (the inner lip points never quite meet)."""
 TOLERANCE: Final = 2
@@ -65,7 +65,7 @@ def blinks(output: Series, driver: Series) -> Value:
     """F1 of closed intervals of eye aspect ratios [F]; NaN where neither ever closes."""
     known = np.isfinite(output) & np.isfinite(driver)
     found = [intervals(closed(x) & known) for x in (output, driver)]
-    hits = matched(found[0], found[1])
+    hits = _matched(found[0], found[1])
     total = len(found[0]) + len(found[1])
     units = f"0..1, F1 of intervals with closed eyes, matched one to one within {TOLERANCE} frames"
     beside = {"output_count": len(found[0]), "driver_count": len(found[1])}
@@ -87,7 +87,7 @@ def closed(eyes: Series) -> NDArray[np.bool_]:
     """[F] whether the eyes are shut, against how far this face usually opens them."""
     if not np.isfinite(eyes).any():
         return np.zeros(len(eyes), bool)
-    usual = max(float(np.nanquantile(eyes, 0.9)), WIDE_OPEN)
+    usual = max(float(np.nanquantile(eyes, 0.9)), 0.20)
     return np.nan_to_num(eyes, nan=np.inf) < CLOSED_SHARE * usual
 
 
@@ -97,7 +97,7 @@ def intervals(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def matched(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> int:
+def _matched(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> int:
     """How many intervals find a partner, in order and each once, whose span they touch within TOLERANCE frames."""
     hits = i = k = 0
     while i < len(a) and k < len(b):
@@ -112,3 +112,31 @@ def matched(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> int:
 
 def _value(name: str, better: Better, units: str, mean: float, beside: Mapping[str, float]) -> Value:
     return Value(About(name, None, better, units, *landmarks_68()), mean, beside=beside)
+
+
+class Movement:
+    """How far the pictures get from the clip's first, output over driver (over the truth where there is one)."""
+
+    def __init__(self) -> None:
+        self._first: tuple[Image, Image] | None = None
+        self._moved: tuple[list[float], list[float]] = ([], [])
+
+    def update(self, moment: Observed) -> None:
+        now = _tiny(moment.output.image), _tiny(moment.real.image)
+        if self._first is None:
+            self._first = now
+        for moved, first, picture in zip(self._moved, self._first, now, strict=True):
+            moved.append(float(np.abs(picture - first).mean()))
+
+    def values(self) -> list[Value]:
+        output, real = (float(np.mean(moved)) for moved in self._moved)
+        units = "mean absolute difference from the clip's first frame, output / driver or truth"
+        about = About("movement", None, "one", units, f"{version('opencv-contrib-python')}, frames of 48 px")
+        return [Value(about, output / real if real > 0 else float("nan"), beside={"output": output, "real": real})]
+
+
+def _tiny(image: Image) -> Image:
+    """float32 [h, w, 3], 0..1, of 48 px along the longer side: noise and compression are averaged away."""
+    factor = 48 / max(image.shape[:2])
+    size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
+    return np.asarray(cv2.resize(image.astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA))

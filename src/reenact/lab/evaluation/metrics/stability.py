@@ -19,8 +19,6 @@ from ..masks import face_mask
 from ..observe import Image, Observed, Seen
 from .identity_networks import similarity
 
-FLOW_PX: Final = 256
-"""Longer side at which flow is computed."""
 _INNER: Final = sorted(set(range(FACE_LANDMARKS)) - set(FACE_OVAL))
 """The oval slides along the silhouette, irises dart: neither says anything about trembling."""
 
@@ -119,8 +117,9 @@ def warp_error(before: Image, now: Image, flow: NDArray[np.float32], mask: NDArr
 
 
 def _small(seen: Seen) -> Image:
+    """Reduce a picture to at most 256 px along its longer side, at which flow is computed."""
     height, width = seen.shape
-    factor = min(1.0, FLOW_PX / max(height, width))
+    factor = min(1.0, 256 / max(height, width))
     if factor == 1:
         return seen.image
     size = max(1, round(width * factor)), max(1, round(height * factor))

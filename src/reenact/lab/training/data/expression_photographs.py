@@ -15,14 +15,13 @@ expression_portraits.py, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from reenact.generator.warp.generator import WarpGenerator
@@ -30,7 +29,7 @@ from reenact.head.arkit import ACTIONS
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.synthetic.noise import rng
-from reenact.lab.workers import draw_shards
+from reenact.lab.workers import Arrays, prepare_shards
 from reenact.media import InputError, read_image
 from reenact.media.arrays import write_arrays
 from reenact.perception import detect_faces
@@ -43,20 +42,7 @@ from reenact.tracking.face_model import canonical_landmarks, landmark_model
 
 from .expression_portraits import CROP_PX, random_expression, scored, seen_rotation
 
-_PICTURE_PX: Final = 224  # of the head's square: about a stored crop's scale
 _PHOTOGRAPHS: Final = 40  # a shard
-_SEED: Final = 9_000_000
-_TURN: Final = (0.10, 0.12, 0.05)  # standard deviations of the rotation from the photograph's, rad
-_GAZE: Final = (0.18, 0.1)  # standard deviations of yaw and pitch, rad
-_LOOKS: Final = [i for i, a in enumerate(ACTIONS) if a.startswith("eyeLook")]
-
-
-@dataclass(frozen=True)
-class _Shard:
-    path: Path
-    photographs: Sequence[Path]
-    first: int  # seed
-    each: int
 
 
 def prepare_expression_moved(
@@ -66,33 +52,27 @@ def prepare_expression_moved(
 
     A photograph in which no face is found is left out; a shard of none is not written.
     """
-    shards = [
-        _Shard(out / f"moved-{start:05d}x{each}.safetensors", photographs[start : start + _PHOTOGRAPHS], start, each)
-        for start in range(0, len(photographs), _PHOTOGRAPHS)
-    ]
-    return draw_shards(_move, shards, jobs, "moving photographs", progress)
+    numbered = list(enumerate(photographs))
+    starts = range(0, len(photographs), _PHOTOGRAPHS)
+    shards = {out / f"moved-{i:05d}x{each}.safetensors": numbered[i : i + _PHOTOGRAPHS] for i in starts}
+    return prepare_shards(partial(_moved, each), shards, jobs, "moving photographs", progress)
 
 
-def _move(shard: _Shard) -> None:
-    parts = []
+def _moved(each: int, photographs: Sequence[tuple[int, Path]]) -> Iterator[Arrays]:
     with closing(LandmarkNetwork(None, video=False)) as network:
-        for number, photograph in enumerate(shard.photographs, start=_SEED + shard.first):
-            try:
-                parts.append(moved_faces(photograph, number, shard.each, network))
-            except InputError:
-                continue
-    if parts:
-        write_arrays(shard.path, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+        for number, photograph in photographs:
+            with suppress(InputError):
+                yield _moved_faces(photograph, 9_000_000 + number, each, network)
 
 
-def moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArray[np.generic]]:
+def _moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork) -> Arrays:
     """Move one photograph `each` times and return the rows of a shard.
 
     Raises:
         InputError: it cannot be read, or shows no face.
     """
     subject = fit_subject(open_head(), [photograph])
-    crop = head_crop(subject, AnimateOptions(size=_PICTURE_PX, crop=True))
+    crop = head_crop(subject, AnimateOptions(size=224, crop=True))  # px: about a stored crop's scale
     reference = cropped(subject.require_reference(), crop)
     rest, camera = reference.motion, reference.camera
     draw = rng(seed, "moved")
@@ -107,7 +87,7 @@ def moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork
         rotations.append(seen_rotation(state, px))
         detections.append(scored(network, image, px))
     base = rest.expression[0].numpy().copy()
-    base[_LOOKS] = 0.0
+    base[[a.startswith("eyeLook") for a in ACTIONS]] = 0.0
     return {
         "images": np.stack(images),
         "expression": states.expression.numpy(),
@@ -120,8 +100,8 @@ def moved_faces(photograph: Path, seed: int, each: int, network: LandmarkNetwork
 
 
 def _state(rest: Motion, seed: int, picture: int, draw: np.random.Generator) -> Motion:
-    turn = Rotation.from_rotvec(draw.normal(0.0, _TURN)).as_matrix()
-    gaze = np.clip(np.repeat(draw.normal(0.0, _GAZE)[None], 2, axis=0), -0.5, 0.5).astype(np.float32)
+    turn = Rotation.from_rotvec(draw.normal(0.0, (0.10, 0.12, 0.05))).as_matrix()  # rad
+    gaze = np.clip(np.repeat(draw.normal(0.0, (0.18, 0.1))[None], 2, axis=0), -0.5, 0.5).astype(np.float32)
     return Motion(random_expression(seed, picture), gaze, turn @ rest.rotation[0].numpy(), rest.translation[0])
 
 

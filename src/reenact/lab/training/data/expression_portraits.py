@@ -15,9 +15,10 @@ A shard is one safetensors file of N faces:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -37,8 +38,7 @@ from reenact.lab.synthetic import (
     synthetic_person,
 )
 from reenact.lab.synthetic.noise import rng
-from reenact.lab.workers import draw_shards, groups
-from reenact.media.arrays import write_arrays
+from reenact.lab.workers import Arrays, people_shards, prepare_shards
 from reenact.perception.expression_network import STORED
 from reenact.perception.face_crop import crop_matrix, face_crop
 from reenact.perception.landmark_network import LandmarkNetwork
@@ -48,13 +48,6 @@ CROP_PX: Final = 160
 PICTURE_PX: Final = 256
 TRAINING_SEED, HELD_OUT_SEED = 2_000_000, 2_900_000
 """First seeds of the people to learn from and of those to be measured on."""
-_PEOPLE: Final = 20  # a shard
-_DISTANCE_M: Final = (0.3, 3.0)  # logarithmic: from a selfie to a telephoto lens
-_YAW, _PITCH, _ROLL = 0.45, 0.24, 0.18  # standard deviations of the head's angles, rad
-_MOST_YAW, _MOST_PITCH = 1.0, 0.6  # rad
-_NEUTRAL, _ACTED, _FREE = 0.1, 0.25, 0.3  # shares of the pictures; the rest are archetypes
-_ONE_SIDED: Final = 0.25
-_FULL_MOUTH: Final = 2.2  # sum of mouth codes beyond which meshes tear (the sum of both sides' smile, sneer and press)
 
 ARCHETYPES: Final[tuple[dict[str, float], ...]] = (
     {"mouthSmile": 1.0, "cheekSquint": 0.5, "eyeSquint": 0.4},
@@ -112,14 +105,6 @@ _GROUPS: Final[tuple[tuple[str, ...], ...]] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Shard:
-    path: Path
-    first: int  # seed
-    people: int
-    each: int
-
-
 def prepare_expression_portraits(
     out: Path,
     people: int,
@@ -130,23 +115,23 @@ def prepare_expression_portraits(
     jobs: int = 1,
 ) -> list[Path]:
     """Draw `each` faces of each of `people` people and return the shards; those that exist are kept."""
-    shards = [
-        _Shard(out / f"expression-{seed}-{some}x{each}.safetensors", seed, some, each)
-        for seed, some in groups(first, people, _PEOPLE)
-    ]
-    return draw_shards(_draw, shards, jobs, "drawing", progress)
+    shards = people_shards(out, f"expression-{{}}x{each}", range(first, first + people), 20)
+    return prepare_shards(partial(_faces, each), shards, jobs, "drawing", progress)
 
 
 def random_expression(seed: int, picture: int) -> NDArray[np.float32]:
-    """Draw codes [52]: neutral, from a performance, free combinations, or an archetype with noise."""
+    """Draw codes [52].
+
+    They are neutral (10 % of pictures), from a performance (25 %), free combinations (30 %), or archetypes with noise.
+    """
     draw = rng(seed, f"expression {picture}")
     kind = draw.random()
     codes = np.zeros(len(ACTIONS), np.float32)
-    if kind < _NEUTRAL:
+    if kind < 0.1:
         return codes
-    if kind < _NEUTRAL + _ACTED:
+    if kind < 0.35:
         codes = synthetic_motion(seed * 31 + picture, 50).expression[int(draw.integers(50))].numpy()
-    elif kind < _NEUTRAL + _ACTED + _FREE:
+    elif kind < 0.65:
         for group in _GROUPS:
             if draw.random() < 0.55:
                 _add(codes, {str(draw.choice(group)): 1.0}, float(draw.uniform(0.1, 1.0)), draw)
@@ -154,7 +139,8 @@ def random_expression(seed: int, picture: int) -> NDArray[np.float32]:
         for _ in range(1 if draw.random() < 0.7 else 2):
             _add(codes, ARCHETYPES[int(draw.integers(len(ARCHETYPES)))], float(draw.uniform(0.25, 1.1)), draw)
     mouth = np.asarray([a.startswith("mouth") and a != "mouthClose" for a in ACTIONS])
-    codes[mouth] *= min(1.0, _FULL_MOUTH / max(float(codes[mouth].sum()) / 2, 1e-6))
+    # Beyond a sum of 2.2 of the mouth's codes (both sides' smile, sneer and press) meshes tear.
+    codes[mouth] *= min(1.0, 2.2 / max(float(codes[mouth].sum()) / 2, 1e-6))
     close = index("mouthClose")
     codes[close] = min(codes[close], codes[index("jawOpen")])  # it seals lips over an open jaw only
     return np.clip(codes, 0.0, 1.0)
@@ -162,7 +148,7 @@ def random_expression(seed: int, picture: int) -> NDArray[np.float32]:
 
 def _add(codes: NDArray[np.float32], shape: dict[str, float], strength: float, draw: np.random.Generator) -> None:
     sides = np.ones(2)
-    if draw.random() < _ONE_SIDED:
+    if draw.random() < 0.25:
         sides[int(draw.integers(2))] = draw.uniform(0.0, 0.6)
     for name, amount in shape.items():
         amount *= strength * float(draw.uniform(0.6, 1.2))
@@ -175,24 +161,24 @@ def _add(codes: NDArray[np.float32], shape: dict[str, float], strength: float, d
 
 def _state(person: SyntheticPerson, scene: Scene, seed: int, picture: int) -> Motion:
     draw = rng(seed, f"expression pose {picture}")
-    angles = draw.normal(0.0, (_YAW, _PITCH, _ROLL))
-    angles[:2] = np.clip(angles[:2], (-_MOST_YAW, -_MOST_PITCH), (_MOST_YAW, _MOST_PITCH))
+    angles = draw.normal(0.0, (0.45, 0.24, 0.18))  # yaw, pitch, roll, rad
+    angles[:2] = np.clip(angles[:2], (-1.0, -0.6), (1.0, 0.6))
     turn = Rotation.from_euler("YXZ", angles).as_matrix() @ np.diag([1.0, -1.0, -1.0])
     gaze = np.clip(np.repeat(draw.normal(0.0, (0.2, 0.12))[None], 2, axis=0), -0.55, 0.55).astype(np.float32)
     gaze[:, 0] += (-0.02, 0.02)  # eyes converge on what is near
     return Motion(random_expression(seed, picture), gaze, turn, scene.head_at(person))
 
 
-def _draw(shard: _Shard) -> None:
+def _faces(each: int, seeds: Sequence[int]) -> Iterator[Arrays]:
     with closing(LandmarkNetwork(None, video=False)) as network:
-        parts = [_faces_of(seed, shard.each, network) for seed in range(shard.first, shard.first + shard.people)]
-    write_arrays(shard.path, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+        for seed in seeds:
+            yield _faces_of(seed, each, network)
 
 
-def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> dict[str, NDArray[np.generic]]:
+def _faces_of(seed: int, each: int, network: LandmarkNetwork) -> Arrays:
     """Draw the faces of one person, as rows of a shard."""
     person, draw = synthetic_person(seed), rng(seed, "expression scenes")
-    near, far = np.log(_DISTANCE_M)
+    near, far = np.log((0.3, 3.0))  # metres: from a selfie to a telephoto lens
     distances = np.exp(draw.uniform(near, far, each)) * person.size
     scenes = [replace(random_scene(seed * 100 + i), distance_m=float(d)) for i, d in enumerate(distances)]
     states = Motion.joined([_state(person, scene, seed, i) for i, scene in enumerate(scenes)])

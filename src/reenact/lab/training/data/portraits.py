@@ -12,8 +12,8 @@ A shard is one safetensors file of N portraits of S x S pixels:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,26 +33,11 @@ from reenact.lab.synthetic import (
 )
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.render import render_portraits
-from reenact.lab.workers import draw_shards, groups
-from reenact.media.arrays import write_arrays
-from reenact.perception.dense.classes import CLASSES
+from reenact.lab.workers import Arrays, people_shards, prepare_shards
+from reenact.perception.dense.maps import CLASSES
 
 TRAINING_SEED, HELD_OUT_SEED = 100_000, 900_000
 """First seeds of the people to learn from and of those to be measured on; the benchmark's are below 100,000."""
-_PEOPLE = 25  # a shard
-_CLASS_OF = {"sclera": "eyes", "iris": "eyes", "lips": "lips", "hair": "hair", "cloth": "cloth", "glasses": "glasses"}
-_CLASS_OF |= {"mouth_cavity": "mouth", "teeth_upper": "mouth", "teeth_lower": "mouth", "tongue": "mouth"}
-_TURNED = (0.40, 0.18, 0.14)  # standard deviation of a head's turn, nod and tilt, radians
-_TURN_MOST = 1.1
-
-
-@dataclass(frozen=True)
-class _Shard:
-    path: Path
-    first: int  # seed
-    people: int
-    each: int
-    size: int
 
 
 def prepare_portraits(
@@ -69,21 +54,16 @@ def prepare_portraits(
 
     What is there already is kept, so that an interrupted run goes on.
     """
-    shards = [
-        _Shard(out / f"portraits-{seed}-{some}x{each}-{size}px.safetensors", seed, some, each, size)
-        for seed, some in groups(first, people, _PEOPLE)
-    ]
-    return draw_shards(_draw, shards, jobs, "drawing", progress)
+    shards = people_shards(out, f"portraits-{{}}x{each}-{size}px", range(first, first + people), 25)
+    return prepare_shards(partial(_portraits, each, size), shards, jobs, "drawing", progress)
 
 
-def _draw(shard: _Shard) -> None:
-    parts = []
-    for seed in range(shard.first, shard.first + shard.people):
+def _portraits(each: int, size: int, seeds: Sequence[int]) -> Iterator[Arrays]:
+    for seed in seeds:
         person = synthetic_person(seed)
-        scenes = [random_scene(seed * 100 + i) for i in range(shard.each)]
-        states = poses(person, scenes)
-        parts.append(_pack(render_portraits([person], states, scenes, shard.size), scenes, person, seed))
-    write_arrays(shard.path, {k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
+        scenes = [random_scene(seed * 100 + i) for i in range(each)]
+        drawn = render_portraits([person], poses(person, scenes), scenes, size)
+        yield _rows(drawn, scenes, person)
 
 
 def poses(person: SyntheticPerson, scenes: list[Scene]) -> Motion:
@@ -93,7 +73,7 @@ def poses(person: SyntheticPerson, scenes: list[Scene]) -> Motion:
     states = []
     for i, scene in enumerate(scenes):
         state = performed_by(performance, person, scene)[25 * i + int(draw.integers(25))]
-        angles = np.clip(draw.normal(0.0, _TURNED), -_TURN_MOST, _TURN_MOST)
+        angles = np.clip(draw.normal(0.0, (0.40, 0.18, 0.14)), -1.1, 1.1)  # turn, nod and tilt, rad
         turn = Rotation.from_euler("YXZ", angles).as_matrix().astype(np.float32)
         rest = draw.random() < 0.2  # many photos show a face that does nothing
         state = state.replace(rotation=turn @ state.rotation.numpy())
@@ -101,9 +81,7 @@ def poses(person: SyntheticPerson, scenes: list[Scene]) -> Motion:
     return Motion.joined(states)
 
 
-def _pack(
-    drawn: SyntheticFrames, scenes: list[Scene], person: SyntheticPerson, seed: int
-) -> dict[str, NDArray[np.generic]]:
+def _rows(drawn: SyntheticFrames, scenes: list[Scene], person: SyntheticPerson) -> Arrays:
     shown = np.isfinite(drawn.depth)
     classes = class_table()[drawn.labels]
     focal = np.asarray([s.camera(person, drawn.images.shape[1]).focal_px for s in scenes], np.float32)
@@ -114,7 +92,7 @@ def _pack(
         "normals": np.round(127.0 * drawn.normals * shown[..., None]).astype(np.int8),
         "depth": np.where(shown, depth, 0.0).astype(np.float16),
         "classes": np.where(shown, classes, 0).astype(np.uint8),
-        "person": np.full(len(drawn), seed, np.int32),
+        "person": np.full(len(drawn), person.seed, np.int32),
     }
 
 
@@ -130,7 +108,9 @@ def relative_depth(
 
 def class_table() -> NDArray[np.uint8]:
     """[256] class of each label."""
+    inside = ("mouth_cavity", "teeth_upper", "teeth_lower", "tongue")
+    renamed = {"sclera": "eyes", "iris": "eyes"} | dict.fromkeys(inside, "mouth")
     table = np.zeros(256, np.uint8)
     for i, label in enumerate(LABELS):
-        table[i] = CLASSES.index(_CLASS_OF.get(label, "skin"))
+        table[i] = CLASSES.index(label if label in CLASSES else renamed.get(label, "skin"))
     return table

@@ -36,8 +36,6 @@ from .scenes import MOVING, PHOTO, Bytes, SceneRecord, save_scene
 RUN, RUNS = 8, 3
 """Frames of a run, runs of a scene, unless others are asked for."""
 _LONGEST = 300  # frames of a clip that are looked at
-_SPARE = 2  # of a shot's first and last frames, which may be blends
-_NEAR = 40  # frames from the photo to where the runs of every other scene begin
 
 
 @dataclass(frozen=True)
@@ -160,14 +158,14 @@ def _plans(track: Motion, making: _Making) -> list[tuple[int, list[int]]]:
     plans = []
     for number in range(making.scenes):
         shot = shots[int(draw.integers(len(track)))]
-        rows = np.flatnonzero(shots == shot)[_SPARE : -_SPARE or None]
+        rows = np.flatnonzero(shots == shot)[2:-2]  # first and last frames may be blends
         starts = [int(r) for r in rows[: 1 - run] if (shots[r : r + run] == shot).all() and seen[r : r + run].all()]
         stills = [int(r) for r in rows if seen[r]]
         if len(starts) < RUNS or not stills:
             continue
         if number % 2:
             photo = starts[int(draw.integers(len(starts)))]
-            others = [r for r in starts if 0 < abs(r - photo) <= _NEAR]
+            others = [r for r in starts if 0 < abs(r - photo) <= 40]
             begun = np.asarray([photo, *np.sort(draw.choice(others, min(RUNS - 1, len(others)), replace=False))], int)
         else:
             begun = np.sort(draw.choice(starts, RUNS, replace=False))

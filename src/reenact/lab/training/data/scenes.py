@@ -30,7 +30,6 @@ Bytes = NDArray[np.uint8]
 PHOTO = ("photo", "photo_normals", "photo_regions")
 MOVING = ("frames", "warped", "normals", "regions", "visibility")
 _LABELS = ("regions", "photo_regions", "visibility")
-_QUALITY = 95
 
 
 @dataclass(frozen=True)
@@ -94,5 +93,5 @@ def _packed(picture: Bytes, *, labels: bool) -> bytes:
     if labels:
         Image.fromarray(picture).save(out, "PNG")
     else:
-        Image.fromarray(picture).save(out, "JPEG", quality=_QUALITY, subsampling=0)
+        Image.fromarray(picture).save(out, "JPEG", quality=95, subsampling=0)
     return out.getvalue()

@@ -11,8 +11,7 @@ A shard is one safetensors file of P people, each giving C short performances of
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,23 +23,12 @@ from reenact.head.state import codes_of
 from reenact.lab.synthetic import synthetic_motion
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.receivers import OwnDeformation, linear
-from reenact.lab.workers import draw_shards, groups
-from reenact.media.arrays import write_arrays
+from reenact.lab.workers import Arrays, people_shards, prepare_shards
 from reenact.transfer.receiver import face_rows
 
 TRAINING_SEED, HELD_OUT_SEED = 300_000, 930_000
 """First seeds of the people to learn from and of those to be measured on."""
 CLIPS, FRAMES = 4, 12
-_PEOPLE = 20  # a shard
-_SEEN = 0.6  # share of the performances that people might give; the others mix any actions
-_MOST = 1.2  # codes beyond one occur when a performance is exaggerated
-
-
-@dataclass(frozen=True)
-class _Shard:
-    path: Path
-    first: int
-    people: int
 
 
 def prepare_receivers(
@@ -52,19 +40,16 @@ def prepare_receivers(
     jobs: int = 1,
 ) -> list[Path]:
     """Draw people and performances; what is there already is kept, so that an interrupted run goes on."""
-    shards = [
-        _Shard(out / f"receivers-{seed}-{some}.safetensors", seed, some)
-        for seed, some in groups(first, people, _PEOPLE)
-    ]
-    return draw_shards(_draw, shards, jobs, "moving faces", progress)
+    shards = people_shards(out, "receivers-{}", range(first, first + people), 20)
+    return prepare_shards(_people, shards, jobs, "moving faces", progress)
 
 
-def _draw(shard: _Shard) -> None:
-    parts = [_person(seed) for seed in range(shard.first, shard.first + shard.people)]
-    write_arrays(shard.path, {k: np.stack([p[k] for p in parts]) for k in parts[0]})
+def _people(seeds: Sequence[int]) -> Iterator[Arrays]:
+    for seed in seeds:
+        yield {name: array[None] for name, array in _person(seed).items()}
 
 
-def _person(seed: int) -> dict[str, NDArray[np.generic]]:
+def _person(seed: int) -> Arrays:
     own, draw, rows = OwnDeformation.of(seed), rng(seed, "receiver"), face_rows()
     states = Motion.joined([performance(draw, FRAMES) for _ in range(CLIPS)])
     offsets = (own.shapes(states) - linear(own.head, states))[:, rows].numpy() * 1000.0
@@ -94,14 +79,15 @@ def _ahead(expression: NDArray[np.floating], gaze: NDArray[np.floating]) -> Moti
 def performance(draw: np.random.Generator, frames: int) -> Motion:
     """Consecutive frames at 25 a second: out of a synthetic motion, stronger or weaker, or any actions in turn."""
     strength = draw.uniform(0.7, 1.4)
-    if draw.random() < _SEEN:
+    most = 1.2  # codes beyond one occur when a performance is exaggerated
+    if draw.random() < 0.6:  # the others mix any actions
         first = int(draw.integers(0, 100))
         drawn = synthetic_motion(int(draw.integers(1 << 30)), first + frames)
-        codes = np.clip(strength * drawn.expression[first:].numpy(), 0.0, _MOST)
+        codes = np.clip(strength * drawn.expression[first:].numpy(), 0.0, most)
         return _ahead(codes, drawn.gaze[first:].numpy())
     ends = np.stack([_any_actions(draw) for _ in range(2)])
     share = np.linspace(0.0, 1.0, frames)[:, None]
-    codes = np.clip(strength * ((1.0 - share) * ends[0] + share * ends[1]), 0.0, _MOST)
+    codes = np.clip(strength * ((1.0 - share) * ends[0] + share * ends[1]), 0.0, most)
     gaze = np.clip(draw.normal(0.0, 0.2, (1, 1, 2)), -0.5, 0.5) * np.ones((frames, 2, 1))
     return _ahead(codes, gaze)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reenact.head.open import open_head
-from reenact.tracking.sightings import landmarks_off_mm
+from reenact.tracking.landmark_check import landmarks_off_mm
 
 
 def test_it_agrees_with_the_open_head_and_notices_landmarks_laid_wrongly() -> None:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether landmarks are where they should be on a head's mesh: the detector is shown renders, and its points cast back.
+"""Whether landmarks are where they should be on a head's mesh: the detector is shown renders, its points are cast back.
 
-So the open head's landmarks were found (scripts/build_head/landmarks.py). Those of a user's model come from the shape
-of its template alone, on which the detector, scattering by 3 mm, could not improve; but it notices a gross mistake.
+The open head's landmarks were found in the same way (scripts/build_head/landmarks.py). Those of a user's model come
+from the shape of its template alone, on which the detector, scattering by 3 mm, could not improve; but it notices a
+gross mistake.
 """
 
 from __future__ import annotations
 
 from contextlib import closing
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -23,19 +25,11 @@ from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
 
 SIZE: Final = 384
-_VIEWS: Final = tuple((yaw, light) for yaw in (-36, -24, -12, 0, 12, 24, 36) for light in (0, 1))
-_LIGHTS: Final = np.asarray([[0.2, 0.4, 0.9], [-0.5, 0.4, 0.7]])
 _PALETTE: Final = {
     "skin": (0.85, 0.66, 0.56), "neck": (0.80, 0.62, 0.53), "ears": (0.84, 0.62, 0.54), "eyelids": (0.78, 0.58, 0.50),
     "lips": (0.72, 0.38, 0.37), "mouth_cavity": (0.28, 0.10, 0.10), "eye_socket": (0.65, 0.40, 0.37),
     "sclera": (0.93, 0.93, 0.93), "iris": (0.25, 0.16, 0.10),
 }  # fmt: skip
-_BROW = (0.25, 0.17, 0.12)
-_BROW_M = 0.0045  # half as wide as a brow is high
-_AWAY_M, _SEEN_M = 0.9, 0.27  # distance of the camera, and how much of the head's plane it sees
-_NEAR_PX = 3.0  # the skin pixel that a point belongs to may be so far away
-_FACING = 0.35  # cosine between normal and line of sight below which a point slides along an outline
-_FEWEST = 3
 
 
 def landmarks_off_mm(model: ParametricHead) -> float | None:
@@ -48,17 +42,17 @@ def landmarks_off_mm(model: ParametricHead) -> float | None:
     eyeball = topology.region_faces(*region_ids(*EYEBALL))
     found: list[list[Float64]] = [[] for _ in range(LANDMARKS)]
     with closing(LandmarkNetwork(None, video=False)) as network:
-        for yaw, light in _VIEWS:
+        for yaw, light in product((-36, -24, -12, 0, 12, 24, 36), ((0.2, 0.4, 0.9), (-0.5, 0.4, 0.7))):
             turned = neutral @ _turn(np.deg2rad(yaw)).T
-            image, face, bary = _render(turned, faces, colours, _LIGHTS[light])
-            detected = network(image)
-            if detected is not None:
-                _cast(detected.points.astype(np.float64) * SIZE, face, bary, faces, eyeball, turned, neutral, found)
+            image, face, bary = _render(turned, faces, colours, np.asarray(light))
+            face_points = network(image)
+            if face_points is not None:
+                _cast(face_points.points.astype(np.float64) * SIZE, face, bary, faces, eyeball, turned, neutral, found)
     own = topology.landmarks(model.base_neutral)
-    seen = [(i, np.median(np.asarray(places), axis=0)) for i, places in enumerate(found) if len(places) >= _FEWEST]
-    if not seen:
+    detected = [(i, np.median(np.asarray(places), axis=0)) for i, places in enumerate(found) if len(places) >= 3]
+    if not detected:
         return None
-    return 1e3 * float(np.median([np.linalg.norm(own[i] - place) for i, place in seen]))
+    return 1e3 * float(np.median([np.linalg.norm(own[i] - place) for i, place in detected]))
 
 
 def _painted(neutral: Float64, topology: Topology) -> Float64:
@@ -68,8 +62,8 @@ def _painted(neutral: Float64, topology: Topology) -> Float64:
     middle = neutral[topology.faces].mean(axis=1)
     marks = topology.landmarks(neutral.astype(np.float32))[[*LEFT_BROW, *RIGHT_BROW]]
     along = np.concatenate([marks + s * (np.roll(marks, -5, axis=0) - marks) for s in (0.0, 0.5)])
-    near = np.asarray(KDTree(along).query(middle)[0]) < _BROW_M
-    colours[near & topology.region_faces(*region_ids("skin", "eyelids"))] = _BROW
+    near = np.asarray(KDTree(along).query(middle)[0]) < 0.0045  # half a brow's height, metres
+    colours[near & topology.region_faces(*region_ids("skin", "eyelids"))] = (0.25, 0.17, 0.12)
     return colours
 
 
@@ -77,7 +71,8 @@ def _render(
     vertices: Float64, faces: Index, colours: Float64, light: Float64
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Picture [S, S, 3] uint8, triangle [S, S] and weights [S, S, 3], of a head seen from in front."""
-    focal, z = SIZE / _SEEN_M * _AWAY_M, _AWAY_M - vertices[:, 2]
+    # The camera is 0.9 m away and sees 0.27 m of the head's plane.
+    focal, z = SIZE / 0.27 * 0.9, 0.9 - vertices[:, 2]
     px = np.stack([SIZE / 2 + focal * vertices[:, 0] / z, SIZE / 2 - focal * (vertices[:, 1] + 0.03) / z, z], axis=1)
     fragments = rasterise(torch.from_numpy(px[None]).float(), torch.from_numpy(faces), SIZE, SIZE, cull_back=True)
     face, bary = fragments.face[0].numpy(), fragments.bary[0].numpy()
@@ -101,10 +96,10 @@ def _cast(
     distance, nearest = (
         np.asarray(x) for x in KDTree(np.stack([columns, rows], axis=1) + 0.5).query(points[:FACE_LANDMARKS])
     )
-    for i in np.flatnonzero(distance < _NEAR_PX):
+    for i in np.flatnonzero(distance < 3.0):
         row, column = rows[nearest[i]], columns[nearest[i]]
         corners = faces[face[row, column]]
         a, b, c = turned[corners]
         normal = np.cross(b - a, c - a)
-        if normal[2] > _FACING * np.linalg.norm(normal):
+        if normal[2] > 0.35 * np.linalg.norm(normal):  # else the point slides along an outline
             found[i].append(bary[row, column] @ neutral[corners])

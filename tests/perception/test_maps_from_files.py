@@ -20,7 +20,8 @@ from reenact.lab.training.data.portraits import HELD_OUT_SEED, class_table
 from reenact.media import InputError
 from reenact.media.crop import SquareCrop
 from reenact.perception.dense.from_files import BySource, MapFolder
-from reenact.perception.dense.maps import CLASSES, FACE, DenseMaps, View
+from reenact.perception.dense.maps import DenseMaps, View
+from reenact.perception.dense.network import CLASSES, FACE
 from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
 from reenact.subject.observation import observe
 from reenact.tracking import find_face, fit_frames, fit_identity

@@ -10,8 +10,8 @@ import torch
 from reenact.lab.synthetic import random_scene, render_portraits, still_state, synthetic_person
 from reenact.lab.training.data.portraits import HELD_OUT_SEED, class_table
 from reenact.media.crop import SquareCrop
-from reenact.perception.dense.maps import CLASSES, FACE, HEAD, View, crop_rotation, head_crop
-from reenact.perception.dense.network import DenseNet
+from reenact.perception.dense.maps import View, crop_rotation, head_crop
+from reenact.perception.dense.network import CLASSES, FACE, HEAD, DenseNet
 from reenact.perception.dense.shipped import INPUT_PX, WEIGHTS, shipped_estimator
 
 

@@ -18,7 +18,7 @@ from reenact.head.regions import EMPTY, REGIONS, region_ids
 from reenact.head.shape import eyeball_vertices
 from reenact.head.state import deformed
 from reenact.head.subject import Subject
-from reenact.perception.dense.maps import CLASSES
+from reenact.perception.dense.network import CLASSES
 from reenact.rendering import (
     Camera,
     PixelInterpolation,

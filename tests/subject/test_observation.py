@@ -11,7 +11,8 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.subject import Subject
 from reenact.media import SquareCrop
-from reenact.perception.dense.maps import CLASSES, HEAD, DenseMaps, View
+from reenact.perception.dense.maps import DenseMaps, View
+from reenact.perception.dense.network import CLASSES, HEAD
 from reenact.subject.observation import Observation, observe
 
 SIDE = 64

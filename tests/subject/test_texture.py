@@ -19,7 +19,8 @@ from reenact.head.regions import region_ids
 from reenact.head.state import posed
 from reenact.head.subject import Subject
 from reenact.lab.synthetic import as_tracked, synthetic_motion
-from reenact.perception.dense.maps import CLASSES, DenseMaps, View, head_crop
+from reenact.perception.dense.maps import DenseMaps, View, head_crop
+from reenact.perception.dense.network import CLASSES
 from reenact.rendering import Camera, interpolate, rasterise
 from reenact.subject.atlas import Atlas, head_atlas
 from reenact.subject.texels import Texels, texels_of

@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d, grid_sample, huber_loss, normalize
 from reenact.head.levels import Level
 from reenact.head.model import Topology
 from reenact.head.regions import EMPTY, REGIONS, region_ids
-from reenact.perception.dense.maps import CLASSES
+from reenact.perception.dense.network import CLASSES
 from reenact.rendering import Fragments, PixelInterpolation, VertexNormals, face_labels, rasterise
 
 from .observation import Observation

@@ -15,7 +15,8 @@ from torch import Tensor
 from reenact.head.motion import Motion
 from reenact.head.state import torso_translation
 from reenact.head.subject import Subject
-from reenact.perception.dense.maps import HEAD, DenseMaps, View
+from reenact.perception.dense.maps import DenseMaps, View
+from reenact.perception.dense.network import HEAD
 
 _FAR_PX = 24.0  # beyond that far from the outline of the head, only that it is far is known
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from reenact.head.model import Float
 from reenact.head.regions import EYEBALL, MOUTH_INTERIOR, region_ids
 from reenact.head.smoothstep import smoothstep
-from reenact.perception.dense.maps import CLASSES, HEAD, View
+from reenact.perception.dense.maps import View
+from reenact.perception.dense.network import CLASSES, HEAD
 from reenact.rendering import Camera, rasterise, vertex_normals, visible_vertices
 
 from .texels import Texels
@@ -34,7 +35,7 @@ class TexelSamples:
 
     colour: NDArray[np.uint8]  # [N, 3] sRGB
     quality: Float  # [N] 0 not seen, 1 head on and as fine as the texture
-    shown: NDArray[np.uint8]  # [N] what the picture shows there, index into dense.classes.CLASSES
+    shown: NDArray[np.uint8]  # [N] what the picture shows there, index into dense.network.CLASSES
 
 
 def sample_picture(

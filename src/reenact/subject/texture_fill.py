@@ -14,7 +14,7 @@ from reenact.head.levels import refine
 from reenact.head.model import Float, ParametricHead
 from reenact.head.regions import region_ids
 from reenact.head.spread import spread
-from reenact.perception.dense.maps import CLASSES
+from reenact.perception.dense.network import CLASSES
 
 from .atlas import head_atlas
 from .texel_samples import TexelSamples

@@ -19,7 +19,7 @@ from reenact.head.shape import HeadShape
 from reenact.head.smoothstep import smoothstep
 from reenact.head.subject import Subject
 from reenact.head.teeth import LOWER_WIDTHS_M, UPPER_WIDTHS_M, paint_teeth, tooth_places
-from reenact.perception.dense.maps import CLASSES
+from reenact.perception.dense.network import CLASSES
 
 from .texel_samples import TexelSamples
 from .texels import Texels

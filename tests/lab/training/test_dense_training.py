@@ -16,8 +16,7 @@ from reenact.lab.training.dense import DenseTraining, Portraits, held_out_scores
 from reenact.lab.training.dense_augment import augment
 from reenact.lab.training.dense_loss import DenseTruth, dense_losses, dense_scores
 from reenact.lab.training.loop import RunOptions, Schedule
-from reenact.perception.dense.maps import CLASSES
-from reenact.perception.dense.network import DenseNet, DenseOutput
+from reenact.perception.dense.network import CLASSES, DenseNet, DenseOutput
 
 SIDE = 64
 

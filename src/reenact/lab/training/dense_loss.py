@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from reenact.perception.dense.maps import CLASSES, FACE, HEAD
-from reenact.perception.dense.network import DenseOutput
+from reenact.perception.dense.network import CLASSES, FACE, HEAD, DenseOutput
 
 _WEIGHTS = {"background": 0.0, "skin": 1.0, "hair": 0.5, "cloth": 0.3, "eyes": 2.0, "lips": 2.0, "mouth": 2.0}
 """How much pixels of a class count; 0.5 where none is given."""

@@ -15,7 +15,8 @@ from reenact.media import InputError
 from reenact.media.crop import SquareCrop
 
 from .map_files import frames_of, read_classes, read_depth, read_mask, read_normals
-from .maps import CLASSES, FACE, DenseEstimator, DenseMaps, Float, View, crop_rotation
+from .maps import DenseEstimator, DenseMaps, Float, View, crop_rotation
+from .network import CLASSES, FACE
 from .resample import Covers, cut, cut_nearest
 from .statement import NAME, Depth, read_statement
 

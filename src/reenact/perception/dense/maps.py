@@ -6,20 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reenact.media.crop import SquareCrop
-
-CLASSES: Final[tuple[str, ...]] = ("background", "skin", "hair", "cloth", "eyes", "lips", "mouth", "glasses")
-"""skin: face, ears and neck, lids and lashes too. eyes: what of the eyeball is seen. mouth: teeth, tongue, cavity."""
-
-HEAD: Final[tuple[int, ...]] = tuple(CLASSES.index(c) for c in ("skin", "hair", "eyes", "lips", "mouth", "glasses"))
-FACE: Final[tuple[int, ...]] = tuple(CLASSES.index(c) for c in ("skin", "eyes", "lips", "mouth"))
-"""Where a head model without hair or glasses has a surface of its own."""
-
 
 Float = NDArray[np.float32]
 
@@ -42,7 +34,7 @@ class DenseMaps:
     normals: Float  # [S, S, 3] unit, in the whole picture's camera space (x right, y down, z away)
     certainty: Float  # [S, S] 0..1: how much the normal is worth
     depth: Float | None  # [S, S] in sides of the crop, up to a shift (lab/training/data/portraits.py); None: not known
-    classes: NDArray[np.uint8]  # [S, S] index into classes.CLASSES
+    classes: NDArray[np.uint8]  # [S, S] index into network.CLASSES
 
 
 class DenseEstimator(Protocol):

@@ -8,14 +8,19 @@ channels and out of them again (Shi et al. 2016), which makes it four times chea
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize, pixel_shuffle, pixel_unshuffle, softplus
 
-from .maps import CLASSES
+# What a pixel of a portrait shows, as coarse as a network of a few megabytes can tell.
+CLASSES: Final[tuple[str, ...]] = ("background", "skin", "hair", "cloth", "eyes", "lips", "mouth", "glasses")
+"""skin: face, ears and neck, lids and lashes too. eyes: what of the eyeball is seen. mouth: teeth, tongue, cavity."""
 
+HEAD: Final[tuple[int, ...]] = tuple(CLASSES.index(c) for c in ("skin", "hair", "eyes", "lips", "mouth", "glasses"))
+FACE: Final[tuple[int, ...]] = tuple(CLASSES.index(c) for c in ("skin", "eyes", "lips", "mouth"))
+"""Where a head model without hair or glasses has a surface of its own."""
 _GROUPS = 8
 _OUT = 5 + len(CLASSES)  # normal, certainty, depth, classes
 

@@ -13,8 +13,8 @@ import torch
 from reenact.media.files import asset
 from reenact.media.tensors import load_weights
 
-from .maps import CLASSES, DenseMaps, View, crop_rotation
-from .network import DenseNet, DenseOutput
+from .maps import DenseMaps, View, crop_rotation
+from .network import CLASSES, DenseNet, DenseOutput
 
 WEIGHTS = asset("dense.safetensors")
 INPUT_PX = 256

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from reenact.media import InputError
 from reenact.media.files import existing_file
 
-from .maps import CLASSES
+from .network import CLASSES
 
 NAME: Final = "maps.json"
 FORMAT: Final = "reenact-maps"
@@ -45,7 +45,7 @@ class Statement:
     covers: tuple[float, float, float, float] | None  # left, top, width, height, px of the picture; None: all of it
     looks_ahead: bool  # whether normals are in the space of a camera that looks at the middle of what is covered
     depth: Depth | None
-    labels: dict[int, int] | None  # the maker's class number -> index into classes.CLASSES
+    labels: dict[int, int] | None  # the maker's class number -> index into network.CLASSES
 
 
 def read_statement(folder: Path) -> Statement:

@@ -6,7 +6,7 @@ A shard is one safetensors file of N portraits of S x S pixels:
     images   uint8   [N, S, S, 3]  RGB
     normals  int8    [N, S, S, 3]  127 x the unit normal in camera space (x right, y down, z away); 0 on the background
     depth    float16 [N, S, S]     see `relative_depth`; 0 on the background
-    classes  uint8   [N, S, S]     index into dense.classes.CLASSES
+    classes  uint8   [N, S, S]     index into dense.network.CLASSES
     person   int32   [N]           seed of the synthetic person
 """
 
@@ -34,7 +34,7 @@ from reenact.lab.synthetic import (
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.render import render_portraits
 from reenact.lab.workers import Arrays, people_shards, prepare_shards
-from reenact.perception.dense.maps import CLASSES
+from reenact.perception.dense.network import CLASSES
 
 TRAINING_SEED, HELD_OUT_SEED = 100_000, 900_000
 """First seeds of the people to learn from and of those to be measured on; the benchmark's are below 100,000."""

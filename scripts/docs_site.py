@@ -26,22 +26,8 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[1]
 PACKAGE: Final = "reenact"
-ROOMS: Final = (
-    "media",
-    "head",
-    "rendering",
-    "perception",
-    "tracking",
-    "subject",
-    "transfer",
-    "generator",
-    "pipeline",
-    "api",
-    "lab.synthetic",
-    "lab.training",
-    "lab.evaluation",
-)
-"""The order of the reference. A room that is not named here comes after these."""
+PLAN: Final = ROOT / "tests" / "test_layers.py"
+"""The plan of the rooms, `ROOMS`, whose order is that of the reference. A room that is not on it comes last."""
 NOT_IN_REFERENCE: Final = ("app", "cli", "__main__", "lab", "lab.commands")
 """Modules of the command line, which is no programming interface, and the lab's empty package."""
 COPIED: Final = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "LICENSE": "licence-text.md"}
@@ -162,7 +148,12 @@ def rooms(package: griffe.Module) -> list[str]:
     """List the rooms that have a page of the reference, in their order."""
     found = [*submodules(package), *(f"lab.{name}" for name in submodules(package.modules["lab"]))]
     shown = [room for room in found if room not in NOT_IN_REFERENCE and room != "assets"]
-    return sorted(shown, key=lambda room: (ROOMS.index(room) if room in ROOMS else len(ROOMS), room))
+    plan = next(
+        node for node in ast.parse(PLAN.read_text(encoding="utf-8")).body if ast.unparse(node).startswith("ROOMS =")
+    )
+    assert isinstance(plan, ast.Assign)
+    order = ast.literal_eval(plan.value)
+    return sorted(shown, key=lambda room: (order.index(room) if room in order else len(order), room))
 
 
 def modules(room: griffe.Module) -> Iterator[griffe.Module]:

@@ -26,7 +26,8 @@ from reenact.head.regions import region_ids
 from reenact.media.arrays import read_arrays, write_arrays
 from reenact.media.files import asset
 from reenact.perception.landmark_network import LandmarkNetwork
-from scripts.build_head.landmarks import LIGHTS, SIZE, YAWS_DEG, _cast, _render, _turn
+from reenact.tracking.landmark_check import cast_landmarks
+from scripts.build_head.landmarks import LIGHTS, SIZE, YAWS_DEG, _render, _turn
 
 OUTPUT = asset("identity_prior.safetensors")
 FACE_VERTICES = 9409  # ICT-FaceKit's vertex order: face, then head and neck, mouth, eyes
@@ -121,7 +122,8 @@ def _landmarks(neutral: np.ndarray, faces: np.ndarray) -> np.ndarray:
                 turned = neutral @ _turn(np.deg2rad(yaw)).T
                 image, face, bary = _render(turned, faces, colours, light)
                 if (detected := network(image)) is not None:
-                    _cast(detected.points * SIZE, face, bary, faces, eyeball, turned, neutral, found)
+                    points = detected.points.astype(np.float64) * SIZE
+                    cast_landmarks(points, face, bary, faces, eyeball, turned, neutral, found, reach_px=4.0)
     seen = [np.median(f, axis=0) if len(f) >= 3 else np.full(3, np.nan) for f in found[:468]]
     return np.asarray(seen)
 

@@ -21,16 +21,15 @@ from reenact.head.mesh import vertex_normals
 from reenact.head.regions import EYEBALL, REGIONS, region_ids
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
+from reenact.tracking.landmark_check import PALETTE, cast_landmarks
 
 SIZE = 512
 YAWS_DEG = (-40, -28, -18, -9, 0, 9, 18, 28, 40)
 MOUTHS = ({}, {"jawOpen": 0.35}, {"mouthUpperUpLeft": 0.6, "mouthUpperUpRight": 0.6, "jawOpen": 0.15})
 LIGHTS = np.asarray([[0.2, 0.4, 0.9], [-0.6, 0.3, 0.7], [0.6, 0.5, 0.6]])
-PALETTE = {
-    "skin": (0.85, 0.66, 0.56), "neck": (0.80, 0.62, 0.53), "ears": (0.84, 0.62, 0.54), "eyelids": (0.78, 0.58, 0.50),
-    "lips": (0.72, 0.38, 0.37), "mouth_cavity": (0.28, 0.10, 0.10), "eye_socket": (0.65, 0.40, 0.37),
-    "sclera": (0.93, 0.93, 0.93), "iris": (0.25, 0.16, 0.10), "teeth_upper": (0.92, 0.90, 0.84),
-    "teeth_lower": (0.92, 0.90, 0.84), "tongue": (0.72, 0.36, 0.36), "eyelashes": (0.1, 0.08, 0.08),
+COLOURS = PALETTE | {
+    "teeth_upper": (0.92, 0.90, 0.84), "teeth_lower": (0.92, 0.90, 0.84), "tongue": (0.72, 0.36, 0.36),
+    "eyelashes": (0.1, 0.08, 0.08),
 }  # fmt: skip
 
 IRIS_CENTRES = {"right": 468, "left": 473}  # subject's side; the four points after each lie on the iris' edge
@@ -45,7 +44,7 @@ class Sightings:
 
 def _paint(t: dict[str, np.ndarray]) -> np.ndarray:
     """[F, 3] albedo; eyebrows are drawn as the detector relies on them."""
-    colours = np.asarray([PALETTE[name] for name in REGIONS])[t["regions"]]
+    colours = np.asarray([COLOURS[name] for name in REGIONS])[t["regions"]]
     centre = t["base_neutral"][t["faces"]].mean(axis=1)
     # An arched band 18 to 26 mm above the eyeball centre, from above the inner to beyond the outer corner of the eye.
     arch = 0.020 + 0.004 * np.cos((np.abs(centre[:, 0]) - 0.032) / 0.018)
@@ -91,28 +90,9 @@ def sight(t: dict[str, np.ndarray], people: int, seed: int) -> Sightings:
                     detected = network(image)
                     if detected is not None:
                         points = detected.points.astype(np.float64) * SIZE
-                        _cast(points, face, bary, faces, eyeball, turned, t["base_neutral"], found)
+                        neutral = t["base_neutral"]
+                        cast_landmarks(points, face, bary, faces, eyeball, turned, neutral, found, reach_px=4.0)
     return Sightings(found)
-
-
-def _cast(
-    points: np.ndarray, face: np.ndarray, bary: np.ndarray, faces: np.ndarray, eyeball: np.ndarray,
-    turned: np.ndarray, neutral: np.ndarray, found: list[list[np.ndarray]],
-) -> None:  # fmt: skip
-    """Keep a point if the surface under it (the nearest skin pixel for all but the irises) faces the viewer."""
-    on_skin = (face >= 0) & ~eyeball[face]
-    ys, xs = np.nonzero(on_skin)
-    tree = KDTree(np.stack([xs, ys], axis=1) + 0.5)
-    distance, nearest = (np.asarray(x) for x in tree.query(points[:468]))
-    for i in range(468):
-        if distance[i] > 4.0:
-            continue
-        y, x = ys[nearest[i]], xs[nearest[i]]
-        corners = faces[face[y, x]]
-        a, b, c = turned[corners]
-        normal = np.cross(b - a, c - a)
-        if normal[2] > 0.35 * np.linalg.norm(normal):
-            found[i].append(bary[y, x] @ neutral[corners])
 
 
 def embed(t: dict[str, np.ndarray], sightings: Sightings) -> tuple[np.ndarray, np.ndarray, float]:

@@ -25,11 +25,12 @@ from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.rendering import rasterise
 
 SIZE: Final = 384
-_PALETTE: Final = {
+PALETTE: Final = {
     "skin": (0.85, 0.66, 0.56), "neck": (0.80, 0.62, 0.53), "ears": (0.84, 0.62, 0.54), "eyelids": (0.78, 0.58, 0.50),
     "lips": (0.72, 0.38, 0.37), "mouth_cavity": (0.28, 0.10, 0.10), "eye_socket": (0.65, 0.40, 0.37),
     "sclera": (0.93, 0.93, 0.93), "iris": (0.25, 0.16, 0.10),
 }  # fmt: skip
+"""sRGB of the regions, 0 to 1; others are rendered as skin."""
 
 
 def landmarks_off_mm(model: ParametricHead) -> float | None:
@@ -47,7 +48,9 @@ def landmarks_off_mm(model: ParametricHead) -> float | None:
             image, face, bary = _render(turned, faces, colours, np.asarray(light))
             face_points = network(image)
             if face_points is not None:
-                _cast(face_points.points.astype(np.float64) * SIZE, face, bary, faces, eyeball, turned, neutral, found)
+                cast_landmarks(
+                    face_points.points.astype(np.float64) * SIZE, face, bary, faces, eyeball, turned, neutral, found
+                )
     own = topology.landmarks(model.base_neutral)
     detected = [(i, np.median(np.asarray(places), axis=0)) for i, places in enumerate(found) if len(places) >= 3]
     if not detected:
@@ -57,7 +60,7 @@ def landmarks_off_mm(model: ParametricHead) -> float | None:
 
 def _painted(neutral: Float64, topology: Topology) -> Float64:
     """[F, 3] colour of each triangle, with brows, which the detector relies on."""
-    palette = np.asarray([_PALETTE.get(name, _PALETTE["skin"]) for name in REGIONS])
+    palette = np.asarray([PALETTE.get(name, PALETTE["skin"]) for name in REGIONS])
     colours = palette[topology.regions]
     middle = neutral[topology.faces].mean(axis=1)
     marks = topology.landmarks(neutral.astype(np.float32))[[*LEFT_BROW, *RIGHT_BROW]]
@@ -87,16 +90,28 @@ def _turn(yaw: float) -> Float64:
     return np.asarray([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
-def _cast(
+def cast_landmarks(
     points: Float64, face: np.ndarray, bary: np.ndarray, faces: Index, eyeball: np.ndarray, turned: Float64,
-    neutral: Float64, found: list[list[Float64]],
+    neutral: Float64, found: list[list[Float64]], reach_px: float = 3.0,
 ) -> None:  # fmt: skip
-    """Keep each point whose skin, under it or nearest to it, faces the viewer."""
+    """Carry detected landmarks from a render back to the neutral: those whose skin faces the viewer.
+
+    Args:
+        points: [478, 2] px.
+        face: [S, S] triangle that each pixel shows, negative where none.
+        bary: [S, S, 3] its weights.
+        faces: [F, 3] vertices of the triangles.
+        eyeball: [F] whether a triangle is of an eyeball; only the skin's landmarks are carried.
+        turned: [V, 3] the vertices as they were rendered, z towards the camera.
+        neutral: [V, 3] of the base person, metres.
+        found: for each landmark the places [3] found so far, to which those of this render are added.
+        reach_px: how far a point may lie from the skin that it belongs to.
+    """
     rows, columns = np.nonzero((face >= 0) & ~eyeball[face])
     distance, nearest = (
         np.asarray(x) for x in KDTree(np.stack([columns, rows], axis=1) + 0.5).query(points[:FACE_LANDMARKS])
     )
-    for i in np.flatnonzero(distance < 3.0):
+    for i in np.flatnonzero(distance <= reach_px):
         row, column = rows[nearest[i]], columns[nearest[i]]
         corners = faces[face[row, column]]
         a, b, c = turned[corners]

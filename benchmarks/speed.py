@@ -51,7 +51,7 @@ from reenact.head.open import open_head
 from reenact.head.state import codes_of, deformed
 from reenact.lab.evaluation import score_clip
 from reenact.lab.synthetic.noise import rng
-from reenact.lab.synthetic.receivers import OwnDeformation
+from reenact.lab.synthetic.own_deformation import OwnDeformation
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance
 from reenact.media import VideoWriter
 from reenact.pipeline import bundled_performance
@@ -59,7 +59,7 @@ from reenact.rendering import Camera, interpolate_directions, rasterise, vertex_
 from reenact.tracking import load_motion
 from reenact.transfer.dynamic_offsets import DynamicOffsets
 from reenact.transfer.network import frames_of
-from reenact.transfer.receiver import face_rows
+from reenact.transfer.subject_features import face_rows
 
 What = Literal["raster", "normals", "transfer", "warp", "compact", "score", "animate"]
 Row = dict[str, Any]

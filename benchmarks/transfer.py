@@ -4,9 +4,9 @@
     python -m benchmarks.transfer synthetic
     python -m benchmarks.transfer real
 
-`synthetic`: targets and drivers are synthetic people whose own way of moving is known (lab/synthetic/receivers.py);
-they have not been learnt from. The driver's codes are known. Error: distance of each vertex of the fit mesh from where
-the target's own face has it, mm.
+`synthetic`: targets and drivers are synthetic people whose own way of moving is known
+(lab/synthetic/own_deformation.py); they have not been learnt from. The driver's codes are known. Error: distance of
+each vertex of the fit mesh from where the target's own face has it, mm.
 
 linear      the base adult's actions, scaled by the size of the face, added to the target's neutral
 copied      the same, plus what the driver's face does beyond its own linear actions, scaled
@@ -44,9 +44,9 @@ from reenact.head.state import deformed
 from reenact.head.subject import Subject
 from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.synthetic.noise import rng
-from reenact.lab.synthetic.receivers import OwnDeformation, linear
+from reenact.lab.synthetic.own_deformation import OwnDeformation, linear, relative_face_size
+from reenact.lab.training.action_corrections import shortened
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
-from reenact.lab.training.habits import shortened
 from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
 from reenact.rendering import PixelInterpolation, vertex_normals
 from reenact.subject.energy import Energy
@@ -56,8 +56,7 @@ from reenact.subject.source import read_source
 from reenact.subject.store import load_head, save_head
 from reenact.tracking import TrackOptions, silent
 from reenact.transfer.dynamic_offsets import ASSET, DynamicOffsets, load_transfer
-from reenact.transfer.habits import size_of
-from reenact.transfer.receiver import face_rows
+from reenact.transfer.subject_features import face_rows
 
 _DRIVERS: Final = HELD_OUT_SEED + 10_000
 _SHUT_MM: Final = 0.3  # a line of lips or lids whose pairs are nearer, in the middle, is shut
@@ -279,7 +278,7 @@ def explained(subject: Subject, other: Subject, clip: Path, count: int, energy: 
     states = moving.replace(dynamic_offset=None)
     control = deformed(head, states)
     own = _on_face(DynamicOffsets.of(head, narrow)(states))
-    ratio = size_of(head.neutral.numpy()) / size_of(other.head.neutral.numpy())
+    ratio = relative_face_size(head.neutral.numpy()) / relative_face_size(other.head.neutral.numpy())
     theirs = ratio * _on_face(DynamicOffsets.of(other.head, other.fine_offset)(states))
     zoom = subject.camera.focal_px / source.subject.camera.focal_px
     camera = torch.cat([seen.camera[:, :1] * zoom, seen.camera[:, 1:]], 1)

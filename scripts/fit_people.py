@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Heads of the people that habits are learnt from: ``python -m scripts.fit_people CLIPS_FOLDER -o heads``.
 
-Of each clip (lab/training/habits.py) at most 48 frames, evenly taken, are fitted as `reenact head` does,
+Of each clip (lab/training/action_corrections.py) at most 48 frames, evenly taken, are fitted as `reenact head` does,
 without a texture; heads that exist already are kept. Then: ``reenact train habits heads/*.head -o habits.safetensors``.
 """
 
@@ -16,7 +16,7 @@ import tyro
 from tyro.conf import Positional, arg
 
 from reenact.head.open import open_head
-from reenact.lab.training.habits import HABIT_CLIPS, MAX_FRAMES, shortened
+from reenact.lab.training.action_corrections import CORRECTION_CLIPS, MAX_FRAMES, shortened
 from reenact.media import InputError
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.subject.head_fit import fit_head
@@ -29,7 +29,7 @@ class Args:
 
     clips: Positional[Annotated[Path, arg(metavar="FOLDER", help="Holds the clips.")]]
     output: Annotated[Path, arg(aliases=["-o"], help="Folder of the heads.")]
-    names: tuple[str, ...] = HABIT_CLIPS
+    names: tuple[str, ...] = CORRECTION_CLIPS
 
 
 def main(args: Args) -> None:

@@ -12,11 +12,11 @@ from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.regions import region_ids
 from reenact.head.state import deformed
-from reenact.lab.synthetic.receivers import OwnDeformation, linear
+from reenact.lab.synthetic.own_deformation import OwnDeformation, linear
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
 from reenact.transfer.dynamic_offsets import ASSET, DynamicOffsets, with_own_offsets
-from reenact.transfer.receiver import face_rows
 from reenact.transfer.retarget import retarget
+from reenact.transfer.subject_features import face_rows
 from tests.made_motions import made_clip
 from tests.transfer.made_subjects import photographed
 

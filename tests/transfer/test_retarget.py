@@ -18,8 +18,8 @@ from reenact.head.state import codes_of
 from reenact.media import InputError
 from reenact.pipeline import bundled_performance
 from reenact.tracking import load_motion
+from reenact.transfer.face_measurements import face_measurements
 from reenact.transfer.retarget import retarget
-from reenact.transfer.visible import reader
 from tests.made_motions import with_clip
 from tests.transfer.made_subjects import photographed
 
@@ -74,7 +74,7 @@ def test_a_performer_drives_themselves_with_their_own_codes() -> None:
 
 
 def readings(head: HeadShape, motion: Motion) -> np.ndarray:
-    return reader(head).read(codes_of(head, motion).numpy())
+    return face_measurements(head).measure(codes_of(head, motion).numpy())
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -14,12 +14,12 @@ import torch
 from reenact.head.head_model import personalised
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
-from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, prepare_receivers
+from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, prepare_subjects
 from reenact.lab.training.loop import Run, RunOptions, Schedule
 from reenact.lab.training.transfer import Receivers, TransferTraining, score, train_transfer
 from reenact.transfer.dynamic_offsets import DynamicOffsets
 from reenact.transfer.network import CODES, DrivingEncoder, TransferNet
-from reenact.transfer.receiver import FEATURES, WHOLE, face_rows, receiver_features, tangent_frames
+from reenact.transfer.subject_features import FEATURES, WHOLE, face_rows, subject_features, tangent_frames
 
 HEAD = open_head()
 CPU = torch.device("cpu")
@@ -31,13 +31,13 @@ def fit_mesh(neutral: np.ndarray) -> torch.Tensor:
 
 def test_features_do_not_know_size_or_place_and_do_know_shape() -> None:
     base = HEAD.base_neutral
-    one, larger = (receiver_features(fit_mesh(x)) for x in (base, 1.3 * base + np.asarray([0, 0.01, 0.02])))
+    one, larger = (subject_features(fit_mesh(x)) for x in (base, 1.3 * base + np.asarray([0, 0.01, 0.02])))
     assert one.vertices.shape == (1, len(face_rows()), FEATURES) and one.whole.shape == (1, WHOLE)
     assert larger.vertices == pytest.approx(one.vertices, abs=0.02)
     assert float(larger.size) == pytest.approx(1.3 * float(one.size), rel=1e-4)
     bumpy = base.copy()
     bumpy[HEAD.topology.landmark_vertices[205]] += [0, 0, 0.003]
-    assert (receiver_features(fit_mesh(bumpy)).vertices - one.vertices).abs().max() > 0.5
+    assert (subject_features(fit_mesh(bumpy)).vertices - one.vertices).abs().max() > 0.5
 
 
 def test_frames_are_right_handed_and_turn_with_the_skin() -> None:
@@ -66,7 +66,7 @@ def test_the_encoder_is_zero_at_rest_and_has_no_lag() -> None:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return prepare_receivers(tmp_path_factory.mktemp("receivers"), 2, lambda *said: None, first=HELD_OUT_SEED + 160)
+    return prepare_subjects(tmp_path_factory.mktemp("receivers"), 2, lambda *said: None, first=HELD_OUT_SEED + 160)
 
 
 @pytest.mark.slow

@@ -140,28 +140,30 @@ class Edit:
         from reenact.transfer.smoothing import smooth, smooth_causal
         from reenact.transfer.timing import retime
 
-        track = self._read(self.source, fps)
+        motion = self._read(self.source, fps)
         for what, factor in scales:
-            track = edit.scale(track, what, factor)
+            motion = edit.scale(motion, what, factor)
         for what, amount in offsets:
-            track = edit.offset(track, what, amount)
+            motion = edit.offset(motion, what, amount)
         for what, low, high in ranges:
-            track = edit.clamp(track, what, low, high)
+            motion = edit.clamp(motion, what, low, high)
         if self.smooth is not None:
-            track = smooth(track, self.smooth)
+            motion = smooth(motion, self.smooth)
         if self.smooth_causal is not None:
-            track = smooth_causal(track, self.smooth_causal)
+            motion = smooth_causal(motion, self.smooth_causal)
         if timing is not None:
-            track = retime(track, speed=timing.speed, fps=timing.fps, frames=timing.frames)
+            motion = retime(motion, speed=timing.speed, fps=timing.fps, frames=timing.frames)
         for path, regions in mixes:
-            track = mix(track, self._read(path, fps), regions)
+            motion = mix(motion, self._read(path, fps), regions)
         if self.mirror:
-            track = edit.mirror(track)
+            motion = edit.mirror(motion)
         if piece is not None:
-            track = edit.cut(track, *piece)
-        self._write(track)
-        rate = float(track.fps)
-        print(f"{self.output.absolute()}: {len(track)} frames, {len(track) / rate:.1f} s at {rate:g} frames per second")
+            motion = edit.cut(motion, *piece)
+        self._write(motion)
+        rate = float(motion.fps)
+        print(
+            f"{self.output.absolute()}: {len(motion)} frames, {len(motion) / rate:.1f} s at {rate:g} frames per second"
+        )
         return 0
 
     def _read(self, path: Path, fps: Fraction | None) -> Motion:
@@ -175,15 +177,15 @@ class Edit:
 
         return read_driving(open_head(), path)
 
-    def _write(self, track: Motion) -> None:
+    def _write(self, motion: Motion) -> None:
         if self.output.name.endswith(CSV_SUFFIX):
             from reenact.transfer.arkit_csv import write_arkit_csv
 
-            write_arkit_csv(track, self.output, flipped=self.csv_flip)
+            write_arkit_csv(motion, self.output, flipped=self.csv_flip)
             return
         from reenact.tracking import save_motion
 
-        save_motion(track, self.output)
+        save_motion(motion, self.output)
 
 
 def _check_source(path: Path) -> None:

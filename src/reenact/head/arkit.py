@@ -66,6 +66,11 @@ ACTIONS: tuple[str, ...] = (
 REGIONS: tuple[str, ...] = ("eyes", "brows", "mouth", "jaw", "gaze")
 """Regions that partition the 52 actions; see `region_of`."""
 
+OTHER_SIDE: tuple[int, ...] = tuple(
+    ACTIONS.index(name.replace("Left", "*").replace("Right", "Left").replace("*", "Right")) for name in ACTIONS
+)
+"""Position of each action's counterpart on the other side of the face, its own if it has none."""
+
 _INDEX = {name: i for i, name in enumerate(ACTIONS)}
 
 

@@ -84,24 +84,24 @@ def read_arkit_csv(
     return motion.replace(clip=clip)
 
 
-def write_arkit_csv(track: Motion, path: Path, *, flipped: Collection[str] = ()) -> None:
+def write_arkit_csv(motion: Motion, path: Path, *, flipped: Collection[str] = ()) -> None:
     """Write a performance; beside the target first, renamed when complete.
 
     `read_arkit_csv` gives codes, gaze and head rotation back to 1e-4. Where the head is, who performed, cuts and
     skipped frames are lost; eyeLook actions are those of the gaze. A rate that is not whole is rounded up in the
     timecodes.
     """
-    codes = with_gaze(track.expression.numpy(), track.gaze.numpy(), LOOK_RADIANS)
+    codes = with_gaze(motion.expression.numpy(), motion.gaze.numpy(), LOOK_RADIANS)
     looks = [column for eye in LOOK_ACTIONS for column in eye]
     codes[:, looks] = np.minimum(codes[:, looks], 1.0)
-    angles = _angles_of(track) * _signs(flipped)
+    angles = _angles_of(motion) * _signs(flipped)
     with written_beside(path) as partial, partial.open("w", encoding="ascii", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
-        for row in range(len(track)):
+        for row in range(len(motion)):
             numbers = [*codes[row, list(ACTION_OF)].tolist(), *angles[row].tolist()]
             cells = [f"{number + 0.0:.10f}" for number in numbers]  # + 0.0: no minus before a 0
-            writer.writerow([timecode_text(row, track.fps), str(len(cells)), *cells])
+            writer.writerow([timecode_text(row, motion.fps), str(len(cells)), *cells])
 
 
 def _motion(
@@ -139,15 +139,15 @@ def _gaze(angles: NDArray[np.float64], codes: NDArray[np.float32]) -> NDArray[np
     return -eyes[:, :, :2].astype(np.float32)
 
 
-def _angles_of(track: Motion) -> NDArray[np.float64]:
+def _angles_of(motion: Motion) -> NDArray[np.float64]:
     """[F, 9] in the order of `ANGLES`."""
-    angles = np.zeros((len(track), len(ANGLES)))
+    angles = np.zeros((len(motion), len(ANGLES)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a head that looks straight up has no yaw apart from its roll: any split does
-        turn = Rotation.from_matrix(_UPRIGHT @ track.rotation.double().numpy())
+        turn = Rotation.from_matrix(_UPRIGHT @ motion.rotation.double().numpy())
         angles[:, :3] = turn.as_euler("YXZ") * _HEAD_SIGN
     for eye, columns in enumerate((_LEFT, _RIGHT)):
-        angles[:, columns][:, :2] = -track.gaze[:, eye].numpy()
+        angles[:, columns][:, :2] = -motion.gaze[:, eye].numpy()
     return angles
 
 

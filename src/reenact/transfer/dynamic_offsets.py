@@ -26,7 +26,7 @@ from reenact.media.files import asset
 from reenact.media.tensors import load_weights
 
 from .network import TransferNet, frames_of
-from .receiver import face_rows, receiver_features
+from .subject_features import face_rows, subject_features
 
 Detail = Literal["none", "own"]
 """What a face does beyond its 52 actions added up: nothing, or what the network predicts of the subject's own face."""
@@ -59,7 +59,7 @@ class DynamicOffsets:
         neutral = open_levels()[1].upsample(head.neutral)
         neutral = neutral if fine_offset is None else neutral + fine_offset
         with torch.no_grad():
-            return DynamicOffsets(head, net.vertices(receiver_features(neutral[None]))[0], net)
+            return DynamicOffsets(head, net.vertices(subject_features(neutral[None]))[0], net)
 
     @torch.no_grad()
     def __call__(self, motion: Motion) -> Tensor:

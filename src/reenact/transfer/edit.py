@@ -30,7 +30,7 @@ _BOUNDS = torch.from_numpy(arkit.action_bounds())
 _ACROSS = torch.tensor([-1.0, 1.0, 1.0])  # mirrors x, of the camera as of the head
 
 
-def scale(track: Motion, what: str, factor: float) -> Motion:
+def scale(motion: Motion, what: str, factor: float) -> Motion:
     """Multiply the motion of one part; 1 changes nothing, 0 is still.
 
     Actions are multiplied, and stay within [0, `action_bounds()`]. The gaze is scaled about where each eye rests
@@ -43,14 +43,14 @@ def scale(track: Motion, what: str, factor: float) -> Motion:
     if not (np.isfinite(factor) and factor >= 0):
         raise InputError(f"{what} cannot be scaled by {factor:g}; want a number of at least 0")
     if factor == 1:
-        return track
-    out = _with_codes(track, part.actions, track.expression * factor)
+        return motion
+    out = _with_codes(motion, part.actions, motion.expression * factor)
     moved = []
-    for rows in track.shots():
+    for rows in motion.shots():
         shot = out[rows]
         if part.gaze:
             own = shot.gaze.double().numpy()
-            rest = gaze_rest_of(own, track.expression[rows].numpy())
+            rest = gaze_rest_of(own, motion.expression[rows].numpy())
             bound = np.maximum(GAZE_BOUND, np.abs(own))
             shot = shot.replace(gaze=np.clip(rest + factor * (own - rest), -bound, bound))
         if part.head:
@@ -59,10 +59,10 @@ def scale(track: Motion, what: str, factor: float) -> Motion:
             rotation, translation = head_motion("relative", pose, rest, rest, scale=1.0, strength=factor)
             shot = shot.replace(rotation=rotation, translation=translation)
         moved.append(shot)
-    return Motion.joined(moved).replace(clip=track.clip)
+    return Motion.joined(moved).replace(clip=motion.clip)
 
 
-def offset(track: Motion, what: str, amount: float) -> Motion:
+def offset(motion: Motion, what: str, amount: float) -> Motion:
     """Add `amount`, an activation, to some actions, within [0, `action_bounds()`]; `all` leaves gaze and head alone.
 
     Raises InputError for an unknown `what`, for gaze and head, which no one number moves, and for no finite number.
@@ -70,10 +70,10 @@ def offset(track: Motion, what: str, amount: float) -> Motion:
     mask = _actions(what, "shifted")
     if not np.isfinite(amount):
         raise InputError(f"{what} cannot be shifted by {amount}; want a number")
-    return track if amount == 0 else _with_codes(track, mask, track.expression + amount)
+    return motion if amount == 0 else _with_codes(motion, mask, motion.expression + amount)
 
 
-def clamp(track: Motion, what: str, low: float, high: float) -> Motion:
+def clamp(motion: Motion, what: str, low: float, high: float) -> Motion:
     """Hold some actions within the activations [low, high]; `all` leaves gaze and head alone.
 
     Raises InputError for an unknown `what`, for gaze and head, and unless 0 <= low <= high.
@@ -81,48 +81,39 @@ def clamp(track: Motion, what: str, low: float, high: float) -> Motion:
     mask = _actions(what, "clamped")
     if not 0 <= low <= high < np.inf:
         raise InputError(f"{what} cannot be clamped to {low:g}:{high:g}; want two numbers from 0 on, the smaller first")
-    return _with_codes(track, mask, track.expression.clamp(low, high))
+    return _with_codes(motion, mask, motion.expression.clamp(low, high))
 
 
-def mirror(track: Motion) -> Motion:
-    """Left and right swapped, as in a mirror: actions, gaze, head pose. Mirroring twice gives the same track again.
+def mirror(motion: Motion) -> Motion:
+    """Swap left and right, as in a mirror: actions, gaze, head pose. Mirroring twice gives the same motion again.
 
     The pose is that of the picture flipped left to right: with M = diag(-1, 1, 1) both in the camera's and in the
     head's axes, R' = M R M and t' = M t. Identity and placement are kept, so it is the same person who now smiles with
     the other side.
     """
-    return track.replace(
-        expression=track.expression[:, _OTHER_SIDE],
-        gaze=track.gaze.flip(1) * torch.tensor([-1.0, 1.0]),  # the other eye, the other yaw
-        rotation=_ACROSS[:, None] * track.rotation * _ACROSS,
-        translation=track.translation * _ACROSS,
+    return motion.replace(
+        expression=motion.expression[:, list(arkit.OTHER_SIDE)],
+        gaze=motion.gaze.flip(1) * torch.tensor([-1.0, 1.0]),  # the other eye, the other yaw
+        rotation=_ACROSS[:, None] * motion.rotation * _ACROSS,
+        translation=motion.translation * _ACROSS,
         dynamic_offset=None,
     )
 
 
-def cut(track: Motion, start: int | None, end: int | None) -> Motion:
+def cut(motion: Motion, start: int | None, end: int | None) -> Motion:
     """The frames from `start` up to, not including, `end`, counted in rows from 0; None: from the first, to the last.
 
     Shots of which nothing is left go, with their identity and camera. `frame` still says where in the source each
     frame was. Raises InputError unless 0 <= start < end <= the number of frames.
     """
-    first, last = 0 if start is None else start, len(track) if end is None else end
-    if not 0 <= first < last <= len(track):
+    first, last = 0 if start is None else start, len(motion) if end is None else end
+    if not 0 <= first < last <= len(motion):
         raise InputError(
-            f"{track.source} has {len(track)} frames and cannot be cut to {first}:{last}; want the first frame and the "
-            f"one after the last, with 0 <= first < end <= {len(track)}"
+            f"{motion.source} has {len(motion)} frames and cannot be cut to {first}:{last}; want the first frame and "
+            f"the one after the last, with 0 <= first < end <= {len(motion)}"
         )
-    piece = track[first:last]
+    piece = motion[first:last]
     return piece if piece.clip is None else piece.replace(clip=piece.clip.without_empty_shots())
-
-
-def _other_side(action: str) -> int:
-    if "Left" in action:
-        return arkit.index(action.replace("Left", "Right"))
-    return arkit.index(action.replace("Right", "Left"))
-
-
-_OTHER_SIDE = [_other_side(action) for action in arkit.ACTIONS]
 
 
 def _actions(what: str, done: str) -> NDArray[np.bool_]:
@@ -133,12 +124,14 @@ def _actions(what: str, done: str) -> NDArray[np.bool_]:
     return mask
 
 
-def _with_codes(track: Motion, mask: NDArray[np.bool_], codes: Tensor) -> Motion:
-    """The track with the actions in [52] `mask` from [F, 52] `codes`."""
+def _with_codes(motion: Motion, mask: NDArray[np.bool_], codes: Tensor) -> Motion:
+    """Replace the actions in [52] `mask` by [F, 52] `codes`."""
     if not mask.any():
-        return track
+        return motion
     bounded = codes.clamp(min=0.0).minimum(_BOUNDS)
-    return track.replace(expression=torch.where(torch.from_numpy(mask), bounded, track.expression), dynamic_offset=None)
+    return motion.replace(
+        expression=torch.where(torch.from_numpy(mask), bounded, motion.expression), dynamic_offset=None
+    )
 
 
 def mix(a: Motion, b: Motion, regions: Sequence[str]) -> Motion:

@@ -13,7 +13,7 @@ from torch.nn.functional import conv1d, silu
 
 from reenact.head.arkit import ACTIONS
 
-from .receiver import FEATURES, WHOLE, ReceiverFeatures, face_rows
+from .subject_features import FEATURES, WHOLE, SubjectFeatures, face_rows
 
 CODES = 64
 _HIDDEN, _VERTEX, _OWN, _WHOLE = 128, 128, 16, 48
@@ -65,7 +65,7 @@ class VertexMLP(nn.Module):
                 layer.weight.mul_(0.1)
                 layer.bias.zero_()
 
-    def forward(self, who: ReceiverFeatures, rows: Tensor | None = None) -> Tensor:
+    def forward(self, who: SubjectFeatures, rows: Tensor | None = None) -> Tensor:
         """[B, N, 3, CODES] metres a unit of code, canonical; rows: of some vertices only."""
         told, frames, own, usual = who.vertices, who.frames, self.own, self.usual
         if rows is not None:
@@ -85,7 +85,7 @@ class TransferNet(nn.Module):
         super().__init__()
         self.encoder, self.vertices = DrivingEncoder(), VertexMLP()
 
-    def forward(self, who: ReceiverFeatures, codes: Tensor, rows: Tensor | None = None) -> Tensor:
+    def forward(self, who: SubjectFeatures, codes: Tensor, rows: Tensor | None = None) -> Tensor:
         """codes: [B, F, 52] -> D_f [B, F, N, 3] metres, canonical; rows: of some vertices only."""
         return frames_of(self.vertices(who, rows), self.encoder(codes))
 

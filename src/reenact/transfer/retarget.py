@@ -22,6 +22,13 @@ from reenact.media import InputError
 from reenact.tracking.fit import check_head
 
 from .dynamic_offsets import Detail, with_own_offsets
+from .face_measurements import (
+    STRETCH,
+    codes_for_measurements,
+    face_measurements,
+    resting_measurements,
+    target_measurements,
+)
 from .head_motion import HeadPose, head_motion, head_rest_of, most_alike, translation_scale
 from .motion_modes import (
     Mode,
@@ -33,7 +40,6 @@ from .motion_modes import (
     with_strengths,
 )
 from .selection import Strengths
-from .visible import STRETCH, reader, resting, show, wanted_readings
 
 
 def retarget(
@@ -74,28 +80,28 @@ def retarget(
     check_head(model, clip)
     own_state, own_size = subject.require_reference().motion, subject.face_size_m
     strengths = Strengths.of(strength or {})
-    own, limits = reader(subject.head), subject.head.gaze_limits.numpy()
-    photo_codes, photo_gaze = own_state.expression[0].numpy(), own_state.gaze[0].numpy()
+    own_face, limits = face_measurements(subject.head), subject.head.gaze_limits.numpy()
+    reference_codes, reference_gaze = own_state.expression[0].numpy(), own_state.gaze[0].numpy()
     own_pose = _pose(own_state)
     parts: list[Motion] = []
     for rows in motion.shots():
         driving, shot = motion[rows], int(clip.shot[rows.start])
         # A shorter shot does not show how the driving person rests; the whole clip then has to.
         known = driving if len(driving) >= 12 else motion
-        performer = reader(personalised(model, clip.identity[shot]))
+        driving_face = face_measurements(personalised(model, clip.identity[shot]))
         driving_pose = HeadPose(driving.rotation.numpy(), driving.translation.numpy())
         given = neutral if isinstance(neutral, Motion) else None
         if isinstance(neutral, int) and rows.start <= neutral < rows.stop:
             given = motion[neutral]
             pose_rest = _pose(given)
         elif given is not None:
-            named = HeadPose(_pose(given).R_cam_head, np.zeros(3))
-            pose_rest = HeadPose(named.R_cam_head, most_alike(*driving_pose, named).t_cam_head)
+            given_pose = HeadPose(_pose(given).R_cam_head, np.zeros(3))
+            pose_rest = HeadPose(given_pose.R_cam_head, most_alike(*driving_pose, given_pose).t_cam_head)
         elif mode == "neutral":
             pose_rest = most_alike(*driving_pose, own_pose)
         else:
             pose_rest = head_rest_of(*driving_pose)
-        rest, gaze_rest = np.zeros(len(ACTIONS)), photo_gaze
+        rest, gaze_rest = np.zeros(len(ACTIONS)), reference_gaze
         if given is not None:
             rest, gaze_rest = given.expression[0].double().numpy(), given.gaze[0].numpy()
         elif mode != "neutral":
@@ -113,26 +119,26 @@ def retarget(
         )
         if mode == "neutral" and given is None:  # as seen from the camera, which needs no reference
             driving_gaze = gaze_in_camera(driving.gaze.numpy(), driving_pose, pose)
-            gaze = gaze_motion("absolute", driving_gaze, photo_gaze, photo_gaze, strengths.gaze)
+            gaze = gaze_motion("absolute", driving_gaze, reference_gaze, reference_gaze, strengths.gaze)
         else:
             gaze_mode: Mode = "absolute" if mode == "absolute" else "relative"
-            gaze = gaze_motion(gaze_mode, driving.gaze.numpy(), gaze_rest, photo_gaze, strengths.gaze)
+            gaze = gaze_motion(gaze_mode, driving.gaze.numpy(), gaze_rest, reference_gaze, strengths.gaze)
         acted = with_gaze(known.expression.numpy(), known.gaze.numpy(), limits)
-        expression = with_gaze(expression_motion(mode, driving.expression.numpy(), rest, photo_codes), gaze, limits)
+        expression = with_gaze(expression_motion(mode, driving.expression.numpy(), rest, reference_codes), gaze, limits)
         if mode == "relative":
-            start = with_gaze(photo_codes[None], photo_gaze[None], limits)[0]
-            calm = performer.read(with_gaze(rest[None], gaze_rest[None], limits))[0]
-            calm = calm if given is not None else resting(performer.read(acted), calm)
+            start = with_gaze(reference_codes[None], reference_gaze[None], limits)[0]
+            calm = driving_face.measure(with_gaze(rest[None], gaze_rest[None], limits))[0]
+            calm = calm if given is not None else resting_measurements(driving_face.measure(acted), calm)
             shown = None
         else:  # both faces count from their neutral
-            start, calm = np.zeros(len(ACTIONS)), performer.read(np.zeros(len(ACTIONS)))
+            start, calm = np.zeros(len(ACTIONS)), driving_face.measure(np.zeros(len(ACTIONS)))
             if mode == "neutral":  # of which a named frame knows better than the fit
-                calm = performer.read(rest)
-            shown = own.read(with_gaze(photo_codes[None], photo_gaze[None], limits))[0]
-        seen = performer.read(with_gaze(driving.expression.numpy(), driving.gaze.numpy(), limits))
-        wanted = wanted_readings(seen, calm, own.read(start), shown)
-        expression = show(own, expression, start, wanted, lower_bounds())
-        expression = with_strengths(expression, photo_codes, strengths.actions, STRETCH)
+                calm = driving_face.measure(rest)
+            shown = own_face.measure(with_gaze(reference_codes[None], reference_gaze[None], limits))[0]
+        measured = driving_face.measure(with_gaze(driving.expression.numpy(), driving.gaze.numpy(), limits))
+        goal = target_measurements(measured, calm, own_face.measure(start), shown)
+        expression = codes_for_measurements(own_face, expression, start, goal, lower_bounds())
+        expression = with_strengths(expression, reference_codes, strengths.actions, STRETCH)
         calm_offset = given if isinstance(neutral, int) else None
         factor = scale * min(1.0, float(strengths.actions.min()))
         offset = _dynamic_offset(model.topology, driving, known if calm_offset is None else calm_offset, factor)

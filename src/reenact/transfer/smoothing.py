@@ -20,7 +20,7 @@ Float = NDArray[np.float64]
 MAX_SECONDS = 10.0
 
 
-def smooth(track: Motion, seconds: float) -> Motion:
+def smooth(motion: Motion, seconds: float) -> Motion:
     """Average over time with a Gaussian that is `seconds` wide at half its height: nothing lags, nothing leads.
 
     Each shot by itself: at its ends the first and last frame count as if they went on. Rotations are averaged as
@@ -29,17 +29,17 @@ def smooth(track: Motion, seconds: float) -> Motion:
     Raises InputError unless 0 <= seconds <= 10.
     """
     _check(seconds)
-    sigma = seconds * float(track.fps) / (2.0 * np.sqrt(2.0 * np.log(2.0)))  # of a width at half the height
+    sigma = seconds * float(motion.fps) / (2.0 * np.sqrt(2.0 * np.log(2.0)))  # of a width at half the height
     if sigma == 0:
-        return track
+        return motion
 
     def averaged(values: Float) -> Float:
         return gaussian_filter1d(values, sigma, axis=0, mode="nearest")
 
-    return _by_shot(track, averaged, lambda rotation: nearest_rotation(averaged(rotation)))
+    return _by_shot(motion, averaged, lambda rotation: nearest_rotation(averaged(rotation)))
 
 
-def smooth_causal(track: Motion, seconds: float) -> Motion:
+def smooth_causal(motion: Motion, seconds: float) -> Motion:
     """Exponential smoothing that looks only at the past, as a live stream must; it lags, by what it smooths.
 
     Each frame goes the share 1 - exp(-1 / (fps seconds)) of the way from the frame before to the new value, rotations
@@ -50,8 +50,8 @@ def smooth_causal(track: Motion, seconds: float) -> Motion:
     """
     _check(seconds)
     if seconds == 0:
-        return track
-    share = 1.0 - np.exp(-1.0 / (float(track.fps) * seconds))
+        return motion
+    share = 1.0 - np.exp(-1.0 / (float(motion.fps) * seconds))
 
     def followed(values: Float) -> Float:
         out = values.copy()
@@ -65,7 +65,7 @@ def smooth_causal(track: Motion, seconds: float) -> Motion:
             out[row] = turned(out[row - 1 : row], rotation[row : row + 1], share)[0]
         return out
 
-    return _by_shot(track, followed, turned_after)
+    return _by_shot(motion, followed, turned_after)
 
 
 def _check(seconds: float) -> None:
@@ -73,16 +73,16 @@ def _check(seconds: float) -> None:
         raise InputError(f"smoothing over {seconds:g} seconds was asked for; want 0 to {MAX_SECONDS:g}")
 
 
-def _by_shot(track: Motion, numbers: Callable[[Float], Float], rotations: Callable[[Float], Float]) -> Motion:
+def _by_shot(motion: Motion, numbers: Callable[[Float], Float], rotations: Callable[[Float], Float]) -> Motion:
     """What two functions make of each shot [F, ...], in double precision: small differences are lost in single."""
 
     def smoothed(values: Tensor, by: Callable[[Float], Float]) -> Float:
-        return np.concatenate([by(values[rows].double().numpy()) for rows in track.shots()])
+        return np.concatenate([by(values[rows].double().numpy()) for rows in motion.shots()])
 
-    return track.replace(
-        expression=smoothed(track.expression, numbers),
-        gaze=smoothed(track.gaze, numbers),
-        rotation=smoothed(track.rotation, rotations),
-        translation=smoothed(track.translation, numbers),
-        dynamic_offset=None if track.dynamic_offset is None else smoothed(track.dynamic_offset, numbers),
+    return motion.replace(
+        expression=smoothed(motion.expression, numbers),
+        gaze=smoothed(motion.gaze, numbers),
+        rotation=smoothed(motion.rotation, rotations),
+        translation=smoothed(motion.translation, numbers),
+        dynamic_offset=None if motion.dynamic_offset is None else smoothed(motion.dynamic_offset, numbers),
     )

@@ -20,8 +20,8 @@ MAX_SPEED = 100
 MAX_FRAMES = 1_000_000
 
 
-def sampled(track: Motion, at: ArrayLike) -> Motion:
-    """The track read at fractional rows `at` [P], ascending, in 0..F-1; at whole rows exactly as it is.
+def sampled(motion: Motion, at: ArrayLike) -> Motion:
+    """Read a motion at fractional rows `at` [P], ascending, in 0..F-1; at whole rows exactly as it is.
 
     Codes [P, 52], gaze [P, 2, 2], places [P, 3] and dynamic offsets are interpolated linearly, rotations along the
     geodesic, and never across a cut: between the last row of a shot and the first of the next the last is held. `seen`
@@ -30,9 +30,9 @@ def sampled(track: Motion, at: ArrayLike) -> Motion:
     """
     place = np.asarray(at, np.float64)
     low = np.floor(place).astype(np.int64)
-    high = np.minimum(low + 1, len(track) - 1)
-    if track.clip is not None:
-        shot = track.clip.shot.numpy()
+    high = np.minimum(low + 1, len(motion) - 1)
+    if motion.clip is not None:
+        shot = motion.clip.shot.numpy()
         high = np.where(shot[high] == shot[low], high, low)
     share = np.where(high > low, place - low, 0.0)
     near = np.where(share < 0.5, low, high)
@@ -41,11 +41,11 @@ def sampled(track: Motion, at: ArrayLike) -> Motion:
         values, weight = tensor.numpy(), share.reshape(-1, *[1] * (tensor.ndim - 1))
         return (1 - weight) * values[low] + weight * values[high]
 
-    given = track.rotation.numpy()
+    given = motion.rotation.numpy()
     rotation, between = given[low], share > 0
     if between.any():
         rotation[between] = turned(given[low[between]], given[high[between]], share[between])
-    clip = track.clip
+    clip = motion.clip
     if clip is not None:
         # A row between two has the shot of the one before it, and all else from the nearer.
         clip = replace(
@@ -53,12 +53,12 @@ def sampled(track: Motion, at: ArrayLike) -> Motion:
             shot=clip.shot[torch.from_numpy(low)],
             frame=torch.arange(len(place), dtype=torch.int32),
         )
-    return track.replace(
-        expression=linear(track.expression),
-        gaze=linear(track.gaze),
+    return motion.replace(
+        expression=linear(motion.expression),
+        gaze=linear(motion.gaze),
         rotation=rotation,
-        translation=linear(track.translation),
-        dynamic_offset=None if track.dynamic_offset is None else linear(track.dynamic_offset),
+        translation=linear(motion.translation),
+        dynamic_offset=None if motion.dynamic_offset is None else linear(motion.dynamic_offset),
         clip=clip,
     )
 
@@ -80,7 +80,7 @@ def turned(start: ArrayLike, end: ArrayLike, share: ArrayLike) -> NDArray[np.flo
 
 
 def retime(
-    track: Motion, *, speed: float | None = None, fps: Fraction | None = None, frames: int | None = None
+    motion: Motion, *, speed: float | None = None, fps: Fraction | None = None, frames: int | None = None
 ) -> Motion:
     """Play a performance at another speed or rate. Exactly one of the three is given.
 
@@ -93,7 +93,7 @@ def retime(
     """
     if sum(option is not None for option in (speed, fps, frames)) != 1:
         raise ValueError("retime takes one of speed, fps and frames")
-    count = len(track)
+    count = len(motion)
     if speed is not None:
         if not 1 / MAX_SPEED <= speed <= MAX_SPEED:
             raise InputError(f"a speed of {speed:g}x was asked for; want {1 / MAX_SPEED:g}x to {MAX_SPEED}x")
@@ -101,22 +101,22 @@ def retime(
     elif fps is not None:
         if not MIN_FPS <= fps <= MAX_FPS:
             raise InputError(f"{float(fps):g} frames per second were asked for; want {MIN_FPS} to {MAX_FPS}")
-        ratio = float(fps / track.fps)
+        ratio = float(fps / motion.fps)
     else:
         ratio = (frames or 0) / count
-    least = sum(1 for _ in track.shots())
+    least = sum(1 for _ in motion.shots())
     total = max(round(count * ratio), least) if frames is None else frames
     if not least <= total <= MAX_FRAMES:
-        raise InputError(f"{track.source} in {total} frames was asked for; want {least} to {MAX_FRAMES}")
-    rate = track.fps if fps is None else fps
+        raise InputError(f"{motion.source} in {total} frames was asked for; want {least} to {MAX_FRAMES}")
+    rate = motion.fps if fps is None else fps
     if total == count and ratio == 1:
-        return track  # and `frame` still says where each was
-    return sampled(track, _moments(track, ratio, total)).replace(fps=rate)
+        return motion  # and `frame` still says where each was
+    return sampled(motion, _moments(motion, ratio, total)).replace(fps=rate)
 
 
-def _moments(track: Motion, ratio: float, total: int) -> NDArray[np.float64]:
+def _moments(motion: Motion, ratio: float, total: int) -> NDArray[np.float64]:
     """[total] fractional rows, `1 / ratio` apart; every shot gets at least one."""
-    pieces = list(track.shots())
+    pieces = list(motion.shots())
     ends = [round(piece.stop * ratio) for piece in pieces[:-1]] + [total]
     for i in range(len(ends)):  # room for the shots before
         ends[i] = max(ends[i], i + 1, ends[i - 1] + 1 if i else 0)

@@ -21,7 +21,7 @@ from tests.command_line import refusal, run_here
 KINDS = {
     "dense": (portraits, "prepare_portraits", "--size 32", load_dense),
     "expression": (expression_portraits, "prepare_expression_portraits", "--frozen 0", load_expression),
-    "transfer": (transfer_shards, "prepare_receivers", "", load_transfer),
+    "transfer": (transfer_shards, "prepare_subjects", "", load_transfer),
 }
 
 

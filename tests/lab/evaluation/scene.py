@@ -13,7 +13,7 @@ import numpy as np
 from reenact.generator.warp.generator import WarpGenerator
 from reenact.head.arkit import index
 from reenact.head.open import open_head
-from reenact.lab.evaluation.observe import Image, Observed, Seen, Watcher
+from reenact.lab.evaluation.observe import DetectedFace, FaceDetectors, Image, ObservedFrame
 from reenact.media import VideoWriter
 from reenact.media.files import asset
 from reenact.pipeline import AnimateOptions, bundled_performance, cropped, head_crop
@@ -34,7 +34,7 @@ class Scene:
     """What is compared in these tests: a portrait and its performance, with landmarks."""
 
     photo: Image
-    seen: tuple[Seen, ...]
+    seen: tuple[DetectedFace, ...]
 
     @property
     def frames(self) -> list[Image]:
@@ -58,16 +58,16 @@ def make_scene() -> Scene:
     return Scene(reference.image.numpy(), tuple(watched(frames)))
 
 
-def watched(frames: Sequence[Image]) -> list[Seen]:
+def watched(frames: Sequence[Image]) -> list[DetectedFace]:
     """Both networks' landmarks of a clip."""
-    with Watcher() as watcher:
+    with FaceDetectors() as watcher:
         return [watcher(frame) for frame in frames]
 
 
-def moments(output: Sequence[Seen], driver: Sequence[Seen], truth: bool = True) -> list[Observed]:
+def moments(output: Sequence[DetectedFace], driver: Sequence[DetectedFace], truth: bool = True) -> list[ObservedFrame]:
     """Self-reenactment (truth: the driver itself) or cross-reenactment."""
     pairs = zip(output, driver, strict=True)
-    return [Observed(k, out, real, real if truth else None) for k, (out, real) in enumerate(pairs)]
+    return [ObservedFrame(k, out, real, real if truth else None) for k, (out, real) in enumerate(pairs)]
 
 
 def write_video(path: Path, frames: Sequence[Image], fps: Fraction = FPS) -> Path:

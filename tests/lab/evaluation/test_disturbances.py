@@ -21,7 +21,7 @@ from reenact.lab.evaluation.metrics.image import PSNR_CAP_DB, ImageErrors
 from reenact.lab.evaluation.metrics.landmark_error import LandmarkError
 from reenact.lab.evaluation.metrics.motion import Motion, Movement
 from reenact.lab.evaluation.metrics.stability import FlowWarp, Jitter
-from reenact.lab.evaluation.observe import Image, Seen
+from reenact.lab.evaluation.observe import DetectedFace, Image
 
 Frames = list[Image]
 
@@ -131,7 +131,7 @@ CASES = {
 }
 
 
-def measured(scene: Scene, output: list[Seen], keys: Collection[str] | None = None) -> dict[str, Value]:
+def measured(scene: Scene, output: list[DetectedFace], keys: Collection[str] | None = None) -> dict[str, Value]:
     """All values, or those of `keys` and what comes with them."""
     makers: dict[str, Callable[[], Metric]] = {
         "l1 psnr ssim": ImageErrors,

@@ -8,7 +8,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 
 from reenact.lab.evaluation.metrics.flip import Flip, flip_map
 from reenact.lab.evaluation.metrics.image import PSNR_CAP_DB, ImageErrors, error_maps, psnr
-from reenact.lab.evaluation.observe import Image, Observed, Seen
+from reenact.lab.evaluation.observe import DetectedFace, Image, ObservedFrame
 
 
 def pictures(seed: int, strength: float) -> tuple[Image, Image]:
@@ -23,9 +23,9 @@ def tensors(*images: Image) -> list[torch.Tensor]:
     return [torch.from_numpy(image).permute(2, 0, 1)[None].double() / 255 for image in images]
 
 
-def still(output: Image, truth: Image) -> Observed:
-    real = Seen(truth, None, None)
-    return Observed(0, Seen(output, None, None), real, real)
+def still(output: Image, truth: Image) -> ObservedFrame:
+    real = DetectedFace(truth, None, None)
+    return ObservedFrame(0, DetectedFace(output, None, None), real, real)
 
 
 @pytest.mark.parametrize("strength", [1, 10, 60])
@@ -59,9 +59,9 @@ def test_a_mask_sees_its_own_pixels_only_and_no_face_is_unknown_not_zero() -> No
     spoilt = output.copy()
     spoilt[:20] = 0  # far from the face below
     points = np.random.default_rng(0).uniform((30, 35), (60, 60), (478, 2)).astype(np.float32)
-    real = Seen(truth, points, None)
+    real = DetectedFace(truth, points, None)
     metric = ImageErrors()
-    metric.update(Observed(0, Seen(spoilt, None, None), real, real))
+    metric.update(ObservedFrame(0, DetectedFace(spoilt, None, None), real, real))
     metric.update(still(spoilt, truth))
     found = {value.about.key: value for value in metric.values()}
     assert found["l1/face"].mean == 0 < found["l1/frame"].mean
@@ -88,7 +88,7 @@ def test_flip_is_its_makers_mean_on_the_frame_and_looks_at_every_nth() -> None:
     metric = Flip(every=2)
     for k in range(3):
         moment = still(output, truth)
-        metric.update(Observed(k, moment.output, moment.driver, moment.truth))
+        metric.update(ObservedFrame(k, moment.output, moment.driver, moment.truth))
     frame = metric.values()[0]
     assert frame.series is not None
     assert np.isfinite(frame.series).tolist() == [True, False, True]
@@ -101,6 +101,6 @@ def test_flip_looks_at_a_short_clip_more_than_once() -> None:
     metric = Flip()
     for k in range(12):
         moment = still(*pictures(k, 20))
-        metric.update(Observed(k, moment.output, moment.driver, moment.truth))
+        metric.update(ObservedFrame(k, moment.output, moment.driver, moment.truth))
     series = metric.values()[0].series
     assert series is not None and np.isfinite(series).sum() == 3

@@ -12,7 +12,7 @@ import pytest
 from scene import FPS, Scene, write_video
 
 from reenact.lab.evaluation import observe
-from reenact.lab.evaluation.observe import Image, Observation, Seen
+from reenact.lab.evaluation.observe import DetectedFace, Image, Observation
 from reenact.media import InputError
 
 
@@ -26,15 +26,17 @@ class Looker:
 
     def __exit__(self, *failure: object) -> None: ...
 
-    def __call__(self, image: Image) -> Seen:
+    def __call__(self, image: Image) -> DetectedFace:
         type(self).pictures[id(self)] += 1
         face = image.mean() > 60
-        return Seen(image, np.zeros((478, 2), np.float32) if face else None, np.zeros((68, 2)) if face else None)
+        return DetectedFace(
+            image, np.zeros((478, 2), np.float32) if face else None, np.zeros((68, 2)) if face else None
+        )
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> type[Looker]:
-    monkeypatch.setattr(observe, "Watcher", Looker)
+    monkeypatch.setattr(observe, "FaceDetectors", Looker)
     Looker.pictures = Counter()
     return Looker
 
@@ -56,7 +58,7 @@ def test_a_driver_that_is_the_truth_is_decoded_and_looked_at_once(quick: type[Lo
 
 def test_no_picture_outlives_its_moment(quick: type[Looker], tmp_path: Path) -> None:
     output, driver = (write_video(tmp_path / f"{n}.mp4", greys(40)) for n in ("o", "d"))
-    alive, most = weakref.WeakSet[Seen](), 0
+    alive, most = weakref.WeakSet[DetectedFace](), 0
     for moment in Observation(output, driver, driver):
         alive.update((moment.output, moment.driver))
         most = max(most, len(alive))

@@ -6,7 +6,7 @@ import pytest
 from scene import Scene, moments
 
 from reenact.lab.evaluation.metrics.stability import FlowWarp, Jitter, backward_flow, second_difference, warp_error
-from reenact.lab.evaluation.observe import Seen
+from reenact.lab.evaluation.observe import DetectedFace
 
 POINTS = np.random.default_rng(0).uniform(100, 200, (478, 2))
 
@@ -28,8 +28,8 @@ def test_jitter_is_in_proportion_to_noise_and_in_face_sizes() -> None:
     for scale, strength in ((1, 0.0), (1, 0.5), (1, 1.0), (3, 3.0)):
         metric = Jitter()
         frames = [(scale * POINTS + strength * n).astype(np.float32) for n in noise]
-        real = [Seen(np.zeros((4, 4, 3), np.uint8), (POINTS + n).astype(np.float32), None) for n in noise]
-        for moment in moments([Seen(r.image, f, None) for f, r in zip(frames, real, strict=True)], real):
+        real = [DetectedFace(np.zeros((4, 4, 3), np.uint8), (POINTS + n).astype(np.float32), None) for n in noise]
+        for moment in moments([DetectedFace(r.image, f, None) for f, r in zip(frames, real, strict=True)], real):
             metric.update(moment)
         jitter, ratio = metric.values()
         assert ratio.mean == pytest.approx(jitter.mean / jitter.beside["real"])
@@ -62,7 +62,7 @@ def test_flicker_grows_in_proportion_and_the_real_video_is_beside(scene: Scene, 
     for strength in (0, 10, 20):
         metric = FlowWarp()
         flicker = [
-            Seen(np.clip(s.image.astype(int) + strength * (k % 2), 0, 255).astype(np.uint8), s.points, None)
+            DetectedFace(np.clip(s.image.astype(int) + strength * (k % 2), 0, 255).astype(np.uint8), s.points, None)
             for k, s in enumerate(scene.seen[:6])
         ]
         for moment in moments(flicker, scene.seen[:6], truth):

@@ -17,7 +17,7 @@ from safetensors.torch import save_file as save_weights
 from scipy.spatial.transform import Rotation
 
 from reenact.app.arguments import BadArgument
-from reenact.head.arkit import ACTIONS, index
+from reenact.head.arkit import ACTIONS, OTHER_SIDE, index
 from reenact.lab.commands.train import TrainExpression
 from reenact.lab.training.data.expression_portraits import (
     HELD_OUT_SEED,
@@ -35,7 +35,7 @@ from reenact.lab.training.expression import (
     rotation_vector,
     train_expression,
 )
-from reenact.lab.training.expression_augment import MIRRORED, ExpressionTruth, disturb, mirrored, undisturbed
+from reenact.lab.training.expression_augment import ExpressionTruth, disturb, mirrored, undisturbed
 from reenact.lab.training.loop import Run, RunOptions, Schedule
 from reenact.media import InputError
 from reenact.perception.blendshapes import blendshape_evidence
@@ -85,7 +85,7 @@ def test_mirroring_twice_changes_nothing_and_swaps_sides() -> None:
     assert torch.equal(once.codes[:, index("jawLeft")], truth.codes[:, index("jawRight")])
     assert torch.equal(once.noise[:, index("jawLeft")], truth.noise[:, index("jawRight")])
     assert torch.equal(once.noise[:, GAZE.start], truth.noise[:, GAZE.start + 2])
-    assert MIRRORED[index("jawOpen")] == index("jawOpen")
+    assert OTHER_SIDE[index("jawOpen")] == index("jawOpen")
     # A head that looks to the right of its picture looks to the left of the mirror image.
     turn = torch.from_numpy(Rotation.from_euler("YXZ", [0.4, 0.2, 0.1]).as_matrix() @ np.diag([1.0, -1.0, -1.0]))
     flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64))

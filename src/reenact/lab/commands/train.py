@@ -174,15 +174,15 @@ class TrainTransfer(Training):
 
     def train(self, progress: ProgressLine) -> tuple[Run, Path]:
         """See Training."""
-        from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, prepare_receivers
+        from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, prepare_subjects
         from reenact.lab.training.loop import Schedule
         from reenact.lab.training.transfer import TransferTraining, train_transfer
         from reenact.transfer.dynamic_offsets import load_transfer
 
         start = None if self.start is None else load_transfer(self.start).state_dict()
         options, folder = self.options(progress, start), self.folder()
-        held_out = prepare_receivers(folder / "held-out", 20, progress, first=HELD_OUT_SEED, jobs=self.jobs)
-        shards = prepare_receivers(folder / "train", self.people, progress, jobs=self.jobs)
+        held_out = prepare_subjects(folder / "held-out", 20, progress, first=HELD_OUT_SEED, jobs=self.jobs)
+        shards = prepare_subjects(folder / "train", self.people, progress, jobs=self.jobs)
         settings = TransferTraining(Schedule(self.steps, self.learning_rate), self.batch)
         run = train_transfer(settings, shards, held_out, options)
         return self.written(run, run.average)
@@ -309,17 +309,19 @@ class TrainHabits:
         if len(self.heads) < 2:
             raise BadArgument(f"{len(self.heads)} head(s) are too few; want at least 2, of different people")
         check_folder_of(self.output)
-        from reenact.lab.training.habits import learn_habits, left_over, performed
+        from reenact.lab.training.action_corrections import centred_frames, learn_corrections, residual_share
         from reenact.media.arrays import write_arrays
         from reenact.subject.store import load_head
 
-        people, unseen = ([performed(load_head(path)) for path in paths] for paths in (self.heads, self.held_out))
+        people, unseen = ([centred_frames(load_head(path)) for path in paths] for paths in (self.heads, self.held_out))
         for i, path in enumerate(self.heads):
-            left = left_over(learn_habits([*people[:i], *people[i + 1 :]]), people[i])
+            left = residual_share(learn_corrections([*people[:i], *people[i + 1 :]]), people[i])
             print(f"{path.name}: {len(people[i].codes)} frames, {left:.3f} left when learnt from the others")
-        habits = learn_habits(people)
+        corrections = learn_corrections(people)
         for path, one in zip(self.held_out, unseen, strict=True):
-            print(f"{path.name}: held out, {left_over(habits, one):.3f} left")
-        write_arrays(self.output, {"vertices": habits.vertices, "answers": habits.answers.astype("float16")})
+            print(f"{path.name}: held out, {residual_share(corrections, one):.3f} left")
+        write_arrays(
+            self.output, {"vertices": corrections.vertices, "answers": corrections.offsets_mm.astype("float16")}
+        )
         print(f"{self.output.absolute()}: {len(people)} people")
         return 0

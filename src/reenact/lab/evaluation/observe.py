@@ -28,7 +28,7 @@ Image = np.ndarray  # uint8 RGB [H, W, 3]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class DetectedFace:
     """One picture and the landmarks of its face."""
 
     image: Image
@@ -43,16 +43,16 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class Observed:
+class ObservedFrame:
     """One moment.  `truth` is `driver` itself in self-reenactment, None in cross-reenactment of real people."""
 
     index: int
-    output: Seen
-    driver: Seen
-    truth: Seen | None
+    output: DetectedFace
+    driver: DetectedFace
+    truth: DetectedFace | None
 
     @property
-    def real(self) -> Seen:
+    def real(self) -> DetectedFace:
         """What the output should do: the truth where there is one, else the driver."""
         return self.driver if self.truth is None else self.truth
 
@@ -116,54 +116,54 @@ class Observation:
             size_truth=None if real is None else _width_height(real),
         )
 
-    def __iter__(self) -> Iterator[Observed]:
+    def __iter__(self) -> Iterator[ObservedFrame]:
         infos, counts = self._infos, self.counts
         apart = infos.get("truth") is not None and infos["truth"] is not infos["driver"]
         names = ("output", "driver", "truth") if apart else ("output", "driver")
         seen = dict.fromkeys(names, 0)
         with ExitStack() as stack:
-            watchers = {name: stack.enter_context(Watcher()) for name in names}
+            detectors = {name: stack.enter_context(FaceDetectors()) for name in names}
             streams = [read_frames(infos[name]) for name in names]
             for index, frames in enumerate(zip_longest(*streams)):
                 for name, frame in zip(names, frames, strict=True):
                     seen[name] += frame is not None
                 if any(frame is None for frame in frames):
                     continue  # the rest is only counted
-                yield self._moment(index, dict(zip(names, frames, strict=True)), watchers)
+                yield self._moment(index, dict(zip(names, frames, strict=True)), detectors)
         counts.frames_output, counts.frames_driver = seen["output"], seen["driver"]
         if "truth" in infos:
             counts.frames_truth = seen["truth"] if apart else seen["driver"]
 
-    def _moment(self, index: int, frames: dict[str, Frame], watchers: dict[str, Watcher]) -> Observed:
-        found: dict[str, Seen] = {}
+    def _moment(self, index: int, frames: dict[str, Frame], detectors: dict[str, FaceDetectors]) -> ObservedFrame:
+        found: dict[str, DetectedFace] = {}
         for name, frame in frames.items():
             image = resized(frame.image, self.counts.size_compared) if name == "output" else frame.image
-            found[name] = watchers[name](image)
+            found[name] = detectors[name](image)
             for detector, points in (("mediapipe", found[name].points), ("dlib", found[name].points_68)):
                 key = f"{name} by {detector}"
                 self.counts.no_face[key] = self.counts.no_face.get(key, 0) + (points is None)
         self.counts.frames_compared += 1
         truth = found.get("truth", found["driver"]) if "truth" in self._infos else None
-        return Observed(index, found["output"], found["driver"], truth)
+        return ObservedFrame(index, found["output"], found["driver"], truth)
 
 
-class Watcher:
+class FaceDetectors:
     """Both landmark networks on one video, frame after frame."""
 
     def __init__(self) -> None:
         self._follow_68 = Follower(Landmarks68())
         self._follow = VideoLandmarks()
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> FaceDetectors:
         self._follow.__enter__()
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._follow.__exit__(*failure)
 
-    def __call__(self, image: Image) -> Seen:
+    def __call__(self, image: Image) -> DetectedFace:
         face = self._follow(image)
-        return Seen(image, None if face is None else face.points, self._follow_68(image))
+        return DetectedFace(image, None if face is None else face.points, self._follow_68(image))
 
 
 def resized(image: Image, size: tuple[int, int]) -> Image:

@@ -28,7 +28,7 @@ from .metrics.landmark_error import LandmarkError
 from .metrics.motion import Motion, Movement
 from .metrics.perceptual import Lpips
 from .metrics.stability import FlowWarp, Jitter
-from .observe import Counts, Image, Observation, Observed
+from .observe import Counts, Image, Observation, ObservedFrame
 
 Mode = Literal["self", "cross"]
 
@@ -101,7 +101,7 @@ def score_clip(
 
 
 def score_moments(
-    moments: Iterable[Observed],
+    moments: Iterable[ObservedFrame],
     photo: Image,
     mode: Mode,
     window: int,

@@ -96,9 +96,9 @@ def body(person: SyntheticPerson) -> Float:
     return shape.reshape(-1, 3).astype(np.float32)
 
 
-def posed_body(person: SyntheticPerson, head_cam: Float, states: Motion, rest: Motion | None = None) -> Float:
+def posed_body(person: SyntheticPerson, head_cam: Float, motion: Motion, rest: Motion | None = None) -> Float:
     """[N, RINGS * n, 3] camera space, metres; the first rings follow the rim of the posed head [N, W, 3]."""
-    turn, moved = person.torso(states, rest)
+    turn, moved = person.torso(motion, rest)
     shape = body(person)
     posed = (shape @ turn.T)[None] + moved[:, None]
     n = len(rim())

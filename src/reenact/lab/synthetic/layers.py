@@ -131,13 +131,13 @@ def _lash_cover() -> Float:
 def opaque_mesh(
     people: list[SyntheticPerson],
     worn: list[Wardrobe],
-    states: Motion,
+    motion: Motion,
     rests: list[Motion | None],
     device: torch.device,
 ) -> Mesh:
     """Pose everything that is drawn."""
     posed, shells = [], []
-    for person, wear, state, rest in zip(people, worn, states, rests, strict=True):
+    for person, wear, state, rest in zip(people, worn, motion, rests, strict=True):
         head = person.surface(state, rest)
         body = posed_body(person, head, state, rest)[0]
         turn, shift = state.rotation[0].numpy(), state.translation[0].numpy()
@@ -152,7 +152,7 @@ def opaque_mesh(
         shells.append(shell)
     shared = _stock(device)
     vertices = torch.from_numpy(np.stack(posed)).float().to(device)
-    turns = states.rotation.to(device)
+    turns = motion.rotation.to(device)
     hair = torch.from_numpy(np.stack(shells)).float().to(device)
     return Mesh(vertices, hair, vertex_normals(vertices, shared.faces), turns, shared)
 

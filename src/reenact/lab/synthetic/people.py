@@ -41,28 +41,28 @@ class SyntheticPerson:
     fold_strength: Float  # [folds] around 1
     head: HeadShape = field(repr=False)
 
-    def canonical(self, states: Motion) -> torch.Tensor:
+    def canonical(self, motion: Motion) -> torch.Tensor:
         """[N, W, 3] fine vertices in head space, metres: expression, gaze and folds, no pose."""
         surface = fine_surface()
-        fine = surface.refine(deformed(self.head, states))
-        depth = torch.from_numpy(fold_depths(states.expression.numpy(), self.age, self.fold_strength) * self.size)
+        fine = surface.refine(deformed(self.head, motion))
+        depth = torch.from_numpy(fold_depths(motion.expression.numpy(), self.age, self.fold_strength) * self.size)
         height = depth @ torch.from_numpy(fold_profiles())  # [N, W]
         return fine + height[..., None] * vertex_normals(fine, surface.faces, "torch")
 
-    def surface(self, states: Motion, rest: Motion | None = None) -> Float:
+    def surface(self, motion: Motion, rest: Motion | None = None) -> Float:
         """[N, W, 3] fine vertices in camera space, metres.
 
         rest: the frame in which the shoulders were last at ease; they follow the head's way from there in part
         (head/state.py). None takes the first frame, its head upright.
         """
-        rest = _upright(states[0]) if rest is None else rest
+        rest = _upright(motion[0]) if rest is None else rest
         weight = torch.from_numpy(fine_surface().head_weight)
-        return posed(self.head, self.canonical(states), states, rest, weight).numpy()
+        return posed(self.head, self.canonical(motion), motion, rest, weight).numpy()
 
-    def torso(self, states: Motion, rest: Motion | None = None) -> tuple[Float, Float]:
+    def torso(self, motion: Motion, rest: Motion | None = None) -> tuple[Float, Float]:
         """Rotation [3, 3] and translations [N, 3] of the shoulders, canonical to camera space."""
-        rest = _upright(states[0]) if rest is None else rest
-        return rest.rotation[0].numpy(), (rest.translation + torso_translation(self.head, rest, states)).numpy()
+        rest = _upright(motion[0]) if rest is None else rest
+        return rest.rotation[0].numpy(), (rest.translation + torso_translation(self.head, rest, motion)).numpy()
 
     @property
     def size(self) -> float:

@@ -70,15 +70,15 @@ def as_tracked(performance: Motion, source: str = "made-up") -> Motion:
     return performance.replace(translation=performance.translation + torch.tensor([0.0, 0.0, 0.9]), clip=clip)
 
 
-def performance_of_track(track: Motion) -> Motion:
+def performance_of_track(motion: Motion) -> Motion:
     """The performance of a tracked motion: the head's way is counted from its middle place and in its own size."""
-    head, clip = open_head(), track.require_clip()
+    head, clip = open_head(), motion.require_clip()
     base = head.topology.landmarks(head.base_neutral)
     size = rms_radius(base)
-    place = track.translation.numpy()
+    place = motion.translation.numpy()
     scale = size / clip.face_size_m.numpy()[clip.shot.numpy()]
     away = (place - np.median(place, axis=0)) * scale[:, None]
-    return track.replace(translation=away, dynamic_offset=None, clip=None)
+    return motion.replace(translation=away, dynamic_offset=None, clip=None)
 
 
 def performance_of_file(path: Path) -> Motion:

@@ -123,7 +123,7 @@ class SyntheticFrames:
 
 def render_portraits(
     people: Sequence[SyntheticPerson],
-    states: Motion,
+    motion: Motion,
     scenes: Sequence[Scene],
     size: int,
     *,
@@ -136,7 +136,7 @@ def render_portraits(
     Args:
         people: One person for each frame, or a single one for all of them.
         scenes: One scene for each frame, or a single one for all of them.
-        states: F frames in the scenes' cameras (scene.still_state, performance.performed_by).
+        motion: F frames in the scenes' cameras (scene.still_state, performance.performed_by).
         size: side of the square pictures, px.
         rest: for each frame the motion of one in which the shoulders are at ease; None: the frame's own, head upright.
         first_frame: number of the first frame, which seeds its sensor noise together with the scene.
@@ -144,9 +144,9 @@ def render_portraits(
     Raises:
         ValueError: lengths that do not fit, or a size below 16.
     """
-    count = len(states)
+    count = len(motion)
     if not count or size < 16:
-        raise ValueError(f"got {count} states at {size} px; want at least one state and 16 px")
+        raise ValueError(f"got {count} frames at {size} px; want at least one frame and 16 px")
     people, scenes = _spread("people", people, count), _spread("scenes", scenes, count)
     rests = _spread("rest", rest if rest is not None else [None], count)
     worn = {id(p): wardrobe_of(p) for p in people}
@@ -159,7 +159,7 @@ def render_portraits(
                 _draw(
                     chosen,
                     [worn[id(p)] for p in chosen],
-                    states[rows.start : rows.stop],
+                    motion[rows.start : rows.stop],
                     [scenes[i] for i in rows],
                     [rests[i] for i in rows],
                     size,
@@ -182,14 +182,14 @@ def _spread(name: str, values: Sequence, count: int) -> list:
 def _draw(
     people: list[SyntheticPerson],
     worn: list[Wardrobe],
-    states: Motion,
+    motion: Motion,
     scenes: list[Scene],
     rests: list[Motion | None],
     size: int,
     numbers: list[int],
     device: torch.device,
 ) -> tuple[np.ndarray, _Truth]:
-    mesh = opaque_mesh(people, worn, states, rests, device)
+    mesh = opaque_mesh(people, worn, motion, rests, device)
     cameras = [s.camera(p, size * _OVER) for s, p in zip(scenes, people, strict=True)]
     scenery = Scenery([s.light for s in scenes], cameras)
     light, cover, depth = head_layer(mesh, worn, scenery)

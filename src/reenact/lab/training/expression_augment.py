@@ -4,24 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reenact.head.arkit import ACTIONS
+from reenact.head.arkit import OTHER_SIDE
 from reenact.perception.expression_network import DISTANCE, GAZE, ROTATION, STORED
-
-
-def _mirrored_actions() -> list[int]:
-    swap = {"Left": "Right", "Right": "Left"}
-    names = [next((a[: -len(s)] + swap[s] for s in swap if a.endswith(s)), a) for a in ACTIONS]
-    return [ACTIONS.index(n) for n in names]
-
-
-MIRRORED: Final = _mirrored_actions()
-"""Row i of a mirrored face is row MIRRORED[i] of the face."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +37,8 @@ def mirrored(truth: ExpressionTruth) -> ExpressionTruth:
     turn, other_eye = truth.rotation * torch.tensor([1.0, -1.0, -1.0]), [2, 3, 0, 1]
     gaze = truth.gaze[:, other_eye] * torch.tensor([-1.0, 1.0, -1.0, 1.0])
     eyes = [GAZE.start + i for i in other_eye]
-    noise = truth.noise[:, [*MIRRORED, *range(ROTATION.start, ROTATION.stop), *eyes, DISTANCE.start]]
-    return ExpressionTruth(truth.codes[:, MIRRORED], turn, gaze, truth.distance, noise)
+    noise = truth.noise[:, [*OTHER_SIDE, *range(ROTATION.start, ROTATION.stop), *eyes, DISTANCE.start]]
+    return ExpressionTruth(truth.codes[:, list(OTHER_SIDE)], turn, gaze, truth.distance, noise)
 
 
 def disturb(pictures: Tensor, size: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:

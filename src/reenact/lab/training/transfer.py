@@ -13,7 +13,7 @@ from torch import Tensor
 from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.transfer.network import TransferNet
-from reenact.transfer.receiver import ReceiverFeatures, face_rows, receiver_features
+from reenact.transfer.subject_features import SubjectFeatures, face_rows, subject_features
 
 from .loop import Losses, Run, RunOptions, Schedule, seeded
 from .shards import ShardRows
@@ -85,15 +85,15 @@ class Receivers(ShardRows):
         super().__init__(shards)
         self.device = device
         self.clips = self.shape("codes")[1]  # performances of each person
-        self._features: dict[int, ReceiverFeatures] = {}
+        self._features: dict[int, SubjectFeatures] = {}
 
-    def features(self, who: Sequence[int]) -> ReceiverFeatures:
+    def features(self, who: Sequence[int]) -> SubjectFeatures:
         """Of B people."""
         for number in who:
             if number not in self._features:
-                self._features[number] = receiver_features(self.rows("neutral", [number]).to(self.device))
+                self._features[number] = subject_features(self.rows("neutral", [number]).to(self.device))
         found = [self._features[number] for number in who]
-        return ReceiverFeatures(*(torch.cat([getattr(f, n.name) for f in found]) for n in fields(ReceiverFeatures)))
+        return SubjectFeatures(*(torch.cat([getattr(f, n.name) for f in found]) for n in fields(SubjectFeatures)))
 
     def clip(self, who: Sequence[int], number: int) -> tuple[Tensor, Tensor]:
         """codes [B, T, 52], offsets [B, T, N, 3] mm of one performance of each."""

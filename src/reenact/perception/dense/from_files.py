@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from reenact.media import InputError
 from reenact.media.crop import SquareCrop
 
+from .map_conventions import NAME, Depth, read_conventions
 from .map_files import frames_of, read_classes, read_depth, read_mask, read_normals
 from .maps import DenseEstimator, DenseMaps, Float, View, crop_rotation
 from .network import CLASSES, FACE
 from .resample import Covers, cut, cut_nearest
-from .statement import NAME, Depth, read_statement
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class MapFolder:
     """
 
     def __init__(self, folder: Path, otherwise: DenseEstimator) -> None:
-        self._said = read_statement(folder)
+        self._said = read_conventions(folder)
         self._folder, self._otherwise = folder, otherwise
         self._files = {k: frames_of(folder / k) for k in _KINDS if (folder / k).is_dir()}
         if not self._files.get("normals"):

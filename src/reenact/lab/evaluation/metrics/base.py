@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..about import Value
-from ..observe import Observed
+from ..observe import ObservedFrame
 
 
 class Metric(Protocol):
     """Keeps numbers and landmarks between frames, never pictures (but for the one before, where motion needs it)."""
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         """Look at the next moment of the clip."""
         ...
 

@@ -25,7 +25,7 @@ from reenact.tracking import fit_frames, fit_identity
 
 from ..about import About, Better, Value, over_frames
 from ..extra import tracker
-from ..observe import Image, Observed
+from ..observe import Image, ObservedFrame
 from .base import Rows
 
 Array = NDArray[np.float64]
@@ -181,7 +181,7 @@ class TrackerCoefficients:
         self._points = (Rows(478, 2), Rows(478, 2))
         self._sizes: list[tuple[int, int]] = []
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         for kept, seen in zip(self._points, (moment.output, moment.real), strict=True):
             kept.append(seen.points)
         self._sizes = [moment.output.shape, moment.real.shape]
@@ -204,7 +204,7 @@ class EstimatorCoefficients:
         self._estimator = estimator
         self._found: tuple[list[FrameCoefficients | None], list[FrameCoefficients | None]] = ([], [])
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         for found, seen in zip(self._found, (moment.output, moment.real), strict=True):
             found.append(self._estimator(seen.image))
 

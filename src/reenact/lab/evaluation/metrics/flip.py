@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..about import About, Value, over_frames
 from ..extra import required, version
 from ..masks import NAMES
-from ..observe import Image, Observed
+from ..observe import Image, ObservedFrame
 
 PIXELS_PER_DEGREE: Final = 67.02064514160156
 """FLIP's default viewer: 0.7 m from a screen of 3840 px over 0.7 m."""
@@ -28,7 +28,7 @@ class Flip:
         self._every = every
         self._rows: dict[str, list[float]] = {name: [] for name in NAMES}
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         if moment.truth is None:
             raise ValueError("FLIP needs a truth")
         errors = None

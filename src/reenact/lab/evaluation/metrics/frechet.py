@@ -23,7 +23,7 @@ from reenact.media.files import existing_file
 
 from ..about import About, Value
 from ..extra import onnx_session, sha256
-from ..observe import Image, Observed
+from ..observe import Image, ObservedFrame
 
 Features = NDArray[np.float64]  # [N, D]
 
@@ -85,7 +85,7 @@ class Frechet:
         self._held: tuple[deque[Image], deque[Image]] = (deque(), deque())  # at most one window's frames
         self.features: tuple[list[Features], list[Features]] = ([], [])
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         for held, found, image in zip(self._held, self.features, (moment.output, moment.real), strict=True):
             held.append(image.image)
             if len(held) == self._network.frames:

@@ -11,7 +11,7 @@ from reenact.tracking.scheme import eye_openness
 
 from ..about import About, Value, over_frames
 from ..extra import landmarks_478
-from ..observe import Observed
+from ..observe import ObservedFrame
 from .base import Rows
 
 Array = NDArray[np.float64]
@@ -23,7 +23,7 @@ class Gaze:
     def __init__(self) -> None:
         self._angles = (Rows(2, 2), Rows(2, 2))
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         for kept, seen in zip(self._angles, (moment.output, moment.real), strict=True):
             kept.append(None if seen.points is None else gaze_angles(seen.points))
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..about import About, Value, mean_of
 from ..extra import EMBEDDING, dlib_model, required, sha256, version
 from ..landmarks68 import Follower, Landmarks68
-from ..observe import Image, Observed
+from ..observe import Image, ObservedFrame
 from .base import Absent
 from .identity_networks import IdentityNetwork
 
@@ -69,7 +69,7 @@ class Identity:
         self._truth: list[float] = []
         self._driver: list[NDArray[np.float64]] = []
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         seen = moment.output
         look = moment.index % self._every == 0 and seen.points_68 is not None
         self._output.append(self._network(seen.image, seen.points_68) if look and seen.points_68 is not None else None)

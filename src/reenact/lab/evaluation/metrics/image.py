@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..about import About, Better, Value, over_frames
 from ..masks import NAMES, Mask
-from ..observe import Image, Observed
+from ..observe import Image, ObservedFrame
 
 Map = NDArray[np.float32]
 
@@ -32,7 +32,7 @@ class ImageErrors:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], list[float]] = {(kind, mask): [] for mask in NAMES for kind in _KINDS}
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         if moment.truth is None:
             raise ValueError("picture errors need a truth")
         absolute, squared, similar = error_maps(moment.output.image, moment.truth.image)

@@ -10,7 +10,7 @@ from reenact.head.landmarks import EYE_CORNERS
 
 from ..about import About, Value, over_frames
 from ..extra import landmarks_68, landmarks_478
-from ..observe import Observed, Seen
+from ..observe import DetectedFace, ObservedFrame
 
 
 class LandmarkError:
@@ -21,7 +21,7 @@ class LandmarkError:
         self._held: tuple[list[float], list[float]] = ([], [])
         self._first: list[NDArray[np.float64] | None] = [None, None]
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         if moment.truth is None:
             raise ValueError("landmark errors need a truth")
         for k, (output, truth) in enumerate(zip(_both(moment.output), _both(moment.truth), strict=True)):
@@ -42,7 +42,7 @@ class LandmarkError:
         return out
 
 
-def _both(seen: Seen) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+def _both(seen: DetectedFace) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
     return None if seen.points is None else seen.points.astype(np.float64), seen.points_68
 
 

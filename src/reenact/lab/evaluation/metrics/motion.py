@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..about import About, Better, Value
 from ..extra import landmarks_68, version
 from ..landmarks68 import MEASURES, UNITS, agreement, measure
-from ..observe import Image, Observed
+from ..observe import Image, ObservedFrame
 from .base import Rows
 
 Series = NDArray[np.float64]
@@ -37,7 +37,7 @@ class Motion:
     def __init__(self) -> None:
         self._points = (Rows(68, 2), Rows(68, 2))
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         for kept, seen in zip(self._points, (moment.output, moment.real), strict=True):
             kept.append(seen.points_68)
 
@@ -121,7 +121,7 @@ class Movement:
         self._first: tuple[Image, Image] | None = None
         self._moved: tuple[list[float], list[float]] = ([], [])
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         now = _tiny(moment.output.image), _tiny(moment.real.image)
         if self._first is None:
             self._first = now

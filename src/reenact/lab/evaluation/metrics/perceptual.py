@@ -16,7 +16,7 @@ import torch
 
 from ..about import About, Value, over_frames
 from ..extra import sha256, version
-from ..observe import Image, Observed
+from ..observe import Image, ObservedFrame
 from .base import Absent
 
 BACKBONE: Final = "alexnet-owt-7be5be79.pth"
@@ -45,7 +45,7 @@ class Lpips:
         self._every = every
         self._rows: dict[str, list[float]] = {"frame": [], "face square": []}
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         if moment.truth is None:
             raise ValueError("LPIPS needs a truth")
         output, truth = moment.output.image, moment.truth.image

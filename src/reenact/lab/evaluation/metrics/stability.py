@@ -16,7 +16,7 @@ from reenact.head.mesh import rms_radius
 from ..about import About, Value, mean_of, over_frames
 from ..extra import landmarks_478, version
 from ..masks import face_mask
-from ..observe import Image, Observed, Seen
+from ..observe import DetectedFace, Image, ObservedFrame
 from .identity_networks import similarity
 
 _INNER: Final = sorted(set(range(FACE_LANDMARKS)) - set(FACE_OVAL))
@@ -30,7 +30,7 @@ class Jitter:
         self._last: tuple[deque[NDArray[np.float64] | None], ...] = (deque(maxlen=3), deque(maxlen=3))
         self._series: tuple[list[float], list[float]] = ([], [])
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         for last, series, seen in zip(self._last, self._series, (moment.output, moment.real), strict=True):
             last.append(None if seen.points is None else seen.points[_INNER].astype(np.float64))
             series.append(second_difference(list(last)))
@@ -72,7 +72,7 @@ class FlowWarp:
         self._series: tuple[list[float], list[float]] = ([], [])
         self._truth = True
 
-    def update(self, moment: Observed) -> None:
+    def update(self, moment: ObservedFrame) -> None:
         self._truth = moment.truth is not None
         now = _small(moment.output), _small(moment.real)
         found = float("nan"), float("nan")
@@ -88,7 +88,9 @@ class FlowWarp:
         about = About("flow_warp", "face", "lower", units, f"{version('opencv-contrib-python')}, Farneback")
         return [over_frames(about, self._series[0], real=mean_of(self._series[1]))]
 
-    def _errors(self, moment: Observed, before: tuple[Image, Image], now: tuple[Image, Image]) -> tuple[float, float]:
+    def _errors(
+        self, moment: ObservedFrame, before: tuple[Image, Image], now: tuple[Image, Image]
+    ) -> tuple[float, float]:
         real = moment.real
         flow = backward_flow(before[1], now[1])
         own = warp_error(before[1], now[1], flow, _face(real, now[1]))
@@ -116,7 +118,7 @@ def warp_error(before: Image, now: Image, flow: NDArray[np.float32], mask: NDArr
     return float(np.abs(came[mask].astype(np.float32) - now[mask].astype(np.float32)).mean(dtype=np.float64) / 255)
 
 
-def _small(seen: Seen) -> Image:
+def _small(seen: DetectedFace) -> Image:
     """Reduce a picture to at most 256 px along its longer side, at which flow is computed."""
     height, width = seen.shape
     factor = min(1.0, 256 / max(height, width))
@@ -126,7 +128,7 @@ def _small(seen: Seen) -> Image:
     return np.asarray(cv2.resize(seen.image, size, interpolation=cv2.INTER_AREA))
 
 
-def _face(seen: Seen, small: Image) -> NDArray[np.bool_] | None:
+def _face(seen: DetectedFace, small: Image) -> NDArray[np.bool_] | None:
     if seen.points is None:
         return None
     factor = np.asarray([small.shape[1] / seen.shape[1], small.shape[0] / seen.shape[0]], np.float32)

@@ -17,21 +17,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reenact.head.arkit import ACTIONS
+from reenact.head.arkit import ACTIONS, OTHER_SIDE
 from reenact.head.motion import Motion
 from reenact.head.state import codes_of
 from reenact.lab.synthetic import synthetic_motion
 from reenact.lab.synthetic.noise import rng
-from reenact.lab.synthetic.receivers import OwnDeformation, linear
+from reenact.lab.synthetic.own_deformation import OwnDeformation, linear
 from reenact.lab.workers import Arrays, people_shards, prepare_shards
-from reenact.transfer.receiver import face_rows
+from reenact.transfer.subject_features import face_rows
 
 TRAINING_SEED, HELD_OUT_SEED = 300_000, 930_000
 """First seeds of the people to learn from and of those to be measured on."""
 CLIPS, FRAMES = 4, 12
 
 
-def prepare_receivers(
+def prepare_subjects(
     out: Path,
     people: int,
     progress: Callable[[str, int, int | None], None],
@@ -97,8 +97,8 @@ def _any_actions(draw: np.random.Generator) -> NDArray[np.floating]:
     codes = np.zeros(len(ACTIONS))
     for name in draw.choice(ACTIONS, int(draw.integers(1, 6)), replace=False):
         value = draw.uniform(0.2, 1.0)
-        other = str(name).replace("Left", "*").replace("Right", "Left").replace("*", "Right")
-        codes[ACTIONS.index(str(name))] = value
+        row = ACTIONS.index(str(name))
+        codes[row] = value
         if draw.random() < 0.8:
-            codes[ACTIONS.index(other)] = value
+            codes[OTHER_SIDE[row]] = value
     return codes

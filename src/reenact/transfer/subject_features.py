@@ -30,7 +30,7 @@ WHOLE = 3 * _SKETCH + 1
 
 
 @dataclass(frozen=True)
-class ReceiverFeatures:
+class SubjectFeatures:
     """B people; N face vertices of the fit mesh (`face_rows`)."""
 
     vertices: Tensor  # [B, N, FEATURES]
@@ -39,7 +39,7 @@ class ReceiverFeatures:
     size: Tensor  # [B] of the face, as a share of the base adult's
 
 
-def receiver_features(neutral: Tensor) -> ReceiverFeatures:
+def subject_features(neutral: Tensor) -> SubjectFeatures:
     """neutral: [B, W, 3] whole fit meshes at rest, canonical, metres. Differentiable, on any device."""
     known = _known().to(neutral.device)
     rows, faces = known.rows, known.faces
@@ -59,7 +59,7 @@ def receiver_features(neutral: Tensor) -> ReceiverFeatures:
     kinds = known.kinds.expand(len(neutral), -1, -1)
     vertices = torch.cat([rise, leans, torch.stack(bumps, -1), kinds, places], -1)
     whole = torch.cat([rise[:, known.sketch].flatten(1), 4.0 * size.log()[:, None]], 1)
-    return ReceiverFeatures(vertices, whole, frames, size)
+    return SubjectFeatures(vertices, whole, frames, size)
 
 
 def tangent_frames(normals: Tensor) -> Tensor:

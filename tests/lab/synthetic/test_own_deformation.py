@@ -15,9 +15,9 @@ from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.state import deformed
-from reenact.lab.synthetic.receivers import OwnDeformation, linear
-from reenact.lab.training.data.transfer_shards import CLIPS, FRAMES, performance, prepare_receivers, still
-from reenact.transfer.receiver import face_rows
+from reenact.lab.synthetic.own_deformation import OwnDeformation, linear
+from reenact.lab.training.data.transfer_shards import CLIPS, FRAMES, performance, prepare_subjects, still
+from reenact.transfer.subject_features import face_rows
 
 TOP = open_head().topology
 
@@ -84,14 +84,14 @@ def test_thick_cheeks_slide_less_than_thin_ones(elder: OwnDeformation) -> None:
 
 
 def test_a_shard_holds_what_a_face_does_beyond_its_actions(tmp_path: Path) -> None:
-    (shard,) = prepare_receivers(tmp_path, 1, lambda *said: None, first=930_150)
+    (shard,) = prepare_subjects(tmp_path, 1, lambda *said: None, first=930_150)
     found = load_file(shard)
     assert found["codes"].shape == (1, CLIPS, FRAMES, 52)
     assert found["offsets"].shape == (1, CLIPS, FRAMES, len(face_rows()), 3)
     assert found["person"].tolist() == [930_150]
     assert 0.1 < np.abs(found["offsets"].astype(np.float32)).max() < 10.0
     stamp = shard.stat().st_mtime_ns
-    assert prepare_receivers(tmp_path, 1, lambda *said: None, first=930_150) == [shard]
+    assert prepare_subjects(tmp_path, 1, lambda *said: None, first=930_150) == [shard]
     assert shard.stat().st_mtime_ns == stamp
 
 

@@ -48,22 +48,23 @@ _MEANS = _means()
 
 
 @dataclass(frozen=True)
-class Reader:
-    """M readings of one person's face, linear in the codes."""
+class FaceMeasurements:
+    """M measurements of one head, linear in the codes."""
 
     neutral: Float  # [M]
     actions: Float  # [52, M]
 
-    def read(self, codes: Float) -> Float:
+    def measure(self, codes: Float) -> Float:
         """[F, 52], the eyeLook entries those of the gaze (heads.gaze.with_gaze) -> [F, M]; gaps never below 0."""
         out = self.neutral + codes @ self.actions
         out[..., :_GAPS] = np.maximum(out[..., :_GAPS], 0.0)
         return out
 
 
-def reader(head: HeadShape) -> Reader:
-    """Readings of a head, in canonical head space: gaps of the lids in widths of that eye, all else in distances
-    between the eyeballs."""
+def face_measurements(head: HeadShape) -> FaceMeasurements:
+    """Measure a head in canonical head space: gaps of the lids in widths of that eye, all else in distances between the
+    eyeballs.
+    """
     neutral, actions = head.neutral.numpy(), head.actions.numpy()
     points, motion = (head.topology.landmarks(values) for values in (neutral, actions))
     eyes = float((head.eyes[0] - head.eyes[1]).norm())
@@ -104,40 +105,43 @@ def reader(head: HeadShape) -> Reader:
     add_height((0, 13), (_NOSE,))  # the upper lip
     add_height((152,), (_NOSE,))  # the chin
     at_rest, by_action = zip(*columns, strict=True)
-    return Reader(np.asarray(at_rest), np.stack(by_action, axis=1).astype(np.float64))
+    return FaceMeasurements(np.asarray(at_rest), np.stack(by_action, axis=1).astype(np.float64))
 
 
-def resting(readings: Float, at_rest: Float) -> Float:
-    """[M] readings of a performer at rest, from those of a clip [F, M] and of the resting codes [M].
+def resting_measurements(measurements: Float, at_rest: Float) -> Float:
+    """Measure a driving face at rest [M], from the measurements of a clip [F, M] and of its resting codes [M].
 
     Lips rest where they are nearest to one another, give or take a moment: few people rest with an open mouth.
     """
     out = at_rest.copy()
-    out[_LIPS] = min(out[_LIPS], np.quantile(readings[:, _LIPS], 0.1))
+    out[_LIPS] = min(out[_LIPS], np.quantile(measurements[:, _LIPS], 0.1))
     return out
 
 
-def wanted_readings(driver: Float, driver_rest: Float, receiver_rest: Float, photo: Float | None = None) -> Float:
-    """Readings [F, M] that leave the receiver's at rest [M] as the performer's [F, M] leave theirs [M].
+def target_measurements(
+    driving: Float, driving_rest: Float, subject_rest: Float, reference: Float | None = None
+) -> Float:
+    """Find measurements [F, M] that leave the subject's at rest [M] as the driving face's [F, M] leave their rest [M].
 
-    photo: [M] of the photo where that is not the receiver's rest: its brows are raised by more than was read, too.
+    reference: [M] of the reference where that is not the subject's rest: its brows are raised by more than was
+        measured, too.
     """
-    change = driver - driver_rest
-    already = 0.0 if photo is None else (photo - receiver_rest)[_HEIGHTS]
+    change = driving - driving_rest
+    already = 0.0 if reference is None else (reference - subject_rest)[_HEIGHTS]
     change[:, _HEIGHTS] = already + _BROW_GAIN * (change[:, _HEIGHTS] - already)
-    out = receiver_rest + change
+    out = subject_rest + change
     for gap in range(_GAPS):
-        rest, own, floor = driver_rest[gap], receiver_rest[gap], _SHUT_READS[gap] * driver_rest[gap]
+        rest, own, floor = driving_rest[gap], subject_rest[gap], _SHUT_READS[gap] * driving_rest[gap]
         slope = min(own / max(rest - floor, _LEAST_GAP[gap]), 2.0)
         out[:, gap] = own + np.where(change[:, gap] < 0.0, slope, 1.0) * change[:, gap]
     out[:, :_GAPS] = np.maximum(out[:, :_GAPS], 0.0)
     return out
 
 
-def show(receiver: Reader, codes: Float, rest: Float, wanted: Float, lowest: Float) -> Float:
-    """Codes [F, 52] near the given ones whose readings are the wanted ones [F, M], as far as bounds allow.
+def codes_for_measurements(subject: FaceMeasurements, codes: Float, rest: Float, target: Float, lowest: Float) -> Float:
+    """Find codes [F, 52] near `codes` whose measurements are those of `target` [F, M], as far as bounds allow.
 
-    codes: with the eyeLook entries of the receiver's gaze, which stay. rest: [52] codes of the photo, from which
+    codes: with the eyeLook entries of the subject's gaze, which stay. rest: [52] codes of the reference, from which
     motion is counted. lowest: [52] bounds below; those above are `action_bounds()` times up to 1.5.
     """
     highest = np.maximum(STRETCH * action_bounds(), codes)
@@ -146,13 +150,13 @@ def show(receiver: Reader, codes: Float, rest: Float, wanted: Float, lowest: Flo
     spread = np.where(fixed, 0.0, 0.05 + 0.6 * np.abs(codes - rest))
     out, free = codes.copy(), spread > 0.0
     for _ in range(3):
-        lack = wanted - receiver.neutral - out @ receiver.actions
+        lack = target - subject.neutral - out @ subject.actions
         # Lids and lips that are to be shut may press on one another.
         # (A gap of no more than 1e-6 is shut, whatever the last bits of its two ends say.)
-        pressing = (wanted[:, :_GAPS] <= 1e-6) & (lack[:, :_GAPS] > 0.0)
+        pressing = (target[:, :_GAPS] <= 1e-6) & (lack[:, :_GAPS] > 0.0)
         lack[:, :_GAPS][pressing] = 0.0
-        pull = (spread**2 * free)[:, :, None] * (receiver.actions * _MEANS)  # [F, 52, M]
-        gram = np.einsum("am,fan->fmn", receiver.actions, pull) + 0.004**2 * np.eye(lack.shape[1])
+        pull = (spread**2 * free)[:, :, None] * (subject.actions * _MEANS)  # [F, 52, M]
+        gram = np.einsum("am,fan->fmn", subject.actions, pull) + 0.004**2 * np.eye(lack.shape[1])
         out = out + np.einsum("fam,fm->fa", pull, np.linalg.solve(gram, lack[..., None])[..., 0])
         free &= (out > lowest) & (out < highest)
         out = np.clip(out, np.minimum(lowest, codes), highest)

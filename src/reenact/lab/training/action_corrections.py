@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the dynamic offsets of fitted people have in common, action by action: a ridge regression on their codes.
+"""Learn what the dynamic offsets of fitted people have in common, action by action: a ridge regression on their codes.
 
 A head's own zero of D_f is its mean over the clip (paper, section 1), so that only differences within a clip count.
 Everybody counts twice, once mirrored.
@@ -16,78 +16,72 @@ from typing import Final
 
 import numpy as np
 
-from reenact.head.arkit import ACTIONS
+from reenact.head.arkit import ACTIONS, OTHER_SIDE
 from reenact.head.levels import open_levels
 from reenact.head.model import Float, Int
 from reenact.head.open import open_head
 from reenact.head.state import codes_of
 from reenact.head.subject import Subject
+from reenact.lab.synthetic.own_deformation import ActionCorrections, corrected_rows, relative_face_size, vertex_frames
 from reenact.media import InputError, VideoWriter, probe, read_frames
 from reenact.subject.texture import require_motion
-from reenact.transfer.habits import Habits, frames_on, habit_rows, size_of
 
 
 @dataclass(frozen=True)
-class Performed:
-    """F frames of one person, about their mean."""
+class CentredFrames:
+    """Codes and dynamic offsets of F frames of one person, about their mean."""
 
     codes: Float  # [F, 52]
-    offsets: Float  # [F, n, 3] mm at the base adult's size, in the frames of `habit_rows`
+    offsets: Float  # [F, n, 3] mm at the base adult's size, in the frames of `corrected_rows`
 
 
-def performed(subject: Subject) -> Performed:
-    """What the fit of an open head's performance says."""
-    rows = habit_rows()
+def centred_frames(subject: Subject) -> CentredFrames:
+    """Take codes and dynamic offsets of a fitted subject. Raises InputError if it has none."""
+    rows = corrected_rows()
     motion, neutral = require_motion(subject), subject.head.neutral.numpy()
     if motion.dynamic_offset is None:
         raise InputError(f"{motion.source} was fitted without dynamic offsets; want a head made by `reenact head`")
     moved = motion.dynamic_offset[:, rows].numpy()
-    offsets = np.einsum("nij,fni->fnj", frames_on(neutral)[rows], moved) * (1000.0 / size_of(neutral))
+    offsets = np.einsum("nij,fni->fnj", vertex_frames(neutral)[rows], moved) * (1000.0 / relative_face_size(neutral))
     codes = codes_of(subject.head, motion).numpy()
-    return Performed(codes - codes.mean(0), (offsets - offsets.mean(0)).astype(np.float32))
+    return CentredFrames(codes - codes.mean(0), (offsets - offsets.mean(0)).astype(np.float32))
 
 
-def learn_habits(people: Sequence[Performed]) -> Habits:
-    """Of all of them."""
-    gram, seen = np.zeros((len(ACTIONS), len(ACTIONS))), np.zeros((len(ACTIONS), 3 * len(habit_rows())))
+def learn_corrections(people: Sequence[CentredFrames]) -> ActionCorrections:
+    """Solve for the offset of each vertex by each action that explains the frames of all people best."""
+    gram, moment = np.zeros((len(ACTIONS), len(ACTIONS))), np.zeros((len(ACTIONS), 3 * len(corrected_rows())))
     for one in people:
-        for shown in (one, mirrored(one)):
-            gram += shown.codes.T @ shown.codes
-            seen += shown.codes.T @ shown.offsets.reshape(len(shown.codes), -1)
+        for frames in (one, mirrored(one)):
+            gram += frames.codes.T @ frames.codes
+            moment += frames.codes.T @ frames.offsets.reshape(len(frames.codes), -1)
     # A clip must have shown 5 squared codes of an action before it is believed by half.
-    answers = np.linalg.solve(gram + 5.0 * np.eye(len(gram)), seen)
-    return Habits(habit_rows().astype(np.int32), answers.reshape(len(gram), -1, 3).astype(np.float32))
+    offsets = np.linalg.solve(gram + 5.0 * np.eye(len(gram)), moment)
+    return ActionCorrections(corrected_rows().astype(np.int32), offsets.reshape(len(gram), -1, 3).astype(np.float32))
 
 
-def mirrored(one: Performed) -> Performed:
-    """The same with left and right exchanged."""
-    places, paired = mirror_places()
+def mirrored(one: CentredFrames) -> CentredFrames:
+    """Exchange left and right."""
+    places, paired = mirrored_rows()
     flip = np.asarray([-1.0, 1.0, 1.0], np.float32)  # of a vertex's frame: what goes to the left goes to the right
-    return Performed(one.codes[:, _other_side()], (one.offsets * flip)[:, places] * paired[:, None])
+    return CentredFrames(one.codes[:, list(OTHER_SIDE)], (one.offsets * flip)[:, places] * paired[:, None])
 
 
-def mirror_places() -> tuple[Int, Float]:
-    """[n] place of each vertex's counterpart among `habit_rows`, and 1; 0 for the few at the rim that have none."""
-    rows, mirror = habit_rows(), open_head().topology.mirror
+def mirrored_rows() -> tuple[Int, Float]:
+    """[n] place of each vertex's counterpart among `corrected_rows`, and 1; 0 for the few at the rim that have none."""
+    rows, mirror = corrected_rows(), open_head().topology.mirror
     paired = (mirror[mirror[rows]] == rows) & np.isin(mirror[rows], rows)
     return np.searchsorted(rows, np.where(paired, mirror[rows], rows)).astype(np.int32), paired.astype(np.float32)
 
 
-def left_over(habits: Habits, one: Performed) -> float:
-    """Of somebody's dynamic offsets, on the face, rms: 1 is all of them, 0 none."""
-    weight = open_levels()[0].face[habit_rows()][:, None]
-    rest = one.offsets - np.tensordot(one.codes, habits.answers, axes=1)
+def residual_share(corrections: ActionCorrections, one: CentredFrames) -> float:
+    """Measure which share of a person's dynamic offsets corrections do not explain, on the face, rms."""
+    weight = open_levels()[0].face[corrected_rows()][:, None]
+    rest = one.offsets - np.tensordot(one.codes, corrections.offsets_mm, axes=1)
     return float(np.sqrt((weight * rest**2).sum() / (weight * one.offsets**2).sum()))
 
 
-def _other_side() -> list[int]:
-    """[52] of each action the same on the other side."""
-    swapped = [a.replace("Left", "*").replace("Right", "Left").replace("*", "Right") for a in ACTIONS]
-    return [ACTIONS.index(name) for name in swapped]
-
-
 MAX_FRAMES: Final = 48
-HABIT_CLIPS: Final = (
+CORRECTION_CLIPS: Final = (
     "liveportrait_d0.mp4",
     "liveportrait_d6.mp4",
     "liveportrait_d9.mp4",

@@ -37,7 +37,7 @@ class Depth:
 
 
 @dataclass(frozen=True)
-class Statement:
+class MapConventions:
     """A folder's maps.json, checked."""
 
     first: int  # the number that the video's first frame (or the photo) has in the names of the files
@@ -48,7 +48,7 @@ class Statement:
     labels: dict[int, int] | None  # the maker's class number -> index into network.CLASSES
 
 
-def read_statement(folder: Path) -> Statement:
+def read_conventions(folder: Path) -> MapConventions:
     """Read FOLDER/maps.json. Raises InputError, naming the file, what it says and what is wanted."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; want one with {NAME} and maps, see docs/maps-format.md")
@@ -66,7 +66,7 @@ def read_statement(folder: Path) -> Statement:
     covers = _covers(entry)
     normals = entry.below("normals")
     normals.only(*AXES, "handed", "camera")
-    return Statement(
+    return MapConventions(
         first=entry.whole("first"),
         signs=_signs(normals),
         covers=covers,

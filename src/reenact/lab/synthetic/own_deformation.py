@@ -2,9 +2,9 @@
 """People who do not exist whose own way of moving is known: what expression transfer learns from and is measured on.
 
 A person's own deformation is more than the 52 actions carried over to their anatomy (`HeadModel.personalise`). It has
-the habits that fitted people have in common (transfer/habits.py). And thick tissue slides less and bulges more than
-thin, slack skin slides further, and skin folds where it has folded all life long: that shows in the face at rest, but
-is a rule. On fitted people it correlates with nothing, so it is kept small enough to do no harm.
+the corrections that the heads of fitted people have in common. And thick tissue slides less and bulges more than thin,
+slack skin slides further, and skin folds where it has folded all life long: that shows in the face at rest, but is a
+rule. On fitted people it correlates with nothing, so it is kept small enough to do no harm.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from numpy.typing import NDArray
 
 from reenact.head.arkit import ACTIONS
 from reenact.head.levels import open_levels
-from reenact.head.model import Float
+from reenact.head.mesh import rms_radius
+from reenact.head.model import Float, Int
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.shape import HeadShape
 from reenact.head.state import codes_of, deformed
+from reenact.media.arrays import read_arrays
+from reenact.media.files import asset
 from reenact.rendering import vertex_normals
-from reenact.transfer.habits import shipped_habits
 
+from ...transfer.subject_features import tangent_frames
 from . import SyntheticPerson, synthetic_person
 from .folds import fold_depths, profiles_on
 
@@ -66,18 +69,18 @@ class OwnDeformation:
         """[W, 3] canonical, metres, with the folds that stay."""
         return self._folded(self.head.neutral[None], torch.from_numpy(self.rest_depths)[None])[0]
 
-    def shapes(self, states: Motion) -> torch.Tensor:
+    def shapes(self, motion: Motion) -> torch.Tensor:
         """[F, W, 3] canonical, metres: what this face really does."""
-        control = self.control(states)
-        depths = fold_depths(states.expression.numpy(), self.person.age, self.person.fold_strength) * (
+        control = self.control(motion)
+        depths = fold_depths(motion.expression.numpy(), self.person.age, self.person.fold_strength) * (
             _FOLDS * self.person.size
         )
         return self._folded(control, torch.from_numpy(np.maximum(depths, self.rest_depths)))
 
-    def control(self, states: Motion) -> torch.Tensor:
+    def control(self, motion: Motion) -> torch.Tensor:
         """[F, V, 3] of the control mesh, without folds."""
-        head, expression = self.head, states.expression
-        plain = head.deform(expression, states.gaze)
+        head, expression = self.head, motion.expression
+        plain = head.deform(expression, motion.gaze)
         jaw = torch.tensordot(expression * torch.tensor([name.startswith("jaw") for name in ACTIONS]), head.actions, 1)
         soft = plain - head.neutral - jaw
         normal = vertex_normals(head.neutral[None], _faces(), "torch")[0]
@@ -85,8 +88,8 @@ class OwnDeformation:
         far = along.norm(dim=-1, keepdim=True)
         tissue = torch.from_numpy(self.tissue)[:, None]
         own = plain - 0.07 * tissue * along + 0.10 * tissue * far * normal  # thick tissue slides less and bulges more
-        habits = torch.from_numpy(shipped_habits().on(head.neutral.numpy()))
-        own = own + torch.tensordot(codes_of(head, states), habits, 1)
+        corrections = torch.from_numpy(shipped_corrections().on(head.neutral.numpy()))
+        own = own + torch.tensordot(codes_of(head, motion), corrections, 1)
         return head.meet(own, expression)
 
     def _folded(self, control: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:
@@ -96,9 +99,9 @@ class OwnDeformation:
         return fine + height[..., None] * vertex_normals(fine, torch.from_numpy(fit.faces), "torch")
 
 
-def linear(head: HeadShape, states: Motion) -> torch.Tensor:
+def linear(head: HeadShape, motion: Motion) -> torch.Tensor:
     """[F, W, 3] of a head alone: its actions added up, lids made to meet, on the fit mesh."""
-    return open_levels()[1].upsample(deformed(head, states))
+    return open_levels()[1].upsample(deformed(head, motion))
 
 
 def _tissue(person: SyntheticPerson) -> Float:
@@ -147,3 +150,49 @@ def _profiles() -> Float:
 @lru_cache(maxsize=1)
 def _faces() -> torch.Tensor:
     return torch.from_numpy(open_head().topology.faces).long()
+
+
+@dataclass(frozen=True)
+class ActionCorrections:
+    """What the 52 actions do on real people beyond what a sculptor gave them, on n vertices of the control mesh.
+
+    It is what the dynamic offsets of many fitted people have in common, so it is nobody's own.
+    """
+
+    vertices: Int  # [n]
+    offsets_mm: Float  # [52, n, 3] a unit of code on a face of the base adult's size, in `vertex_frames` of each vertex
+
+    def on(self, neutral: Float) -> Float:
+        """Fit the corrections to a subject's neutral [V, 3], canonical metres: [52, V, 3] metres a unit of code."""
+        out = np.zeros((len(self.offsets_mm), *neutral.shape), np.float32)
+        frames = vertex_frames(neutral)[self.vertices]
+        out[:, self.vertices] = np.einsum("nij,anj->ani", frames, self.offsets_mm) * (
+            0.001 * relative_face_size(neutral)
+        )
+        return out
+
+
+@lru_cache(maxsize=1)
+def shipped_corrections() -> ActionCorrections:
+    """Load the shipped corrections, once a process."""
+    found, _ = read_arrays(asset("habits.safetensors"), "file of action corrections")
+    return ActionCorrections(found["vertices"], found["answers"].astype(np.float32))
+
+
+@lru_cache(maxsize=1)
+def corrected_rows() -> NDArray[np.int64]:
+    """[n] control vertices that dynamic offsets move."""
+    return np.flatnonzero(open_levels()[0].face > 0.0)
+
+
+def vertex_frames(neutral: Float) -> Float:
+    """[V, 3] control mesh -> [V, 3, 3] frames of its vertices, see `tangent_frames`."""
+    faces = torch.from_numpy(open_head().topology.faces.astype(np.int64))
+    return tangent_frames(vertex_normals(torch.from_numpy(neutral)[None], faces, "torch")[0]).numpy()
+
+
+def relative_face_size(neutral: Float) -> float:
+    """Measure a face [V, 3] as a share of the base adult's."""
+    face = open_head().topology.face_weight > 0.5
+    own, base = (rms_radius(x[face]) for x in (neutral, open_head().base_neutral))
+    return float(own / base)

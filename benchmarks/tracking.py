@@ -66,7 +66,7 @@ def mesh_residual_px(track: Motion, clip: Path) -> float:
 
     This is what the motion file alone reproduces.
     """
-    detected = detect_video(probe(clip), 0, "each", None, silent)
+    detected = detect_video(probe(clip), 0, "each", None, None, silent)
     head, known = open_head(), track.require_clip()
     errors = []
     for shot, (identity, focal) in enumerate(zip(known.identity, known.focal_px.tolist(), strict=True)):

@@ -60,6 +60,7 @@ def track(
     cuts: CutsPolicy = "each",
     refine: Refinement = "flow",
     landmarker: Path | None = None,
+    device: str | None = None,
     model: ParametricHead | None = None,
     progress: Progress = silent,
 ) -> Motion:
@@ -74,14 +75,15 @@ def track(
         cuts: each shot is fitted as its own person and camera ("each"), only the first is used, or cuts are refused.
         refine: "flow" corrects the landmarks by optical flow and fits once more.
         landmarker: a FaceLandmarker .task file to use in place of the bundled landmark network.
+        device: of the expression network, in torch's words; None: the accelerator if there is one.
         model: the head model; None for the open head.
         progress: called with a stage, frames done and their number.
 
     Raises:
         InputError: the source cannot be read, shows no such face, or a policy refuses it.
     """
-    options, model = TrackOptions(face, lost, cuts, refine, landmarker), model or open_head()
-    return read_driving(model, _pictures(source, Fraction(fps)), options, progress)
+    options = TrackOptions(face, lost, cuts, refine, landmarker, device)
+    return read_driving(model or open_head(), _pictures(source, Fraction(fps)), options, progress)
 
 
 def fit_subject(
@@ -91,6 +93,7 @@ def fit_subject(
     known: Subject | None = None,
     face: int = 0,
     landmarker: Path | None = None,
+    device: str | None = None,
     estimator: DenseEstimator | None = None,
     model: ParametricHead | None = None,
     progress: Progress = silent,
@@ -105,6 +108,7 @@ def fit_subject(
         known: the very person: the head is taken as it is, and pose and expression alone are fitted.
         face: which face, counted from the largest.
         landmarker: see `track`.
+        device: of the expression network and the shipped estimator, see `track`. The fit itself runs on the CPU.
         estimator: of dense normals; None for the shipped network.
         model: the head model; None for the open head.
         progress: called with a stage, steps done and their number.
@@ -114,7 +118,7 @@ def fit_subject(
     """
     several = sources if isinstance(sources, list) else [sources]
     pictures = [_pictures(source, Fraction(25)) for source in several]
-    options = TrackOptions(face, landmarker=landmarker)
+    options = TrackOptions(face, landmarker=landmarker, device=device)
     return fit(
         model or open_head(), pictures, options, detail=detail, known=known, estimator=estimator, progress=progress
     )
@@ -155,7 +159,7 @@ def animate(
         driving_face: which face of the driving video.
         size: longer side of the frames, px; None: as large as the source.
         crop: show only the head, in a square.
-        device: where a learned generator runs, in torch's words; None: on the accelerator if there is one.
+        device: of all networks but MediaPipe's, in torch's words; None: the accelerator if there is one.
         pipeline: with components of your own.
         progress: called with a stage, frames done and their number.
 
@@ -168,7 +172,7 @@ def animate(
     if not isinstance(generator, GeneratorOptions):
         generator = GeneratorOptions(generator, device=device)
     options = AnimateOptions(
-        tracking=TrackOptions(driving_face),
+        tracking=TrackOptions(driving_face, device=device),
         face=face,
         mode=mode,
         strength=strength or {},
@@ -182,7 +186,9 @@ def animate(
     if not isinstance(source, Subject):
         pictures = _pictures(source, Fraction(25))
         working = None if crop else size
-        source = pipeline.fitter(pipeline.model, [pictures], TrackOptions(face), size=working, progress=progress)
+        source = pipeline.fitter(
+            pipeline.model, [pictures], TrackOptions(face, device=device), size=working, progress=progress
+        )
     file = driving if isinstance(driving, Motion) else _pictures(driving, Fraction(25))
     motion = pipeline.track(file, options, progress)
     frames = torch.stack(list(pipeline(source, motion, options, progress)))

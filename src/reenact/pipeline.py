@@ -170,21 +170,28 @@ class Pipeline:
                 known = tracked_subject(self.model, motion)
             looked = replace(options.tracking, face=options.face)
             subject = self.fitter(self.model, [source], looked, known=known, size=size, progress=progress)
-        return with_own_references(subject) if _shown_detail(options) == "own" else subject
+        return with_own_references(subject, options.tracking.device) if _shown_detail(options) == "own" else subject
 
     def retarget(self, motion: Motion, subject: Subject, options: AnimateOptions) -> Motion:
         """The subject's motion."""
         neutral = options.neutral
         if isinstance(neutral, Path):
             # Of the driving person, whom no other face of their picture is taken for.
-            looked = TrackOptions(landmarker=options.tracking.landmarker)
+            looked = TrackOptions(landmarker=options.tracking.landmarker, device=options.tracking.device)
             neutral = track(self.model, neutral, looked, subject=tracked_subject(self.model, motion)).motion
         camera = subject.require_reference().camera
         clip = motion.require_clip()
         same = options.same_person and same_shape(camera.width, camera.height, clip.width, clip.height)
         detail = _shown_detail(options)
         return self.retargeter(
-            motion, subject, options.mode, options.strength, neutral, same_camera=same, detail=detail
+            motion,
+            subject,
+            options.mode,
+            options.strength,
+            neutral,
+            same_camera=same,
+            detail=detail,
+            device=options.tracking.device,
         )
 
     def render(self, subject: Subject, target: Motion, options: AnimateOptions) -> MapStream:

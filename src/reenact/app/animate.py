@@ -12,6 +12,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from .arguments import (
     BadArgument,
     CutsPolicy,
+    Device,
     FaceIndex,
     Landmarker,
     LostPolicy,
@@ -113,14 +114,7 @@ class Animate:
             help_behavior_hint="(default: those of compact that are shipped)",
         ),
     ] = None
-    device: Annotated[
-        str | None,
-        arg(
-            metavar="NAME",
-            help="Where the learned generator runs: cpu, cuda, mps.",
-            help_behavior_hint="(default: the accelerator if there is one)",
-        ),
-    ] = None
+    device: Device = None
     strength: Annotated[
         UseAppendAction[tuple[str, ...]],
         arg(
@@ -185,7 +179,7 @@ class Animate:
         from reenact.tracking import TrackOptions
 
         options = AnimateOptions(
-            tracking=TrackOptions(self.driving_face, self.lost, self.cuts, self.refine, self.landmarker),
+            tracking=TrackOptions(self.driving_face, self.lost, self.cuts, self.refine, self.landmarker, self.device),
             mode=self.mode,
             strength=strengths,
             neutral=self.neutral,

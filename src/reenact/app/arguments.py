@@ -68,6 +68,14 @@ Landmarker = Annotated[
         help_behavior_hint="(default: the bundled one)",
     ),
 ]
+Device = Annotated[
+    str | None,
+    tyro.conf.arg(
+        metavar="NAME",
+        help="Where networks run, but for MediaPipe's, which use the CPU: cpu, cuda, mps.",
+        help_behavior_hint="(default: the accelerator if there is one)",
+    ),
+]
 
 
 def bundled_performances() -> list[str]:

@@ -11,7 +11,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 from reenact import __version__
 
-from .arguments import BadArgument, FaceIndex, HeadModelFile, Landmarker, Verbose, check_output, chosen_head
+from .arguments import BadArgument, Device, FaceIndex, HeadModelFile, Landmarker, Verbose, check_output, chosen_head
 from .progress import ProgressLine
 
 
@@ -25,7 +25,7 @@ class Head:
     sources: Positional[
         Annotated[
             tuple[Path, ...],
-            arg(metavar="VIDEO|PHOTO", help="Of one person. Only the first one's performance is checkpoint."),
+            arg(metavar="VIDEO|PHOTO", help="Of one person. The file keeps the motion of the first one only."),
         ]
     ]
     output: Annotated[Path, arg(aliases=["-o"], metavar="PERSON.head", help="The file to write.")]
@@ -43,6 +43,7 @@ class Head:
     head_model: HeadModelFile = None
     face: FaceIndex = 0
     landmarker: Landmarker = None
+    device: Device = None
     verbose: Verbose = False
 
     def run(self) -> int:
@@ -66,7 +67,7 @@ class Head:
         from reenact.tracking import TrackOptions
 
         started = time.monotonic()
-        own = shipped_estimator()
+        own = shipped_estimator(self.device)
         of_files = {source: MapFolder(folder, own) for source, folder in zip(self.sources, self.maps, strict=False)}
         estimator = BySource(of_files, own) if of_files else own
         model = chosen_head(self.head_model)
@@ -78,7 +79,7 @@ class Head:
                 subject = fit_subject(
                     model,
                     self.sources,
-                    TrackOptions(self.face, landmarker=self.landmarker),
+                    TrackOptions(self.face, landmarker=self.landmarker, device=self.device),
                     detail="personal",
                     estimator=estimator,
                     checkpoint=checkpoint,

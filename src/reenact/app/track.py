@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 from .arguments import (
     MOTION_SUFFIX,
     CutsPolicy,
+    Device,
     FaceIndex,
     HeadModelFile,
     Landmarker,
@@ -45,6 +46,7 @@ class Track:
     cuts: CutsPolicy = "each"
     refine: Refinement = "flow"
     landmarker: Landmarker = None
+    device: Device = None
     head_model: HeadModelFile = None
     verbose: Verbose = False
 
@@ -59,7 +61,7 @@ class Track:
         from reenact.pipeline import read_driving
         from reenact.tracking import TrackOptions, save_motion
 
-        options = TrackOptions(self.face, self.lost, self.cuts, self.refine, self.landmarker)
+        options = TrackOptions(self.face, self.lost, self.cuts, self.refine, self.landmarker, self.device)
         started = time.monotonic()
         with ProgressLine(sys.stderr) as progress:
             save_motion(read_driving(model, self.video, options, progress), self.output)

@@ -14,11 +14,11 @@ from torch import Tensor
 from reenact.head.motion import Motion
 from reenact.head.shape import HeadShape
 from reenact.head.subject import Reference
-from reenact.media import InputError
+from reenact.media import InputError, torch_device
 from reenact.rendering.head_renderer import MapStream
 
 from .diffusion.compact.flow import CompactPredictor, Sampling
-from .diffusion.compact.weights import ASSET, best_device, load_compact
+from .diffusion.compact.weights import ASSET, load_compact
 from .diffusion.controls import Predictor
 from .diffusion.generator import LearnedGenerator
 from .warp.generator import WarpGenerator
@@ -42,7 +42,7 @@ class GeneratorOptions:
     weights: Path | None = None
     """File of the compact generator, None for the shipped one; of wan the folder that training wrote."""
     device: str | None = None
-    """Device of the network, as torch names it; None: the accelerator if there is one."""
+    """Of the network, in torch's words; None: the accelerator if there is one."""
 
 
 class Generator(Protocol):
@@ -76,7 +76,7 @@ def make_generator(head: HeadShape, reference: Reference, options: GeneratorOpti
 
 
 def _predictor(options: GeneratorOptions) -> Predictor:
-    device = best_device() if options.device is None else torch.device(options.device)
+    device = torch_device(options.device)
     steps = STEPS[options.name] if options.steps is None else options.steps
     if options.name == "compact":
         net = load_compact(options.weights or ASSET, device)

@@ -8,6 +8,7 @@ from .lazy import lazy_names
 if TYPE_CHECKING:
     from .crop import SquareCrop, paste_back
     from .cuts import CutDetector
+    from .device import torch_device
     from .errors import InputError
     from .image import read_image, side_by_side, write_image
     from .video import Frame, VideoInfo, probe, read_frames
@@ -25,6 +26,7 @@ __all__ = [
     "read_frames",
     "read_image",
     "side_by_side",
+    "torch_device",
     "write_image",
 ]
 
@@ -42,6 +44,7 @@ __getattr__ = lazy_names(
         "read_frames": "video",
         "read_image": "image",
         "side_by_side": "image",
+        "torch_device": "device",
         "write_image": "image",
     },
 )

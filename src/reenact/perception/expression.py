@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from reenact.head.arkit import ACTIONS
+from reenact.media import torch_device
 from reenact.media.files import asset
 
 from .blendshapes import blendshape_evidence
@@ -32,25 +33,25 @@ synthetic people codes err by .060, .063, .067."""
 class _PixelExpression:
     """The expression network with its weights, for single faces."""
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, device: torch.device) -> None:
         """Read weights of `reenact train expression`. Raises InputError."""
         net, spread = load_expression(weights)
-        self._spread = spread.numpy()
-        fused = net.eval().fused()
+        self._spread, self._device = spread.numpy(), device
+        fused = net.eval().fused().to(device)
         self._net = fused.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] as in dense.py
 
     def __call__(self, image: NDArray[np.uint8], points: NDArray[np.floating]) -> ExpressionEvidence:
         """Look at the face with landmarks [478, 2] px in a picture [H, W, 3] sRGB; F = 1."""
         crop = torch.from_numpy(face_crop(image, points, INPUT_PX)).permute(2, 0, 1)[None].float() / 255.0
         with torch.inference_mode():
-            out = self._net(crop.contiguous(memory_format=torch.channels_last))
-        return evidence(out, self._spread, points)
+            out = self._net(crop.to(self._device).contiguous(memory_format=torch.channels_last))
+        return evidence(ExpressionOutput(out.mean.cpu(), out.log_variance.cpu()), self._spread, points)
 
 
 @lru_cache(maxsize=2)
-def _pixel_expression(weights: Path = WEIGHTS) -> _PixelExpression:
+def _pixel_expression(weights: Path, device: torch.device) -> _PixelExpression:
     """Read the shipped network, or one to compare with it, once."""
-    return _PixelExpression(weights)
+    return _PixelExpression(weights, device)
 
 
 def evidence(out: ExpressionOutput, spread: NDArray[np.floating], points: NDArray[np.floating]) -> ExpressionEvidence:
@@ -78,14 +79,20 @@ Source = Literal["blendshapes", "pixels"]
 class ExpressionObserver:
     """Look at one face after another."""
 
-    def __init__(self, sources: Collection[Source] = ("blendshapes", "pixels"), weights: Path = WEIGHTS) -> None:
+    def __init__(
+        self,
+        sources: Collection[Source] = ("blendshapes", "pixels"),
+        weights: Path = WEIGHTS,
+        device: str | None = None,
+    ) -> None:
         """Choose what to ask.
 
         sources: of the evidence; the expression network (pixels) also gives pose and distance.
         weights: of the expression network, the shipped ones or others to compare with them.
+        device: of that network, see `torch_device`.
         """
         self._sources = sources
-        self._pixels = _pixel_expression(weights) if "pixels" in sources else None
+        self._pixels = _pixel_expression(weights, torch_device(device)) if "pixels" in sources else None
 
     def __call__(self, image: np.ndarray, face: FaceLandmarks) -> ExpressionEvidence:
         """Return the evidence (F = 1) about a face found in a picture [H, W, 3] uint8 sRGB."""

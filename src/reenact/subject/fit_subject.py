@@ -52,9 +52,8 @@ def fit_subject(
     if not sources:
         raise ValueError("no source was given; want at least one photo or video")
     if detail == "personal" and known is None:
-        return fit_head(
-            model, sources, estimator or shipped_estimator(), options, progress=progress, checkpoint=checkpoint
-        )
+        estimator = estimator or shipped_estimator(options.device)
+        return fit_head(model, sources, estimator, options, progress=progress, checkpoint=checkpoint)
     first = read_source(model, sources[0], options, progress, known, size)
     known = first.subject if known is None else known
     others = [read_source(model, path, options, progress, known, size) for path in sources[1:]]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +106,7 @@ def read_source(
     size: longer side, px, to which a photo is resized first; None: as it is.
     Raises InputError if the file cannot be used or shows no such face.
     """
-    options = TrackOptions(options.face, "skip", "first", options.refine, options.landmarker)
+    options = replace(options, lost="skip", cuts="first")
     if isinstance(source, ArrayVideo):
         return Source(source.path, track(model, source, options, subject=subject, progress=progress), source)
     if isinstance(source, Path) and source.suffix.lower() not in IMAGE_SUFFIXES:

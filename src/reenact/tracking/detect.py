@@ -69,14 +69,18 @@ def find_face(image: np.ndarray, face: int, name: Path | str, task: Path | None 
     return faces[face]
 
 
-def detect_image(image: NDArray[np.uint8], face: int, name: Path | str, task: Path | None) -> Detections:
-    """Look at a picture [H, W, 3] RGB. See `find_face`."""
+def detect_image(
+    image: NDArray[np.uint8], face: int, name: Path | str, task: Path | None, device: str | None
+) -> Detections:
+    """Look at a picture [H, W, 3] RGB. See `find_face` and, for the device, `torch_device`."""
     found = find_face(image, face, name, task)
     tongue = np.asarray([tongue_out(image, found.points)], np.float32)
-    return Detections([found.points], [ExpressionObserver()(image, found)], np.zeros(1, np.int32), tongue)
+    return Detections([found.points], [ExpressionObserver(device=device)(image, found)], np.zeros(1, np.int32), tongue)
 
 
-def detect_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, progress: Progress) -> Detections:
+def detect_video(
+    info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None, device: str | None, progress: Progress
+) -> Detections:
     """Decode a video once, find its cuts, and follow one face through it.
 
     The expression of a frame is looked at while the next one's landmarks are found.
@@ -84,7 +88,7 @@ def detect_video(info: VideoInfo, face: int, cuts: CutsPolicy, task: Path | None
     """
     points: list[NDArray[np.float32] | None] = []
     looks: list[Future[ExpressionEvidence] | None] = []
-    observe = ExpressionObserver()
+    observe = ExpressionObserver(device=device)
     shots: list[int] = []
     tongue: list[float] = []
     shot = 0

@@ -49,6 +49,9 @@ class TrackOptions:
     """Whether a video's landmarks are corrected by optical flow and fitted once more, see flow.py."""
     landmarker: Path | None = None
     """A FaceLandmarker .task file to use in place of the bundled landmark network."""
+    device: str | None = None
+    """Of the networks that look at pictures, but for MediaPipe's, in torch's words; None: the accelerator if there is
+    one."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,11 @@ def track(
     options = options or TrackOptions()
     if isinstance(source, ArrayVideo) or (isinstance(source, Path) and source.suffix.lower() not in IMAGE_SUFFIXES):
         info = source if isinstance(source, ArrayVideo) else probe(source)
-        found = detect_video(info, options.face, options.cuts, options.landmarker, progress)
+        found = detect_video(info, options.face, options.cuts, options.landmarker, options.device, progress)
         name, size = info.path.name, (info.width, info.height)
         return _fitted(model, found, info, name, *size, info.fps, options, subject, progress)
     image, name = (read_image(source), str(source)) if isinstance(source, Path) else (source, name)
-    found = detect_image(image, options.face, name, options.landmarker)
+    found = detect_image(image, options.face, name, options.landmarker, options.device)
     height, width = image.shape[:2]
     return _fitted(model, found, None, Path(name).name, width, height, STILL_FPS, options, subject, progress)
 

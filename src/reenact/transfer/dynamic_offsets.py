@@ -21,7 +21,7 @@ from reenact.head.shape import HeadShape
 from reenact.head.smoothstep import smoothstep
 from reenact.head.state import codes_of, vertex_offset
 from reenact.head.subject import Subject
-from reenact.media import InputError
+from reenact.media import InputError, torch_device
 from reenact.media.files import asset
 from reenact.media.tensors import load_weights
 
@@ -33,12 +33,12 @@ Detail = Literal["none", "own"]
 ASSET = asset("transfer.safetensors")
 
 
-@lru_cache(maxsize=1)
-def load_transfer(path: Path = ASSET) -> TransferNet:
-    """Load the network, with its shipped weights or others. Raises InputError."""
+@lru_cache(maxsize=2)
+def load_transfer(path: Path = ASSET, device: str | None = "cpu") -> TransferNet:
+    """Load the network, with its shipped weights or others, on a device (see `torch_device`). Raises InputError."""
     net = TransferNet()
     load_weights(net, path, "transfer network", "reenact train transfer")
-    return net.eval().requires_grad_(False)
+    return net.eval().requires_grad_(False).to(torch_device(device))
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class DynamicOffsets:
     """The network's predictions for one subject; N vertices of the fit mesh are on the face (`face_rows`)."""
 
     head: HeadShape  # of the open head's topology
-    basis: Tensor  # [N, 3, CODES] see VertexMLP
+    basis: Tensor  # [N, 3, CODES] see VertexMLP; on the network's device
     net: TransferNet
 
     @staticmethod
@@ -59,18 +59,25 @@ class DynamicOffsets:
         neutral = open_levels()[1].upsample(head.neutral)
         neutral = neutral if fine_offset is None else neutral + fine_offset
         with torch.no_grad():
-            return DynamicOffsets(head, net.vertices(subject_features(neutral[None]))[0], net)
+            device = net.vertices.own.device
+            return DynamicOffsets(head, net.vertices(subject_features(neutral[None].to(device)))[0], net)
 
     @torch.no_grad()
     def __call__(self, motion: Motion) -> Tensor:
         """[F, N, 3] D_f on the face in consecutive frames, metres, canonical."""
-        return frames_of(self.basis[None], self.net.encoder(codes_of(self.head, motion)[None]))[0]
+        codes = codes_of(self.head, motion).to(self.basis.device)
+        return frames_of(self.basis[None], self.net.encoder(codes[None]))[0].cpu()
 
 
-def with_own_offsets(subject: Subject, motion: Motion) -> Motion:
+def with_own_offsets(subject: Subject, motion: Motion, device: str | None = None) -> Motion:
     """Add the dynamic offsets that the network predicts of a subject's own face to those of a motion.
 
     The motion's shots are clips: the encoder's filter in time does not reach across a cut.
+
+    Args:
+        subject: of the open head.
+        motion: the subject's.
+        device: of the network, see `torch_device`.
 
     Returns:
         The motion with offsets on the V vertices of the head's mesh.
@@ -80,7 +87,7 @@ def with_own_offsets(subject: Subject, motion: Motion) -> Motion:
     """
     if subject.model.name != OpenHead.name:
         raise InputError(f"dynamic offsets are predicted for the head {OpenHead.name}; got {subject.model.name}")
-    predicted = DynamicOffsets.of(subject.head, subject.fine_offset)
+    predicted = DynamicOffsets.of(subject.head, subject.fine_offset, load_transfer(device=device))
     here = face_rows() < len(subject.head.neutral)  # the fit mesh begins with the head's own vertices
     rows = torch.from_numpy(face_rows()[here])
     share = torch.from_numpy(_beside_lids(subject.head))[rows][:, None]
@@ -91,12 +98,12 @@ def with_own_offsets(subject: Subject, motion: Motion) -> Motion:
     return motion.replace(dynamic_offset=out)
 
 
-def with_own_references(subject: Subject) -> Subject:
+def with_own_references(subject: Subject, device: str | None = None) -> Subject:
     """Add the predicted offsets to the motions of a subject's references, as `with_own_offsets`.
 
     A generator moves a picture by what the target differs from the reference: both need their dynamic offsets.
     """
-    references = (replace(one, motion=with_own_offsets(subject, one.motion)) for one in subject.references)
+    references = (replace(one, motion=with_own_offsets(subject, one.motion, device)) for one in subject.references)
     return subject.replace(references=tuple(references))
 
 

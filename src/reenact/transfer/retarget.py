@@ -51,6 +51,7 @@ def retarget(
     *,
     same_camera: bool = False,
     detail: Detail = "none",
+    device: str | None = None,
 ) -> Motion:
     """Move a driving motion onto a subject: what they do in each of its frames, in the camera of their reference.
 
@@ -68,6 +69,7 @@ def retarget(
         same_camera: the reference is a picture of the driving person by the driving camera: in neutral and absolute
             mode the head is put exactly where it is in the driving video.
         detail: "own" adds the dynamic offsets that the transfer network predicts, see `with_own_offsets`.
+        device: of that network, see `reenact.media.torch_device`.
 
     Raises:
         InputError: an unknown name in `strength`, a motion of another head model, or no such row.
@@ -147,7 +149,7 @@ def retarget(
     if detail == "none":
         return target
     cuts = target.replace(clip=clip)  # what the network adds must not reach across them
-    return with_own_offsets(subject, cuts).replace(clip=None)
+    return with_own_offsets(subject, cuts, device).replace(clip=None)
 
 
 def _pose(state: Motion) -> HeadPose:

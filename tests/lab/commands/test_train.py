@@ -56,7 +56,7 @@ def test_weights_are_written_read_and_gone_on_from(verb: str, tmp_path: Path, mo
         ("dense -o run --people 0", "--people 0 is too few"),
         ("transfer -o run --jobs 0", "--jobs 0 is too few"),
         ("transfer -o nowhere/run", "the folder of output nowhere/run does not exist"),
-        ("transfer -o run --device abacus", "--device abacus cannot be used"),
+        ("transfer -o run --device abacus", "torch knows no device abacus"),
         ("expression -o run --start none.safetensors", "none.safetensors does not exist"),
         ("expression -o run --photographs none", "--photographs none is no folder"),
         ("habits one.head -o habits.safetensors", "want at least 2, of different people"),

@@ -103,17 +103,11 @@ class Training(ABC):
         return run, path
 
     def options(self, progress: ProgressLine, start: dict[str, Tensor] | None = None) -> RunOptions:
-        """Say where and how long to train. Raises BadArgument for a device that is not there."""
-        import torch
-
+        """Say where and how long to train. Raises InputError for a device that is not there."""
         from reenact.lab.training.loop import RunOptions
+        from reenact.media import torch_device
 
-        try:
-            device = torch.device(self.device)
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
-            raise BadArgument(f"--device {self.device} cannot be used ({str(error).splitlines()[0]})") from error
-        return RunOptions(self.output, device, self.time_budget, start, progress)
+        return RunOptions(self.output, torch_device(self.device), self.time_budget, start, progress)
 
 
 @dataclass(frozen=True)

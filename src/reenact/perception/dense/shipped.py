@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from reenact.media import torch_device
 from reenact.media.files import asset
 from reenact.media.tensors import load_weights
 
@@ -27,8 +28,8 @@ class ShippedEstimator:
 
     name = "reenact-dense-1"
 
-    def __init__(self, net: DenseNet) -> None:
-        self._net = net.eval()
+    def __init__(self, net: DenseNet, device: torch.device) -> None:
+        self._net, self._device = net.eval().to(device), device
 
     def __call__(self, views: Sequence[View]) -> list[DenseMaps]:
         for view in views:
@@ -37,7 +38,7 @@ class ShippedEstimator:
         crops = np.stack([v.crop.extract(v.picture) for v in views])
         pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255.0
         with torch.no_grad():
-            out = self._net(pictures)
+            out = DenseOutput(*(part.cpu() for part in self._net(pictures.to(self._device))))
         return [self._maps(view, out, i) for i, view in enumerate(views)]
 
     def _maps(self, view: View, out: DenseOutput, i: int) -> DenseMaps:
@@ -50,10 +51,10 @@ class ShippedEstimator:
         return DenseMaps(normals.astype(np.float32), certainty.astype(np.float32), out.depth[i].numpy(), classes)
 
 
-@lru_cache(maxsize=1)
-def shipped_estimator() -> ShippedEstimator:
-    """The shipped network on the CPU, loaded once a process."""
-    return ShippedEstimator(load_dense(WEIGHTS))
+@lru_cache(maxsize=2)
+def shipped_estimator(device: str | None = None) -> ShippedEstimator:
+    """Load the shipped network, once a process, on a device (see `torch_device`). Raises InputError."""
+    return ShippedEstimator(load_dense(WEIGHTS), torch_device(device))
 
 
 def load_dense(path: Path) -> DenseNet:

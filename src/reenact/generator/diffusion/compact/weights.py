@@ -39,10 +39,3 @@ def load_compact(path: Path, device: torch.device) -> CompactNet:
         ) from error
     fill(net, weights, path, "compact generator", _WRITTEN_BY)
     return net.to(device).eval()
-
-
-def best_device() -> torch.device:
-    """Return the accelerator if there is one."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -20,7 +20,7 @@ from reenact.head.open import open_head
 from reenact.lab.evaluation.extra import provenance
 from reenact.media.image import write_image
 from reenact.media.video import read_frames
-from reenact.pipeline import AnimateOptions, animate, bundled_performance, cropped, head_crop
+from reenact.pipeline import AnimateOptions, animate, bundled_motion, cropped, head_crop
 from reenact.rendering.head_renderer import HeadRenderer
 from reenact.subject.fit_subject import fit_subject
 from reenact.tracking import load_motion, save_motion, track
@@ -136,17 +136,17 @@ def generated(subject: Subject, motion: Motion, options: GeneratorOptions) -> It
 def demo(
     model: ParametricHead, size: int, motion: str, strengths: dict[str, float] | None = None
 ) -> tuple[Subject, Motion]:
-    """Fit the demo photo's person in a square and retarget a bundled performance to it, in relative motion.
+    """Fit the demo photo's person in a square and retarget a bundled motion to it, in relative motion.
 
     Args:
         model: the open head.
         size: side of the output, px.
-        motion: name of the bundled performance.
+        motion: name of the bundled motion.
         strengths: by region, as `reenact animate --strength` takes them.
     """
-    path = bundled_performance(motion)
+    path = bundled_motion(motion)
     if path is None:
-        raise SystemExit(f"no bundled performance is called {motion}")
+        raise SystemExit(f"no bundled motion is called {motion}")
     subject = subject_in_square(model, DEMO_PHOTO, size)
     return subject, retarget(load_motion(path), subject, "relative", strengths)
 

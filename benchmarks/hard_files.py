@@ -35,7 +35,7 @@ class Arguments(Recorded):
     only: tuple[str, ...] = ()
     """Only files whose names contain one of these."""
     performance: str = "winks"
-    """The bundled performance that drives the photos."""
+    """The bundled motion that drives the photos."""
     size: int = 256
     """Longer side of the outputs in pixels."""
     limit_s: float = 300.0

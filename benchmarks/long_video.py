@@ -3,7 +3,7 @@
 
     python -m benchmarks.long_video [--seconds 60]
 
-The demo photo gives a bundled performance, forwards and backwards in turn, so that it never jumps. CSIM is dlib's, of
+The demo photo gives a bundled motion, forwards and backwards in turn, so that it never jumps. CSIM is dlib's, of
 the frames of the first and of the last second to the photo. Borders: mean absolute difference of consecutive frames
 where one window gives way to the next over that elsewhere, after dividing by the warp's own difference at the same
 place, which knows of no windows; 1 is none. Strips of frames around some borders are written, to look at.
@@ -41,7 +41,7 @@ class Arguments(Recorded):
     size: int = 256
     """Side of the video, px."""
     motion: str = "talking"
-    """A bundled performance."""
+    """A bundled motion."""
     weights: Path | None = None
     """Of the compact generator; None: those that are shipped."""
     strips: int = 6

@@ -8,7 +8,7 @@ raster      a closed, bumpy, head-sized surface of 9,000 triangles that fills 60
 normals     normal maps of the detailed head (84,369 vertices): deformation, subdivision, normals, rasterising, pixels
 transfer    retargeted surfaces, against deformation transfer of every frame's mesh; on --device cuda the transfer
             network and the detailed mesh alone
-warp        the warp generator on the demo photo and a bundled performance
+warp        the warp generator on the demo photo and a bundled motion
 compact     the compact generator: its network by steps, and whole frames against the warp
 score       the metrics of `reenact evaluate` on two videos of the demo photo; needs the `evaluation` extra
 animate     the command of `make demo`, from its start to the finished video
@@ -54,7 +54,7 @@ from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.own_deformation import OwnDeformation
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance
 from reenact.media import VideoWriter
-from reenact.pipeline import bundled_performance
+from reenact.pipeline import bundled_motion
 from reenact.rendering import Camera, interpolate_directions, rasterise, vertex_normals
 from reenact.tracking import load_motion
 from reenact.transfer.dynamic_offsets import DynamicOffsets
@@ -81,7 +81,7 @@ class Arguments(Recorded):
     repeats: int = 3
     """Of what is timed as one call; the fastest counts."""
     motion: str = "talking"
-    """A bundled performance."""
+    """A bundled motion."""
     device: str = "cpu"
     """Of transfer and compact."""
     threads: int = 2
@@ -129,10 +129,10 @@ def bumpy_head(rings: int = 48, sectors: int = 96) -> tuple[torch.Tensor, torch.
 
 @torch.no_grad()
 def normals(arguments: Arguments, batch: int = 4) -> list[Row]:
-    """Render normals of the detailed head in a bundled performance, a batch of frames at a time."""
-    path = bundled_performance(arguments.motion)
+    """Render normals of the detailed head in a bundled motion, a batch of frames at a time."""
+    path = bundled_motion(arguments.motion)
     if path is None:
-        raise SystemExit(f"no bundled performance is called {arguments.motion}")
+        raise SystemExit(f"no bundled motion is called {arguments.motion}")
     model, (_, fit, detailed), track = open_head(), open_levels(), load_motion(path)
     clip = track.require_clip()
     head, side = personalised(model, clip.identity[0]), arguments.size
@@ -292,7 +292,7 @@ def animate(arguments: Arguments) -> list[Row]:
         started = time.perf_counter()
         subprocess.run([*command, "--crop", "--size", str(arguments.size), "--compare"], check=True)
         seconds = time.perf_counter() - started
-    path = bundled_performance(arguments.motion)
+    path = bundled_motion(arguments.motion)
     assert path is not None
     frames = len(load_motion(path))
     return [

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the pictures of README and docs: ``python -m scripts.make_pictures``.
 
-They show the demo photo (NASA, public domain) and bundled performances; of the driving people only the fitted head is
+They show the demo photo (NASA, public domain) and bundled motions; of the driving people only the fitted head is
 shown, as the normals of its surface.
 """
 
@@ -23,7 +23,7 @@ from reenact.head.open import open_head
 from reenact.head.subject import Subject
 from reenact.media.files import asset
 from reenact.media.image import write_image
-from reenact.pipeline import AnimateOptions, bundled_performance, cropped, head_crop
+from reenact.pipeline import AnimateOptions, bundled_motion, cropped, head_crop
 from reenact.rendering import normals_to_picture
 from reenact.rendering.head_renderer import HeadRenderer
 from reenact.subject.fit_subject import fit_subject
@@ -69,8 +69,8 @@ def main() -> None:
 
 
 def states(subject: Subject, name: str, mode: Mode, strength: dict[str, float] | None = None) -> Motion:
-    """Retarget a bundled performance to the photographed person."""
-    path = bundled_performance(name)
+    """Retarget a bundled motion to the photographed person."""
+    path = bundled_motion(name)
     assert path is not None
     return retarget(load_motion(path), subject, mode, strength)
 
@@ -96,7 +96,7 @@ def write_animation(
     path: Path, subject: Subject, generator: WarpGenerator, renderer: HeadRenderer, photo: Image
 ) -> None:
     """Write source, driven head and result side by side, moving, as WebP."""
-    source = bundled_performance(_ANIMATION)
+    source = bundled_motion(_ANIMATION)
     assert source is not None
     fps, performed = float(load_motion(source).fps), states(subject, _ANIMATION, "neutral")
     start, end = _ANIMATION_S

@@ -53,7 +53,7 @@ def test_the_photo_is_fitted_with_the_head_that_the_file_knows(folder: Path) -> 
     person = synthetic_person(SEED, age=20.0)
     true = still_state(person, scene)
     options = AnimateOptions(head=folder / "me.head")
-    found = Pipeline().perform(folder / "photo.png", folder / "me.head", options).subject
+    found = Pipeline().prepare(folder / "photo.png", folder / "me.head", options).subject
     guessed = fit_subject(HEAD, [folder / "photo.png"])
     skin = HEAD.topology.region_vertices(*region_ids("skin"))
     assert np.allclose(found.head.neutral.numpy()[skin], person.head.neutral.numpy()[skin], atol=1e-6)

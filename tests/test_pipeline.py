@@ -20,7 +20,7 @@ from reenact.head.subject import Subject
 from reenact.media import InputError, VideoWriter, probe, read_frames, read_image, write_image
 from reenact.media.files import asset
 from reenact.media.image import resized
-from reenact.pipeline import AnimateOptions, Pipeline, animate, bundled_performance, read_driving
+from reenact.pipeline import AnimateOptions, Pipeline, animate, bundled_motion, read_driving
 from reenact.subject.fit_subject import fit_subject
 from reenact.tracking import TrackOptions, load_motion, save_motion
 
@@ -29,8 +29,8 @@ STILL: dict[str, float] = dict.fromkeys(("eyes", "brows", "mouth", "jaw", "gaze"
 
 
 def short(name: str, frames: slice, folder: Path) -> Path:
-    """A few frames of a bundled performance."""
-    source = bundled_performance(name)
+    """A few frames of a bundled motion."""
+    source = bundled_motion(name)
     assert source is not None
     path = folder / f"{name}.motion.safetensors"
     save_motion(load_motion(source)[frames], path)
@@ -47,9 +47,10 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_a_photo_performs_and_the_rest_of_the_picture_stays(tmp_path: Path) -> None:
     motion = short("surprise", slice(20, 70, 6), tmp_path)
-    result = animate(PHOTO, motion, tmp_path / "out.mp4", AnimateOptions())
-    made, photo = frames_of(result.path), read_image(PHOTO)
-    assert result.frames == len(made) == 9 and probe(result.path).fps == Fraction(30)
+    output = tmp_path / "out.mp4"
+    result = animate(PHOTO, motion, output, AnimateOptions())
+    made, photo = frames_of(output), read_image(PHOTO)
+    assert len(result.target) == len(made) == 9 and probe(output).fps == result.driving.fps == Fraction(30)
     assert made.shape[1:] == photo.shape
     for frame in made:
         assert psnr(frame[340:], photo[340:]) > 32  # suit and helmet, far below the head
@@ -61,7 +62,8 @@ def test_a_photo_performs_and_the_rest_of_the_picture_stays(tmp_path: Path) -> N
 def test_no_strength_gives_the_photo_back(tmp_path: Path) -> None:
     motion = short("winks", slice(0, 60, 20), tmp_path)
     options = AnimateOptions(strength=STILL)
-    made = frames_of(animate(PHOTO, motion, tmp_path / "out.mp4", options).path)
+    animate(PHOTO, motion, tmp_path / "out.mp4", options)
+    made = frames_of(tmp_path / "out.mp4")
     assert min(psnr(frame, read_image(PHOTO)) for frame in made) > 32
 
 
@@ -95,14 +97,15 @@ def test_a_video_with_sound_drives_in_step(tmp_path: Path) -> None:
             frame.sample_rate, frame.pts = 48000, start
             out.mux(sound.encode(frame))
         out.mux(sound.encode(None))
-    result = animate(PHOTO, driver, tmp_path / "out.mp4", AnimateOptions(crop=True, size=128))
+    output = tmp_path / "out.mp4"
+    animate(PHOTO, driver, output, AnimateOptions(crop=True, size=128))
 
     def packets(path: Path) -> list[bytes]:
         with av.open(str(path)) as file:
             return [bytes(p) for p in file.demux(audio=0) if p.size]
 
-    assert result.fps == fps and result.frames == 20 == sum(1 for _ in read_frames(result.path))
-    made, original = packets(result.path), packets(driver)
+    assert probe(output).fps == fps and sum(1 for _ in read_frames(output)) == 20
+    made, original = packets(output), packets(driver)
     assert made and made == original[: len(made)] and len(original) - len(made) <= 3
 
 
@@ -136,7 +139,7 @@ def test_interruption_leaves_nothing_behind(tmp_path: Path) -> None:
     motion = short("smile", slice(0, 10), tmp_path)
 
     def interrupt(stage: str, done: int, total: int | None) -> None:
-        if stage == "painting" and done == 3:
+        if stage == "generating" and done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -162,7 +165,7 @@ def test_input_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "own"), [("warp", False), ("compact", True)])
 def test_learned_generators_are_shown_the_subjects_own_dynamic_offsets(name: GeneratorName, own: bool) -> None:
-    performance = Pipeline().perform(PHOTO, PHOTO, AnimateOptions(generator=GeneratorOptions(name)))
+    performance = Pipeline().prepare(PHOTO, PHOTO, AnimateOptions(generator=GeneratorOptions(name)))
     offset = performance.target.dynamic_offset
     assert (offset is not None) == own
     assert offset is None or (offset.shape[1] == len(open_head().base_neutral) and offset[-1].norm(dim=-1).max() > 1e-4)
@@ -200,7 +203,7 @@ def test_a_fitted_subject_is_a_source_and_the_driving_face_is_chosen_apart(tmp_p
     places = []
     for face in (0, 1):
         options = AnimateOptions(tracking=TrackOptions(face=face, refine="none"))
-        performance = Pipeline().perform(subject, tmp_path / "two.mp4", options)
+        performance = Pipeline().prepare(subject, tmp_path / "two.mp4", options)
         places.append(float(performance.driving.translation[0, 0]))
     assert performance.subject is subject and places[0] < 0 < places[1]
     assert next(Pipeline()(subject, performance.driving, options)).shape == (320, 320, 3)

@@ -22,7 +22,7 @@ from reenact.media.files import written_beside
 from reenact.media.image import IMAGE_SUFFIXES
 from reenact.media.video import ArrayVideo
 from reenact.perception.dense.maps import DenseEstimator
-from reenact.pipeline import MOTION_SUFFIX, AnimateOptions, Pipeline, bundled_performance, is_video, read_driving
+from reenact.pipeline import MOTION_SUFFIX, AnimateOptions, Pipeline, bundled_motion, is_video, read_driving
 from reenact.rendering.head_renderer import render
 from reenact.subject.fit_subject import SubjectDetail
 from reenact.subject.fit_subject import fit_subject as fit
@@ -68,7 +68,7 @@ def track(
 
     Args:
         source: a video or a picture: a file, or [F, H, W, 3] or [H, W, 3] uint8. A motion file, a .head file or the
-            name of a bundled performance is read. A picture becomes two seconds that end in its expression.
+            name of a bundled motion is read. A picture becomes two seconds that end in its expression.
         fps: frames a second of a video in memory.
         face: which face, counted from the largest.
         lost: frames without a face are interpolated ("hold"), dropped ("skip"), or refused ("fail").
@@ -203,7 +203,7 @@ def load(path: str | Path, model: ParametricHead | None = None) -> Subject | Mot
 
     Args:
         path: a .head file (a `Subject`); a .motion.safetensors file, a .csv file of Live Link Face, or the name of a
-            bundled performance (a `Motion`); a picture (uint8 [H, W, 3]) or a video (uint8 [F, H, W, 3]).
+            bundled motion (a `Motion`); a picture (uint8 [H, W, 3]) or a video (uint8 [F, H, W, 3]).
         model: the head model of a .head or .csv file; None for the open head.
 
     Raises:
@@ -216,7 +216,7 @@ def load(path: str | Path, model: ParametricHead | None = None) -> Subject | Mot
         return load_motion(path)
     if name.endswith(".csv"):
         return read_arkit_csv(path, model or open_head())
-    if not path.exists() and (bundled := bundled_performance(name)):
+    if not path.exists() and (bundled := bundled_motion(name)):
         return load_motion(bundled)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return torch.from_numpy(np.ascontiguousarray(read_image(path)))

@@ -33,7 +33,7 @@ TRAIN = {
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
-DESCRIPTION = """A photo performs: one photo and one performance make a video.
+DESCRIPTION = """Portrait reenactment: a source photo and a driving motion make a video.
 
 Try:  reenact animate photo.jpg talking -o out.mp4
 
@@ -49,7 +49,7 @@ TRAIN_DESCRIPTION = "Train: make the shipped weights again, or better ones."
 GROUPS = {"evaluate": (EVALUATE, EVALUATE_DESCRIPTION), "train": (TRAIN, TRAIN_DESCRIPTION)}
 
 REMOVED = (
-    ("animate", "--detail copied", "want own, the photographed person's own detail, or none"),
+    ("animate", "--detail copied", "want own, the source person's own detail, or none"),
     ("train generator", "--control", "the driven head is shown by its normals, as it was without the option"),
 )
 """Verb, option of earlier versions, and what to use now."""

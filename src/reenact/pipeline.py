@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -41,7 +40,7 @@ WIDE_CROP, TIGHT_CROP = 1.75, 1.5  # sides of the worked-on square, in sides of 
 
 @dataclass(frozen=True)
 class AnimateOptions:
-    """How a source performs a driving motion."""
+    """How a source is animated by a driving motion."""
 
     tracking: TrackOptions = field(default_factory=TrackOptions)
     """How the driving face is followed; its `face` is which one of the driving video."""
@@ -69,17 +68,8 @@ class AnimateOptions:
 
 
 @dataclass(frozen=True)
-class AnimateResult:
-    """What was written."""
-
-    path: Path
-    frames: int
-    fps: Fraction
-
-
-@dataclass(frozen=True)
-class Performance:
-    """A subject and what it is to do."""
+class Retargeted:
+    """A subject, the driving motion, and that motion retargeted to the subject."""
 
     subject: Subject
     driving: Motion
@@ -120,10 +110,10 @@ class Pipeline:
         options: AnimateOptions | None = None,
         progress: Progress = silent,
     ) -> Iterator[Tensor]:
-        """Stream the frames [H, W, 3] uint8 of the source giving the driving performance.
+        """Stream the frames [H, W, 3] uint8 of the source with the driving motion.
 
         source: a photo or a video of a person, or a fitted subject. driving: a video, an image, a motion file, a head
-        file, the name of a bundled performance, or a motion.
+        file, the name of a bundled motion, or a motion.
         Raises InputError for input that cannot be used.
         """
         options = options or AnimateOptions()
@@ -133,17 +123,17 @@ class Pipeline:
         maps = self.render(subject, target, options)
         return self.generate(subject, target, maps, options)
 
-    def perform(
+    def prepare(
         self,
         source: Pictures | Subject,
         driving: Pictures | Motion,
         options: AnimateOptions,
         progress: Progress = silent,
-    ) -> Performance:
+    ) -> Retargeted:
         """Take the first three steps: what the subject's head does in each frame. Raises as `__call__`."""
         motion = self.track(driving, options, progress)
         subject = self.fit_subject(source, motion, options, progress)
-        return Performance(subject, motion, self.retarget(motion, subject, options))
+        return Retargeted(subject, motion, self.retarget(motion, subject, options))
 
     def track(self, driving: Pictures | Motion, options: AnimateOptions, progress: Progress) -> Motion:
         """The driving motion."""
@@ -222,51 +212,51 @@ def animate(
     options: AnimateOptions | None = None,
     progress: Progress = silent,
     pipeline: Pipeline | None = None,
-) -> AnimateResult:
-    """Write a video of the source's person giving a driving performance.
+) -> Retargeted:
+    """Write a video of the source's person with a driving motion.
 
     source, driving: see `Pipeline.__call__`.
     Raises InputError for input that cannot be used; nothing is left behind then, nor on interruption.
     """
     options, pipeline = options or AnimateOptions(), pipeline or Pipeline()
-    performance = pipeline.perform(source, driving, options, progress)
-    return write_performance(pipeline, performance, driving, output, options, progress)
+    retargeted = pipeline.prepare(source, driving, options, progress)
+    write_video(pipeline, retargeted, driving, output, options, progress)
+    return retargeted
 
 
-def write_performance(
+def write_video(
     pipeline: Pipeline,
-    performance: Performance,
+    retargeted: Retargeted,
     driving: Path,
     output: Path,
     options: AnimateOptions,
     progress: Progress = silent,
-) -> AnimateResult:
-    """Write the video of what `Pipeline.perform` found, with the driving file's sound. Raises as `animate`."""
-    motion, target = performance.driving, performance.target
-    subject = performance.subject
+) -> None:
+    """Write the video of what `Pipeline.prepare` found, with the driving file's sound. Raises as `animate`."""
+    subject, target = retargeted.subject, retargeted.target
     maps = pipeline.render(subject, target, options)
     frames = (frame.numpy() for frame in pipeline.generate(subject, target, maps, options))
     if options.compare:
-        frames = compared(performance, driving, options, frames)
+        frames = compared(retargeted, driving, options, frames)
     first = next(frames)
     sound = driving if is_video(driving) and options.tracking.lost != "skip" else None
-    with VideoWriter(output, motion.fps, first.shape[1], first.shape[0], audio_from=sound) as writer:
+    with VideoWriter(output, retargeted.driving.fps, first.shape[1], first.shape[0], audio_from=sound) as writer:
         for done, frame in enumerate(chain([first], frames), start=1):
             writer.write(frame)
-            progress("painting", done, len(target))
-    return AnimateResult(output, len(target), motion.fps)
+            progress("generating", done, len(target))
 
 
 def compared(
-    performance: Performance, driving: Path, options: AnimateOptions, frames: Iterator[Image]
+    retargeted: Retargeted, driving: Path, options: AnimateOptions, frames: Iterator[Image]
 ) -> Iterator[Image]:
     """Source, driving picture and result side by side. A driving file without pictures is shown as the driven head."""
-    reference, crop = performance.subject.require_reference(), head_crop(performance.subject, options)
+    reference = retargeted.subject.require_reference()
+    crop = head_crop(retargeted.subject, options)
     photo = crop.extract(reference.image.numpy()) if options.crop else reference.image.numpy()
-    pictures = _driving_frames(driving, performance.driving)
+    pictures = _driving_frames(driving, retargeted.driving)
     if pictures is None:
-        renderer = HeadRenderer(performance.subject.head, cropped(reference, crop))
-        pictures = (normals_to_picture(maps.normals[0]) for maps in renderer.stream(performance.target))
+        renderer = HeadRenderer(retargeted.subject.head, cropped(reference, crop))
+        pictures = (normals_to_picture(maps.normals[0]) for maps in renderer.stream(retargeted.target))
     for picture, frame in zip(pictures, frames, strict=False):
         yield side_by_side([photo, picture, frame], frame.shape[0])
 
@@ -274,7 +264,7 @@ def compared(
 def read_driving(
     model: ParametricHead, driving: Pictures, options: TrackOptions | None = None, progress: Progress = silent
 ) -> Motion:
-    """The motion of a video, an image, a motion file, a head file, or a bundled performance.
+    """The motion of a video, an image, a motion file, a head file, or a bundled motion.
 
     An image becomes two seconds that end in its expression. A head file gives its motion without dynamic offsets.
     Raises InputError for input that cannot be used.
@@ -284,7 +274,7 @@ def read_driving(
             return load_motion(driving)
         if driving.suffix == HEAD_SUFFIX:
             return _driving_motion(load_head(driving, model), driving)
-        if not driving.exists() and (bundled := bundled_performance(str(driving))):
+        if not driving.exists() and (bundled := bundled_motion(str(driving))):
             return load_motion(bundled)
     motion = track(model, driving, options, progress=progress).motion
     still = isinstance(driving, np.ndarray) or (isinstance(driving, Path) and driving.suffix.lower() in IMAGE_SUFFIXES)
@@ -335,9 +325,9 @@ def scaled(reference: Reference, longer: int) -> Reference:
     return Reference(image, reference.motion, camera)
 
 
-def bundled_performance(name: str) -> Path | None:
-    """The motion file of a bundled performance, None if there is none of that name."""
-    path = asset(f"performances/{name}{MOTION_SUFFIX}")
+def bundled_motion(name: str) -> Path | None:
+    """The motion file of a bundled motion, None if there is none of that name."""
+    path = asset(f"motions/{name}{MOTION_SUFFIX}")
     return path if path.is_file() else None
 
 

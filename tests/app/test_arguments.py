@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from reenact.app.animate import Animate
 from reenact.app.arguments import (
     BadArgument,
-    bundled_performances,
+    bundled_motions,
+    check_driving,
     check_output,
-    check_performance,
     parse_strengths,
 )
 from reenact.cli import parse
@@ -49,8 +49,8 @@ def test_relative_output_is_looked_for_in_the_current_folder(tmp_path: Path, mon
 
 def test_unknown_performance_lists_the_bundled_ones() -> None:
     with pytest.raises(BadArgument) as error:
-        check_performance(Path("no-such-performance"))
-    assert all(name in str(error.value) for name in bundled_performances())
+        check_driving(Path("no-such-motion"))
+    assert all(name in str(error.value) for name in bundled_motions())
 
 
 def test_animate_understands_every_option() -> None:
@@ -59,8 +59,8 @@ def test_animate_understands_every_option() -> None:
         " --size 512 --crop --compare --lost skip --cuts first -v".split()
     )
     assert command == Animate(
-        photo=Path("p.jpg"),
-        performance=Path("talking"),
+        source=Path("p.jpg"),
+        driving=Path("talking"),
         output=Path("out.mp4"),
         mode="absolute",
         strength=("eyes=1.2", "head=0.5"),

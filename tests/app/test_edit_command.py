@@ -30,7 +30,7 @@ from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import retime
 from tests.command_line import refusal, run_here, run_reenact
 from tests.made_motions import assert_same, made_subject
-from tests.transfer.made_performances import bundled
+from tests.transfer.made_motions import bundled
 
 
 def test_all_options_act_in_the_documented_order(tmp_path: Path) -> None:

@@ -164,9 +164,9 @@ def white_pixels(picture: np.ndarray) -> int:
 
 def test_maps_show_the_correspondence_to_the_photo(demo: DemoSubject) -> None:
     maps = demo.maps(demo.motion)
-    assert maps.photo_px is not None and maps.visibility is not None and maps.uv is not None
+    assert maps.reference_px is not None and maps.visibility is not None and maps.uv is not None
     y, x = np.nonzero(maps.mask[0].numpy() & (maps.visibility[0].numpy() > 0.9))
-    there = maps.photo_px[0].numpy()[y, x]
+    there = maps.reference_px[0].numpy()[y, x]
     assert np.abs(there - np.column_stack([x + 0.5, y + 0.5])).max() < 0.05
 
 

@@ -84,31 +84,31 @@ def test_regions_correspondence_and_empty_pixels(
     vertices, faces = bumpy
     regions = region_stripes(faces)
     # A photo without perspective, 1000 px a metre, so that every pixel's correspondence is known exactly.
-    photo_px = 1000.0 * vertices[:, :2]
+    reference_px = 1000.0 * vertices[:, :2]
     maps = render_head_maps(
         vertices[None],
         faces,
         camera,
         regions=regions,
-        photo_px=photo_px,
-        photo_visibility=torch.ones(len(vertices), dtype=torch.bool),
+        reference_px=reference_px,
+        reference_visibility=torch.ones(len(vertices), dtype=torch.bool),
         uv=(vertices[:, :2], faces),
         backend=backend,
     )
-    assert maps.photo_px is not None
+    assert maps.reference_px is not None
     assert maps.visibility is not None
     assert maps.uv is not None
     row, column = torch.nonzero(maps.mask[0], as_tuple=True)
     assert torch.equal(maps.regions[0, row, column], regions[maps.fragments.face[0, row, column].long()])
     surface = rays(camera, column, row) * maps.depth[0, row, column, None]
-    assert (maps.photo_px[0, row, column] - 1000.0 * surface[:, :2]).abs().max() < 0.01
+    assert (maps.reference_px[0, row, column] - 1000.0 * surface[:, :2]).abs().max() < 0.01
     assert (maps.uv[0, row, column] - surface[:, :2]).abs().max() < 1e-5
     assert torch.allclose(maps.visibility, maps.mask.float(), atol=1e-6)
     empty = ~maps.mask
     assert empty.any()
     assert (maps.regions[empty] == 255).all()
     assert torch.isinf(maps.depth[empty]).all()
-    for values in (maps.normals, maps.uv, maps.photo_px):
+    for values in (maps.normals, maps.uv, maps.reference_px):
         assert (values[empty] == 0).all()
 
 
@@ -120,7 +120,7 @@ def test_backends_draw_the_same_maps(bumpy: tuple[Tensor, Tensor], camera: Camer
     )
     assert torch.equal(slow.regions, fast.regions)
     assert torch.allclose(slow.normals, fast.normals, atol=1e-5)
-    assert slow.uv is slow.photo_px is slow.visibility is None
+    assert slow.uv is slow.reference_px is slow.visibility is None
 
 
 def test_maps_are_differentiable_in_the_vertices(bumpy: tuple[Tensor, Tensor], camera: Camera) -> None:

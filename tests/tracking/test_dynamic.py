@@ -23,7 +23,7 @@ from reenact.transfer.retarget import retarget
 from reenact.transfer.smoothing import smooth
 from reenact.transfer.timing import sampled
 from tests.made_motions import with_clip
-from tests.transfer.made_performances import made_performance
+from tests.transfer.made_motions import made_motion
 
 HEAD = open_head()
 AHEAD = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
@@ -50,7 +50,7 @@ def shot() -> Shot:
 
 def track(offset: np.ndarray | None, size: float = 2.0) -> Motion:
     """Of a face `size` times the mean one's."""
-    made = made_performance(FRAMES, shots=1).replace(dynamic_offset=offset)
+    made = made_motion(FRAMES, shots=1).replace(dynamic_offset=offset)
     return with_clip(made, face_size_m=torch.tensor([size * MEAN.face_size_m]))
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from reenact.app.arguments import bundled_performances
+from reenact.app.arguments import bundled_motions
 from reenact.head.motion import Motion
 from reenact.media import InputError
-from reenact.pipeline import bundled_performance
+from reenact.pipeline import bundled_motion
 from reenact.tracking import load_motion, save_motion
 from reenact.tracking.tracker import _fill, _merge_faceless
 from tests.made_motions import assert_same, made_motion
@@ -82,10 +82,10 @@ def test_other_safetensors_are_refused(tmp_path: Path) -> None:
 
 
 def test_six_or_more_performances_are_bundled_and_lively() -> None:
-    names = bundled_performances()
+    names = bundled_motions()
     assert len(names) >= 6
     for name in names:
-        path = bundled_performance(name)
+        path = bundled_motion(name)
         assert path is not None
         motion = load_motion(path)
         assert len(motion) > 50 and motion.require_clip().seen.all()

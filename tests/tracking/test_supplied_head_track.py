@@ -32,4 +32,4 @@ def test_a_motion_file_holds_the_models_own_coefficients(tmp_path: Path) -> None
     own = vertices[0].numpy() - joints[0, 3:5].mean(dim=0).numpy()  # at rest, before it acts
     np.testing.assert_allclose(own, model.neutral(clip.identity[0].numpy()), atol=1e-5)
     with pytest.raises(InputError, match=rf"tracked with the head {model.name}"):
-        Pipeline().perform(PHOTO, path, AnimateOptions())
+        Pipeline().prepare(PHOTO, path, AnimateOptions())

@@ -23,7 +23,7 @@ from reenact.transfer.arkit_csv import read_arkit_csv, write_arkit_csv
 from reenact.transfer.csv_rows import ANGLES, CURVES, HEADER, frame_times, parse_timecode, timecode_text
 from reenact.transfer.retarget import retarget
 from tests.made_motions import assert_same
-from tests.transfer.made_performances import FACING, angles, bundled, made_performance
+from tests.transfer.made_motions import FACING, angles, bundled, made_motion
 from tests.transfer.made_subjects import photographed
 
 FIRST_OF_THE_APP = "Timecode,BlendshapeCount,EyeBlinkLeft,EyeLookDownLeft,EyeLookInLeft,EyeLookOutLeft,EyeLookUpLeft,"
@@ -86,7 +86,7 @@ def test_codes_gaze_and_head_survive_the_file(tmp_path: Path, name: str) -> None
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_performance_survives_the_file(tmp_path: Path, seed: int, turn: float, frames: int, fps: int) -> None:
     """However far the head is turned."""
-    track = made_performance(frames, 1, seed, Fraction(fps), turn=turn)
+    track = made_motion(frames, 1, seed, Fraction(fps), turn=turn)
     write_arkit_csv(track, tmp_path / "a.csv")
     back = read(tmp_path / "a.csv", fps=Fraction(fps))
     for field in ("expression", "gaze", "rotation"):
@@ -150,7 +150,7 @@ def test_eye_angles_are_those_of_the_other_side_as_in_recordings_of_the_app(tmp_
 
 @pytest.mark.parametrize("gaze", [[[0.2, 0.1], [0.3, 0.1]], [[-0.2, -0.15], [-0.25, -0.1]]])
 def test_written_looks_say_the_same_as_the_written_angles(tmp_path: Path, gaze: list[list[float]]) -> None:
-    track = made_performance(3, 1).replace(gaze=np.repeat([gaze], 3, axis=0))
+    track = made_motion(3, 1).replace(gaze=np.repeat([gaze], 3, axis=0))
     write_arkit_csv(track, tmp_path / "a.csv")
     lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
     without = [",".join(cells[:54]) for cells in lines]

@@ -20,7 +20,7 @@ from reenact.transfer.selection import selected
 from reenact.transfer.smoothing import smooth, smooth_causal
 from reenact.transfer.timing import retime, sampled
 from tests.made_motions import LOOKS, assert_same, with_clip
-from tests.transfer.made_performances import angles, bundled, made_performance
+from tests.transfer.made_motions import angles, bundled, made_motion
 
 MOTION = ("expression", "gaze", "rotation", "translation")
 
@@ -75,7 +75,7 @@ def test_scaled_actions_stay_within_what_the_format_allows() -> None:
 
 
 def test_scale_by_one_is_the_same_track_and_by_nought_is_still() -> None:
-    track = made_performance()
+    track = made_motion()
     assert_same(scale(track, "all", 1.0), track)
     still = scale(track, "all", 0.0)
     assert not still.expression.any()
@@ -90,7 +90,7 @@ def test_scale_by_one_is_the_same_track_and_by_nought_is_still() -> None:
 @given(st.floats(0, 1.5))
 @settings(max_examples=15, deadline=None)
 def test_head_is_scaled_about_its_rest_in_each_shot(factor: float) -> None:
-    track = made_performance(turn=0.1)
+    track = made_motion(turn=0.1)
     out = scale(track, "head", factor)
     for rows in track.shots():
         rest = head_rest_of(track.rotation[rows].numpy(), track.translation[rows].numpy())
@@ -102,7 +102,7 @@ def test_head_is_scaled_about_its_rest_in_each_shot(factor: float) -> None:
 
 
 def test_offset_shifts_its_actions_within_bounds() -> None:
-    track = made_performance()
+    track = made_motion()
     out = offset(track, "mouthSmile", -0.4)
     both = [index("mouthSmileLeft"), index("mouthSmileRight")]
     np.testing.assert_allclose(out.expression[:, both], (track.expression[:, both] - 0.4).clamp(min=0), atol=1e-6)
@@ -112,7 +112,7 @@ def test_offset_shifts_its_actions_within_bounds() -> None:
 
 
 def test_clamp_holds_its_actions_between_two_values() -> None:
-    track = made_performance()
+    track = made_motion()
     out = clamp(track, "brows", 0.3, 0.6)
     np.testing.assert_array_equal(
         out.expression,
@@ -145,11 +145,11 @@ def test_clamp_holds_its_actions_between_two_values() -> None:
 )
 def test_what_makes_no_sense_is_refused_in_one_sentence(edit, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        edit(made_performance())
+        edit(made_motion())
 
 
 def test_what_no_tracker_has_left_is_edited_as_one_shot() -> None:
-    track = made_performance(40, 1)
+    track = made_motion(40, 1)
     bare = track.replace(clip=None)
     for edit in (
         lambda t: scale(t, "all", 0.5),
@@ -170,7 +170,7 @@ def test_what_no_tracker_has_left_is_edited_as_one_shot() -> None:
 @given(st.integers(0, 1000))
 @settings(max_examples=15, deadline=None)
 def test_mirrored_twice_is_the_same_track(seed: int) -> None:
-    track = made_performance(seed=seed)
+    track = made_motion(seed=seed)
     assert_same(mirror(mirror(track)), track)
     assert (mirror(track).expression != track.expression).any()
 
@@ -188,7 +188,7 @@ def test_a_mirrored_head_is_seen_on_the_other_side_of_the_picture() -> None:
 
 
 def test_mirror_swaps_sides_of_actions_and_eyes() -> None:
-    track = made_performance()
+    track = made_motion()
     out = mirror(track)
     for here, there in (("jawLeft", "jawRight"), ("eyeBlinkRight", "eyeBlinkLeft"), ("jawOpen", "jawOpen")):
         np.testing.assert_array_equal(out.expression[:, index(here)], track.expression[:, index(there)])
@@ -196,7 +196,7 @@ def test_mirror_swaps_sides_of_actions_and_eyes() -> None:
 
 
 def test_cut_keeps_frames_and_drops_shots_of_which_nothing_is_left() -> None:
-    track = made_performance(frames=40, shots=4)
+    track = made_motion(frames=40, shots=4)
     out = cut(track, 12, 25)
     clip, before = out.require_clip(), track.require_clip()
     assert clip.frame.tolist() == list(range(12, 25)) and clip.shot.tolist() == [0] * 8 + [1] * 5
@@ -210,7 +210,7 @@ def test_cut_keeps_frames_and_drops_shots_of_which_nothing_is_left() -> None:
 
 
 def test_sampling_at_whole_rows_is_exact_and_between_them_halfway() -> None:
-    track = made_performance(40, 1)
+    track = made_motion(40, 1)
     assert_same(sampled(track, np.arange(40)), track)
     half = sampled(track, [7.5])
     np.testing.assert_allclose(half.expression[0], track.expression[7:9].mean(dim=0), atol=1e-6)
@@ -221,7 +221,7 @@ def test_sampling_at_whole_rows_is_exact_and_between_them_halfway() -> None:
 
 
 def test_sampling_across_a_cut_holds_the_last_row_before_it() -> None:
-    track = made_performance(40, 2)
+    track = made_motion(40, 2)
     out = sampled(track, [18.5, 19.0, 19.5, 20.0])
     assert out.require_clip().shot.tolist() == [0, 0, 0, 1]
     for name in MOTION:
@@ -242,7 +242,7 @@ def test_half_speed_and_twice_the_rate_have_twice_the_frames_and_every_other_is_
 
 
 def test_retime_to_what_it_is_changes_nothing() -> None:
-    track = cut(made_performance(), 5, 35)
+    track = cut(made_motion(), 5, 35)
     assert_same(retime(track, speed=1.0), track)
     assert_same(retime(track, fps=track.fps), track)
     assert_same(retime(track, frames=30), track)
@@ -251,7 +251,7 @@ def test_retime_to_what_it_is_changes_nothing() -> None:
 @given(st.integers(3, 200), st.integers(1, 3), st.integers(6, 50))
 @settings(max_examples=40, deadline=None)
 def test_every_number_of_frames_comes_out_and_no_cut_is_blurred(wanted: int, shots: int, frames: int) -> None:
-    track = made_performance(frames, shots)
+    track = made_motion(frames, shots)
     # A blurred cut would show as a fraction.
     track = track.replace(expression=track.require_clip().shot[:, None].repeat(1, 52))
     out = retime(track, frames=wanted)
@@ -265,7 +265,7 @@ def test_every_number_of_frames_comes_out_and_no_cut_is_blurred(wanted: int, sho
 @settings(max_examples=20, deadline=None)
 def test_another_rate_keeps_the_duration_and_the_course(fps: int, frames: int) -> None:
     codes = np.repeat(np.arange(frames)[:, None] / 100, 52, axis=1)
-    track = made_performance(frames, 1).replace(expression=codes)
+    track = made_motion(frames, 1).replace(expression=codes)
     out = retime(track, fps=Fraction(fps))
     assert len(out) / fps == pytest.approx(frames / 25, abs=0.51 / fps)
     ideal = np.minimum(np.arange(len(out)) * 25 / fps, frames - 1) / 100
@@ -274,7 +274,7 @@ def test_another_rate_keeps_the_duration_and_the_course(fps: int, frames: int) -
 
 def test_retime_wants_one_thing() -> None:
     with pytest.raises(ValueError, match="one of"):
-        retime(made_performance(), speed=1.0, frames=5)
+        retime(made_motion(), speed=1.0, frames=5)
 
 
 # Mix
@@ -296,7 +296,7 @@ def test_mix_takes_the_named_regions_and_nothing_else() -> None:
 
 
 def test_mix_reads_the_other_at_the_rate_of_the_first() -> None:
-    a, b = made_performance(50, 1, fps=Fraction(50)), made_performance(40, 1, seed=3)
+    a, b = made_motion(50, 1, fps=Fraction(50)), made_motion(40, 1, seed=3)
     out = mix(a, b, ["brows"])
     mask = torch.from_numpy(region_mask("brows"))
     np.testing.assert_array_equal(out.expression[::2, mask], b.expression[:25, mask])
@@ -305,7 +305,7 @@ def test_mix_reads_the_other_at_the_rate_of_the_first() -> None:
 
 
 def test_mixed_in_head_moves_from_the_first_ones_rest_in_sizes_of_the_face() -> None:
-    a, b = made_performance(40, 2, turn=0.1), made_performance(60, 1, seed=5, turn=0.1)
+    a, b = made_motion(40, 2, turn=0.1), made_motion(60, 1, seed=5, turn=0.1)
     out = mix(a, b, ["head"])
     turns, places = b.rotation.numpy(), b.translation.numpy()
     theirs, sizes = head_rest_of(turns, places), (a.require_clip().face_size_m, b.require_clip().face_size_m)

@@ -215,7 +215,7 @@ def test_bad_input_is_refused() -> None:
         rest_of(np.zeros((0, 52)))
     with pytest.raises(ValueError, match="finite"):
         rest_of(np.full((3, 52), np.nan))
-    with pytest.raises(ValueError, match="photo"):
+    with pytest.raises(ValueError, match="reference has shape"):
         remap_relative(np.zeros((1, 52)), np.zeros(52), np.zeros(51))
     with pytest.raises(ValueError, match="gaze"):
         gaze_motion("absolute", np.zeros((3, 2)), np.zeros((2, 2)), np.zeros((2, 2)), 1.0)

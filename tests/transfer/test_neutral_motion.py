@@ -13,7 +13,7 @@ from reenact.head.arkit import ACTIONS, index
 from reenact.head.gaze import eye_rotations
 from reenact.head.motion import Motion
 from reenact.head.subject import Subject
-from reenact.pipeline import bundled_performance
+from reenact.pipeline import bundled_motion
 from reenact.tracking import load_motion
 from reenact.transfer.head_motion import HeadPose, most_alike
 from reenact.transfer.retarget import gaze_in_camera, retarget
@@ -35,7 +35,7 @@ def photo(smile: float = 0.0, yaw: float = 0.0) -> Subject:
 
 def driving(smile: float, yaws: np.ndarray) -> Motion:
     """A person who holds one expression and turns the head."""
-    path = bundled_performance("talking")
+    path = bundled_motion("talking")
     assert path is not None
     track = load_motion(path)[: len(yaws)]
     codes = np.zeros((len(yaws), len(ACTIONS)), np.float32)

@@ -16,7 +16,7 @@ from reenact.head.open import open_head
 from reenact.head.shape import HeadShape
 from reenact.head.state import codes_of
 from reenact.media import InputError
-from reenact.pipeline import bundled_performance
+from reenact.pipeline import bundled_motion
 from reenact.tracking import load_motion
 from reenact.transfer.face_measurements import face_measurements
 from reenact.transfer.retarget import retarget
@@ -30,7 +30,7 @@ SUBJECT = photographed(PHOTO)
 
 
 def performance(name: str) -> Motion:
-    path = bundled_performance(name)
+    path = bundled_motion(name)
     assert isinstance(path, Path)
     return load_motion(path)
 

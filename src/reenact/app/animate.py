@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`reenact animate`: a photo gives a performance."""
+"""`reenact animate`: animate a source photo with a driving motion."""
 
 import sys
 import time
@@ -18,8 +18,8 @@ from .arguments import (
     LostPolicy,
     Refinement,
     Verbose,
+    check_driving,
     check_output,
-    check_performance,
     flag,
     parse_strengths,
 )
@@ -28,19 +28,21 @@ from .progress import ProgressLine
 
 @dataclass(frozen=True)
 class Animate:
-    """Make the person in a photo give the performance of somebody else, and write that as a video.
+    """Animate the person in a source photo with the expression, gaze and head pose of a driving video.
 
     Example: reenact animate grandma.jpg talking -o grandma.mp4
     """
 
-    photo: Positional[Annotated[Path, arg(metavar="PHOTO", help="The photo. If it shows several people, see --face.")]]
-    performance: Positional[
+    source: Positional[
+        Annotated[Path, arg(metavar="SOURCE", help="The source photo. If it shows several people, see --face.")]
+    ]
+    driving: Positional[
         Annotated[
             Path,
             arg(
-                metavar="PERFORMANCE",
-                help="What to perform: a video, an image of a face, a .motion.safetensors file written by "
-                "`reenact track`, a .head file written by `reenact head`, or the name of a bundled performance, such "
+                metavar="DRIVING",
+                help="The driving motion: a video, an image of a face, a .motion.safetensors file written by "
+                "`reenact track`, a .head file written by `reenact head`, or the name of a bundled motion, such "
                 "as talking (`reenact doctor` lists them).",
             ),
         ]
@@ -50,14 +52,14 @@ class Animate:
         arg(
             aliases=["-o"],
             metavar="OUT.mp4",
-            help="The video to write. The performance's sound is carried over.",
+            help="The video to write. The driving video's sound is carried over.",
         ),
     ]
     mode: Annotated[
         Literal["neutral", "relative", "absolute"],
         arg(
-            help="neutral: takes on the driving expression, counted from a neutral face, and moves the photo's own "
-            "head pose as the driving head moves. relative: starts from the photo's own expression, too, and changes "
+            help="neutral: takes on the driving expression, counted from a neutral face, and moves the source's own "
+            "head pose as the driving head moves. relative: starts from the source's own expression, too, and changes "
             "it as the driving one changes. absolute: takes on the driving expression and head pose."
         ),
     ] = "neutral"
@@ -65,26 +67,26 @@ class Animate:
         int | Path | None,
         arg(
             metavar="FRAME|IMAGE",
-            help="How the performer looks when they look as the photo does: a frame of the performance, from 0, or "
-            "another picture of the performer. Motion is counted from there.",
+            help="How the driving person looks when they look as the source does: a driving frame, from 0, or "
+            "another picture of the driving person. Motion is counted from there.",
             help_behavior_hint="(default: from the fitted neutral face)",
         ),
     ] = None
     same_person: Annotated[
-        bool, flag("The performer is the photographed person: fit one head to both. Best with --mode absolute.")
+        bool, flag("The driving person is the source person: fit one head to both. Best with --mode absolute.")
     ] = False
     detail: Annotated[
         Literal["none", "own"] | None,
         arg(
             help="What a face does beyond its 52 actions added up (folds, tissue that bulges): nothing, or what the "
-            "transfer network says of the photographed person's own.",
+            "transfer network predicts of the source person's own face.",
             help_behavior_hint="(default: own for compact, none for warp)",
         ),
     ] = None
     generator: Annotated[
         Literal["warp", "compact", "wan"],
         arg(
-            help="What paints the frames. warp: the photo, carried along by the head. compact: a video diffusion "
+            help="What generates the frames. warp: moves the source's pixels with the head. compact: a video diffusion "
             "transformer over that, trained by this project. wan: a large pretrained one that you have fine-tuned "
             "(experimental)."
         ),
@@ -93,7 +95,7 @@ class Animate:
         int | None,
         arg(
             metavar="N",
-            help="Of the learned generator: more take longer.",
+            help="Sampling steps of the learned generator; more take longer.",
             help_behavior_hint="(default: 2 for compact, 30 for wan)",
         ),
     ] = None
@@ -101,7 +103,8 @@ class Animate:
         float,
         arg(
             metavar="X",
-            help="How far the generator heeds the head: 1 as trained; more exaggerates, and takes twice as long.",
+            help="Scale of classifier-free guidance: 1 is the conditional prediction; more exaggerates and takes twice "
+            "as long.",
         ),
     ] = 1.0
     seed: Annotated[int, arg(metavar="N", help="Of the noise that wan begins with; compact begins without.")] = 0
@@ -120,7 +123,7 @@ class Animate:
         arg(
             metavar="NAME=X",
             help="Multiply the motion of a region (eyes, brows, mouth, jaw, gaze or head), of an ARKit action such as "
-            "jawOpen, or of both sides of one, such as mouthSmile. 1 is as performed, 0 is still. Repeat the option "
+            "jawOpen, or of both sides of one, such as mouthSmile. 1 is as driven, 0 is still. Repeat the option "
             "for several: --strength eyes=1.2 --strength head=0.5",
         ),
     ] = ()
@@ -128,8 +131,8 @@ class Animate:
         Path | None,
         arg(
             metavar="PERSON.head",
-            help="The photographed person's own head, made by `reenact head` from a video or from several photos.",
-            help_behavior_hint="(default: fitted to the photo)",
+            help="The source person's own head, made by `reenact head` from a video or from several photos.",
+            help_behavior_hint="(default: fitted to the source)",
         ),
     ] = None
     face: FaceIndex = 0
@@ -141,11 +144,11 @@ class Animate:
         arg(
             metavar="PX",
             help="Longer side of the video in pixels.",
-            help_behavior_hint="(default: as large as the photo)",
+            help_behavior_hint="(default: as large as the source)",
         ),
     ] = None
-    crop: Annotated[bool, flag("Show only the head, in a square, instead of the whole photo.")] = False
-    compare: Annotated[bool, flag("Show photo, performance and result side by side.")] = False
+    crop: Annotated[bool, flag("Show only the head, in a square, instead of the whole source.")] = False
+    compare: Annotated[bool, flag("Show source, driving video and result side by side.")] = False
     lost: LostPolicy = "hold"
     cuts: CutsPolicy = "each"
     refine: Refinement = "flow"
@@ -156,19 +159,19 @@ class Animate:
         """Write the video, say where it is, return the exit code. Raises BadArgument, InputError."""
         from reenact.media.files import existing_file
 
-        existing_file(self.photo, "a photo")
-        check_performance(self.performance)
-        check_output(self.output, ".mp4", [self.photo, self.performance])
+        existing_file(self.source, "a photo")
+        check_driving(self.driving)
+        check_output(self.output, ".mp4", [self.source, self.driving])
         if isinstance(self.neutral, Path):
-            existing_file(self.neutral, "a frame's number or a picture of the performer")
+            existing_file(self.neutral, "a frame's number or a picture of the driving person")
         if self.head is not None:
             existing_file(self.head, "a .head file")
             if self.same_person:
-                raise BadArgument("--head and --same-person both say who is photographed; want one of them")
+                raise BadArgument("--head and --same-person both say who the source is; want one of them")
         strengths = parse_strengths(self.strength)
 
         if self.steps is not None and self.steps < 1:
-            raise BadArgument(f"--steps {self.steps} paints nothing; want at least 1")
+            raise BadArgument(f"--steps {self.steps} generates nothing; want at least 1")
         if self.generator == "wan" and self.weights is None:
             raise BadArgument("--generator wan has no weights of its own; want --weights with the folder of a training")
         if self.weights is not None and not self.weights.exists():
@@ -194,10 +197,10 @@ class Animate:
         )
         started = time.monotonic()
         with ProgressLine(sys.stderr) as progress:
-            result = animate(self.photo, self.performance, self.output, options, progress=progress)
-        fps = float(result.fps)
+            result = animate(self.source, self.driving, self.output, options, progress=progress)
+        frames, fps = len(result.target), float(result.driving.fps)
         print(
-            f"{result.path.absolute()}: {result.frames} frames, {result.frames / fps:.1f} s at "
+            f"{self.output.absolute()}: {frames} frames, {frames / fps:.1f} s at "
             f"{fps:g} frames per second, made in {time.monotonic() - started:.1f} s"
         )
         return 0

@@ -41,7 +41,7 @@ LostPolicy = Annotated[
 ]
 CutsPolicy = Annotated[
     Literal["each", "first", "fail"],
-    tyro.conf.arg(help="A performance with cuts: fit each shot by itself, use only the first, or fail."),
+    tyro.conf.arg(help="A driving video with cuts: fit each shot by itself, use only the first, or fail."),
 ]
 Refinement = Annotated[
     Literal["flow", "none"],
@@ -78,17 +78,17 @@ Device = Annotated[
 ]
 
 
-def bundled_performances() -> list[str]:
-    """Names of the performances that come with the package, in alphabetical order."""
-    return sorted(path.name.removesuffix(MOTION_SUFFIX) for path in asset("performances").glob(f"*{MOTION_SUFFIX}"))
+def bundled_motions() -> list[str]:
+    """Names of the motions that come with the package, in alphabetical order."""
+    return sorted(path.name.removesuffix(MOTION_SUFFIX) for path in asset("motions").glob(f"*{MOTION_SUFFIX}"))
 
 
-def check_performance(performance: Path) -> None:
-    """Raise BadArgument unless `performance` is a file or the name of a bundled performance."""
-    names = bundled_performances()
-    if performance.is_file() or str(performance) in names:
+def check_driving(motion: Path) -> None:
+    """Raise BadArgument unless `motion` is a file or the name of a bundled motion."""
+    names = bundled_motions()
+    if motion.is_file() or str(motion) in names:
         return
-    raise BadArgument(f"performance {performance} is neither a file nor a bundled performance ({', '.join(names)})")
+    raise BadArgument(f"driving motion {motion} is neither a file nor a bundled motion ({', '.join(names)})")
 
 
 def check_output(output: Path, suffix: str, inputs: Sequence[Path]) -> None:

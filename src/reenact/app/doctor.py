@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from reenact import __version__
 
-from .arguments import Verbose, bundled_performances
+from .arguments import Verbose, bundled_motions
 
 PACKAGES = {
     "torch": "torch",
@@ -155,10 +155,10 @@ def _head_asset() -> Iterator[Check]:
 
 
 def _performances() -> Iterator[Check]:
-    """The performances that need no video."""
-    names = bundled_performances()
+    """The motions that need no video."""
+    names = bundled_motions()
     found = ", ".join(names) or "none"
-    yield Check("performances", bool(names), found, "git checkout -- src/reenact/assets")
+    yield Check("motions", bool(names), found, "git checkout -- src/reenact/assets")
 
 
 def _extras() -> Iterator[Check]:

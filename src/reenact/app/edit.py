@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`reenact edit`: a performance changed, put together from two, or carried to and from ARKit csv files."""
+"""`reenact edit`: a motion changed, put together from two, or carried to and from ARKit csv files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from .arguments import MOTION_SUFFIX, BadArgument, Verbose, bundled_performances, check_output, flag
+from .arguments import MOTION_SUFFIX, BadArgument, Verbose, bundled_motions, check_output, flag
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -25,7 +25,7 @@ _WHAT = "all, a region (eyes, brows, mouth, jaw, gaze, head), an ARKit action (j
 
 @dataclass(frozen=True)
 class Edit:
-    """Change a performance, or carry it to and from Live Link Face's csv. Options act in the order listed here.
+    """Change a motion, or carry it to and from Live Link Face's csv. Options act in the order listed here.
 
     Example: reenact edit talking -o calm.motion.safetensors --scale head=0.5 --scale mouth=1.2 --smooth 0.08
     """
@@ -34,9 +34,9 @@ class Edit:
         Annotated[
             Path,
             arg(
-                metavar="PERFORMANCE",
+                metavar="MOTION",
                 help="A .motion.safetensors file, a .head file, a .csv file of Live Link Face, or the name of a "
-                "bundled performance.",
+                "bundled motion.",
             ),
         ]
     ]
@@ -84,7 +84,7 @@ class Edit:
         UseAppendAction[tuple[str, ...]],
         arg(
             metavar="FILE:REGION,...",
-            help="Take regions from another performance: --mix other.motion.safetensors:mouth,jaw. May be repeated.",
+            help="Take regions from another motion: --mix other.motion.safetensors:mouth,jaw. May be repeated.",
         ),
     ] = ()
     mirror: Annotated[bool, flag("Swap left and right.")] = False
@@ -115,7 +115,7 @@ class Edit:
     verbose: Verbose = False
 
     def run(self) -> int:
-        """Write the performance, say where it is, return the exit code. Raises BadArgument, InputError."""
+        """Write the motion, say where it is, return the exit code. Raises BadArgument, InputError."""
         scales, offsets = parse_amounts("--scale", self.scale), parse_amounts("--offset", self.offset)
         ranges, mixes = parse_ranges(self.clamp), parse_mixes(self.mix)
         timing = None if self.retime is None else parse_retime(self.retime)
@@ -133,7 +133,7 @@ class Edit:
 
         for path in inputs:
             if path.name.endswith((MOTION_SUFFIX, CSV_SUFFIX, HEAD_SUFFIX)):
-                existing_file(path, "a performance")  # before the heavy imports
+                existing_file(path, "a motion")  # before the heavy imports
 
         from reenact.transfer import edit
         from reenact.transfer.edit import mix
@@ -192,10 +192,10 @@ def _check_source(path: Path) -> None:
     """Raise BadArgument unless `path` names what can be edited without tracking; whether it exists is asked later."""
     if path.name.endswith((MOTION_SUFFIX, CSV_SUFFIX, HEAD_SUFFIX)):
         return
-    names = bundled_performances()
+    names = bundled_motions()
     if str(path) not in names:
         raise BadArgument(
-            f"{path} is neither a {MOTION_SUFFIX}, {HEAD_SUFFIX} or {CSV_SUFFIX} file nor a bundled performance "
+            f"{path} is neither a {MOTION_SUFFIX}, {HEAD_SUFFIX} or {CSV_SUFFIX} file nor a bundled motion "
             f"({', '.join(names)}); `reenact track` makes a motion file of a video"
         )
 

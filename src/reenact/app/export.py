@@ -13,7 +13,7 @@ from .arguments import BadArgument, Verbose, check_output
 
 @dataclass(frozen=True)
 class Export:
-    """Write a head as glTF: textured, with the 52 ARKit targets, eyes that turn, and its performance as an animation.
+    """Write a head as glTF: textured, with the 52 ARKit targets, eyes that turn, and its motion as an animation.
 
     Example: reenact export me.head -o me.glb
     """

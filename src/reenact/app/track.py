@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`reenact track`: the performance of a video, as a small file that can be performed again."""
+"""`reenact track`: the motion of a video, as a small file that can drive any source."""
 
 import sys
 import time
@@ -27,7 +27,7 @@ from .progress import ProgressLine
 
 @dataclass(frozen=True)
 class Track:
-    """Follow a face through a video and write its performance: expression, jaw, gaze, head pose and camera.
+    """Follow a face through a video and write its motion: expression, jaw, gaze, head pose and camera.
 
     Example: reenact track me.mp4 -o me.motion.safetensors
     """
@@ -38,7 +38,7 @@ class Track:
         arg(
             aliases=["-o"],
             metavar="NAME.motion.safetensors",
-            help="The file to write; `reenact animate` takes it as a performance.",
+            help="The file to write; `reenact animate` takes it as the driving motion.",
         ),
     ]
     face: FaceIndex = 0
@@ -51,7 +51,7 @@ class Track:
     verbose: Verbose = False
 
     def run(self) -> int:
-        """Write the performance, say where it is, return the exit code. Raises BadArgument, InputError."""
+        """Write the motion, say where it is, return the exit code. Raises BadArgument, InputError."""
         from reenact.media.files import existing_file
 
         existing_file(self.video, "a video")

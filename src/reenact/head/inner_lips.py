@@ -2,7 +2,7 @@
 """Lips end where they meet: their inner side lies behind that line, also when the mouth opens wide.
 
 The actions move the line where the lips meet farther than the rows of vertices behind it, which then hang into the
-opening: lips would swell to a thick ring as the mouth opens, and the opening be smaller than the performer's.
+opening: lips would swell to a thick ring as the mouth opens, and the opening be smaller than the driving person's.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The performance's sound, carried into the written video: copied if MP4 can hold it, else encoded as AAC."""
+"""The motion's sound, carried into the written video: copied if MP4 can hold it, else encoded as AAC."""
 
 import logging
 from collections import deque
@@ -38,7 +38,7 @@ def carry_sound(source: InputContainer, output: OutputContainer, start_s: Fracti
     """Add the source's first sound track to `output`; None if there is none or it cannot be decoded.
 
     Args:
-        source: the performance, opened for this alone.
+        source: the motion, opened for this alone.
         output: a container whose header is not yet written.
         start_s: time of the first shown picture on the source's clock; sound before it is left out.
         copy: copy the packets as they are, where the codec is one of COPYABLE.

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class VideoWriter:
     """Writes a video frame by frame; use it as a context manager.
 
-        with VideoWriter(path, fps, width, height, audio_from=performance) as writer:
+        with VideoWriter(path, fps, width, height, audio_from=motion) as writer:
             for image in images:
                 writer.write(image)
 

@@ -115,8 +115,8 @@ class HeadRenderer:
             torch.from_numpy(topology.faces),
             camera or reference.camera,
             regions=torch.from_numpy(topology.regions),
-            photo_px=reference.px[:, :2].contiguous(),
-            photo_visibility=reference.visibility,
+            reference_px=reference.px[:, :2].contiguous(),
+            reference_visibility=reference.visibility,
             uv=(torch.from_numpy(topology.uv), torch.from_numpy(topology.uv_faces)),
         )
 

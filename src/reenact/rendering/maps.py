@@ -30,12 +30,12 @@ class HeadMaps:
     """[B, H, W] uint8: region label (heads.regions), 255 where empty."""
     uv: Tensor | None
     """[B, H, W, 2] float: texture coordinates, 0 where empty; None if the head gave none."""
-    photo_px: Tensor | None
-    """[B, H, W, 2] float: where the photo shows the same surface point (x px, y px), 0 where empty; None
-    without a photo."""
+    reference_px: Tensor | None
+    """[B, H, W, 2] float: where the reference shows the same surface point (x px, y px), 0 where empty; None
+    without a reference."""
     visibility: Tensor | None
-    """[B, H, W] float, 0 to 1: 1 where the photo shows the surface point, 0 where it does not or nothing is
-    drawn; in between on triangles with seen and unseen vertices. None without a photo."""
+    """[B, H, W] float, 0 to 1: 1 where the reference shows the surface point, 0 where it does not or nothing is
+    drawn; in between on triangles with seen and unseen vertices. None without a reference."""
 
     @property
     def mask(self) -> Tensor:
@@ -54,19 +54,19 @@ def render_head_maps(
     camera: Camera,
     *,
     regions: Tensor,
-    photo_px: Tensor | None = None,
-    photo_visibility: Tensor | None = None,
+    reference_px: Tensor | None = None,
+    reference_visibility: Tensor | None = None,
     uv: tuple[Tensor, Tensor] | None = None,
     backend: Backend = "auto",
 ) -> HeadMaps:
     """Draw the maps of a batch of heads that share one topology. Surfaces seen from behind are not drawn.
 
     vertices_cam: [B, V, 3] float, camera space, metres. faces: [F, 3] integer, counter-clockwise from
-    outside. regions: [F] uint8 region labels. photo_px: [V, 2] float, the vertices in the photo (x px, y px);
-    carried linearly over each triangle, whose own perspective in the photo is neglected.
-    photo_visibility: [V] bool or float 0 to 1, whether the photo shows the vertex (visible_vertices). uv:
+    outside. regions: [F] uint8 region labels. reference_px: [V, 2] float, the vertices in the reference (x px, y px);
+    carried linearly over each triangle, whose own perspective in the reference is neglected.
+    reference_visibility: [V] bool or float 0 to 1, whether the reference shows the vertex (visible_vertices). uv:
     texture coordinates [U, 2] float and the faces that index them [F, 3]. backend: see Backend; the torch
-    backend is differentiable in the vertices (normals, depth, uv, photo_px), though not across silhouettes.
+    backend is differentiable in the vertices (normals, depth, uv, reference_px), though not across silhouettes.
 
     Raises ValueError on shapes that do not fit.
     """
@@ -75,12 +75,12 @@ def render_head_maps(
     )
     vertex_normal = vertex_normals(vertices_cam, faces, backend)
     normals = interpolate_directions(vertex_normal, faces, fragments, backend)
-    seen = None if photo_visibility is None else photo_visibility.to(vertices_cam.dtype)[:, None]
+    seen = None if reference_visibility is None else reference_visibility.to(vertices_cam.dtype)[:, None]
     return HeadMaps(
         fragments=fragments,
         normals=normals,
         regions=face_labels(regions, EMPTY, fragments, backend),
         uv=None if uv is None else interpolate(*uv, fragments, backend),
-        photo_px=None if photo_px is None else interpolate(photo_px, faces, fragments, backend),
+        reference_px=None if reference_px is None else interpolate(reference_px, faces, fragments, backend),
         visibility=None if seen is None else interpolate(seen, faces, fragments, backend)[..., 0],
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A person's own head as a glTF 2.0 binary: neutral, texture, 52 morph targets, eyes that turn, the performance.
+"""A person's own head as a glTF 2.0 binary: neutral, texture, 52 morph targets, eyes that turn, the motion.
 
 Canonical head space (metres, x to the subject's left, y up, z out of the face) is glTF's own: the front of an asset
 faces +z. Eyeballs are nodes of their own, below the head's, with their origin in their centre; the eyeLook targets
@@ -23,7 +23,7 @@ from reenact.head.subject import Subject
 
 from .export_mesh import Detail, Shape, shape_of
 from .glb_writer import GlbWriter
-from .gltf_performance import add_camera, add_performance
+from .gltf_animation import add_animation, add_camera
 from .lash_strands import lash_picture
 from .store import packed_texture
 from .texture import plain_texture, require_motion
@@ -73,7 +73,7 @@ def head_to_glb(subject: Subject, detail: Detail) -> bytes:
     node = out.add("nodes", {"name": "head", "mesh": out.add("meshes", mesh)})
     eyes = [_eye(out, shape, side, material[_EYES]) for side in (0, 1)]
     out.entry("nodes", node)["children"] = eyes
-    add_performance(out, motion, subject.head.gaze_limits, node, eyes)
+    add_animation(out, motion, subject.head.gaze_limits, node, eyes)
     out.set_scene([node, add_camera(out, motion)])
     return out.to_bytes()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Performances as csv files of the layout that the app Live Link Face records, in and out; see docs/edit.md.
+"""Motions as csv files of the layout that the app Live Link Face records, in and out; see docs/edit.md.
 
 A row a frame: timecode, 52 ARKit curves in the app's own order, and yaw, pitch and roll of the head and of each eye, in
 radians. What the columns mean was read off public recordings where they show it, and assumed where they do not:
@@ -45,7 +45,7 @@ _LEFT, _RIGHT = slice(6, 9), slice(3, 6)  # the subject's left eye is in the col
 def read_arkit_csv(
     path: Path, model: ParametricHead, *, fps: Fraction | None = None, flipped: Collection[str] = ()
 ) -> Motion:
-    """A recording as the performance of the mean head of `model`, in front of a camera of this module's choice.
+    """A recording as the motion of the mean head of `model`, in front of a camera of this module's choice.
 
     fps: frames per second of the result; None: as the timecodes tell. flipped: columns of `ANGLES` whose sign is
     turned round. Frames that the recording lacks or in which it shows no face are interpolated and not `seen`; a gap of
@@ -85,7 +85,7 @@ def read_arkit_csv(
 
 
 def write_arkit_csv(motion: Motion, path: Path, *, flipped: Collection[str] = ()) -> None:
-    """Write a performance; beside the target first, renamed when complete.
+    """Write a motion; beside the target first, renamed when complete.
 
     `read_arkit_csv` gives codes, gaze and head rotation back to 1e-4. Where the head is, who performed, cuts and
     skipped frames are lost; eyeLook actions are those of the gaze. A rate that is not whole is rounded up in the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edits of a performance, frame by frame: pure functions from `Motion` to `Motion`, to be chained freely.
+"""Edits of a motion, frame by frame: pure functions from `Motion` to `Motion`, to be chained freely.
 
 Curves are scaled, shifted and limited here, sides are swapped, pieces cut out, and regions taken from a second motion;
 smoothing.py and timing.py hold what looks across frames. Who performed (identity, camera, placement) is kept by all of
@@ -135,7 +135,7 @@ def _with_codes(motion: Motion, mask: NDArray[np.bool_], codes: Tensor) -> Motio
 
 
 def mix(a: Motion, b: Motion, regions: Sequence[str]) -> Motion:
-    """The performance `a` with some regions of `b`: eyes, brows, mouth, jaw, gaze, head.
+    """The motion `a` with some regions of `b`: eyes, brows, mouth, jaw, gaze, head.
 
     Both start together. `b` is read at a's frames per second; what of it is longer than `a` is cut off, and where it is
     shorter its last frame is held. Codes and gaze are taken as they are. The head moves from a's resting pose as b's

@@ -43,10 +43,10 @@ def rotation_median(rotations: ArrayLike) -> Float:
 
 
 def head_rest_of(R_cam_head: ArrayLike, t_cam_head: ArrayLike) -> HeadPose:
-    """The performer's resting pose ([3, 3], [3]) from a clip's poses ([F, 3, 3], [F, 3]).
+    """The driving person's resting pose ([3, 3], [3]) from a clip's poses ([F, 3, 3], [F, 3]).
 
     Median over the 15 % of the frames that face the camera most and are least far from the clip's usual pose:
-    a performer who sits askew rests askew, one who looks around rests in between. Raises ValueError for a
+    a driving person who sits askew rests askew, one who looks around rests in between. Raises ValueError for a
     wrong shape, no frame, or non-finite poses.
     """
     pose = _poses(R_cam_head, t_cam_head)
@@ -55,21 +55,21 @@ def head_rest_of(R_cam_head: ArrayLike, t_cam_head: ArrayLike) -> HeadPose:
     return HeadPose(rotation_median(pose.R_cam_head[rest]), np.median(pose.t_cam_head[rest], axis=0))
 
 
-def most_alike(R_cam_head: ArrayLike, t_cam_head: ArrayLike, photo: HeadPose) -> HeadPose:
-    """Return the pose ([3, 3], [3]) of those driving frames ([F, 3, 3], [F, 3]) whose rotation is nearest the photo's.
+def most_alike(R_cam_head: ArrayLike, t_cam_head: ArrayLike, reference: HeadPose) -> HeadPose:
+    """Return the pose ([3, 3], [3]) of those driving frames ([F, 3, 3], [F, 3]) nearest the reference's in rotation.
 
     Counting from there keeps the head of the source image where it is when the driving head is turned alike, and
     lets it turn no further than the driving head does. The frames' order does not matter.
     Raises ValueError for a wrong shape, no frame, or non-finite poses.
     """
     pose = _poses(R_cam_head, t_cam_head)
-    away = _angle(pose.R_cam_head, _rotations(np.asarray(photo.R_cam_head)[None])[0])
+    away = _angle(pose.R_cam_head, _rotations(np.asarray(reference.R_cam_head)[None])[0])
     alike = away <= np.quantile(away, _ALIKE_SHARE)
     return HeadPose(rotation_median(pose.R_cam_head[alike]), np.median(pose.t_cam_head[alike], axis=0))
 
 
-def translation_scale(driver_size: float, photo_size: float) -> float:
-    """Metres that the receiver's head moves per metre of the performer's: one number for a whole clip.
+def translation_scale(driving_size: float, reference_size: float) -> float:
+    """Metres that the subject's head moves per metre of the driving person's: one number for a whole clip.
 
     Sizes are physical, in metres (face height or inter-ocular distance of the two fitted heads), or, seen
     from the picture, pixels * depth / focal length. A move of dx seen by a camera of focal length f from
@@ -77,36 +77,36 @@ def translation_scale(driver_size: float, photo_size: float) -> float:
     move alike whatever their cameras. Moves in depth keep the same metres: a distant camera sees less of
     them, as it would.
     """
-    if not (driver_size > 0 and photo_size > 0):
-        raise ValueError(f"face sizes are {driver_size} and {photo_size} m, wanted both positive")
-    return photo_size / driver_size
+    if not (driving_size > 0 and reference_size > 0):
+        raise ValueError(f"face sizes are {driving_size} and {reference_size} m, wanted both positive")
+    return reference_size / driving_size
 
 
 def head_motion(
-    mode: Mode, driver: HeadPose, driver_rest: HeadPose, photo: HeadPose, *, scale: float, strength: float
+    mode: Mode, driving: HeadPose, driving_rest: HeadPose, reference: HeadPose, *, scale: float, strength: float
 ) -> HeadPose:
-    """The receiver's pose ([F, 3, 3], [F, 3]) in the photo's camera.
+    """The subject's pose ([F, 3, 3], [F, 3]) in the reference's camera.
 
-    The performer's turn away from rest, R_driver R_rest^T, is about the camera's axes, and is applied about
-    them to the photo's pose: a nod towards the camera stays one even if the photo is in profile. The
-    translation is the photo's plus the performer's from rest, in both modes: where the performer sits in
+    The driving person's turn away from rest, R_driving R_rest^T, is about the camera's axes, and is applied about
+    them to the reference's pose: a nod towards the camera stays one even if the reference is in profile. The
+    translation is the reference's plus the driving person's from rest, in both modes: where the driving person sits in
     their picture is not taken.
 
     Args:
-        mode: "neutral" and "relative": R = R_driver R_rest^T R_photo; "absolute": R = R_driver.
-        driver: poses [F]. driver_rest: from `most_alike` (neutral) or `head_rest_of`, or of a frame that was named.
-        photo: the photo's one pose ([3, 3], [3]).
+        mode: "neutral" and "relative": R = R_driving R_rest^T R_reference; "absolute": R = R_driving.
+        driving: poses [F]. driving_rest: from `most_alike` (neutral) or `head_rest_of`, or of a frame that was named.
+        reference: the reference's one pose ([3, 3], [3]).
         scale: from `translation_scale`.
-        strength: scales rotation (along the geodesic from the photo's pose) and translation.
+        strength: scales rotation (along the geodesic from the reference's pose) and translation.
     """
-    turns, places = _poses(*driver)
-    own = _rotations(np.asarray(photo.R_cam_head)[None])[0]
+    turns, places = _poses(*driving)
+    own = _rotations(np.asarray(reference.R_cam_head)[None])[0]
     if mode != "absolute":
-        turns = turns @ np.asarray(driver_rest.R_cam_head).T @ own
+        turns = turns @ np.asarray(driving_rest.R_cam_head).T @ own
     away = Rotation.from_matrix(turns @ own.T).as_rotvec()
     rotation = Rotation.from_rotvec(strength * away).as_matrix() @ own
-    place = np.asarray(photo.t_cam_head, np.float64)
-    placed = place + strength * scale * (places - np.asarray(driver_rest.t_cam_head, np.float64))
+    place = np.asarray(reference.t_cam_head, np.float64)
+    placed = place + strength * scale * (places - np.asarray(driving_rest.t_cam_head, np.float64))
     placed[:, 2] = np.maximum(placed[:, 2], 0.25 * place[2])  # no nearer to the camera, however far one leans
     return HeadPose(rotation, placed)
 

@@ -6,8 +6,8 @@ shows; the two differ in head pose (`head_motion`). Relative: the source person 
 image while the driving person rests, and leaves it as the driving person leaves their rest.
 
 Nothing here depends on the order of the frames: no frame is taken for the neutral one, and permuting the
-frames permutes the result. Expression codes are the 52 actions of `heads.arkit.ACTIONS`, 0 not acted, 1 fully
-acted, at most `heads.arkit.action_bounds()`. Gaze is (yaw, pitch) in
+frames permutes the result. Expression codes are the 52 actions of `head.arkit.ACTIONS`, 0 not acted, 1 fully
+acted, at most `head.arkit.action_bounds()`. Gaze is (yaw, pitch) in
 radians relative to the head, subject's left eye first, yaw positive to the subject's left, pitch positive upwards.
 """
 
@@ -22,7 +22,7 @@ Float = NDArray[np.float64]
 Mode = Literal["neutral", "relative", "absolute"]
 
 STRENGTHS: tuple[str, ...] = (*arkit.REGIONS, "head")
-"""Regions with a strength of their own. 0: the photo's own, 1: the performance's, above 1: exaggerated."""
+"""Regions with a strength of their own. 0: the reference's own, 1: the motion's, above 1: exaggerated."""
 GAZE_BOUND = np.radians([35.0, 30.0])  # yaw, pitch either way
 
 _BOUNDS = arkit.action_bounds()
@@ -30,13 +30,13 @@ _REST_SHARE = 0.15
 _MAX_SLOPE = 2.0
 _JAW_OPEN, _MOUTH_CLOSE = arkit.index("jawOpen"), arkit.index("mouthClose")
 BELOW = -0.4
-"""How far an action may be undone beyond its absence, relative to a photo that does not show it."""
+"""How far an action may be undone beyond its absence, relative to a reference that does not show it."""
 _BLINKS = [arkit.index("eyeBlinkLeft"), arkit.index("eyeBlinkRight")]
 _SEALS = np.isin(arkit.ACTIONS, ["jawOpen", "mouthClose", "tongueOut"])
 
 
 def rest_of(expression: ArrayLike) -> Float:
-    """The performer's resting expression, [F, 52] -> [52]: how this face looks while it does nothing.
+    """The driving person's resting expression, [F, 52] -> [52]: how this face looks while it does nothing.
 
     Median over the quietest 15 % of the frames, those with the least squared activation; gaze does not count,
     for eyes wander on a resting face. Capped at 0.35 per action, so that a smile held through the whole clip
@@ -58,30 +58,30 @@ def rest_of(expression: ArrayLike) -> Float:
     return np.clip(rest, 0.0, cap)
 
 
-def remap_relative(driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) -> Float:
-    """Codes [F, 52] that leave the photo's expression as the performer's leave their rest.
+def remap_relative(driving: ArrayLike, driving_rest: ArrayLike, reference: ArrayLike) -> Float:
+    """Codes [F, 52] that leave the reference's expression as the driving person's leave their rest.
 
-    Each action goes through its own monotone, piecewise linear map with rest -> photo. Above rest the slope is at
+    Each action goes through its own monotone, piecewise linear map with rest -> reference. Above rest the slope is at
     least 1, so that nothing becomes timid, and more where a full action would else not be full: 1 -> 1 or more, a
     blink exactly 1. Below rest the jaw closes in proportion, 0 -> 0, where the lips meet; any other action goes on
-    below the photo's, down to `BELOW`: a performer whose brows rest high can lower them, one whose eyes rest half
-    shut can open them, and so must the receiver's. No slope exceeds 2, which would magnify the tracker's noise; 0 -> 0
-    yields to that, so a photo whose mouth stands open keeps it open in relative mode where the performer's lips meet.
-    Choose absolute for speech on such a photo.
+    below the reference's, down to `BELOW`: a driving person whose brows rest high can lower them, one whose eyes rest
+    half shut can open them, and so must the subject's. No slope exceeds 2, which would magnify the tracker's noise;
+    0 -> 0 yields to that, so a reference whose mouth stands open keeps it open in relative mode where the driving
+    person's lips meet. Choose absolute for speech on such a reference.
 
     `mouthClose` seals the lips over an open jaw and would push them through one another over a shut one: it
-    gets no further ahead of the remapped `jawOpen` than it is of `jawOpen` in the performance or in the
-    photo.
+    gets no further ahead of the remapped `jawOpen` than it is of `jawOpen` in the motion or in the
+    reference.
 
     Args:
-        driver: [F, 52] the performer's codes.
-        driver_rest: [52] from `rest_of`, or of a frame that looks like the photo.
-        photo: [52] codes of the photo.
+        driving: [F, 52] the driving person's codes.
+        driving_rest: [52] from `rest_of`, or of a frame that looks like the reference.
+        reference: [52] codes of the reference.
 
     Returns:
-        [F, 52] in [`lower_bounds()`, heads.arkit.action_bounds()].
+        [F, 52] in [`lower_bounds()`, head.arkit.action_bounds()].
     """
-    codes, rest, own = _codes(driver, "driver"), _code(driver_rest, "driver_rest"), _code(photo, "photo")
+    codes, rest, own = _codes(driving, "driving"), _code(driving_rest, "driving_rest"), _code(reference, "reference")
     full = np.maximum(rest, 1.0)  # a rest that somebody named may be more than fully acted
     rest, own = np.clip(rest, 0.0, 1.0), np.clip(own, 0.0, 1.0)
     rise = np.clip(_ratio(1.0 - own, 1.0 - rest), 1.0, _MAX_SLOPE)
@@ -103,33 +103,33 @@ def lower_bounds() -> Float:
     return out
 
 
-def expression_motion(mode: Mode, driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike) -> Float:
+def expression_motion(mode: Mode, driving: ArrayLike, driving_rest: ArrayLike, reference: ArrayLike) -> Float:
     """Return the source person's codes [F, 52] at full strength.
 
     Args:
-        mode: "relative": `remap_relative`; "neutral": the driving codes counted from `driver_rest`; "absolute": the
+        mode: "relative": `remap_relative`; "neutral": the driving codes counted from `driving_rest`; "absolute": the
             driving codes as they are.
-        driver: [F, 52].
-        driver_rest: [52] from which motion is counted: the resting expression in relative mode; in neutral mode what
+        driving: [F, 52].
+        driving_rest: [52] from which motion is counted: the resting expression in relative mode; in neutral mode what
             the fit says of a driving frame that is known to be neutral, or zeros; unused in absolute mode.
-        photo: [52] of the source image, unused but in relative mode.
+        reference: [52] of the source image, unused but in relative mode.
     """
     if mode == "relative":
-        return remap_relative(driver, driver_rest, photo)
-    codes = _codes(driver, "driver")
+        return remap_relative(driving, driving_rest, reference)
+    codes = _codes(driving, "driving")
     if mode == "absolute":
         return codes
-    return np.clip(codes - _code(driver_rest, "driver_rest"), lower_bounds(), _BOUNDS)
+    return np.clip(codes - _code(driving_rest, "driving_rest"), lower_bounds(), _BOUNDS)
 
 
-def with_strengths(full: ArrayLike, photo: ArrayLike, share: Float, stretch: float = 1.0) -> Float:
-    """Codes [F, 52], each scaled about the photo's [52] by its share.
+def with_strengths(full: ArrayLike, reference: ArrayLike, share: Float, stretch: float = 1.0) -> Float:
+    """Codes [F, 52], each scaled about the reference's [52] by its share.
 
     share: [52], see `selection.Strengths`. stretch: of the bounds above, for codes that need more to show as much.
-    Returns codes in [`lower_bounds()`, heads.arkit.action_bounds() * stretch].
+    Returns codes in [`lower_bounds()`, head.arkit.action_bounds() * stretch].
     """
-    own, codes = _code(photo, "photo"), _codes(full, "full")
-    # This form, not photo + share * (full - photo), is exact at share 0 and 1.
+    own, codes = _code(reference, "reference"), _codes(full, "full")
+    # This form, not reference + share * (full - reference), is exact at share 0 and 1.
     return np.clip((1.0 - share) * own + share * codes, lower_bounds(), stretch * _BOUNDS)
 
 
@@ -141,18 +141,20 @@ def gaze_rest_of(gaze: ArrayLike, expression: ArrayLike) -> Float:
     return np.nanmedian(np.where(shut[:, :, None], np.nan, angles), axis=0)
 
 
-def gaze_motion(mode: Mode, driver: ArrayLike, driver_rest: ArrayLike, photo: ArrayLike, strength: float) -> Float:
-    """The receiver's gaze [F, 2, 2] relative to the head, within `GAZE_BOUND` or the photo's own.
+def gaze_motion(
+    mode: Mode, driving: ArrayLike, driving_rest: ArrayLike, reference: ArrayLike, strength: float
+) -> Float:
+    """The subject's gaze [F, 2, 2] relative to the head, within `GAZE_BOUND` or the reference's own.
 
     Args:
-        mode: "relative": photo + (driver - driver_rest); "absolute": the driver's.
-        driver: [F, 2, 2]. driver_rest, photo: [2, 2].
-        strength: scales the motion about the photo's gaze.
+        mode: "relative": reference + (driving - driving_rest); "absolute": the driving's.
+        driving: [F, 2, 2]. driving_rest, reference: [2, 2].
+        strength: scales the motion about the reference's gaze.
     """
-    own = np.asarray(photo, np.float64)
-    full = _gaze(driver)
+    own = np.asarray(reference, np.float64)
+    full = _gaze(driving)
     if mode == "relative":
-        full = own + (full - np.asarray(driver_rest, np.float64))
+        full = own + (full - np.asarray(driving_rest, np.float64))
     bound = np.maximum(GAZE_BOUND, np.abs(own))
     return np.clip((1.0 - strength) * own + strength * full, -bound, bound)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driving encoder E and the vertex MLP G (paper, section 2): a performer's codes on a receiver's anatomy.
+"""The driving encoder E and the vertex MLP G (paper, section 2): driving codes on a subject's anatomy.
 
-G writes how each vertex of a receiver answers to each of D codes, once a receiver; a frame is then a product of that
-with the frame's codes. What is not linear in the performance (a jaw open and a smile are more than both) is in E.
+G predicts the offset of each vertex of a subject for each of D codes, once a subject; a frame is then a product of that
+with the frame's codes. What is not linear in the motion (a jaw open and a smile are more than both) is in E.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class DrivingEncoder(nn.Module):
 
 
 class VertexMLP(nn.Module):
-    """A receiver's face -> the offset of each of its N vertices for each code."""
+    """A subject's face -> the offset of each of its N vertices for each code."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,6 +91,6 @@ class TransferNet(nn.Module):
 
 
 def frames_of(answers: Tensor, codes: Tensor) -> Tensor:
-    """[B, N, 3, CODES] of receivers and [B, F, CODES] of frames -> D_f [B, F, N, 3] metres."""
+    """[B, N, 3, CODES] of subjects and [B, F, CODES] of frames -> D_f [B, F, N, 3] metres."""
     flat = answers.flatten(1, 2)  # one matrix product for all frames
     return (codes @ flat.transpose(1, 2)).unflatten(-1, (-1, 3))

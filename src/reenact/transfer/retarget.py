@@ -172,7 +172,7 @@ def _dynamic_offset(top: Topology, driving: Motion, calm: Motion, factor: float)
 Float = NDArray[np.floating]
 
 
-def gaze_in_camera(driver_gaze: Float, driver: HeadPose, target: HeadPose) -> Float:
+def gaze_in_camera(driving_gaze: Float, driving: HeadPose, target: HeadPose) -> Float:
     """Return gaze [F, 2, 2] (yaw, pitch; radians, relative to the target head) that looks where the driving eyes look.
 
     What a picture tells of the eyes is their direction in camera space: the iris moves across the eyeball. The angle
@@ -183,13 +183,13 @@ def gaze_in_camera(driver_gaze: Float, driver: HeadPose, target: HeadPose) -> Fl
     look into the target's.
 
     Args:
-        driver_gaze: [F, 2, 2] radians relative to the driving head, subject's left eye first.
-        driver: driving poses ([F, 3, 3], [F, 3]).
+        driving_gaze: [F, 2, 2] radians relative to the driving head, subject's left eye first.
+        driving: driving poses ([F, 3, 3], [F, 3]).
         target: poses ([F, 3, 3], [F, 3]) of the head whose gaze is wanted.
     """
-    forward = eye_rotations(np.asarray(driver_gaze, np.float32))[..., 2].astype(np.float64)  # [F, 2, 3] head space
-    direction = np.einsum("fij,fej->fei", driver.R_cam_head, forward)
-    direction = np.einsum("fij,fej->fei", _between(driver.t_cam_head, target.t_cam_head), direction)
+    forward = eye_rotations(np.asarray(driving_gaze, np.float32))[..., 2].astype(np.float64)  # [F, 2, 3] head space
+    direction = np.einsum("fij,fej->fei", driving.R_cam_head, forward)
+    direction = np.einsum("fij,fej->fei", _between(driving.t_cam_head, target.t_cam_head), direction)
     x, y, z = np.moveaxis(np.einsum("fji,fej->fei", target.R_cam_head, direction), -1, 0)
     return np.stack([np.arctan2(x, z), np.arcsin(np.clip(y, -1.0, 1.0))], axis=-1)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which parts of a performance an edit means: one action, both sides of one, a region, or everything."""
+"""Which parts of a motion an edit means: one action, both sides of one, a region, or everything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOOKS = arkit.region_mask("gaze")
 
 @dataclass(frozen=True)
 class Strengths:
-    """How much of each part of a performance is wanted: 0 the photo's own, 1 the performance's, above 1 more."""
+    """How much of each part of a motion is wanted: 0 the reference's own, 1 the motion's, above 1 more."""
 
     actions: Float  # [52]; eyeLook as the gaze
     gaze: float
@@ -44,7 +44,7 @@ class Strengths:
 
 @dataclass(frozen=True)
 class Selection:
-    """Parts of a performance."""
+    """Parts of a motion."""
 
     actions: NDArray[np.bool_]  # [52]; never the eyeLook actions, which follow from the gaze
     gaze: bool = False
@@ -70,7 +70,7 @@ def selected(name: str) -> Selection:
         raise InputError(f"{name} follows from the gaze and cannot be edited by itself; want gaze in its place")
     if not mask.any():
         raise InputError(
-            f"there is nothing called {name} in a performance; want all, one of {', '.join(STRENGTHS)}, or an ARKit "
+            f"there is nothing called {name} in a motion; want all, one of {', '.join(STRENGTHS)}, or an ARKit "
             "action such as jawOpen, or mouthSmile for both sides"
         )
     return Selection(mask)

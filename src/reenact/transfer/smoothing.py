@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jitter taken out of a performance: without delay for a clip that is all there, with a known one for a live stream."""
+"""Jitter taken out of a motion: without delay for a clip that is all there, with a known one for a live stream."""
 
 from __future__ import annotations
 

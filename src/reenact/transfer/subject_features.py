@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the vertex MLP is told about a receiver: every face vertex of their neutral detailed mesh.
+"""The features of a subject that the vertex MLP takes: every face vertex of their neutral detailed mesh.
 
 All of it is measured against the base adult's face of the same size, in a frame of each vertex's own (normal, and two
 directions along the skin), so that a turned cheek is no other cheek.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A performance read at other moments: slower, faster, at another frame rate, in so many frames."""
+"""A motion read at other moments: slower, faster, at another frame rate, in so many frames."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ def turned(start: ArrayLike, end: ArrayLike, share: ArrayLike) -> NDArray[np.flo
 def retime(
     motion: Motion, *, speed: float | None = None, fps: Fraction | None = None, frames: int | None = None
 ) -> Motion:
-    """Play a performance at another speed or rate. Exactly one of the three is given.
+    """Play a motion at another speed or rate. Exactly one of the three is given.
 
     speed: times as fast, at the same frames a second: 0.5 makes twice as many frames. fps: the same duration at another
     rate. frames: so many in all at the same frames a second, faster or slower as that needs.
 
-    Frame j of the result shows the performance at the time of frame j, counted from the first; each shot begins with
+    Frame j of the result shows the motion at the time of frame j, counted from the first; each shot begins with
     the frame nearest its cut, lasts at least one frame, and its last moment is held where the result runs past it.
     Raises InputError for a speed outside 0.01..100, a rate outside 1..240, fewer frames than shots or too many.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo photo giving a bundled performance, small, and ways of spoiling it."""
+"""The demo photo giving a bundled motion, small, and ways of spoiling it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reenact.head.open import open_head
 from reenact.lab.evaluation.observe import DetectedFace, FaceDetectors, Image, ObservedFrame
 from reenact.media import VideoWriter
 from reenact.media.files import asset
-from reenact.pipeline import AnimateOptions, bundled_performance, cropped, head_crop
+from reenact.pipeline import AnimateOptions, bundled_motion, cropped, head_crop
 from reenact.rendering.threads import one_torch_thread
 from reenact.subject.fit_subject import fit_subject
 from reenact.tracking import load_motion
@@ -46,7 +46,7 @@ def make_scene() -> Scene:
         subject = fit_subject(open_head(), [PHOTO])
     crop = head_crop(subject, AnimateOptions(size=SIDE, crop=True))
     reference = cropped(subject.require_reference(), crop)
-    motion = bundled_performance("talking")
+    motion = bundled_motion("talking")
     assert motion is not None
     states = retarget(load_motion(motion), subject, "relative", {})
     generator = WarpGenerator(subject.head, reference)

@@ -15,7 +15,7 @@ from reenact.lab.synthetic import (
 )
 from reenact.media.files import asset
 
-BUNDLED = asset("performances")
+BUNDLED = asset("motions")
 
 
 def test_a_seed_is_a_performance_and_another_seed_another() -> None:
@@ -41,7 +41,7 @@ def test_a_track_says_the_same() -> None:
     np.testing.assert_allclose(back.rotation, acted.rotation, atol=1e-5)
 
 
-def test_anybody_gives_a_bundled_performance_with_their_own_anatomy() -> None:
+def test_anybody_gives_a_bundled_motion_with_their_own_anatomy() -> None:
     acted = performance_of_file(BUNDLED / "smile.motion.safetensors")
     scene = random_scene(1)
     adult, child = synthetic_person(1, age=40.0), synthetic_person(2, age=4.0)

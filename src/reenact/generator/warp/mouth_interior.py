@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inside of the mouth: teeth, gums, tongue and cavity in the reference's light, and the teeth that it shows.
 
-Teeth, flesh and how dark a mouth is were measured on 28 performers (benchmarks/mouth_tones.py of commit d1721c9):
+Teeth, flesh and how dark a mouth is were measured on 28 driving people (benchmarks/mouth_tones.py of commit d1721c9):
 tongues are pink and nearly as bright as skin, no throat of a wide mouth is black, and teeth are in the light that is on
 the skin.
 """

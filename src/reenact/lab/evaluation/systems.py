@@ -23,7 +23,7 @@ from reenact.head.mesh import rms_radius
 from reenact.head.state import deformed
 from reenact.media import VideoWriter, probe, read_frames, read_image
 from reenact.perception import VideoLandmarks
-from reenact.pipeline import AnimateOptions, Pipeline, write_performance
+from reenact.pipeline import AnimateOptions, Pipeline, write_video
 from reenact.rendering import interpolate, rasterise
 from reenact.tracking import find_face
 from reenact.transfer.dynamic_offsets import Detail
@@ -54,13 +54,13 @@ def _reenact(
         generator=GeneratorOptions(generator),
     )
     pipeline = Pipeline()
-    performance = pipeline.perform(inputs / pair.photo, inputs / pair.driver, options)
+    performance = pipeline.prepare(inputs / pair.photo, inputs / pair.driver, options)
     if pair.mesh is not None:
         subject, target = performance.subject, performance.target
         shapes, photo = (deformed(subject.head, m).numpy() for m in (target, subject.require_reference().motion))
         heads = Heads(shapes, photo[0], target.rotation.numpy())
         save_heads(heads, output.with_name(f"{output.stem}{SUFFIX}"))
-    write_performance(pipeline, performance, inputs / pair.driver, output, options)
+    write_video(pipeline, performance, inputs / pair.driver, output, options)
 
 
 def _frozen(pair: Pair, inputs: Path, output: Path) -> None:

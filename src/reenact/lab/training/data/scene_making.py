@@ -179,7 +179,7 @@ def _scene(
     making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
 ) -> SceneRecord:
     options = AnimateOptions(mode="relative", neutral=photo, detail="own")
-    performance = Pipeline().perform(still, motion, options)
+    performance = Pipeline().prepare(still, motion, options)
     at = {int(f): i for i, f in enumerate(performance.driving.require_clip().frame)}
     states, subject = performance.target[[at[r] for r in rows]], performance.subject
     picture, crop = subject.require_reference(), head_crop(subject, options)

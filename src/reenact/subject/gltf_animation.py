@@ -29,7 +29,7 @@ def _frame_times(track: Motion) -> NDArray[np.float32]:
     return np.asarray([float(int(frame) / track.fps) for frame in track.require_clip().frame], np.float32)
 
 
-def add_performance(out: GlbWriter, track: Motion, gaze_limits: Tensor, head: int, eyes: list[int]) -> None:
+def add_animation(out: GlbWriter, track: Motion, gaze_limits: Tensor, head: int, eyes: list[int]) -> None:
     """Add the animation of F frames. head, eyes: indices of the nodes, the subject's left eye first."""
     times = out.samples(_frame_times(track), bounds=True)
     codes = with_look_activations(track.expression, track.gaze, gaze_limits).numpy()

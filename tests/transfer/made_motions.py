@@ -9,14 +9,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from reenact.head.motion import Motion
-from reenact.pipeline import bundled_performance
+from reenact.pipeline import bundled_motion
 from reenact.tracking import load_motion
 from tests.made_motions import LOOKS, made_clip
 
 FACING = np.diag([1.0, -1.0, -1.0])
 
 
-def made_performance(
+def made_motion(
     frames: int = 40, shots: int = 2, seed: int = 0, fps: Fraction = Fraction(25), *, turn: float = 0.2
 ) -> Motion:
     """Noise about a face that looks into the camera; `turn` radians, standard deviation, of the head."""
@@ -37,7 +37,7 @@ def made_performance(
 
 
 def bundled(name: str) -> Motion:
-    path = bundled_performance(name)
+    path = bundled_motion(name)
     assert path is not None
     return load_motion(path)
 

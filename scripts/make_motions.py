@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Track the bundled performances: ``python -m scripts.make_performances --clips FOLDER``.
+"""Track the bundled motions: ``python -m scripts.make_motions --clips FOLDER``.
 
 Only numbers derived from the clips are shipped, and only of clips whose repository's licence permits it (see the card
 beside the files).  Landmarks show nothing of the tongue: where it is out was noted by eye, frame by frame.
@@ -20,7 +20,7 @@ from reenact.head.open import open_head
 from reenact.media.files import asset
 from reenact.tracking import save_motion, track
 
-OUTPUT = asset("performances")
+OUTPUT = asset("motions")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ TAKES = {
 
 @dataclass
 class Args:
-    """Track the bundled performances anew."""
+    """Track the bundled motions anew."""
 
     clips: Path
     only: list[str] = field(default_factory=list)

@@ -12,13 +12,13 @@ from scipy.spatial.transform import Rotation
 from reenact.head.motion import Motion
 from reenact.transfer.smoothing import smooth, smooth_causal
 from tests.made_motions import assert_same, with_clip
-from tests.transfer.made_performances import FACING, angles, bundled, made_performance
+from tests.transfer.made_motions import FACING, angles, bundled, made_motion
 
 MOTION = ("expression", "gaze", "rotation", "translation")
 
 
 def flat(value: float, frames: int = 40, shots: int = 1) -> Motion:
-    track = made_performance(frames, shots)
+    track = made_motion(frames, shots)
     turn = Rotation.from_euler("y", 0.3).as_matrix() @ FACING
     return track.replace(
         expression=np.full((frames, 52), value),
@@ -96,8 +96,8 @@ def test_smoothing_calms_a_real_performance_and_leaves_rotations(smoothing) -> N
 
 
 def test_causal_smoothing_looks_only_at_the_past() -> None:
-    track = made_performance(40, 1)
-    other = made_performance(40, 1, seed=1)
+    track = made_motion(40, 1)
+    other = made_motion(40, 1, seed=1)
     joined = Motion.joined([track[:25], other[25:]]).replace(clip=track.clip)
     a, b = smooth_causal(track, 0.3), smooth_causal(joined, 0.3)
     for name in MOTION:

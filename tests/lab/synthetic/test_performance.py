@@ -6,7 +6,6 @@ import numpy as np
 from reenact.head.arkit import index
 from reenact.lab.synthetic import (
     as_tracked,
-    performance_of_file,
     performance_of_track,
     performed_by,
     random_scene,
@@ -14,6 +13,7 @@ from reenact.lab.synthetic import (
     synthetic_person,
 )
 from reenact.media.files import asset
+from reenact.tracking import load_motion
 
 BUNDLED = asset("motions")
 
@@ -42,7 +42,7 @@ def test_a_track_says_the_same() -> None:
 
 
 def test_anybody_gives_a_bundled_motion_with_their_own_anatomy() -> None:
-    acted = performance_of_file(BUNDLED / "smile.motion.safetensors")
+    acted = performance_of_track(load_motion(BUNDLED / "smile.motion.safetensors"))
     scene = random_scene(1)
     adult, child = synthetic_person(1, age=40.0), synthetic_person(2, age=4.0)
     one, other = (performed_by(acted, who, scene) for who in (adult, child))

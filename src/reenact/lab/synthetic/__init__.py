@@ -7,7 +7,7 @@ Everything follows from seeds. No picture of any real person is in it, or was us
 from .layers import LABELS
 from .looks import Looks, looks_of
 from .people import SyntheticPerson, out_of_basis_offset, synthetic_person
-from .performance import as_tracked, performance_of_file, performance_of_track, performed_by, synthetic_motion
+from .performance import as_tracked, performance_of_track, performed_by, synthetic_motion
 from .render import SyntheticFrames, render_portraits
 from .scene import Scene, random_scene, still_state
 
@@ -20,7 +20,6 @@ __all__ = [
     "as_tracked",
     "looks_of",
     "out_of_basis_offset",
-    "performance_of_file",
     "performance_of_track",
     "performed_by",
     "random_scene",

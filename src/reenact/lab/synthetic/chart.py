@@ -29,12 +29,15 @@ SKIN_WIDTH = 800  # px of it that show skin
 EYE_PX = 192  # side of the eyeball's square
 _TURN = 1.06  # turns about the axis in the skin's width: the seam's triangles reach into the second one
 _OUTSIDE = ("skin", "neck", "ears", "eyelids", "lips")
+EYE_CORNER = (SKIN_WIDTH + 16, 16)  # top-left sheet px (x, y) of the eyeball's square
 TEETH_PX, TEETH_SPAN_M = (192, 32), 0.088  # a strip of teeth: px wide and high, metres along the arch
+TEETH_CORNERS = {"teeth_upper": (SKIN_WIDTH + 16, 216), "teeth_lower": (SKIN_WIDTH + 16, 256)}
+"""Top-left sheet px (x, y) of the strips of teeth; gums are at the top of each."""
 EYE_SPAN = 1.15  # half a side of the eyeball's square, in radii
 
 
 @dataclass(frozen=True)
-class Chart:
+class _Chart:
     """The sheet's places, and the base head at every pixel of its skin."""
 
     corners: Float  # [U, 2] sheet px of every corner used by `corner_faces`
@@ -45,24 +48,14 @@ class Chart:
     ambient: Tensor  # [H, SKIN_WIDTH] see FineSurface
 
 
-def eye_corner() -> tuple[int, int]:
-    """Top-left sheet px (x, y) of the eyeball's square."""
-    return SKIN_WIDTH + 16, 16
-
-
 def plain_spot(region: str) -> tuple[float, float]:
-    """Middle of the 32 px square of a region that is one colour: sheet px (x, y)."""
+    """Return the middle of the 32 px square of a region that is one colour: sheet px (x, y)."""
     slot = REGIONS.index(region)
     return SKIN_WIDTH + 32.0 + 40.0 * (slot % 4), 330.0 + 40.0 * (slot // 4)
 
 
-def teeth_corner(region: str) -> tuple[int, int]:
-    """Top-left sheet px (x, y) of the strip of teeth, TEETH_PX wide and high; gums at its top."""
-    return SKIN_WIDTH + 16, 216 + (40 if region == "teeth_lower" else 0)
-
-
 def _place_teeth(points: Float, region: str) -> Float:
-    """[G, 3, 3] -> [G, 3, 2]: along the arch from the subject's right to the left, and from gum to edge."""
+    """Map [G, 3, 3] to [G, 3, 2]: along the arch from the subject's right to the left, and from gum to edge."""
     flat = points.reshape(-1, 3)
     back = flat[:, 2].max() - 0.028  # about where the arch's circle has its centre
     along = np.arctan2(flat[:, 0], np.maximum(flat[:, 2] - back, 0.0) + 1e-4) * 0.027
@@ -70,21 +63,21 @@ def _place_teeth(points: Float, region: str) -> Float:
     down = (flat[:, 1].max() - flat[:, 1]) / tall
     if region == "teeth_lower":
         down = 1.0 - down
-    x0, y0 = teeth_corner(region)
+    x0, y0 = TEETH_CORNERS[region]
     x = x0 + (along / TEETH_SPAN_M + 0.5) * TEETH_PX[0]
     return np.stack([x, y0 + 1 + down * (TEETH_PX[1] - 2)], -1).reshape(-1, 3, 2).astype(np.float32)
 
 
 def _unroll(points: Float) -> Float:
-    """[..., 3] canonical -> [..., 2] sheet px; the middle of the face at half a turn."""
+    """Map [..., 3] canonical to [..., 2] sheet px; the middle of the face at half a turn."""
     turn = np.arctan2(points[..., 0], points[..., 2] - AXIS_Z) / (2 * np.pi)
     turn = turn + 0.09 * np.sin(2 * np.pi * turn) + 0.5  # the face gets more room than the back of the head
     return np.stack([turn * SKIN_WIDTH / _TURN, (0.125 - points[..., 1]) / 0.300 * HEIGHT], -1).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
-def chart() -> Chart:
-    """The chart, made once a process."""
+def chart() -> _Chart:
+    """Make the chart, once a process."""
     surface, head = fine_surface(), open_head()
     faces, regions = surface.faces.numpy(), surface.regions
     corners = _unroll(surface.base)[faces]  # [G, 3, 2]: each face has its own corners
@@ -100,7 +93,7 @@ def chart() -> Chart:
         corners[regions == REGIONS.index(name)] = plain_spot(name)
     position, labels, ambient = _bake(corners[outside], faces[outside], regions[outside])
     top = head.topology
-    return Chart(
+    return _Chart(
         corners.reshape(-1, 2),
         torch.arange(corners.shape[0] * 3).view(-1, 3),
         position,
@@ -111,12 +104,12 @@ def chart() -> Chart:
 
 
 def _place_eyes(corners: Float, faces: np.ndarray, regions: np.ndarray) -> None:
-    """Corners of the eyeballs: seen from the front, the left one mirrored onto the right."""
+    """Place the corners of the eyeballs: seen from the front, the left one mirrored onto the right."""
     head = open_head()
     surface = fine_surface()
     centres = np.stack([surface.base[head.topology.region_vertices(*region_ids("sclera", "iris"))]])
     left, right = (centres[0][centres[0][:, 0] * sign > 0] for sign in (1, -1))
-    x0, y0 = eye_corner()
+    x0, y0 = EYE_CORNER
     for ball, sign in ((left, 1.0), (right, -1.0)):
         middle = 0.5 * (ball.max(0) + ball.min(0))
         radius = 0.5 * float(np.ptp(ball[:, 1]))
@@ -126,9 +119,9 @@ def _place_eyes(corners: Float, faces: np.ndarray, regions: np.ndarray) -> None:
 
 
 def _bake(corners: Float, faces: np.ndarray, regions: np.ndarray) -> tuple[Tensor, np.ndarray, Tensor]:
-    """Base position, label and ambient light of every pixel of the skin, the outermost surface where it folds."""
+    """Rasterise base position, label and ambient light at every pixel of the skin, outermost where it folds."""
     surface = fine_surface()
-    # Faces near the first seam are drawn again one turn on.
+    # Faces near the first seam are rasterised again one turn on.
     again = corners[..., 0].max(1) < SKIN_WIDTH * (1.0 - 1.0 / _TURN) + 8
     corners = np.concatenate([corners, corners[again] + np.asarray([SKIN_WIDTH / _TURN, 0.0], np.float32)])
     faces, regions = np.concatenate([faces, faces[again]]), np.concatenate([regions, regions[again]])
@@ -147,7 +140,7 @@ def _bake(corners: Float, faces: np.ndarray, regions: np.ndarray) -> tuple[Tenso
 
 
 def fold_curve(points: Float) -> Float:
-    """[P, 2] metres on the unrolled head (folds.py) -> [P, 2] sheet px."""
+    """Map [P, 2] metres on the unrolled head (folds.py) to [P, 2] sheet px."""
     turn = points[:, 0] / RADIUS_M
     there = np.stack([np.sin(turn), points[:, 1], np.cos(turn) + AXIS_Z], -1)
     return _unroll(there.astype(np.float32))

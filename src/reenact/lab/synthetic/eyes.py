@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The eyeball's square of the sheet, the teeth, and the plain colours of what else is inside."""
+"""Textures of eyes and mouth: the eyeball's square of the sheet, the teeth, and what else is inside in one colour."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reenact.head.smoothstep import smoothstep
 
-from .chart import EYE_PX, EYE_SPAN, TEETH_PX, TEETH_SPAN_M, eye_corner, plain_spot, teeth_corner
+from .chart import EYE_CORNER, EYE_PX, EYE_SPAN, TEETH_CORNERS, TEETH_PX, TEETH_SPAN_M, plain_spot
 from .looks import Looks
 from .noise import fractal, noise, noise_volume, rng
 from .people import SyntheticPerson
@@ -21,8 +21,15 @@ _TOOTH_WIDTHS_MM = {
 }
 
 
-def paint_eye(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
-    """Sclera with veins, iris with fibres, pupil: into the sheet, in place."""
+def paint_eyes_and_mouth(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
+    """Write all that is inside of lids and lips into a sheet, in place."""
+    _paint_eye(sheet, person, looks)
+    _paint_plain(sheet, looks)
+    _paint_teeth(sheet, person, looks)
+
+
+def _paint_eye(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
+    """Write sclera with veins, iris with fibres, and pupil."""
     axis = (torch.arange(EYE_PX) + 0.5) / EYE_PX * 2.0 - 1.0
     y, x = torch.meshgrid(axis * EYE_SPAN, axis * EYE_SPAN, indexing="ij")
     radius, turn = torch.hypot(x, y).view(-1), torch.atan2(y, x).view(-1)
@@ -47,13 +54,13 @@ def paint_eye(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
     iris = iris * (1.0 - smoothstep(looks.pupil + 0.03, looks.pupil - 0.03, place))[:, None] + 0.002
     edge = smoothstep(1.06, 0.96, place)[:, None]
     colour = sclera * (1 - edge) + iris * edge
-    x0, y0 = eye_corner()
+    x0, y0 = EYE_CORNER
     sheet[:3, y0 : y0 + EYE_PX, x0 : x0 + EYE_PX] = colour.clamp(0.0, 0.95).T.view(3, EYE_PX, EYE_PX)
     sheet[3, y0 : y0 + EYE_PX, x0 : x0 + EYE_PX] = 1.0
 
 
-def paint_plain(sheet: Tensor, looks: Looks) -> None:
-    """Tongue, cavity, socket, lashes: one colour each. In place."""
+def _paint_plain(sheet: Tensor, looks: Looks) -> None:
+    """Write tongue, cavity, socket and lashes: one colour each."""
     plain = {
         "mouth_cavity": (0.35 * GUM, 0.3),
         "eye_socket": (looks.tone * (0.62, 0.40, 0.38), 0.3),
@@ -66,8 +73,8 @@ def paint_plain(sheet: Tensor, looks: Looks) -> None:
             sheet[channel, y - 16 : y + 16, x - 16 : x + 16] = float(value)
 
 
-def paint_teeth(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
-    """Both rows of teeth and their gums, each tooth a little different. In place."""
+def _paint_teeth(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
+    """Write both rows of teeth and their gums, each tooth a little different."""
     draw = rng(person.seed, "teeth")
     wide, high = TEETH_PX
     along = ((np.arange(wide) + 0.5) / wide - 0.5) * TEETH_SPAN_M * 1e3
@@ -85,7 +92,7 @@ def paint_teeth(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
         bright = (shade * (1 - 0.65 * gap))[None] * (0.86 + 0.14 * np.sin(np.pi * down))[:, None]
         enamel = bright[..., None] * looks.teeth * (1.0 if region == "teeth_upper" else 0.9)
         colour = enamel * (1 - gum) + gum * GUM * 1.3
-        x0, y0 = teeth_corner(region)
+        x0, y0 = TEETH_CORNERS[region]
         there = torch.from_numpy(colour.astype(np.float32)).permute(2, 0, 1)
         sheet[:3, y0 : y0 + high, x0 : x0 + wide] = there.clamp(0.0, 0.9)
         sheet[3, y0 : y0 + high, x0 : x0 + wide] = 0.9

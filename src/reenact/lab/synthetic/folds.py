@@ -25,7 +25,7 @@ AXIS_Z, RADIUS_M = -0.075, 0.105  # of the cylinder that the face is unrolled fr
 
 
 @dataclass(frozen=True)
-class Fold:
+class _Fold:
     """One curve."""
 
     name: str
@@ -37,10 +37,10 @@ class Fold:
 
 
 @lru_cache(maxsize=1)
-def folds() -> tuple[Fold, ...]:
-    """Every fold of the face, both sides."""
+def folds() -> tuple[_Fold, ...]:
+    """List every fold of the face, both sides."""
     marks = _unroll(open_head().topology.landmarks(open_head().base_neutral))
-    made: list[Fold] = []
+    made: list[_Fold] = []
     for side in ("Right", "Left"):
         sign = -1.0 if side == "Right" else 1.0
 
@@ -51,19 +51,19 @@ def folds() -> tuple[Fold, ...]:
 
         smile = (f"mouthSmile{side}", 1.0), (f"noseSneer{side}", 0.7), (f"mouthUpperUp{side}", 0.5)
         line = np.stack([at(129, 3, 3), at(203, 2), at(206, 2), at(216, 1), at(212, 0, -2)])
-        made.append(Fold(f"nasolabial{side}", line, 0.0042, 0.0026, smile, 0.6))
+        made.append(_Fold(f"nasolabial{side}", line, 0.0042, 0.0026, smile, 0.6))
         dimple = np.stack([at(61, 11, 5), at(61, 13, -3)])
         dimples = (f"mouthDimple{side}", 0.9), (f"mouthSmile{side}", 0.6)
-        made.append(Fold(f"dimple{side}", dimple, 0.0034, 0.0016, dimples, 0.3))
+        made.append(_Fold(f"dimple{side}", dimple, 0.0034, 0.0016, dimples, 0.3))
         squint = (f"eyeSquint{side}", 0.6), (f"cheekSquint{side}", 0.6), (f"mouthSmile{side}", 0.6)
         for number, (rise, spread) in enumerate(((9, 2), (1, 0), (-8, -2))):
             foot = np.stack([at(33, 6, spread), at(33, 12, spread + 0.4 * rise), at(33, 20, spread + rise)])
-            made.append(Fold(f"crowsFoot{number}{side}", foot, 0.0022, 0.0011, squint, 0.5))
+            made.append(_Fold(f"crowsFoot{number}{side}", foot, 0.0022, 0.0011, squint, 0.5))
         frown = np.stack([at(107, -3, 8), at(107, -4, 0), at(107, -4, -6)])
-        made.append(Fold(f"glabella{side}", frown, 0.003, 0.0016, ((f"browDown{side}", 1.0),), 0.6))
+        made.append(_Fold(f"glabella{side}", frown, 0.003, 0.0016, ((f"browDown{side}", 1.0),), 0.6))
         marionette = np.stack([at(61, 3, -3), at(61, 6, -12), at(61, 7, -20)])
         down = (f"mouthFrown{side}", 1.0), (f"mouthStretch{side}", 0.5)
-        made.append(Fold(f"marionette{side}", marionette, 0.0038, 0.0016, down, 0.4))
+        made.append(_Fold(f"marionette{side}", marionette, 0.0038, 0.0016, down, 0.4))
     across = marks[[105, 66, 107, 9, 336, 296, 334]]
     raised = ("browInnerUp", 0.7), ("browOuterUpLeft", 0.4), ("browOuterUpRight", 0.4)
     for number, rise in enumerate((0.014, 0.023, 0.032)):
@@ -71,19 +71,19 @@ def folds() -> tuple[Fold, ...]:
         line = across + np.asarray([0.0, rise], np.float32)
         line[[0, 6], 1] -= 0.002
         line[:, 0] *= 1.0 - 0.12 * number
-        made.append(Fold(f"forehead{number}", line.astype(np.float32), 0.0030, 0.0016, raised, 0.6))
+        made.append(_Fold(f"forehead{number}", line.astype(np.float32), 0.0030, 0.0016, raised, 0.6))
     return tuple(made)
 
 
 @lru_cache(maxsize=1)
 def fold_profiles() -> Float:
-    """[K, W] of the fine surface, see `profiles_on`."""
+    """Return the profiles on the fine surface [K, W], see `profiles_on`."""
     surface = fine_surface()
     return profiles_on(surface.base, surface.faces.numpy(), surface.regions)
 
 
 def profiles_on(points: Float, faces: NDArray[np.integer], regions: NDArray[np.uint8]) -> Float:
-    """[K, W] height of the skin over where it would be, for each fold of unit depth (negative in the furrow).
+    """Return the height of the skin over where it would be [K, W], for folds of unit depth; negative in furrows.
 
     points: [W, 3] the base head on any mesh whose first vertices are the open head's own; faces [G, 3], regions [G].
     """
@@ -104,7 +104,7 @@ def profiles_on(points: Float, faces: NDArray[np.integer], regions: NDArray[np.u
 
 
 def fold_depths(expression: NDArray[np.floating], age: float, strength: NDArray[np.floating]) -> Float:
-    """[N, 52] codes -> [N, K] metres; `strength` [K] is how much this person folds there. None at rest."""
+    """Map codes [N, 52] to depths [N, K], metres, 0 at rest; `strength` [K] is how much this person folds there."""
     # A child's full skin springs back: a tenth of a grown-up's furrow; an elder's is twice as deep.
     ripeness = np.interp(age, (0, 6, 18, 40, 80), (0.15, 0.3, 0.6, 1.0, 2.0))
     out = np.zeros((len(expression), len(folds())), np.float32)
@@ -115,13 +115,13 @@ def fold_depths(expression: NDArray[np.floating], age: float, strength: NDArray[
 
 
 def _unroll(points: Float) -> Float:
-    """[..., 3] canonical -> [..., 2] metres on a cylinder around the skull: distances over the face, roughly."""
+    """Map [..., 3] canonical to [..., 2] metres on a cylinder around the skull: distances over the face, roughly."""
     turn = np.arctan2(points[..., 0], points[..., 2] - AXIS_Z)
     return np.stack([RADIUS_M * turn, points[..., 1]], -1).astype(np.float32)
 
 
 def _to_curve(points: Float, curve: Float) -> tuple[Float, Float]:
-    """Distance [W] of points [W, 2] to a polyline [P, 2], and where along it [W] (0 start, 1 end) they are nearest."""
+    """Return the distance [W] of points [W, 2] to a polyline [P, 2], and the nearest place along it [W], 0 to 1."""
     best, place = np.full(len(points), np.inf), np.zeros(len(points))
     lengths = np.linalg.norm(np.diff(curve, axis=0), axis=1)
     starts = np.r_[0.0, np.cumsum(lengths)]

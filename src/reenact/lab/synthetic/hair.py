@@ -2,7 +2,7 @@
 """Hair as shells over the scalp, caps and scarves as the same shells closed: geometry, per person, at rest.
 
 A grid of meridians runs from the crown down over the skull. Where a style hangs, they leave the skull and fall.
-Several such shells, each farther out and sparser, look like hair where their strands are cut out (`paint_hair`).
+Several such shells, each farther out and sparser, look like hair where their strands are cut out (`hair_sheet`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from .looks import Looks
 from .noise import fractal, noise, noise_volume, rng
 from .people import SyntheticPerson
 
+HEADDRESSES = ("cap", "scarf")
+"""Styles that are cloth, not hair."""
 LAYERS = (0.60, 0.76, 0.89, 1.0)
 """Height of each shell as a share of the hair's thickness."""
 AROUND, DOWN = 96, 44  # columns and rows; the first column comes again at the end, where the texture closes
@@ -75,7 +77,7 @@ def hair(person: SyntheticPerson, looks: Looks) -> Hair:
         side = np.abs(np.arctan2(base[..., 0], base[..., 2] - _CENTRE[2])) - _FALLS[style][2]
         line = np.where((base[..., 1] > -0.03) & (side > 0), np.maximum(line, 0.04 * smoothstep(0.0, 0.2, side)), line)
     taper = np.clip((line + 0.004) / 0.030, 0.0, 1.0)
-    if style in ("cap", "scarf"):
+    if style in HEADDRESSES:
         taper = np.ones_like(taper)
     wave = 1.0 + 0.22 * np.sin(4.0 * np.linspace(0, 2 * np.pi, AROUND, endpoint=False) + person.seed)[None]
     sides = 1.0 - 0.45 * np.clip(0.055 - base[..., 1], 0.0, 0.06) / 0.06 * (style in ("short", "back"))
@@ -113,7 +115,7 @@ def _style_line(looks: Looks, base: Float) -> Float | float:
     """How far a style moves the hairline, metres."""
     if looks.hair_style == "ring":
         return np.asarray(-1.2 * np.clip(base[..., 1] - 0.030, 0.0, 0.08), np.float32)
-    if looks.hair_style in ("cap", "scarf"):
+    if looks.hair_style in HEADDRESSES:
         return 0.012
     front = np.clip(base[..., 2] / 0.02, 0.0, 1.0) * np.clip((0.055 - np.abs(base[..., 0])) / 0.02, 0.0, 1.0)
     if looks.hair_style in ("short", "long", "bob"):
@@ -220,16 +222,8 @@ CHANNELS = 4 + len(LAYERS)
 """Albedo (3), lean of the strands to the side, and how much each shell covers, 0..1."""
 
 
-@dataclass(frozen=True)
-class HairPaint:
-    """For one person."""
-
-    sheet: Tensor  # [CHANNELS, TALL, WIDE]
-    cloth: bool  # a cap or scarf, not hair
-
-
-def paint_hair(person: SyntheticPerson, looks: Looks, shells: Hair) -> HairPaint:
-    """The sheet of a person's hair; texture coordinates as `hair.hair_corners`."""
+def hair_sheet(person: SyntheticPerson, looks: Looks, shells: Hair) -> Tensor:
+    """Make the sheet of a person's hair [CHANNELS, TALL, WIDE]; texture coordinates as `hair_places`."""
     draw = rng(person.seed, "strands")
     y, x = torch.meshgrid((torch.arange(TALL) + 0.5) / TALL, (torch.arange(WIDE) + 0.5) / WIDE, indexing="ij")
     x, y = x.reshape(-1), y.reshape(-1)
@@ -243,7 +237,7 @@ def paint_hair(person: SyntheticPerson, looks: Looks, shells: Hair) -> HairPaint
     lock = fractal(volume, _ring(turned, y, 2.6, 0.8 + 8.0 * curl**2), 0.5, 2)
     line = _from_grid(shells.line)
     fall = _from_grid(shells.fall)
-    cloth = looks.hair_style in ("cap", "scarf")
+    cloth = looks.hair_style in HEADDRESSES
     ragged = 0.0 if cloth else 0.007 * (strand[:, 1] + lock[:, 1])
     inside = smoothstep(-0.004, 0.007 if not cloth else -0.0005, line + ragged)
     ends = smoothstep(1.0, 0.82, fall + (0.0 if cloth else 0.22 * strand[:, 2].abs()))
@@ -264,7 +258,7 @@ def paint_hair(person: SyntheticPerson, looks: Looks, shells: Hair) -> HairPaint
         albedo = albedo * (1.0 - roots)
     lean = 0.5 * strand[:, 2] + 0.5 * lock[:, 2]
     rows = [albedo.T.clamp(0.003, 0.9), lean[None], torch.stack(cover)]
-    return HairPaint(torch.cat(rows).view(CHANNELS, TALL, WIDE), cloth)
+    return torch.cat(rows).view(CHANNELS, TALL, WIDE)
 
 
 def _ring(x: Tensor, y: Tensor, radius: float, down: float) -> Tensor:

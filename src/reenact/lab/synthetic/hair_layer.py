@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drawing hair: its shells from the inside outwards, each blended over what is below by what its strands cover."""
+"""Renders of hair: its shells from the inside outwards, each blended over what is below by what its strands cover."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from reenact.rendering import Camera, interpolate, rasterise, vertex_normals
 
 from .hair import CHANNELS as HAIR_CHANNELS
 from .hair import COLUMNS, DOWN, LAYERS
-from .layers import Mesh, Scenery, Stock, sampled
-from .light import Lit, ambient, shade
+from .layers import Mesh, Scenery, sampled
+from .light import Light, ambient, shade
 from .wardrobe import Wardrobe
 
 _HAIR_SHADE = (0.45, 0.62, 0.82, 1.0)
@@ -22,25 +22,25 @@ _HAIR_SHADE = (0.45, 0.62, 0.82, 1.0)
 def hair_over(
     mesh: Mesh, worn: list[Wardrobe], scenery: Scenery, light: Tensor, cover: Tensor, depth: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The shells over what is drawn: light, cover, and the share of each pixel that is hair [N, S, S, 1]."""
-    kit, side = mesh.stock, scenery.size
-    lamps = [Lit.on(lamp, light.device) for lamp in scenery.lights]
+    """Composite the shells over the opaque mesh: light, cover, and share of hair, each [N, S, S, 1 or 3]."""
+    shared, side = mesh.shared, scenery.size
+    lamps = [lamp.to(light.device) for lamp in scenery.lights]
     shares = torch.cat([cover, torch.zeros_like(cover)], -1)
     views = [_views(c, light.device) for c in scenery.cameras]
     for layer in range(len(LAYERS)):
         shell = mesh.hair[:, layer].contiguous()
-        drawn = rasterise(scenery.project(shell), kit.hair_faces, side, side, cull_back=False)
+        drawn = rasterise(scenery.project(shell), shared.hair_faces, side, side, cull_back=False)
         nearer = (drawn.face >= 0) & (drawn.depth < depth + 0.0005)
-        vectors = interpolate(_grain(shell, kit), kit.hair_faces, drawn)
-        for n, lit in enumerate(lamps):
+        vectors = interpolate(_grain(shell, shared.hair_faces, shared.hair_places), shared.hair_faces, drawn)
+        for n, lamp in enumerate(lamps):
             at = nearer[n].flatten().nonzero()[:, 0]
             own = vectors[n].flatten(0, 1)[at]
-            paint = sampled(worn[n].hair_paint.sheet.to(light.device), own[:, 6:])
+            paint = sampled(worn[n].hair_sheet.to(light.device), own[:, 6:])
             alpha = paint[:, HAIR_CHANNELS - len(LAYERS) + layer, None]
             some = (alpha[:, 0] > 0.004).nonzero()[:, 0]
             at, own, paint, alpha = at[some], own[some], paint[some], alpha[some]
             view = views[n].view(-1, 3)[at]
-            colour = _strands(paint, own, view, lit, _HAIR_SHADE[layer], worn[n].hair_paint.cloth)
+            colour = _strands(paint, own, view, lamp, _HAIR_SHADE[layer], worn[n].has_headdress)
             # What covers: everything (for the background) and hair (for the truth) grow alike.
             below = torch.cat([light[n].view(-1, 3)[at], shares[n].view(-1, 2)[at]], 1)
             above = torch.cat([colour, torch.ones_like(below[:, 3:])], 1)
@@ -50,35 +50,34 @@ def hair_over(
     return light, shares[..., :1], shares[..., 1:]
 
 
-def _grain(shell: Tensor, kit: Stock) -> Tensor:
-    """[N, H, 8] normal, direction of the strands, texture coordinates at the vertices of a shell."""
+def _grain(shell: Tensor, faces: Tensor, places: Tensor) -> Tensor:
+    """Return normal, direction of the strands and texture coordinates at the vertices of a shell: [N, H, 8]."""
     grid = shell.view(len(shell), DOWN, COLUMNS, 3)
     down = torch.zeros_like(grid)
     down[:, 1:-1] = grid[:, 2:] - grid[:, :-2]
     down[:, 0], down[:, -1] = down[:, 1], down[:, -2]
-    normal = vertex_normals(shell, kit.hair_faces)
-    places = kit.hair_places.expand(len(shell), -1, -1)
-    return torch.cat([normal, normalize(down.view_as(shell), dim=-1), places], -1)
+    along = normalize(down.view_as(shell), dim=-1)
+    return torch.cat([vertex_normals(shell, faces), along, places.expand(len(shell), -1, -1)], -1)
 
 
 def _views(camera: Camera, device: torch.device) -> Tensor:
-    """[S, S, 3] unit vectors from each pixel centre to the camera."""
+    """Return unit vectors from each pixel centre to the camera [S, S, 3]."""
     y, x = torch.meshgrid(*(torch.arange(camera.width, device=device) + 0.5,) * 2, indexing="ij")
     ways = torch.stack([camera.cx - x, camera.cy - y, torch.full_like(x, -camera.focal_px)], -1)
     return normalize(ways, dim=-1)
 
 
-def _strands(paint: Tensor, vectors: Tensor, view: Tensor, lit: Lit, reach: float, cloth: bool) -> Tensor:
-    """Colour [P, 3] of hair (Kajiya and Kay: a strand shines where light, strand and eye agree), or of cloth."""
+def _strands(paint: Tensor, vectors: Tensor, view: Tensor, light: Light, reach: float, cloth: bool) -> Tensor:
+    """Shade hair to colours [P, 3] (Kajiya and Kay: a strand shines where light, strand and eye agree), or of cloth."""
     normal, along = normalize(vectors[:, :3], dim=1), vectors[:, 3:6]
     normal = torch.where((normal * view).sum(1, keepdim=True) < 0, -normal, normal)
     albedo = paint[:, :3]
     if cloth:
         one = torch.ones_like(paint[:, :1])
-        return shade(albedo, 0.1 * one, normal, normal, view, one, one, 0 * one, lit)
+        return shade(albedo, 0.1 * one, normal, normal, view, one, one, 0 * one, light)
     along = normalize(along + 0.35 * paint[:, 3:4] * torch.linalg.cross(along, normal), dim=1)
-    total = reach * 0.9 * ambient(normal, lit) * albedo
-    for way, rgb in ((lit.key_way, lit.key_rgb), (lit.fill_way, lit.fill_rgb)):
+    total = reach * 0.9 * ambient(normal, light) * albedo
+    for way, rgb in ((light.key_way, light.key_rgb), (light.fill_way, light.fill_rgb)):
         facing = ((normal @ way)[:, None] * 0.75 + 0.25).clamp(0, 1)
         sine = (1 - (along @ way)[:, None] ** 2).clamp(min=0).sqrt()
         th = (along * normalize(way + view, dim=1)).sum(1, keepdim=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drawing the opaque mesh: head, shoulders and glasses, and the lashes over it. Hair comes after, see hair_layer.py."""
+"""Renders of the opaque mesh: head, shoulders and glasses, and the lashes over it; see hair_layer.py for hair."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .body import RINGS, body_corners, body_faces, posed_body, rim
 from .chart import BODY_HEIGHT, HEIGHT, WIDTH, chart, plain_spot
 from .glasses import glasses_count, glasses_faces
 from .hair import hair_faces, hair_places
-from .light import Light, Lit, catch_light, light_visibility, shade
+from .light import Light, catch_light, light_visibility, shade
 from .people import SyntheticPerson
 from .skin import ALBEDO, CLOTH, GLOSS, SLOPE
 from .surface import fine_surface
@@ -46,8 +46,8 @@ BODY: Final = 254
 
 
 @dataclass(frozen=True)
-class Stock:
-    """What all people share: the opaque mesh's faces and where they are on the sheet."""
+class _SharedMesh:
+    """The opaque mesh's faces, which all people share, and where they are on the sheet."""
 
     faces: Tensor  # [G, 3]
     regions: Tensor  # [G] uint8 truth labels
@@ -68,16 +68,18 @@ class Mesh:
     hair: Tensor  # [N, L, H, 3]
     normals: Tensor  # [N, W + B + T, 3]
     turns: Tensor  # [N, 3, 3] head to camera
-    stock: Stock
+    shared: _SharedMesh
 
 
 @dataclass(frozen=True)
 class Scenery:
+    """The light and the camera of each of N frames."""
+
     lights: list[Light]
     cameras: list[Camera]
 
     def project(self, vertices: Tensor) -> Tensor:
-        """[N, V, 3] camera space -> (x px, y px, z m), each by its own camera."""
+        """Project [N, V, 3] in camera space to (x px, y px, z m), each frame by its own camera."""
         return torch.stack([c.project(v) for c, v in zip(self.cameras, vertices, strict=True)])
 
     @property
@@ -86,8 +88,8 @@ class Scenery:
 
 
 @lru_cache(maxsize=2)
-def _stock(device: torch.device) -> Stock:
-    """The stock on a device, made once."""
+def _shared_mesh(device: torch.device) -> _SharedMesh:
+    """Make the shared mesh on a device, once."""
     surface, flat = fine_surface(), chart()
     lash = surface.regions == region_ids("eyelashes")[0]
     keep = torch.from_numpy(~lash)
@@ -107,17 +109,17 @@ def _stock(device: torch.device) -> Stock:
     # The collar lies in the shade of the chin.
     ambient[body_at : body_at + 8 * len(rim())] *= np.repeat(np.linspace(0.72, 1.0, 8), len(rim()))
     ambient[body_at : body_at + len(rim())] = surface.ambient[rim()]
-    made = Stock(
+    made = _SharedMesh(
         torch.cat(faces), torch.from_numpy(regions), torch.from_numpy(corners).float(),
         torch.arange(3 * count).view(-1, 3), surface.faces[~keep], torch.from_numpy(_lash_cover()),
         torch.from_numpy(hair_faces()).long(), torch.from_numpy(hair_places() * 2.0 - 1.0),
         torch.from_numpy(ambient).float()[:, None],
     )  # fmt: skip
-    return Stock(**{name: value.to(device) for name, value in vars(made).items()})
+    return _SharedMesh(**{name: value.to(device) for name, value in vars(made).items()})
 
 
 def _lash_cover() -> Float:
-    """[W, 1] how much lashes hide at each vertex: thick at the lid, nothing at the tips."""
+    """Return how much lashes hide at each vertex [W, 1]: thick at the lid, nothing at the tips."""
     head, surface = open_head(), fine_surface()
     rows = head.topology.region_vertices(*region_ids("eyelashes"))
     lids = surface.base[np.unique(head.topology.lid_contacts)]
@@ -135,7 +137,7 @@ def opaque_mesh(
     rests: list[Motion | None],
     device: torch.device,
 ) -> Mesh:
-    """Pose everything that is drawn."""
+    """Pose everything that is rendered."""
     posed, shells = [], []
     for person, wear, state, rest in zip(people, worn, motion, rests, strict=True):
         head = person.surface(state, rest)
@@ -150,7 +152,7 @@ def opaque_mesh(
         # Behind the camera, and so not drawn, where nothing can grow: no strand strays 25 mm from the hairline.
         shell[:, wear.hair.line < -0.025] = -1.0
         shells.append(shell)
-    shared = _stock(device)
+    shared = _shared_mesh(device)
     vertices = torch.from_numpy(np.stack(posed)).float().to(device)
     turns = motion.rotation.to(device)
     hair = torch.from_numpy(np.stack(shells)).float().to(device)
@@ -158,16 +160,16 @@ def opaque_mesh(
 
 
 def head_layer(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> tuple[Tensor, Tensor, Tensor]:
-    """Head, shoulders and glasses: light [N, S, S, 3], cover [N, S, S, 1], depth [N, S, S]."""
-    kit, side = mesh.stock, scenery.size
+    """Render head, shoulders and glasses: light [N, S, S, 3], cover [N, S, S, 1], depth [N, S, S]."""
+    shared, side = mesh.shared, scenery.size
     projected = scenery.project(mesh.vertices)
-    drawn = rasterise(projected, kit.faces, side, side, cull_back=True)
-    regions = face_labels(kit.regions, EMPTY, drawn)
+    drawn = rasterise(projected, shared.faces, side, side, cull_back=True)
+    regions = face_labels(shared.regions, EMPTY, drawn)
     shadow = _shadows(mesh, worn, scenery)
-    extra = torch.cat([shadow[..., None], kit.ambient.expand(len(shadow), -1, -1), mesh.vertices], -1)
-    extra = interpolate(extra, kit.faces, drawn)
-    smooth = interpolate_directions(mesh.normals, kit.faces, drawn)
-    place = interpolate(kit.corners, kit.corner_faces, drawn)
+    extra = torch.cat([shadow[..., None], shared.ambient.expand(len(shadow), -1, -1), mesh.vertices], -1)
+    extra = interpolate(extra, shared.faces, drawn)
+    smooth = interpolate_directions(mesh.normals, shared.faces, drawn)
+    place = interpolate(shared.corners, shared.corner_faces, drawn)
     openness = _opening(regions)
     light = torch.zeros(*regions.shape, 3, device=place.device)
     for n, lamp in enumerate(scenery.lights):
@@ -175,14 +177,14 @@ def head_layer(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> tuple[Tens
         metal = torch.tensor(worn[n].frame_colour, device=place.device)
         own = [x[n].flatten(0, 1)[at] for x in (place, regions, extra, smooth, openness)]
         paint = sampled(worn[n].sheet.to(place.device), own[0])
-        colour = _surface(paint, own[1], own[2], own[3], own[4], mesh.turns[n], metal, Lit.on(lamp, place.device))
+        colour = _surface(paint, own[1], own[2], own[3], own[4], mesh.turns[n], metal, lamp.to(place.device))
         light[n].view(-1, 3)[at] = colour
     light = _lashes(mesh, projected, light, drawn.depth, side)
     return light, (regions != EMPTY).float()[..., None], drawn.depth
 
 
 def sampled(sheet: Tensor, places: Tensor) -> Tensor:
-    """[P, C] of a sheet [C, H, W] at places [P, 2] in -1..1."""
+    """Sample a sheet [C, H, W] at places [P, 2] in -1..1: [P, C]."""
     grid = places[None, None]
     return grid_sample(sheet[None], grid, mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0].T
 
@@ -195,9 +197,9 @@ def _surface(
     openness: Tensor,
     turn: Tensor,
     metal: Tensor,
-    lit: Lit,
+    light: Light,
 ) -> Tensor:
-    """Colour [P, 3] of one frame's opaque pixels; extra [P, 5]: shadow, ambient, position."""
+    """Shade one frame's opaque pixels to colours [P, 3]; extra [P, 5]: shadow, ambient, position."""
     shadow, sky, spot = extra[:, :1], extra[:, 1:2], extra[:, 2:]
     normal = _relief(smooth, paint[:, SLOPE], turn)
     table = _materials(region.device)[region.long()]
@@ -207,21 +209,21 @@ def _surface(
     albedo = torch.where(framed, metal, paint[:, ALBEDO])
     gloss = torch.where(framed, 0.8, paint[:, GLOSS : GLOSS + 1])
     view = normalize(-spot, dim=1)
-    colour = shade(albedo, gloss, normal, smooth, view, shadow * occlusion.clamp(max=1), occlusion, soft, lit)
+    colour = shade(albedo, gloss, normal, smooth, view, shadow * occlusion.clamp(max=1), occlusion, soft, light)
     eye = torch.isin(region, torch.tensor(region_ids(*EYEBALL), device=region.device))
-    colour[eye] += catch_light(smooth[eye], view[eye], lit, shadow[eye]) * occlusion[eye]
+    colour[eye] += catch_light(smooth[eye], view[eye], light, shadow[eye]) * occlusion[eye]
     return colour
 
 
 def _relief(smooth: Tensor, slope: Tensor, turn: Tensor) -> Tensor:
-    """Normals [P, 3] tilted by the sheet's slopes [P, 2]; turn [3, 3] head to camera."""
+    """Tilt normals [P, 3] by the sheet's slopes [P, 2]; turn [3, 3] head to camera."""
     right = normalize(torch.linalg.cross(turn[:, 1].expand_as(smooth), smooth), dim=1)
     up = torch.linalg.cross(smooth, right)
     return normalize(smooth - slope[:, :1] * right + slope[:, 1:] * up, dim=1)
 
 
 def _opening(regions: Tensor) -> Tensor:
-    """[N, S, S] how open to the light eyes and mouth are at each pixel: lids and lips shade, upper ones most."""
+    """Return how open to the light eyes and mouth are at each pixel [N, S, S]: lids and lips shade, upper ones most."""
     out = torch.ones(regions.shape, device=regions.device)
 
     def among(names: tuple[str, ...]) -> Tensor:
@@ -242,23 +244,23 @@ def _opening(regions: Tensor) -> Tensor:
 
 
 def _shadows(mesh: Mesh, worn: list[Wardrobe], scenery: Scenery) -> Tensor:
-    """[N, W + B + T] how much of the key lamp reaches each vertex past head and hair."""
+    """Return how much of the key lamp reaches each vertex past head and hair [N, W + B + T]."""
     surface = fine_surface()
     w = len(surface.base)
     line = torch.from_numpy(np.stack([w.hair.line for w in worn])).to(mesh.vertices.device)
     shown = torch.tensor([w.looks.hair_style != "bald" for w in worn], device=line.device)[:, None] & (line > 0.002)
     shell = mesh.hair[:, 1].masked_fill(~shown[..., None], float("nan"))
     casters = torch.cat([mesh.vertices[:, :w], shell], 1)
-    faces = torch.cat([surface.faces.to(line.device), mesh.stock.hair_faces + w])
-    ways = torch.from_numpy(np.stack([light.key_way for light in scenery.lights])).to(line.device)
+    faces = torch.cat([surface.faces.to(line.device), mesh.shared.hair_faces + w])
+    ways = torch.stack([light.key_way for light in scenery.lights]).to(line.device)
     return light_visibility(mesh.vertices, casters, faces, ways, 224, 0.004)
 
 
 def _lashes(mesh: Mesh, projected: Tensor, light: Tensor, depth: Tensor, side: int) -> Tensor:
-    kit = mesh.stock
-    w = len(kit.lash_cover)
-    drawn: Fragments = rasterise(projected[:, :w].contiguous(), kit.lashes, side, side, cull_back=False)
-    cover = interpolate(kit.lash_cover, kit.lashes, drawn)
+    shared = mesh.shared
+    w = len(shared.lash_cover)
+    drawn: Fragments = rasterise(projected[:, :w].contiguous(), shared.lashes, side, side, cull_back=False)
+    cover = interpolate(shared.lash_cover, shared.lashes, drawn)
     at = (drawn.depth < depth + 0.002).nonzero(as_tuple=True)
     light[at] = torch.lerp(light[at], torch.full_like(light[at], 0.006), cover[at])
     return light
@@ -266,7 +268,7 @@ def _lashes(mesh: Mesh, projected: Tensor, light: Tensor, depth: Tensor, side: i
 
 @lru_cache(maxsize=2)
 def _materials(device: torch.device) -> Tensor:
-    """[256, 2] by label: whether light spreads beneath it, and whether the vertices' ambient light holds for it."""
+    """Tell by label [256, 2] whether light spreads beneath it, and whether the vertices' ambient light holds."""
     table = torch.zeros(256, 2)
     for name in ("skin", "neck", "ears", "eyelids", "lips"):
         table[REGIONS.index(name)] = 1.0

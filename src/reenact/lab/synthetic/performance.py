@@ -8,7 +8,6 @@ the origin. Each person gives it with their own actions (`HeadModel.personalise`
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.head.subject import Subject
 from reenact.rendering import Camera
-from reenact.tracking import clip_of, load_motion
+from reenact.tracking import clip_of
 
 from .noise import rng
 from .people import SyntheticPerson
@@ -71,7 +70,7 @@ def as_tracked(performance: Motion, source: str = "made-up") -> Motion:
 
 
 def performance_of_track(motion: Motion) -> Motion:
-    """The performance of a tracked motion: the head's way is counted from its middle place and in its own size."""
+    """Read a performance off a tracked motion: the head's way is counted from its middle place and in its own size."""
     head, clip = open_head(), motion.require_clip()
     base = head.topology.landmarks(head.base_neutral)
     size = rms_radius(base)
@@ -81,13 +80,8 @@ def performance_of_track(motion: Motion) -> Motion:
     return motion.replace(translation=away, dynamic_offset=None, clip=None)
 
 
-def performance_of_file(path: Path) -> Motion:
-    """The performance of a .motion.safetensors file; raises InputError if it is none."""
-    return performance_of_track(load_motion(path))
-
-
 def synthetic_motion(seed: int, frames: int) -> Motion:
-    """A performance of a seed: speech, moods, blinks, glances and a head that is never quite still."""
+    """Make the performance of a seed: speech, moods, blinks, glances and a head that is never quite still."""
     if frames < 1:
         raise ValueError(f"got {frames} frames; want at least one")
     draw = rng(seed, "performance")
@@ -116,7 +110,7 @@ def synthetic_motion(seed: int, frames: int) -> Motion:
 
 
 def _speak(draw: np.random.Generator, time: NDArray, codes: NDArray) -> None:
-    """Syllables, in phrases with pauses between them."""
+    """Add syllables, in phrases with pauses between them."""
     at, loud = float(draw.uniform(-0.5, 1.0)), draw.uniform(0.5, 1.1)
     while at < time[-1] + 0.5:
         if draw.random() < 0.6:  # brows stress a word
@@ -139,7 +133,7 @@ def _feel(draw: np.random.Generator, time: NDArray, codes: NDArray) -> None:
 
 
 def _blink(draw: np.random.Generator, time: NDArray, codes: NDArray, glance: NDArray) -> None:
-    """Every few seconds, and with large movements of gaze."""
+    """Add blinks every few seconds, and with large movements of gaze."""
     jumps = np.flatnonzero(np.abs(np.diff(glance, axis=0)).sum(1) > 0.05) if len(time) > 1 else np.zeros(0, int)
     moments = [float(time[j]) for j in jumps if draw.random() < 0.5]
     at = float(draw.exponential(1.5))
@@ -154,7 +148,7 @@ def _blink(draw: np.random.Generator, time: NDArray, codes: NDArray, glance: NDA
 
 
 def _glances(draw: np.random.Generator, time: NDArray) -> NDArray:
-    """[F, 2] yaw and pitch: the eyes jump, then rest."""
+    """Return yaw and pitch [F, 2] of eyes that jump, then rest."""
     out = np.zeros((len(time), 2))
     at, here = 0.0, draw.normal(0, (0.08, 0.04))
     while at <= time[-1]:
@@ -176,7 +170,7 @@ def _add(codes: NDArray, shape: dict[str, float], course: NDArray, lean: float, 
 
 
 def _bump(time: NDArray, middle: float, half: float) -> NDArray:
-    """[F] smooth, 1 at its middle, 0 beyond `half` seconds on either side."""
+    """Return a smooth bump [F]: 1 at its middle, 0 beyond `half` seconds on either side."""
     t = np.clip(np.abs(time - middle) / half, 0.0, 1.0)
     return (1.0 - t**2) ** 2
 
@@ -190,7 +184,7 @@ def _bumps(time: NDArray, draw: np.random.Generator, rate: float, width: tuple[f
 
 
 def _drift(draw: np.random.Generator, time: NDArray, period: float, size: float) -> NDArray:
-    """[F] a slow, never repeating sway of standard deviation about `size`."""
+    """Return a slow, never repeating sway [F] of standard deviation about `size`."""
     out = np.zeros(len(time))
     for octave in range(3):
         rate = 2 * np.pi / period * 1.7**octave * draw.uniform(0.8, 1.25)

@@ -59,30 +59,30 @@ def _truth_of(mesh: Mesh, worn: list[Wardrobe], cameras: list[Camera], hair_cove
 
     cameras: of the pictures' size. hair_cover: [N, H, W, 1] share of each pixel that hair hides.
     """
-    kit = mesh.stock
+    shared = mesh.shared
     scenery = Scenery([], cameras)
     side = scenery.size
     projected = scenery.project(mesh.vertices)
-    drawn = rasterise(projected, kit.faces, side, side, cull_back=True)
-    labels = face_labels(kit.regions, EMPTY, drawn)
-    normals = interpolate_directions(mesh.normals, kit.faces, drawn)
+    drawn = rasterise(projected, shared.faces, side, side, cull_back=True)
+    labels = face_labels(shared.regions, EMPTY, drawn)
+    normals = interpolate_directions(mesh.normals, shared.faces, drawn)
     depth = drawn.depth
-    place = interpolate(kit.corners, kit.corner_faces, drawn)
+    place = interpolate(shared.corners, shared.corner_faces, drawn)
     sheets = torch.stack([w.sheet[CLOTH : CLOTH + 1] for w in worn]).to(place.device)
     cloth = grid_sample(sheets, place, padding_mode="border", align_corners=False)[:, 0] > 0.5
     neck, cloth_label, hair = (LABELS.index(name) for name in ("neck", "cloth", "hair"))
     labels = torch.where(labels == BODY, torch.where(cloth, cloth_label, neck).to(torch.uint8), labels)
 
     shell = mesh.hair[:, 1].contiguous()  # its surface stands for all of the hair
-    over = rasterise(scenery.project(shell), kit.hair_faces, side, side, cull_back=False)
+    over = rasterise(scenery.project(shell), shared.hair_faces, side, side, cull_back=False)
     hairy = (hair_cover[..., 0] > 0.5) & (over.face >= 0)
-    lie = interpolate_directions(vertex_normals(shell, kit.hair_faces), kit.hair_faces, over)
+    lie = interpolate_directions(vertex_normals(shell, shared.hair_faces), shared.hair_faces, over)
     # Both sides of a shell are seen: its normal is the one that looks at the camera.
-    spot = interpolate(shell, kit.hair_faces, over)
+    spot = interpolate(shell, shared.hair_faces, over)
     lie = torch.where((lie * spot).sum(-1, keepdim=True) > 0, -lie, lie)
     normals = torch.where(hairy[..., None], lie, normals)
     depth = torch.where(hairy, torch.minimum(over.depth, depth), depth)
-    is_cloth = torch.tensor([w.hair_paint.cloth for w in worn], device=labels.device)[:, None, None]
+    is_cloth = torch.tensor([w.has_headdress for w in worn], device=labels.device)[:, None, None]
     labels = torch.where(hairy, torch.where(is_cloth, cloth_label, hair).to(torch.uint8), labels)
 
     top = open_head().topology

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Painting a person's sheet: skin with all that grows and shows on it. Procedural throughout, no photo in it."""
+"""Textures of a person's sheet: skin with all that grows and shows on it. Procedural throughout, no photo in it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from reenact.head.regions import region_ids
 from reenact.head.smoothstep import smoothstep
 
 from .body import paint_body
-from .chart import BODY_HEIGHT, HEIGHT, SKIN_WIDTH, WIDTH, Chart, chart, fold_curve
-from .eyes import paint_eye, paint_plain, paint_teeth
+from .chart import BODY_HEIGHT, HEIGHT, SKIN_WIDTH, WIDTH, chart, fold_curve
+from .eyes import paint_eyes_and_mouth
 from .folds import folds
 from .hair import hairline
 from .looks import Looks
@@ -43,32 +43,29 @@ _BROW_SCALE = 3  # the strands are drawn larger and shrunk: they are thinner tha
 
 
 def paint_sheet(person: SyntheticPerson, looks: Looks) -> Tensor:
-    """[CHANNELS, HEIGHT, WIDTH] float32: what the renderer samples (see chart.py for the places)."""
+    """Make the sheet [CHANNELS, HEIGHT, WIDTH] float32 that the renderer samples (see chart.py for the places)."""
     sheet = torch.zeros(CHANNELS, HEIGHT + BODY_HEIGHT, WIDTH)
-    flat = chart()
-    points = flat.position.view(-1, 3)
+    points = chart().position.view(-1, 3)
     volume = noise_volume(person.seed, "skin", 3)
     # One volume's three channels serve for unrelated things, at unrelated scales.
     coarse = fractal(volume, points, 0.035, 3)
     medium = fractal(volume, points + 0.37, 0.007, 3)
     fine = fractal(volume, points + 0.71, 0.0016, 2)
-    albedo = _skin(person, looks, flat, coarse, medium, fine)
-    relief = _relief(person, looks, flat, medium, fine)
-    gloss = _gloss(looks, flat, medium)
+    albedo = _skin(person, looks, coarse, medium, fine)
+    relief = _relief(person, looks, medium, fine)
+    gloss = _gloss(looks, medium)
     skin = torch.cat([albedo.T, gloss[None]]).view(4, HEIGHT, SKIN_WIDTH)
     sheet[:4, :HEIGHT, :SKIN_WIDTH] = skin
     sheet[4, :HEIGHT, 1 : SKIN_WIDTH - 1] = (relief[:, 2:] - relief[:, :-2]) / (2 * _PX_M)
     sheet[5, 1 : HEIGHT - 1, :SKIN_WIDTH] = (relief[2:] - relief[:-2]) / (2 * _PX_M)
     sheet[SLOPE] = sheet[SLOPE].clamp(-0.6, 0.6)
-    paint_eye(sheet, person, looks)
-    paint_plain(sheet, looks)
-    paint_teeth(sheet, person, looks)
+    paint_eyes_and_mouth(sheet, person, looks)
     paint_body(sheet, person, looks)
     return sheet
 
 
-def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, medium: Tensor, fine: Tensor) -> Tensor:
-    """[N, 3] albedo."""
+def _skin(person: SyntheticPerson, looks: Looks, coarse: Tensor, medium: Tensor, fine: Tensor) -> Tensor:
+    """Return the albedo [N, 3]."""
     masks = _region_masks()
     tone = torch.from_numpy(looks.tone)
     light = 1.0 + 0.035 * coarse[:, :1] + 0.025 * medium[:, :1] + 0.03 * fine[:, :1]
@@ -82,7 +79,7 @@ def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, me
     albedo = albedo * (1.0 - tired * torch.tensor([0.75, 1.0, 0.85]))
     creases = (_wrinkle_lines().sum(0).clamp(max=1.0)).view(-1, 1) * looks.wrinkles
     albedo = albedo * (1.0 - 0.22 * creases * torch.tensor([0.7, 1.0, 1.0]))
-    albedo = _spots(person, looks, flat, albedo, medium, fine)
+    albedo = _spots(person, looks, albedo, medium, fine)
     lips = masks["lips"]
     red = tone * torch.tensor([0.74, 0.45, 0.47]) + torch.tensor([0.035, 0.0, 0.008])
     pale = float(np.interp(person.age, (3, 15), (0.35, 0.0)))  # children's lips stand out less
@@ -108,9 +105,9 @@ def _skin(person: SyntheticPerson, looks: Looks, flat: Chart, coarse: Tensor, me
     return albedo.clamp(0.004, 0.95)
 
 
-def _spots(person: SyntheticPerson, looks: Looks, flat: Chart, albedo: Tensor, medium: Tensor, fine: Tensor) -> Tensor:
-    """Freckles, age spots and moles."""
-    points = flat.position.view(-1, 3)
+def _spots(person: SyntheticPerson, looks: Looks, albedo: Tensor, medium: Tensor, fine: Tensor) -> Tensor:
+    """Add freckles, age spots and moles."""
+    points = chart().position.view(-1, 3)
     freckle = smoothstep(0.6, 1.0, fine[:, 1:2] + 0.12 * medium[:, 2:3]) * _region_masks()["flush"].sqrt()
     albedo = albedo * (1.0 - looks.freckles * freckle * torch.tensor([0.25, 0.4, 0.5]))
     spots = noise(noise_volume(person.seed, "age", 1), points, 0.0055)
@@ -125,8 +122,8 @@ def _spots(person: SyntheticPerson, looks: Looks, flat: Chart, albedo: Tensor, m
     return _over(albedo, albedo * torch.tensor([0.35, 0.25, 0.22]), torch.from_numpy(canvas).view(-1, 1) * 0.8)
 
 
-def _relief(person: SyntheticPerson, looks: Looks, flat: Chart, medium: Tensor, fine: Tensor) -> Tensor:
-    """[HEIGHT, SKIN_WIDTH] metres: pores, the grain of lips, and the wrinkles that never go."""
+def _relief(person: SyntheticPerson, looks: Looks, medium: Tensor, fine: Tensor) -> Tensor:
+    """Return the relief [HEIGHT, SKIN_WIDTH], metres: pores, the grain of lips, and the wrinkles that never go."""
     masks = _region_masks()
     old = looks.wrinkles
     grown = 0.2 + 0.8 * min(person.age / 20, 1.0)
@@ -142,8 +139,8 @@ def _relief(person: SyntheticPerson, looks: Looks, flat: Chart, medium: Tensor, 
     return height - 0.0019 * old * creased * wobble
 
 
-def _gloss(looks: Looks, flat: Chart, medium: Tensor) -> Tensor:
-    """[N] how much the skin shines: forehead, nose and lips most."""
+def _gloss(looks: Looks, medium: Tensor) -> Tensor:
+    """Return how much the skin shines [N]: forehead, nose and lips most."""
     masks = _region_masks()
     shine = 0.28 + 0.30 * masks["shine"] + 0.10 * medium[:, :1]
     shine = shine * (1 - masks["lips"]) + (0.55 + 0.4 * looks.lipstick) * masks["lips"]
@@ -156,7 +153,7 @@ def _over(below: Tensor, colour: Tensor, cover: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _region_masks() -> dict[str, Tensor]:
-    """Soft masks [HEIGHT * SKIN_WIDTH, 1], 0 to 1, of places on the chart."""
+    """Make soft masks [HEIGHT * SKIN_WIDTH, 1], 0 to 1, of places on the chart."""
     flat = chart()
     marks, p = flat.landmarks, flat.position.view(-1, 3)
 
@@ -204,7 +201,7 @@ def _region_masks() -> dict[str, Tensor]:
 
 @lru_cache(maxsize=1)
 def _wrinkle_lines() -> Tensor:
-    """[K, HEIGHT, SKIN_WIDTH] furrows 0..1 along the folds' curves: what is left of them in a face at rest."""
+    """Render furrows 0..1 along the folds' curves [K, HEIGHT, SKIN_WIDTH]: what is left of them in a face at rest."""
 
     out = []
     for fold in folds():
@@ -217,7 +214,7 @@ def _wrinkle_lines() -> Tensor:
 
 
 def _brow_cover(person: SyntheticPerson, looks: Looks) -> Tensor:
-    """[HEIGHT, SKIN_WIDTH] 0..1: how much of the skin the hairs of the brows hide, hair by hair."""
+    """Render how much of the skin the hairs of the brows hide [HEIGHT, SKIN_WIDTH], 0..1, hair by hair."""
     draw = rng(person.seed, "brows")
     marks = chart().landmarks
     canvas = np.zeros((HEIGHT * _BROW_SCALE, SKIN_WIDTH * _BROW_SCALE), np.float32)

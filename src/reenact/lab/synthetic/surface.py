@@ -23,26 +23,20 @@ from .light import light_visibility
 
 
 @dataclass(frozen=True)
-class FineSurface:
+class _FineSurface:
     """W = V + M vertices: V of the head, M in the middle of divided edges."""
 
     faces: Tensor  # [G, 3] int64
     regions: np.ndarray  # [G] uint8 heads.regions labels
     edges: Tensor  # [M, 2] int64, the coarse vertices each new one lies between
     coarse_faces: Tensor  # [F, 3] int64
-    coarse_count: int
     base: Float  # [W, 3] the base person, canonical head space
     head_weight: Float  # [W] see Topology.head_weight
     ambient: Float  # [W] share of the sky that the base person's vertices see, 0 to 1
 
     def refine(self, vertices: Tensor) -> Tensor:
-        """[N, V, 3] -> [N, W, 3]: middles of edges, bulged as the normals at both ends ask (PN triangles)."""
+        """Refine [N, V, 3] to [N, W, 3]: middles of edges, bulged as the normals at both ends ask (PN triangles)."""
         return _refine(vertices, self.coarse_faces, self.edges)
-
-    def blend(self, attribute: Float) -> Float:
-        """[V, ...] -> [W, ...] by the mean of both ends."""
-        a, b = self.edges.numpy().T
-        return np.concatenate([attribute, 0.5 * (attribute[a] + attribute[b])])
 
 
 def _refine(vertices: Tensor, faces: Tensor, edges: Tensor) -> Tensor:
@@ -56,7 +50,7 @@ def _refine(vertices: Tensor, faces: Tensor, edges: Tensor) -> Tensor:
 
 
 def _divide(top: Topology) -> tuple[Int, np.ndarray, Int]:
-    """Faces [G, 3], labels [G], edges [M, 2] of the mesh with its face divided and no crack at the border."""
+    """Divide the face with no crack at its border: faces [G, 3], labels [G], divided edges [M, 2]."""
     soft = top.region_faces(*region_ids("skin", "eyelids", "lips", "neck"))
     wanted = soft & (top.face_weight[top.faces].mean(1) > 0.25)
     middle: dict[tuple[int, int], int] = {}
@@ -69,7 +63,7 @@ def _divide(top: Topology) -> tuple[Int, np.ndarray, Int]:
 
 
 def _ambient(vertices: Float, faces: Tensor) -> Float:
-    """[W] share of the directions of the upper and front half space from which each vertex is seen, cosine weighted."""
+    """Return the share of the upper and front half space that each vertex sees [W], weighted by the cosine."""
     points = torch.from_numpy(vertices)
     normals = vertex_normals(points[None], faces, "torch")[0]
     directions = 96
@@ -86,8 +80,8 @@ def _ambient(vertices: Float, faces: Tensor) -> Float:
 
 
 @lru_cache(maxsize=1)
-def fine_surface() -> FineSurface:
-    """The fine mesh of the open head, made once a process (about a second)."""
+def fine_surface() -> _FineSurface:
+    """Make the fine mesh of the open head, once a process (about a second)."""
     head: ParametricHead = open_head()
     top = head.topology
     faces, regions, edges = _divide(top)
@@ -95,4 +89,4 @@ def fine_surface() -> FineSurface:
     between = torch.from_numpy(edges).long()
     base = _refine(torch.from_numpy(head.base_neutral)[None], coarse, between)[0].numpy()
     weight = np.concatenate([top.head_weight, top.head_weight[edges].mean(1)]).astype(np.float32)
-    return FineSurface(fine, regions, between, coarse, len(top.head_weight), base, weight, _ambient(base, fine))
+    return _FineSurface(fine, regions, between, coarse, base, weight, _ambient(base, fine))

@@ -11,7 +11,7 @@ from torch import Tensor
 from reenact.head.model import Float
 
 from .glasses import glasses
-from .hair import Hair, HairPaint, hair, paint_hair
+from .hair import HEADDRESSES, Hair, hair, hair_sheet
 from .looks import Looks, looks_of
 from .noise import rng
 from .people import SyntheticPerson
@@ -23,18 +23,22 @@ _known: OrderedDict[tuple[int, float, bool], Wardrobe] = OrderedDict()
 
 @dataclass(frozen=True)
 class Wardrobe:
-    """What one person wears and is painted with."""
+    """The looks, clothes, hair and glasses of one person."""
 
     looks: Looks
     sheet: Tensor  # see skin.py
     hair: Hair
-    hair_paint: HairPaint
+    hair_sheet: Tensor  # see hair.py
     glasses: Float | None  # [T, 3] canonical, metres
     frame_colour: tuple[float, float, float]
 
+    @property
+    def has_headdress(self) -> bool:
+        return self.looks.hair_style in HEADDRESSES
+
 
 def wardrobe_of(person: SyntheticPerson) -> Wardrobe:
-    """The wardrobe of a person; the last few are kept. About half a second for a new one."""
+    """Make the wardrobe of a person, in about half a second; the last few are kept."""
     key = (person.seed, person.age, person.female)
     if key in _known:
         _known.move_to_end(key)
@@ -48,7 +52,7 @@ def wardrobe_of(person: SyntheticPerson) -> Wardrobe:
         looks,
         paint_sheet(person, looks),
         shells,
-        paint_hair(person, looks, shells),
+        hair_sheet(person, looks, shells),
         glasses(person) if looks.glasses else None,
         (float(colour[0]), float(colour[1]), float(colour[2])),
     )

@@ -29,7 +29,7 @@ from reenact.lab.evaluation.folder import Progress, load_scores
 from reenact.lab.evaluation.protocol import Manifest, prepare, validation_manifest
 from reenact.lab.evaluation.ranking import CEILING, ranking
 from reenact.lab.evaluation.run import run
-from reenact.lab.evaluation.summary import cell, values
+from reenact.lab.evaluation.summary import pair_means
 from reenact.lab.evaluation.synth import draw_benchmark
 from reenact.lab.workers import cores
 
@@ -107,7 +107,7 @@ def main(arguments: Arguments) -> None:
     for protocol, mode in dict.fromkeys((p["protocol"], p["motion_mode"]) for s in results for p in s["pairs"]):
         for place in ranking(results, protocol, mode):
             (scores,) = (s for s in results if s["system"] == place.system)
-            means = {key: cell(list(by.values())).mean for key, by in values(scores, protocol, mode).items()}
+            means = {key: mean.mean for key, mean in pair_means(scores, protocol, mode).items()}
             word = str(place.rank) if place.rank else "-" if place.system == CEILING else "frozen"
             rows.append({"mode": mode, "system": place.system, "place": word, **means})
     record(arguments.question, rows, arguments)

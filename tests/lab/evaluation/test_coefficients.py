@@ -17,7 +17,6 @@ from reenact.lab.evaluation.about import Value
 from reenact.lab.evaluation.metrics.coefficients import (
     Coefficients,
     EstimatorCoefficients,
-    FrameCoefficients,
     compared,
     geodesic,
     tracked,
@@ -149,13 +148,13 @@ class Brightness:
 
     key, name, units, weights_sha256 = "bright", "brightness 1.0", "mean of a channel, 0..1", None
 
-    def __call__(self, image: Image) -> FrameCoefficients | None:
+    def __call__(self, image: Image) -> Coefficients | None:
         if image.max() == 0:
             return None
         grey = image.mean(axis=2)
         rows, columns = np.indices(grey.shape)
         centre = np.asarray([(grey * columns).sum(), (grey * rows).sum(), 0]) / grey.sum() / len(grey)
-        return FrameCoefficients(image.reshape(-1, 3).mean(axis=0) / 255, np.eye(3), centre)
+        return Coefficients(image.reshape(-1, 3).mean(axis=0) / 255, np.eye(3), centre)
 
 
 def test_somebody_elses_estimator_needs_no_more_than_a_call(scene: Scene) -> None:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from reenact.lab.evaluation.protocol import load_manifest, save_manifest, validation_manifest, validation_people
-from reenact.lab.evaluation.summary import cell, comparison, difference, problems, table
+from reenact.lab.evaluation.summary import comparison, difference, mean_over_pairs, problems, table
 from reenact.lab.evaluation.systems import static, warp_2d
 from reenact.media import InputError
 
@@ -101,9 +101,9 @@ def result(system: str, numbers: list[float | None], metric: str = "psnr/face") 
     return {"system": system, "manifest": "m", "pairs": pairs}
 
 
-def test_cells_hold_the_mean_within_an_interval_that_shrinks() -> None:
+def test_intervals_hold_the_mean_within_an_interval_that_shrinks() -> None:
     rng = np.random.default_rng(0)
-    few, many = cell(rng.normal(5, 1, 8).tolist()), cell(rng.normal(5, 1, 800).tolist())
+    few, many = mean_over_pairs(rng.normal(5, 1, 8).tolist()), mean_over_pairs(rng.normal(5, 1, 800).tolist())
     for c in (few, many):
         assert c.low < c.mean < c.high
     assert many.high - many.low < 0.3 * (few.high - few.low)
@@ -113,9 +113,10 @@ def test_a_paired_difference_sees_what_the_means_hide() -> None:
     """Pairs differ far more from each other than the systems do."""
     base = {f"p{i}": 10.0 * i for i in range(12)}
     better = {name: value + 0.5 + 0.01 * i for i, (name, value) in enumerate(base.items())}
-    d = difference(base, better)
-    assert d.low > 0.4 and d.p < 0.01 and d.pairs == 12
-    assert difference(base, base).mean == 0.0 and np.isnan(difference(base, base).p)
+    gap, p = difference(base, better)
+    assert gap.low > 0.4 and p < 0.01 and gap.pairs == 12
+    same, p = difference(base, base)
+    assert same.mean == 0.0 and np.isnan(p)
 
 
 def test_tables_name_what_is_missing() -> None:

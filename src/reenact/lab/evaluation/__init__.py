@@ -2,7 +2,7 @@
 """Measuring outputs, so that not moving is not rewarded: pictures on masks, identity, motion, and their stability."""
 
 from .about import About, Value
-from .metrics.coefficients import CoefficientEstimator, FrameCoefficients
+from .metrics.coefficients import CoefficientEstimator, Coefficients
 from .metrics.frechet import NetworkFeatures, frechet_of_features
 from .metrics.identity_networks import IdentityNetwork, OnnxIdentity
 from .score import ClipScores, Extras, score_clip
@@ -11,8 +11,8 @@ __all__ = [
     "About",
     "ClipScores",
     "CoefficientEstimator",
+    "Coefficients",
     "Extras",
-    "FrameCoefficients",
     "IdentityNetwork",
     "NetworkFeatures",
     "OnnxIdentity",

@@ -15,8 +15,8 @@ import numpy as np
 from reenact.media import probe, read_frames
 from reenact.media.files import written_beside
 
-from .ranking import Place, ranking, ranking_table
-from .summary import abouts, cell, problems, values
+from .ranking import ranking, ranking_table
+from .summary import abouts, pair_means, problems, values
 
 _COLOURS = ("#0b62a4", "#d1495b", "#66a182", "#8d6a9f", "#edae49", "#444444")
 _WIDTH, _HEIGHT = 560, 120
@@ -45,7 +45,7 @@ def write_page(
     parts.append(f"<p><small>{html.escape(about)}. Means over pairs; ± half a 95 % interval over pairs.</small>")
     keys = sorted({(p["protocol"], p["motion_mode"]) for scores in results for p in scores["pairs"]})
     for protocol, mode in keys:
-        parts.append(f"<h2>{protocol}-reenactment, {mode} motion</h2>{_places(ranking(results, protocol, mode))}")
+        parts.append(f"<h2>{protocol}-reenactment, {mode} motion</h2>{_places(results, protocol, mode)}")
         parts.append(f"<details open><summary>All metrics</summary>{_table(results, protocol, mode)}</details>")
         chosen = _ranked(first, protocol, mode, rank_by)
         for word, name in chosen:
@@ -62,28 +62,21 @@ def write_page(
         partial.write_text("\n".join(parts), encoding="utf-8")
 
 
-def _places(places: Sequence[Place]) -> str:
-    lines = ranking_table(places).splitlines()
+def _places(results: Sequence[Mapping[str, Any]], protocol: str, mode: str) -> str:
+    lines = ranking_table(ranking(results, protocol, mode)).splitlines()
     rows = [[html.escape(text.strip()) for text in line.strip("|").split("|")] for line in lines if "---" not in line]
     return "<table>" + "".join("<tr><td>" + "<td>".join(row) for row in rows) + "</table>"
 
 
 def _table(results: Sequence[Mapping[str, Any]], protocol: str, mode: str) -> str:
     known = {key: about for scores in results for key, about in abouts(scores).items()}
-    own = [values(scores, protocol, mode) for scores in results]
-    wanted = sorted(key for key in known if any(key in by for by in own))
+    means = [pair_means(scores, protocol, mode) for scores in results]
     head = "".join(f"<th>{html.escape(scores['system'])}" for scores in results)
     rows = [f"<tr><th>metric<th>better{head}"]
-    for key in wanted:
+    for key in sorted({key for by in means for key in by}):
         tip = html.escape(f"{known[key]['units']}; {known[key]['extractor']}", quote=True)
         row = f'<tr><td title="{tip}">{html.escape(key)}<td>{known[key]["better"]}'
-        for by in own:
-            if key in by:
-                c = cell(list(by[key].values()))
-                row += f"<td>{c.mean:.3f} <small>± {(c.high - c.low) / 2:.3f}</small>"
-            else:
-                row += "<td>-"
-        rows.append(row)
+        rows.append(row + "".join(f"<td>{by.get(key, '-')}" for by in means))
     return "<table>" + "".join(rows) + "</table>"
 
 
@@ -100,16 +93,16 @@ def _ranked(scores: Mapping[str, Any], protocol: str, mode: str, rank_by: Sequen
 
 
 def _truth(pair: Any, inputs: Path) -> list[tuple[str, Path]]:
-    """The truth's strip where it is not the driver's."""
+    """List the truth's strip where it is not the driver's."""
     return [("truth", inputs / pair.truth)] if pair.truth is not None and pair.truth != pair.driver else []
 
 
 def _strip(label: str, video: Path) -> str:
     count = sum(1 for _ in read_frames(probe(video)))
-    wanted = set(np.linspace(0, count - 1, 6).round().astype(int).tolist())
+    numbers = set(np.linspace(0, count - 1, 6).round().astype(int).tolist())
     cells = []
     for frame in read_frames(probe(video)):
-        if frame.index in wanted:
+        if frame.index in numbers:
             factor = 160 / frame.image.shape[0]
             size = max(1, round(frame.image.shape[1] * factor)), 160
             cells.append(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA))
@@ -120,7 +113,7 @@ def _strip(label: str, video: Path) -> str:
 
 
 def _plots(results: Sequence[Mapping[str, Any]], name: str) -> list[str]:
-    """A plot over time for each metric that has a series, all systems in one."""
+    """Plot over time each metric that has a series, all systems in one."""
     series: dict[str, list[tuple[str, list[float | None]]]] = {}
     for scores in results:
         pair = next((p for p in scores["pairs"] if p["name"] == name), None)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import rankdata
 
-from .summary import abouts, values
+from .summary import abouts, pair_means
 
 CEILING: Final = "REAL"
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
@@ -39,8 +39,8 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one system stands; `rank` None for the ceiling and for what moves too little to be ranked."""
+class _Place:
+    """The rank of one system; None for the ceiling and for what moves too little to be ranked."""
 
     system: str
     rank: int | None
@@ -50,9 +50,12 @@ class Place:
     """Of the pictures over the driver's, see metrics/motion.py."""
 
 
-def ranking(results: Sequence[Mapping[str, Any]], protocol: str, mode: str) -> list[Place]:
-    """Systems of one table, best first, then the frozen ones, then REAL. Metrics that only some have do not count."""
-    means = {r["system"]: _means(r, protocol, mode) for r in results}
+def ranking(results: Sequence[Mapping[str, Any]], protocol: str, mode: str) -> list[_Place]:
+    """Rank the systems of one table, best first, then the frozen ones, then REAL.
+
+    Metrics that only some have do not count.
+    """
+    means = {r["system"]: {k: m.mean for k, m in pair_means(r, protocol, mode).items()} for r in results}
     known = {key: about for r in results for key, about in abouts(r).items()}
     movement = {name: m.get("movement", 0.0) for name, m in means.items()}
     # A photo, compressed, reaches 0.03 of the driver's movement: what stays below 0.1 counts as frozen.
@@ -67,13 +70,13 @@ def ranking(results: Sequence[Mapping[str, Any]], protocol: str, mode: str) -> l
             by_group[name][group] = float(rank)
     mean = {name: float(np.mean(list(ranks.values()))) if ranks else float("nan") for name, ranks in by_group.items()}
     order = sorted(contenders, key=lambda name: mean[name])
-    places = [Place(name, 1 + n, mean[name], by_group[name], movement[name]) for n, name in enumerate(order)]
+    places = [_Place(name, 1 + n, mean[name], by_group[name], movement[name]) for n, name in enumerate(order)]
     rest = sorted((name for name in means if name not in order), key=lambda name: name == CEILING)
-    return places + [Place(name, None, float("nan"), {}, movement[name]) for name in rest]
+    return places + [_Place(name, None, float("nan"), {}, movement[name]) for name in rest]
 
 
-def ranking_table(places: Sequence[Place]) -> str:
-    """Markdown."""
+def ranking_table(places: Sequence[_Place]) -> str:
+    """Format a ranking as Markdown."""
     groups = [group for group in GROUPS if any(group in place.by_group for place in places)]
     lines = [
         f"| place | system | mean rank | {' | '.join(groups)} | movement, of the driver's |",
@@ -85,10 +88,6 @@ def ranking_table(places: Sequence[Place]) -> str:
         mean = "-" if place.rank is None else f"{place.mean_rank:.2f}"
         lines.append(f"| {word} | {place.system} | {mean} | {' | '.join(cells)} | {place.movement:.2f} |")
     return "\n".join(lines)
-
-
-def _means(scores: Mapping[str, Any], protocol: str, mode: str) -> dict[str, float]:
-    return {key: float(np.mean(list(by.values()))) for key, by in values(scores, protocol, mode).items()}
 
 
 def _badness(mean: float, better: str) -> float:

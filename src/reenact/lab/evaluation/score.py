@@ -19,7 +19,7 @@ from .about import Value
 from .metrics.base import Absent, Metric
 from .metrics.coefficients import CoefficientEstimator, EstimatorCoefficients, TrackerCoefficients
 from .metrics.flip import Flip
-from .metrics.frechet import ClipFeatures, Frechet
+from .metrics.frechet import Frechet, NetworkFeatures
 from .metrics.gaze import Gaze
 from .metrics.identity import DlibIdentity, Identity
 from .metrics.identity_networks import IdentityNetwork
@@ -39,7 +39,7 @@ class Extras:
 
     identity: tuple[IdentityNetwork, ...] = ()
     coefficients: tuple[CoefficientEstimator, ...] = ()
-    clip_features: ClipFeatures | None = None
+    clip_features: NetworkFeatures | None = None
     flip_every: int = 4
 
 

@@ -12,7 +12,7 @@ from scipy.stats import wilcoxon
 
 
 @dataclass(frozen=True)
-class Cell:
+class PairMean:
     """A mean over pairs and its 95 % interval, from resampling pairs (not frames: those of a clip are alike)."""
 
     mean: float
@@ -20,21 +20,12 @@ class Cell:
     high: float
     pairs: int
 
-
-@dataclass(frozen=True)
-class Difference:
-    """Second minus first over the pairs that both have."""
-
-    mean: float
-    low: float
-    high: float
-    pairs: int
-    p: float
-    """Wilcoxon's signed rank test; NaN for fewer than 6 pairs, where it can show nothing."""
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {(self.high - self.low) / 2:.3f}"
 
 
 def values(scores: Mapping[str, Any], protocol: str, mode: str) -> dict[str, dict[str, float]]:
-    """metric -> pair -> mean, of a result file's content, for one protocol and motion mode."""
+    """Collect metric -> pair -> mean from a result file's content, for one protocol and motion mode."""
     out: dict[str, dict[str, float]] = {}
     for pair in scores["pairs"]:
         if pair["scores"] is None or pair["protocol"] != protocol or pair["motion_mode"] != mode:
@@ -46,7 +37,7 @@ def values(scores: Mapping[str, Any], protocol: str, mode: str) -> dict[str, dic
 
 
 def abouts(scores: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """metric -> what it is (better, units, extractor), from the first pair that has it."""
+    """Collect metric -> its description (better, units, extractor) from the first pair that has it."""
     out: dict[str, dict[str, Any]] = {}
     for pair in scores["pairs"]:
         for key, value in (pair["scores"] or {"values": {}})["values"].items():
@@ -54,31 +45,37 @@ def abouts(scores: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return out
 
 
-def cell(numbers: Sequence[float]) -> Cell:
-    """Mean and interval of one metric over pairs. Raises ValueError for none."""
+def pair_means(scores: Mapping[str, Any], protocol: str, mode: str) -> dict[str, PairMean]:
+    """Average each metric of a result file's content over its pairs of one protocol and motion mode."""
+    return {key: mean_over_pairs(list(by.values())) for key, by in values(scores, protocol, mode).items()}
+
+
+def mean_over_pairs(numbers: Sequence[float]) -> PairMean:
+    """Average one metric over pairs. Raises ValueError for none."""
     known = np.asarray(numbers, np.float64)
     if not len(known):
         raise ValueError("no pair has a number")
-    low, high = _interval(known)
-    return Cell(float(known.mean()), low, high, len(known))
+    rows = np.random.default_rng(0).integers(0, len(known), (2000, len(known)))
+    low, high = np.quantile(known[rows].mean(axis=1), [0.025, 0.975])
+    return PairMean(float(known.mean()), float(low), float(high), len(known))
 
 
-def difference(first: Mapping[str, float], second: Mapping[str, float]) -> Difference:
-    """Paired over the names both have. Raises ValueError if they share none."""
+def difference(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[PairMean, float]:
+    """Subtract the first from the second over the pairs that both have.
+
+    Returns:
+        The mean difference, and p of Wilcoxon's signed rank test; NaN for fewer than 6 pairs, where it shows nothing.
+
+    Raises:
+        ValueError: they share no pair.
+    """
     names = sorted(first.keys() & second.keys())
     if not names:
         raise ValueError("the two share no pair")
     gap = np.asarray([second[name] - first[name] for name in names])
-    low, high = _interval(gap)
     tested = len(gap) >= 6 and bool((gap != 0).any())
     p = float(np.asarray(wilcoxon(gap))[1]) if tested else float("nan")
-    return Difference(float(gap.mean()), low, high, len(gap), p)
-
-
-def _interval(numbers: np.ndarray) -> tuple[float, float]:
-    rows = np.random.default_rng(0).integers(0, len(numbers), (2000, len(numbers)))
-    low, high = np.quantile(numbers[rows].mean(axis=1), [0.025, 0.975])
-    return float(low), float(high)
+    return mean_over_pairs(gap.tolist()), p
 
 
 HEADLINES = (
@@ -93,27 +90,21 @@ ARROWS = {"higher": "up", "lower": "down", "one": "to 1"}
 
 
 def table(results: Sequence[Mapping[str, Any]], protocol: str, mode: str, metrics: Sequence[str] | None = None) -> str:
-    """Systems by metrics, mean ± half the 95 % interval over pairs; a dash where nothing was measured."""
+    """Format systems by metrics, mean ± half the 95 % interval over pairs; a dash where nothing was measured."""
     known = {key: about for scores in results for key, about in abouts(scores).items()}
-    wanted = [key for key in (metrics or sorted(known)) if key in known]
-    lines = ["| system | pairs | " + " | ".join(f"{key} {ARROWS[known[key]['better']]}" for key in wanted) + " |"]
-    lines.append("|---" * (len(wanted) + 2) + "|")
+    columns = [key for key in (metrics or sorted(known)) if key in known]
+    lines = ["| system | pairs | " + " | ".join(f"{key} {ARROWS[known[key]['better']]}" for key in columns) + " |"]
+    lines.append("|---" * (len(columns) + 2) + "|")
     for scores in results:
-        own = values(scores, protocol, mode)
-        count = max((len(by_pair) for by_pair in own.values()), default=0)
-        texts = [scores["system"], str(count)]
-        for key in wanted:
-            if key in own:
-                c = cell(list(own[key].values()))
-                texts.append(f"{c.mean:.3f} ± {(c.high - c.low) / 2:.3f}")
-            else:
-                texts.append("-")
+        means = pair_means(scores, protocol, mode)
+        count = max((mean.pairs for mean in means.values()), default=0)
+        texts = [scores["system"], str(count), *(str(means.get(key, "-")) for key in columns)]
         lines.append("| " + " | ".join(texts) + " |")
     return "\n".join(lines)
 
 
 def problems(results: Sequence[Mapping[str, Any]]) -> str:
-    """One line for every pair without scores, and for every clip of which something was missing."""
+    """List every pair without scores, and every clip of which something was missing, one a line."""
     lines = []
     for scores in results:
         for pair in scores["pairs"]:
@@ -125,15 +116,17 @@ def problems(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def comparison(first: Mapping[str, Any], second: Mapping[str, Any], protocol: str, mode: str) -> str:
-    """Second minus first, pair by pair, for every metric both have."""
+    """Format second minus first, pair by pair, for every metric that both have."""
     known = abouts(first) | abouts(second)
     a, b = values(first, protocol, mode), values(second, protocol, mode)
     lines = ["| metric | better | difference | 95 % interval | pairs | p |", "|---|---|---|---|---|---|"]
     for key in sorted(a.keys() & b.keys()):
         if not a[key].keys() & b[key].keys():
             continue
-        d = difference(a[key], b[key])
-        p = "-" if d.p != d.p else f"{d.p:.3f}"
-        interval = f"{d.low:+.4f} to {d.high:+.4f}"
-        lines.append(f"| {key} | {ARROWS[known[key]['better']]} | {d.mean:+.4f} | {interval} | {d.pairs} | {p} |")
+        gap, p = difference(a[key], b[key])
+        cells = (
+            key, ARROWS[known[key]["better"]], f"{gap.mean:+.4f}", f"{gap.low:+.4f} to {gap.high:+.4f}", str(gap.pairs),
+            "-" if np.isnan(p) else f"{p:.3f}",
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -32,36 +32,27 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class FrameCoefficients:
-    """What one picture shows, by some estimator."""
-
-    expression: Array  # [K]
-    rotation: Array  # [3, 3] head to camera
-    translation: Array  # [3] in face sizes
-
-
-@dataclass(frozen=True)
 class Coefficients:
-    """What F frames show; NaN in frames without a face."""
+    """Expression and pose in one image, or in F frames; NaN in frames without a face."""
 
-    expression: Array  # [F, K]
-    rotation: Array  # [F, 3, 3]
-    translation: Array  # [F, 3] face sizes
-    gaze: Array | None = None  # [F, 2, 2] radians (yaw, pitch), subject's left eye first
+    expression: Array  # [K] or [F, K]
+    rotation: Array  # [3, 3] or [F, 3, 3] head to camera
+    translation: Array  # [3] or [F, 3] face sizes
+    gaze: Array | None = None  # [2, 2] or [F, 2, 2] radians (yaw, pitch), subject's left eye first
 
     @staticmethod
-    def of(frames: Sequence[FrameCoefficients | None]) -> Coefficients:
-        """Stack an estimator's frames.  Of no face at all, every array has NaN and K = 1."""
-        known = [f for f in frames if f is not None]
-        size = len(known[0].expression) if known else 1
-        nothing = FrameCoefficients(np.full(size, np.nan), np.full((3, 3), np.nan), np.full(3, np.nan))
-        rows = [nothing if f is None else f for f in frames]
+    def stacked(frames: Sequence[Coefficients | None]) -> Coefficients:
+        """Stack an estimator's images to F frames, None a frame without a face. Of no face at all, K = 1."""
+        faces = [f for f in frames if f is not None]
+        size = len(faces[0].expression) if faces else 1
+        empty = Coefficients(np.full(size, np.nan), np.full((3, 3), np.nan), np.full(3, np.nan))
+        rows = [empty if f is None else f for f in frames]
         return Coefficients(
             *(np.stack([getattr(r, n) for r in rows]) for n in ("expression", "rotation", "translation"))
         )
 
 
-_OWN_MEAN: Final = "each less its own mean over the clip, so that a constant offset between two faces is forgiven"
+_CENTRED: Final = "each less its own mean over the clip, so that a constant offset between two faces is forgiven"
 
 
 def compared(
@@ -73,7 +64,7 @@ def compared(
     by: str,
     digest: str | None,
 ) -> list[Value]:
-    """AED, APD and their variants without constant offsets, over the frames in which both have a face.
+    """Compute AED, APD and their variants without constant offsets, over the frames in which both have a face.
 
     units: of AED, with {} for which coefficients.  `beside` the latter, "frozen" is what a still picture would get.
     """
@@ -92,7 +83,7 @@ def compared(
     still = np.abs(_centred(b, known)).mean(axis=1)
     out = [
         value("aed{}", error.mean(axis=1), units.format(f"all {a.shape[1]}")),
-        value("aed_motion{}", own, f"{units.format(f'all {a.shape[1]}')}, {_OWN_MEAN}", frozen=frozen(still)),
+        value("aed_motion{}", own, f"{units.format(f'all {a.shape[1]}')}, {_CENTRED}", frozen=frozen(still)),
     ]
     for region, mask in regions.items():
         out.append(value(f"aed_{region}{{}}", error[:, mask].mean(axis=1), units.format(f"the {mask.sum()} {region}")))
@@ -111,7 +102,7 @@ def compared(
     for name, axes, how in (("", 3, ""), ("_sideways", 2, " across the camera's axis: depth is the least certain")):
         distance, still = (np.linalg.norm(d[:, :axes], axis=1) for d in (move_a - move_b, move_b))
         series_name = f"apd_translation{name}{{}}"
-        out.append(value(series_name, distance, f"{what}{how}, {_OWN_MEAN}", frozen=frozen(still)))
+        out.append(value(series_name, distance, f"{what}{how}, {_CENTRED}", frozen=frozen(still)))
     if output.gaze is not None and driver.gaze is not None:
         apart = np.degrees(_angle_between_gazes(output.gaze, driver.gaze))
         out.append(value("gaze_tracked_deg{}", apart, "degrees between gazes in the head, mean of both eyes"))
@@ -119,20 +110,20 @@ def compared(
 
 
 def _centred(x: Array, known: NDArray[np.bool_]) -> Array:
-    """[F, n] less its mean over the known frames."""
+    """Subtract its mean over the known frames from [F, n]."""
     return np.asarray(x - x[known].mean(axis=0) if known.any() else x)
 
 
 def geodesic(a: Array, b: Array) -> Array:
-    """Angle in radians [F] of the rotation that takes a to b, both [F, 3, 3]; exact for small angles too."""
+    """Return the angle [F], radians, of the rotation from a to b, both [F, 3, 3]; exact for small angles too."""
     chord = np.linalg.norm(a - b, axis=(-2, -1))
     return np.asarray(2 * np.arcsin(np.clip(chord / np.sqrt(8), 0, 1)))
 
 
 def _from_middle(rotation: Array, known: NDArray[np.bool_]) -> Array:
-    """Head-to-camera rotations [F, 3, 3] after the inverse of their mean: how the head is turned away from its middle.
+    """Undo the mean of head-to-camera rotations [F, 3, 3]: how the head is turned away from its middle.
 
-    Which way a head calls "ahead" drops out exactly; a turn of the camera only changes the axes it is seen about.
+    Which way a head calls "ahead" drops out exactly; a turn of the camera only changes the axes of the rotation.
     """
     if not known.any():
         return rotation
@@ -142,7 +133,7 @@ def _from_middle(rotation: Array, known: NDArray[np.bool_]) -> Array:
 
 
 def _angle_between_gazes(a: Array, b: Array) -> Array:
-    """Radians [F], mean of both eyes, between gazes [F, 2, 2] (yaw, pitch)."""
+    """Return the angle [F], radians, between gazes [F, 2, 2] (yaw, pitch); the mean of both eyes."""
 
     def direction(gaze: Array) -> Array:
         yaw, pitch = gaze[..., 0], gaze[..., 1]
@@ -154,7 +145,7 @@ def _angle_between_gazes(a: Array, b: Array) -> Array:
 
 
 class CoefficientEstimator(Protocol):
-    """Somebody else's estimator (EMOCA, Deep3DFaceRecon...), one picture at a time."""
+    """An estimator that the user supplies (EMOCA, Deep3DFaceRecon...), one image at a time."""
 
     @property
     def key(self) -> str: ...  # suffix of the values' names
@@ -165,8 +156,8 @@ class CoefficientEstimator(Protocol):
     @property
     def weights_sha256(self) -> str | None: ...
 
-    def __call__(self, image: Image) -> FrameCoefficients | None:
-        """uint8 RGB [H, W, 3] to coefficients; None without a face."""
+    def __call__(self, image: Image) -> Coefficients | None:
+        """Estimate the coefficients of one uint8 RGB image [H, W, 3]; None without a face."""
         ...
 
 
@@ -182,13 +173,13 @@ class TrackerCoefficients:
         self._sizes: list[tuple[int, int]] = []
 
     def update(self, moment: ObservedFrame) -> None:
-        for kept, seen in zip(self._points, (moment.output, moment.real), strict=True):
-            kept.append(seen.points)
+        for rows, face in zip(self._points, (moment.output, moment.real), strict=True):
+            rows.append(face.points)
         self._sizes = [moment.output.shape, moment.real.shape]
 
     def values(self) -> list[Value]:
         output, driver = (
-            _known(self._model, points.stack().astype(np.float32).tobytes(), shape[1], shape[0])
+            _tracked(self._model, points.stack().astype(np.float32).tobytes(), shape[1], shape[0])
             for points, shape in zip(self._points, self._sizes, strict=True)
         )
         name, digest = tracker()
@@ -198,42 +189,42 @@ class TrackerCoefficients:
 
 
 class EstimatorCoefficients:
-    """AED and APD by somebody else's estimator."""
+    """AED and APD by an estimator that the user supplies."""
 
     def __init__(self, estimator: CoefficientEstimator) -> None:
         self._estimator = estimator
-        self._found: tuple[list[FrameCoefficients | None], list[FrameCoefficients | None]] = ([], [])
+        self._frames: tuple[list[Coefficients | None], list[Coefficients | None]] = ([], [])
 
     def update(self, moment: ObservedFrame) -> None:
-        for found, seen in zip(self._found, (moment.output, moment.real), strict=True):
-            found.append(self._estimator(seen.image))
+        for frames, face in zip(self._frames, (moment.output, moment.real), strict=True):
+            frames.append(self._estimator(face.image))
 
     def values(self) -> list[Value]:
-        output, driver = (Coefficients.of(found) for found in self._found)
+        output, driver = (Coefficients.stacked(frames) for frames in self._frames)
         it = self._estimator
         units = f"mean absolute difference of {{}} coefficients ({it.units})"
         return compared(output, driver, f"_{it.key}", units, {}, it.name, it.weights_sha256)
 
 
 @lru_cache(maxsize=32)
-def _known(model: ParametricHead, points_px: bytes, width: int, height: int) -> Coefficients:
-    """`tracked` of float32 points. One driver is compared with many outputs, and is fitted once for them."""
+def _tracked(model: ParametricHead, points_px: bytes, width: int, height: int) -> Coefficients:
+    """Call `tracked` on float32 points. One driver is compared with many outputs, and is fitted once for them."""
     return tracked(model, np.frombuffer(points_px, np.float32).reshape(-1, LANDMARKS, 2), width, height)
 
 
 def tracked(model: ParametricHead, points_px: NDArray[np.floating], width: int, height: int) -> Coefficients:
     """Fit one person and all frames [F, 478, 2] px of a video of width x height px; NaN frames stay NaN."""
-    seen = np.isfinite(points_px).all(axis=(1, 2))
+    detected = np.isfinite(points_px).all(axis=(1, 2))
     frames = len(points_px)
     shapes = {"expression": (52,), "rotation": (3, 3), "translation": (3,), "gaze": (2, 2)}
     out = {name: np.full((frames, *shape), np.nan) for name, shape in shapes.items()}
-    if seen.any():
-        points = points_px[seen].astype(np.float32)
+    if detected.any():
+        points = points_px[detected].astype(np.float32)
         with one_torch_thread():
             subject = fit_identity(model, points, width, height)
-            fitted = fit_frames(subject, points, np.diff(np.flatnonzero(seen)) == 1)
+            fitted = fit_frames(subject, points, np.diff(np.flatnonzero(detected)) == 1)
         for name, rows in out.items():
-            rows[seen] = getattr(fitted, name).numpy()
+            rows[detected] = getattr(fitted, name).numpy()
         out["translation"] /= subject.face_size_m
-        out["expression"][seen] = codes_of(subject.head, fitted).numpy()  # the fit has the eyes' codes as angles
+        out["expression"][detected] = codes_of(subject.head, fitted).numpy()  # the fit has the eyes' codes as angles
     return Coefficients(out["expression"], out["rotation"], out["translation"], out["gaze"])

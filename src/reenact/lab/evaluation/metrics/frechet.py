@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,21 +26,6 @@ from ..extra import onnx_session, sha256
 from ..observe import Image, ObservedFrame
 
 Features = NDArray[np.float64]  # [N, D]
-
-
-class ClipFeatures(Protocol):
-    """Reads a vector off a short clip."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def weights_sha256(self) -> str | None: ...
-    @property
-    def frames(self) -> int: ...  # length of a clip
-
-    def __call__(self, clip: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """uint8 RGB [T, H, W, 3] to features [D]."""
-        ...
 
 
 @dataclass
@@ -80,7 +65,7 @@ class NetworkFeatures:
 class Frechet:
     """Features of consecutive, not overlapping windows of output and real video, and their distance in this clip."""
 
-    def __init__(self, network: ClipFeatures) -> None:
+    def __init__(self, network: NetworkFeatures) -> None:
         self._network = network
         self._held: tuple[deque[Image], deque[Image]] = (deque(), deque())  # at most one window's frames
         self.features: tuple[list[Features], list[Features]] = ([], [])

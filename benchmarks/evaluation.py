@@ -25,13 +25,14 @@ from tyro.conf import Positional
 from benchmarks.common import OUT, SHARED, Recorded, record
 from reenact.app.progress import ProgressLine
 from reenact.lab.evaluation.extra import provenance
-from reenact.lab.evaluation.folder import Progress, load_scores
+from reenact.lab.evaluation.folder import load_scores
 from reenact.lab.evaluation.protocol import Manifest, prepare, validation_manifest
 from reenact.lab.evaluation.ranking import CEILING, ranking
 from reenact.lab.evaluation.run import run
 from reenact.lab.evaluation.summary import pair_means
 from reenact.lab.evaluation.synth import draw_benchmark
 from reenact.lab.workers import cores
+from reenact.media.progress import Progress
 
 Question = Literal[
     "evaluation-self", "evaluation-cross", "evaluation-synth",

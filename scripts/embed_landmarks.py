@@ -10,6 +10,7 @@ It writes `assets/landmark_shifts.safetensors` and prints the error on held-out 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +19,7 @@ import numpy as np
 import tyro
 
 from reenact.app.progress import ProgressLine
-from reenact.lab.training.landmark_shifts import concatenated, fit_shifts, median_error, residuals_of
+from reenact.lab.training.landmark_shifts import LandmarkResiduals, fit_shifts, median_error, residuals_of
 from reenact.media.arrays import write_arrays
 from reenact.perception.landmark_network import LandmarkNetwork
 from reenact.tracking.placement import SHIFTS
@@ -41,11 +42,17 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     """Write the shifts and print the error on held-out people."""
     with ProgressLine(sys.stderr) as progress, closing(LandmarkNetwork(None, video=False)) as network:
-        total, parts = arguments.people + arguments.held_out, []
-        for person in range(total):
-            parts.append(residuals_of(_FIRST_SEED + person, arguments.each, network))
-            progress("detecting landmarks", person + 1, total)
-    learnt, others = concatenated(parts[: arguments.people]), concatenated(parts[arguments.people :])
+        total = arguments.people + arguments.held_out
+
+        def residuals(people: range) -> LandmarkResiduals:
+            def seeds() -> Iterator[int]:
+                for person in people:
+                    progress("detecting landmarks", person, total)
+                    yield _FIRST_SEED + person
+
+            return residuals_of(seeds(), arguments.each, network)
+
+        learnt, others = residuals(range(arguments.people)), residuals(range(arguments.people, total))
     shifts = fit_shifts(learnt)
     write_arrays(SHIFTS, {"shifts": shifts})
     median_mm = 1e3 * float(np.median(np.linalg.norm(shifts, axis=1)))

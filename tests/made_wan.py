@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reenact.generator.diffusion.controls import Controls, HeadImages
-from reenact.lab.training.data.scenes import SceneRecord, save_scene
+from reenact.lab.training.data.scenes import save_scene
 
 Kind = Literal["wan2.1", "a14b", "5b"]
 SIZE: dict[Kind, int] = {"wan2.1": 32, "a14b": 32, "5b": 64}
@@ -100,8 +100,7 @@ def bytes_of(seed: int, frames: int, size: int = 32) -> dict[str, list[np.ndarra
 def made_scene(path: Path, seed: int, runs: tuple[int, ...], size: int = 32) -> Path:
     """A scene file."""
     pictures = bytes_of(seed, sum(runs), size)
-    record = SceneRecord({**pictures}, np.zeros((sum(runs), 478, 2)), runs, {"person": f"noise {seed}"})
-    save_scene(record, path)
+    save_scene(path, pictures, np.zeros((sum(runs), 478, 2)), runs, {"person": f"noise {seed}"})
     return path
 
 

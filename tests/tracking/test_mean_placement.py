@@ -40,7 +40,7 @@ def test_shifts_are_found_among_scattered_sightings() -> None:
 
 def test_the_shipped_shifts_bring_the_mesh_nearer_to_what_is_detected() -> None:
     with closing(LandmarkNetwork(None, video=False)) as network:
-        faces = residuals_of(3_600_000, 4, network)  # of nobody from whom the shifts were learnt
+        faces = residuals_of([3_600_000], 4, network)  # of nobody from whom the shifts were learnt
     shifts = mean_placement(HEAD).numpy()
     assert len(faces.radius) >= 3
     assert median_error(faces, shifts) < 0.97 * median_error(faces, 0 * shifts) < median_error(faces, -shifts)

@@ -16,7 +16,7 @@ from reenact.head.levels import open_levels
 from reenact.head.open import open_head
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, prepare_subjects
 from reenact.lab.training.loop import Run, RunOptions, Schedule
-from reenact.lab.training.transfer import Receivers, TransferTraining, score, train_transfer
+from reenact.lab.training.transfer import Subjects, score, train_transfer
 from reenact.transfer.dynamic_offsets import DynamicOffsets
 from reenact.transfer.network import CODES, DrivingEncoder, TransferNet
 from reenact.transfer.subject_features import FEATURES, WHOLE, face_rows, subject_features, tangent_frames
@@ -73,12 +73,12 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_it_learns_and_goes_on_where_it_was(shards: list[Path], tmp_path: Path) -> None:
     def trained(folder: str, seconds: float) -> Run:
         """Train on a clock that moves on by a second whenever it is read."""
-        settings = TransferTraining(Schedule(20, 3e-3, warmup=5, average=0.9), people=2)
+        schedule = Schedule(20, 3e-3, warmup=5, average=0.9)
         options = RunOptions(tmp_path / folder, seconds=seconds, clock=itertools.count(0.0).__next__)
-        return train_transfer(settings, shards, shards, options)
+        return train_transfer(schedule, shards, shards, options, batch=2)
 
     whole = trained("whole", math.inf)
-    found = score(whole, Receivers(shards, CPU))
+    found = score(whole, Subjects(shards, CPU))
     assert 0.0 < found["left"] < 0.95 and found["mean_mm"] > 0.0
     parts = trained("parts", 8.5)
     assert 0 < parts.step < 9

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from reenact.media.arrays import write_arrays
+from reenact.media.progress import Progress
 from reenact.rendering.threads import one_torch_thread
 
 Work = TypeVar("Work")
@@ -39,7 +40,7 @@ def spread(
     work: Sequence[Work],
     jobs: int,
     stage: str,
-    progress: Callable[[str, int, int | None], None],
+    progress: Progress,
 ) -> list[Result]:
     """`do` of every piece of work, in order, in `jobs` processes; `do` and its work have to be picklable for jobs > 1.
 
@@ -68,7 +69,7 @@ def prepare_shards(
     shards: Mapping[Path, Sequence[Item]],
     jobs: int,
     stage: str,
-    progress: Callable[[str, int, int | None], None],
+    progress: Progress,
 ) -> list[Path]:
     """Write the shards that do not exist yet, so that an interrupted run goes on.
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from reenact.media import CutDetector, InputError, VideoInfo, read_frames
+from reenact.media.progress import Progress
 from reenact.perception import (
     ExpressionEvidence,
     ExpressionObserver,
@@ -28,11 +28,6 @@ from reenact.perception.tongue import without_glimpses
 log = logging.getLogger(__name__)
 
 CutsPolicy = Literal["each", "first", "fail"]
-Progress = Callable[[str, int, int | None], None]
-
-
-def silent(stage: str, done: int, total: int | None) -> None:
-    """Report no progress."""
 
 
 @dataclass(frozen=True)

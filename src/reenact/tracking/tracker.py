@@ -20,9 +20,10 @@ from reenact.head.motion import Motion
 from reenact.head.subject import Subject
 from reenact.media import InputError, VideoInfo, probe, read_image
 from reenact.media.image import IMAGE_SUFFIXES
+from reenact.media.progress import Progress, silent
 from reenact.media.video import ArrayVideo
 
-from .detect import CutsPolicy, Detections, Progress, detect_image, detect_video, silent
+from .detect import CutsPolicy, Detections, detect_image, detect_video
 from .fit import clip_of, fit_frames, fit_identity, in_pictures
 from .flow import Shot
 from .refine import joined_frames, refined

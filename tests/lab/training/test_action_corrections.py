@@ -33,7 +33,7 @@ def known(seed: int, frames: int = 40) -> tuple[CentredFrames, np.ndarray]:
     answer[HEAD.base_neutral[corrected_rows(), 0] > 0.03] = [0.2, 0.5, 0.1]
     codes -= codes.mean(0)
     offsets = codes[:, LEFT, None, None] * answer + draw.normal(0, 0.05, (frames, *answer.shape))
-    return CentredFrames(codes, offsets.astype(np.float32)), answer
+    return (codes, offsets.astype(np.float32)), answer
 
 
 def test_a_known_correction_is_found_and_its_mirror_image_too() -> None:
@@ -52,7 +52,7 @@ def test_a_known_correction_is_found_and_its_mirror_image_too() -> None:
 
 def known_backwards(one: CentredFrames) -> CentredFrames:
     """The same face doing the opposite."""
-    return CentredFrames(one.codes, -one.offsets)
+    return one[0], -one[1]
 
 
 def test_no_validation_person_is_learnt_from() -> None:
@@ -64,7 +64,7 @@ def test_mirroring_twice_changes_nothing() -> None:
     one = known(3)[0]
     twice, paired = mirrored(mirrored(one)), mirrored_rows()[1]
     assert paired.mean() > 0.98
-    assert np.array_equal(twice.codes, one.codes) and np.array_equal(twice.offsets, one.offsets * paired[:, None])
+    assert np.array_equal(twice[0], one[0]) and np.array_equal(twice[1], one[1] * paired[:, None])
 
 
 def test_habits_come_in_the_size_and_frame_of_the_face_they_are_on() -> None:

@@ -12,10 +12,11 @@ from safetensors.numpy import load_file
 
 from reenact.lab.synthetic import random_scene, synthetic_person
 from reenact.lab.training.data.portraits import HELD_OUT_SEED, poses, prepare_portraits, relative_depth
-from reenact.lab.training.dense import DenseTraining, Portraits, held_out_scores, train_dense
+from reenact.lab.training.dense import held_out_scores, train_dense
 from reenact.lab.training.dense_augment import augment
 from reenact.lab.training.dense_loss import DenseTruth, dense_losses, dense_scores
 from reenact.lab.training.loop import RunOptions, Schedule
+from reenact.lab.training.shards import ShardRows
 from reenact.perception.dense.network import CLASSES, DenseNet, DenseOutput
 
 SIDE = 64
@@ -138,14 +139,14 @@ def test_depth_is_relief_in_sides_of_the_picture() -> None:
 
 
 def test_a_few_steps_teach_something(shards: list[Path], tmp_path: Path) -> None:
-    training = DenseTraining(Schedule(steps=15, learning_rate=2e-3, warmup=4), batch=2, size=SIDE)
-    run = train_dense(training, shards, shards, RunOptions(tmp_path))
+    schedule = Schedule(steps=15, learning_rate=2e-3, warmup=4)
+    run = train_dense(schedule, shards, shards, RunOptions(tmp_path), batch=2, size=SIDE)
     torch.manual_seed(0)
     nets = (DenseNet(), run.averaged(DenseNet()))
-    scores = [held_out_scores(net, Portraits(shards), torch.device("cpu")) for net in nets]
+    scores = [held_out_scores(net, ShardRows(shards), torch.device("cpu")) for net in nets]
     assert scores[1]["held_out_face_degrees_mean"] < 0.8 * scores[0]["held_out_face_degrees_mean"]
 
 
 def test_no_shards_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        Portraits([])
+        ShardRows([])

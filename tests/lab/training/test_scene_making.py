@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from reenact.lab.evaluation.protocol import validation_people
-from reenact.lab.training.data.scene_making import RUN, RUNS, Clip, clips_of, listed_clips, prepare_scenes
+from reenact.lab.training.data.scene_making import RUN, RUNS, Clip, clips_of, prepare_scenes
 from reenact.lab.training.data.scenes import MOVING, Scene
 from reenact.media import InputError, VideoWriter
+from reenact.media.files import asset
+from reenact.tracking import load_motion, save_motion
 from tests.lab.evaluation.scene import make_scene
 
 
@@ -78,12 +80,25 @@ def test_landmarks_and_labels_lie_on_the_same_head(scene: Scene) -> None:
 def test_a_list_that_names_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text('[{"file": "a.mp4", "person": "a", "licence": "MIT"}]')
     with pytest.raises(InputError, match=r"a\.mp4, named by .*list\.json, does not exist"):
-        listed_clips(tmp_path, tmp_path / "list.json")
+        clips_of(tmp_path, tmp_path / "list.json")
     (tmp_path / "list.json").write_text('{"a": 1}')
     with pytest.raises(InputError, match="want a json list"):
-        listed_clips(tmp_path, tmp_path / "list.json")
+        clips_of(tmp_path, tmp_path / "list.json")
     with pytest.raises(InputError, match="holds no videos"):
         clips_of(tmp_path)
+
+
+def test_a_clip_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "scenes"
+    out.mkdir()
+    motion = load_motion(asset("motions/talking.motion.safetensors"))
+    save_motion(motion[: RUN + RUNS + 2], out / "short.motion.safetensors")
+    with VideoWriter(tmp_path / "short.mp4", Fraction(25), 64, 64) as writer:
+        for _ in range(RUN + RUNS + 2):
+            writer.write(np.full((64, 64, 3), 120, np.uint8))
+    clips = [Clip(tmp_path / "short.mp4", "somebody", "CC0")]
+    with pytest.raises(InputError, match=r"no scene could be made of .*short\.mp4; want .* 14 consecutive frames"):
+        prepare_scenes(clips, out, 2, 64)
 
 
 def test_nobody_who_is_measured_on_is_learnt_from() -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from tyro.conf import Positional, arg
 
 from reenact.app.arguments import BadArgument, Verbose, check_output
 from reenact.app.progress import ProgressLine
+from reenact.media.progress import Progress
 
 if TYPE_CHECKING:
     from reenact.lab.evaluation.protocol import Manifest
@@ -116,7 +116,7 @@ class Synth:
         from reenact.lab.evaluation.synth import draw_benchmark
         from reenact.lab.workers import cores
 
-        def draw(inputs: Path, told: Callable[[str, int, int | None], None]) -> Manifest:
+        def draw(inputs: Path, told: Progress) -> Manifest:
             return draw_benchmark(inputs, self.seed, self.pairs, self.frames, self.size, told, jobs)
 
         jobs = self.jobs or cores()

@@ -137,7 +137,7 @@ class TrainDense(Training):
     def train(self, progress: ProgressLine) -> tuple[Run, Path]:
         """See Training."""
         from reenact.lab.training.data.portraits import HELD_OUT_SEED, prepare_portraits
-        from reenact.lab.training.dense import DenseTraining, train_dense
+        from reenact.lab.training.dense import train_dense
         from reenact.lab.training.loop import Schedule
         from reenact.perception.dense.shipped import load_dense
 
@@ -145,8 +145,8 @@ class TrainDense(Training):
         options, folder = self.options(progress, start), self.folder()
         held_out = prepare_portraits(folder / "held-out", 50, 4, 256, progress, first=HELD_OUT_SEED, jobs=self.jobs)
         shards = prepare_portraits(folder / "train", self.people, self.each, 256, progress, jobs=self.jobs)
-        settings = DenseTraining(Schedule(self.steps, self.learning_rate), self.batch, self.size)
-        run = train_dense(settings, shards, held_out, options)
+        schedule = Schedule(self.steps, self.learning_rate)
+        run = train_dense(schedule, shards, held_out, options, batch=self.batch, size=self.size)
         return self.written(run, run.average)
 
 
@@ -170,15 +170,15 @@ class TrainTransfer(Training):
         """See Training."""
         from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, prepare_subjects
         from reenact.lab.training.loop import Schedule
-        from reenact.lab.training.transfer import TransferTraining, train_transfer
+        from reenact.lab.training.transfer import train_transfer
         from reenact.transfer.dynamic_offsets import load_transfer
 
         start = None if self.start is None else load_transfer(self.start).state_dict()
         options, folder = self.options(progress, start), self.folder()
         held_out = prepare_subjects(folder / "held-out", 20, progress, first=HELD_OUT_SEED, jobs=self.jobs)
         shards = prepare_subjects(folder / "train", self.people, progress, jobs=self.jobs)
-        settings = TransferTraining(Schedule(self.steps, self.learning_rate), self.batch)
-        run = train_transfer(settings, shards, held_out, options)
+        schedule = Schedule(self.steps, self.learning_rate)
+        run = train_transfer(schedule, shards, held_out, options, batch=self.batch)
         return self.written(run, run.average)
 
 
@@ -310,7 +310,7 @@ class TrainHabits:
         people, unseen = ([centred_frames(load_head(path)) for path in paths] for paths in (self.heads, self.held_out))
         for i, path in enumerate(self.heads):
             left = residual_share(learn_corrections([*people[:i], *people[i + 1 :]]), people[i])
-            print(f"{path.name}: {len(people[i].codes)} frames, {left:.3f} left when learnt from the others")
+            print(f"{path.name}: {len(people[i][0])} frames, {left:.3f} left when learnt from the others")
         corrections = learn_corrections(people)
         for path, one in zip(self.held_out, unseen, strict=True):
             print(f"{path.name}: held out, {residual_share(corrections, one):.3f} left")

@@ -169,20 +169,17 @@ class TrainGenerator(Training):
         return train_wan(settings, learnt, unseen, options), self.output / WEIGHTS
 
     def _prepared(self, folder: Path, clips: Path | None, listing: Path | None, progress: ProgressLine) -> list[Path]:
-        """The scenes of a folder, made of clips if some are given."""
-        from reenact.lab.training.data.scenes import scenes_in
-
+        """Find the scenes of a folder, made of clips if some are given."""
         if clips is not None:
             # Preparing needs the tracker; training on prepared scenes does not.
             from reenact.generator.diffusion.wan.plan import FRAMES
-            from reenact.lab.training.data.scene_making import RUN, clips_of, listed_clips, prepare_scenes
+            from reenact.lab.training.data.scene_making import RUN, clips_of, prepare_scenes
 
             large = self.preset == "wan"
-            wanted = clips_of(clips) if listing is None else listed_clips(clips, listing)
             size = self.scene_size or (512 if large else 256)
             run = (self.frames or FRAMES) if large else RUN
-            prepare_scenes(wanted, folder, self.each, size, progress, run=run, jobs=self.jobs)
-        found = scenes_in(folder)
-        if not found:
+            prepare_scenes(clips_of(clips, listing), folder, self.each, size, progress, run=run, jobs=self.jobs)
+        scenes = sorted(p for p in folder.glob("*.safetensors") if not p.name.endswith(".motion.safetensors"))
+        if not scenes:
             raise BadArgument(f"{folder} holds no scenes; want videos to make them of (--clips, --held-out)")
-        return found
+        return scenes

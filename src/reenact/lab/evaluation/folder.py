@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from reenact.lab.workers import spread
 from reenact.media import InputError, read_image
 from reenact.media.files import written_beside
+from reenact.media.progress import Progress
 from reenact.media.video import VIDEO_SUFFIXES
 
 from .extra import provenance
@@ -24,7 +25,6 @@ from .protocol import Manifest, Pair
 from .score import ClipScores, Extras, score_clip
 
 FORMAT, VERSION = "reenact-scores", 1
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)

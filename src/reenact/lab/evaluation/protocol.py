@@ -8,7 +8,7 @@ Cross-reenactment: the driver is somebody else; there is no truth, but for peopl
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from itertools import islice
@@ -18,6 +18,7 @@ from typing import Literal
 from reenact.media import InputError, VideoWriter, probe, read_frames, read_image, write_image
 from reenact.media.files import existing_file, written_beside
 from reenact.media.image import resized
+from reenact.media.progress import Progress
 from reenact.media.video import VIDEO_SUFFIXES
 
 Mode = Literal["neutral", "relative", "absolute"]
@@ -137,7 +138,7 @@ def load_manifest(path: Path) -> Manifest:
 _LOSSLESS_ENOUGH = 8  # x264 quality of the cut drivers: their own noise is far above what this leaves
 
 
-def prepare(manifest: Manifest, data: Path, out: Path, progress: Callable[[str, int, int | None], None]) -> Manifest:
+def prepare(manifest: Manifest, data: Path, out: Path, progress: Progress) -> Manifest:
     """Write `out`/photos/*.png, `out`/drivers/*.mp4 and `out`/manifest.json, whose paths are relative to `out`.
 
     Raises InputError if a file of the manifest is missing or cannot be read; what is there already is kept.

@@ -10,8 +10,9 @@ from pathlib import Path
 from reenact.lab.workers import spread
 from reenact.media import InputError
 from reenact.media.files import written_beside
+from reenact.media.progress import Progress
 
-from .folder import Progress, load_scores, save_scores, score_folder
+from .folder import load_scores, save_scores, score_folder
 from .page import write_page
 from .protocol import Manifest, Pair
 from .ranking import ranking, ranking_table

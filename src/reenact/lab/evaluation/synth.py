@@ -8,7 +8,6 @@ relative and absolute motion have the same answer. Everything follows from one s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,6 +29,7 @@ from reenact.lab.synthetic import (
 )
 from reenact.lab.workers import spread
 from reenact.media import VideoWriter, write_image
+from reenact.media.progress import Progress
 
 from .mesh import SUFFIX, Heads, save_heads
 from .protocol import Manifest, Pair, save_manifest
@@ -45,7 +45,7 @@ def draw_benchmark(
     count: int,
     frames: int,
     size: int,
-    progress: Callable[[str, int, int | None], None],
+    progress: Progress,
     jobs: int = 1,
 ) -> Manifest:
     """Draw photos, drivers, truths and true heads of `count` pairs under `out`; the manifest there has both modes.

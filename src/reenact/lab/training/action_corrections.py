@@ -8,7 +8,6 @@ Everybody counts twice, once mirrored.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -26,13 +25,9 @@ from reenact.lab.synthetic.own_deformation import ActionCorrections, corrected_r
 from reenact.media import InputError, VideoWriter, probe, read_frames
 from reenact.subject.texture import require_motion
 
-
-@dataclass(frozen=True)
-class CentredFrames:
-    """Codes and dynamic offsets of F frames of one person, about their mean."""
-
-    codes: Float  # [F, 52]
-    offsets: Float  # [F, n, 3] mm at the base adult's size, in the frames of `corrected_rows`
+CentredFrames = tuple[Float, Float]
+"""Codes [F, 52] and dynamic offsets [F, n, 3] of F frames of one person, about their means. Offsets are in mm at the
+base adult's size, in the frames of `corrected_rows`."""
 
 
 def centred_frames(subject: Subject) -> CentredFrames:
@@ -44,17 +39,17 @@ def centred_frames(subject: Subject) -> CentredFrames:
     moved = motion.dynamic_offset[:, rows].numpy()
     offsets = np.einsum("nij,fni->fnj", vertex_frames(neutral)[rows], moved) * (1000.0 / relative_face_size(neutral))
     codes = codes_of(subject.head, motion).numpy()
-    return CentredFrames(codes - codes.mean(0), (offsets - offsets.mean(0)).astype(np.float32))
+    return codes - codes.mean(0), (offsets - offsets.mean(0)).astype(np.float32)
 
 
 def learn_corrections(people: Sequence[CentredFrames]) -> ActionCorrections:
     """Solve for the offset of each vertex by each action that explains the frames of all people best."""
     gram, moment = np.zeros((len(ACTIONS), len(ACTIONS))), np.zeros((len(ACTIONS), 3 * len(corrected_rows())))
     for one in people:
-        for frames in (one, mirrored(one)):
-            gram += frames.codes.T @ frames.codes
-            moment += frames.codes.T @ frames.offsets.reshape(len(frames.codes), -1)
-    # A clip must have shown 5 squared codes of an action before it is believed by half.
+        for codes, offsets in (one, mirrored(one)):
+            gram += codes.T @ codes
+            moment += codes.T @ offsets.reshape(len(codes), -1)
+    # An action whose squared codes sum to 5 is corrected by half of what its frames ask for.
     offsets = np.linalg.solve(gram + 5.0 * np.eye(len(gram)), moment)
     return ActionCorrections(corrected_rows().astype(np.int32), offsets.reshape(len(gram), -1, 3).astype(np.float32))
 
@@ -63,11 +58,12 @@ def mirrored(one: CentredFrames) -> CentredFrames:
     """Exchange left and right."""
     places, paired = mirrored_rows()
     flip = np.asarray([-1.0, 1.0, 1.0], np.float32)  # of a vertex's frame: what goes to the left goes to the right
-    return CentredFrames(one.codes[:, list(OTHER_SIDE)], (one.offsets * flip)[:, places] * paired[:, None])
+    codes, offsets = one
+    return codes[:, list(OTHER_SIDE)], (offsets * flip)[:, places] * paired[:, None]
 
 
 def mirrored_rows() -> tuple[Int, Float]:
-    """[n] place of each vertex's counterpart among `corrected_rows`, and 1; 0 for the few at the rim that have none."""
+    """Return the place of each vertex's counterpart among `corrected_rows` [n], and 1; 0 for the few without one."""
     rows, mirror = corrected_rows(), open_head().topology.mirror
     paired = (mirror[mirror[rows]] == rows) & np.isin(mirror[rows], rows)
     return np.searchsorted(rows, np.where(paired, mirror[rows], rows)).astype(np.int32), paired.astype(np.float32)
@@ -76,8 +72,9 @@ def mirrored_rows() -> tuple[Int, Float]:
 def residual_share(corrections: ActionCorrections, one: CentredFrames) -> float:
     """Measure which share of a person's dynamic offsets corrections do not explain, on the face, rms."""
     weight = open_levels()[0].face[corrected_rows()][:, None]
-    rest = one.offsets - np.tensordot(one.codes, corrections.offsets_mm, axes=1)
-    return float(np.sqrt((weight * rest**2).sum() / (weight * one.offsets**2).sum()))
+    codes, offsets = one
+    rest = offsets - np.tensordot(codes, corrections.offsets_mm, axes=1)
+    return float(np.sqrt((weight * rest**2).sum() / (weight * offsets**2).sum()))
 
 
 MAX_FRAMES: Final = 48

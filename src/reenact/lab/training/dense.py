@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,63 +20,63 @@ from .shards import ShardRows
 _CHECKED = 8  # pictures at a time while scores are measured
 
 
-@dataclass(frozen=True)
-class DenseTraining:
-    """What a run is; the same numbers make the same weights on the same machine."""
+def train_dense(
+    schedule: Schedule, shards: Sequence[Path], held_out: Sequence[Path], options: RunOptions, *, batch: int, size: int
+) -> Run:
+    """Train on shards of data/portraits.py, and continue from the checkpoint in the folder if there is one.
 
-    schedule: Schedule
-    batch: int
-    size: int
-    """Side of the crops while training, px; smaller is faster, and a fine start for larger ones."""
+    The same arguments make the same weights on the same machine.
 
-
-class Portraits(ShardRows):
-    """Portraits of many shards, read as they are asked for."""
-
-    def batch(self, numbers: Sequence[int], device: torch.device) -> tuple[Tensor, DenseTruth]:
-        """Pictures [N, 3, S, S] in 0..1 and their truth."""
-        names = ("images", "normals", "depth", "classes")
-        images, normals, depth, classes = (self.rows(name, numbers).to(device) for name in names)
-        unit = torch.nn.functional.normalize(normals.permute(0, 3, 1, 2).float(), dim=1)
-        pictures = images.permute(0, 3, 1, 2).float() / 255.0
-        return pictures, DenseTruth(unit, depth.float(), classes.long())
-
-
-def train_dense(training: DenseTraining, shards: Sequence[Path], held_out: Sequence[Path], options: RunOptions) -> Run:
-    """Train on shards of data/portraits.py; goes on from the checkpoint that is in the folder."""
+    Args:
+        schedule: steps and learning rate.
+        shards: what is trained on.
+        held_out: shards of people who are not trained on, for the scores.
+        options: folder, device and time.
+        batch: portraits of a step.
+        size: side of the crops while training, px; smaller is faster, and a fine start for larger ones.
+    """
     device = options.device
-    learnt, measured = Portraits(shards), Portraits(held_out)
-    run = Run(channels_last(seeded(DenseNet).to(device)), options, training.schedule)
+    training_set, held_out_set = ShardRows(shards), ShardRows(held_out)
+    run = Run(channels_last(seeded(DenseNet).to(device)), options, schedule)
 
     def losses(step: int) -> Losses:
         draw = torch.Generator().manual_seed(step)
-        rows = torch.randint(len(learnt), (training.batch,), generator=draw).tolist()
-        pictures, truth = learnt.batch(rows, device)
+        rows = torch.randint(len(training_set), (batch,), generator=draw).tolist()
+        pictures, truth = _portraits(training_set, rows, device)
         pictures, truth = augment(pictures, truth, draw)
-        pictures, truth = _resized(pictures, truth, training.size)
+        pictures, truth = _resized(pictures, truth, size)
         with torch.autocast(device.type, torch.bfloat16):
             out = run.model(pictures.contiguous(memory_format=torch.channels_last))
         return dense_losses(out, truth)
 
     def check(run: Run) -> dict[str, float]:
-        return held_out_scores(run.averaged(channels_last(DenseNet().to(device))), measured, device)
+        return held_out_scores(run.averaged(channels_last(DenseNet().to(device))), held_out_set, device)
 
     run.train(losses, check_every=500, check=check)
     return run
 
 
 @torch.no_grad()
-def held_out_scores(net: DenseNet, portraits: Portraits, device: torch.device) -> dict[str, float]:
-    """Means over portraits, undisturbed and whole, of dense_loss.dense_scores."""
+def held_out_scores(net: DenseNet, portraits: ShardRows, device: torch.device) -> dict[str, float]:
+    """Average dense_loss.dense_scores over portraits, undisturbed and whole."""
     net.eval()
     found: dict[str, list[Tensor]] = {}
     for first in range(0, len(portraits), _CHECKED):
-        pictures, truth = portraits.batch(range(first, min(first + _CHECKED, len(portraits))), device)
+        pictures, truth = _portraits(portraits, range(first, min(first + _CHECKED, len(portraits))), device)
         with torch.autocast(device.type, torch.bfloat16):
             out = net(pictures.contiguous(memory_format=torch.channels_last))
         for name, values in dense_scores(DenseOutput(*(o.float() for o in out)), truth).items():
             found.setdefault(name, []).append(values)
     return {f"held_out_{name}": float(torch.cat(v).nanmean()) for name, v in found.items()}
+
+
+def _portraits(shards: ShardRows, numbers: Sequence[int], device: torch.device) -> tuple[Tensor, DenseTruth]:
+    """Read pictures [N, 3, S, S] in 0..1 and their truth."""
+    names = ("images", "normals", "depth", "classes")
+    images, normals, depth, classes = (shards.rows(name, numbers).to(device) for name in names)
+    unit = torch.nn.functional.normalize(normals.permute(0, 3, 1, 2).float(), dim=1)
+    pictures = images.permute(0, 3, 1, 2).float() / 255.0
+    return pictures, DenseTruth(unit, depth.float(), classes.long())
 
 
 def _resized(pictures: Tensor, truth: DenseTruth, size: int) -> tuple[Tensor, DenseTruth]:

@@ -7,6 +7,7 @@ fitted to the differences between detected and true landmarks (robust least squa
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,8 +40,19 @@ def median_error(faces: LandmarkResiduals, shifts: NDArray[np.floating]) -> floa
     return float(np.median(np.linalg.norm(left, axis=2) / faces.radius[:, None]))
 
 
-def residuals_of(seed: int, each: int, network: LandmarkNetwork) -> LandmarkResiduals:
-    """Render one synthetic person `each` times and detect landmarks; faces that are not detected are left out."""
+def residuals_of(seeds: Iterable[int], each: int, network: LandmarkNetwork) -> LandmarkResiduals:
+    """Render each synthetic person `each` times and detect landmarks; faces that are not detected are left out."""
+    faces = [face for seed in seeds for face in _residuals(seed, each, network)]
+    residual, jacobian, radius = zip(*faces, strict=True) if faces else ((), (), ())
+    return LandmarkResiduals(
+        np.reshape(residual, (-1, 478, 2)), np.reshape(jacobian, (-1, 2, 3)), np.asarray(radius, np.float64)
+    )
+
+
+def _residuals(
+    seed: int, each: int, network: LandmarkNetwork
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], float]]:
+    """Yield residual [478, 2], jacobian [2, 3] and radius of each detected face of one person."""
     person, draw = synthetic_person(seed), rng(seed, "embedding")
     near, far = np.log((0.45, 2.0))  # metres
     scenes, states = [], []
@@ -52,16 +64,17 @@ def residuals_of(seed: int, each: int, network: LandmarkNetwork) -> LandmarkResi
         scenes.append(scene)
         states.append(Motion(codes, np.zeros((2, 2)), rotation, scene.head_at(person)))
     with torch.no_grad():
-        drawn = render_portraits([person], Motion.joined(states), scenes, 320)
-    found = LandmarkResiduals(np.zeros((0, 478, 2)), np.zeros((0, 2, 3)), np.zeros(0))
-    for state, camera, image, marks in zip(states, drawn.cameras, drawn.images, drawn.landmarks, strict=True):
+        portraits = render_portraits([person], Motion.joined(states), scenes, 320)
+    for state, camera, image, marks in zip(
+        states, portraits.cameras, portraits.images, portraits.landmarks, strict=True
+    ):
         true = marks[:, :2].astype(np.float64)
         roi = Roi.around(marks[:, :2])
-        seen = network(roi.extract(image))
-        if seen is None:
+        detected = network(roi.extract(image))
+        if detected is None:
             continue
         metres = (marks[:, 2:] / (camera.focal_px * person.size)).astype(np.float64)  # of a pixel
-        residual = (seen.points * roi.side + (roi.x0, roi.y0) - true) * metres
+        residual = (detected.points * roi.side + (roi.x0, roi.y0) - true) * metres
         middle = np.median(true, axis=0)
         radius = float(np.sqrt((((true - middle) * metres) ** 2).sum(axis=1).mean()))
         if np.median(np.linalg.norm(residual, axis=1)) > 0.06 * radius:
@@ -69,34 +82,23 @@ def residuals_of(seed: int, each: int, network: LandmarkNetwork) -> LandmarkResi
         # Towards the camera a point moves off the picture's middle by the slope of its line of sight.
         slope = (middle - (camera.cx, camera.cy)) / camera.focal_px
         view = np.asarray([[1.0, 0.0, -slope[0]], [0.0, 1.0, -slope[1]]])
-        across = (view @ state.rotation[0].numpy())[None]
-        found = concatenated([found, LandmarkResiduals(residual[None], across, np.asarray([radius]))])
-    return found
+        yield residual, view @ state.rotation[0].numpy(), radius
 
 
-def concatenated(parts: list[LandmarkResiduals]) -> LandmarkResiduals:
-    """Concatenate along the faces."""
-    return LandmarkResiduals(
-        np.concatenate([p.residual for p in parts]),
-        np.concatenate([p.jacobian for p in parts]),
-        np.concatenate([p.radius for p in parts]),
-    )
-
-
-def fit_shifts(seen: LandmarkResiduals) -> NDArray[np.float32]:
+def fit_shifts(faces: LandmarkResiduals) -> NDArray[np.float32]:
     """Fit shifts [478, 3], metres in canonical head space, by iteratively reweighted least squares.
 
     Irises turn with the gaze and are not shifted.
     """
-    count = seen.residual.shape[1]
+    count = faces.residual.shape[1]
     shifts = np.zeros((count, 3))
     point_sigma_m, shift_sigma_m = 0.0025, 0.004  # how far single detections scatter, how far points may shift
     prior = np.eye(3) * (point_sigma_m / shift_sigma_m) ** 2
     for _ in range(6):
-        left = seen.residual - np.einsum("nij,lj->nli", seen.jacobian, shifts)
+        left = faces.residual - np.einsum("nij,lj->nli", faces.jacobian, shifts)
         weight = 1.0 / (1.0 + (left**2).sum(axis=2) / (2 * point_sigma_m) ** 2)  # Cauchy
-        normal = np.einsum("nl,nij,nik->ljk", weight, seen.jacobian, seen.jacobian) + prior
-        right = np.einsum("nl,nij,nli->lj", weight, seen.jacobian, seen.residual)
+        normal = np.einsum("nl,nij,nik->ljk", weight, faces.jacobian, faces.jacobian) + prior
+        right = np.einsum("nl,nij,nli->lj", weight, faces.jacobian, faces.residual)
         shifts = np.linalg.solve(normal, right[..., None])[..., 0]
     shifts[[*IRIS[0], *IRIS[1]]] = 0.0
     return shifts.astype(np.float32)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from reenact.media.errors import InputError
+from reenact.media.progress import Progress, silent
 from reenact.media.tensors import misfits, read_tensors, write_tensors
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -53,10 +54,6 @@ Losses = dict[str, Tensor]
 """By name; "loss" is what is minimised."""
 
 
-def silent(stage: str, done: int, total: int | None) -> None:
-    """Progress for callers that want none."""
-
-
 @dataclass(frozen=True)
 class RunOptions:
     """Where a run is, on what, and how long it may take; nothing here changes what is learnt but `start`."""
@@ -69,7 +66,7 @@ class RunOptions:
     start: dict[str, Tensor] | None = None
     """Weights to begin with where the folder has no checkpoint. A run of which a part is frozen, and therefore not in
     its checkpoint, needs them again to go on."""
-    progress: Callable[[str, int, int | None], None] = silent
+    progress: Progress = silent
     clock: Callable[[], float] = time.perf_counter
     """Gives the seconds that `seconds` is measured on."""
 

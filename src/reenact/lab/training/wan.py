@@ -24,9 +24,10 @@ from reenact.generator.diffusion.wan.plan import DRIVING, FRAMES, INPUTS, WanPla
 from reenact.generator.diffusion.wan.sampling import WEIGHTS
 from reenact.head.regions import EYEBALL, MOUTH_INTERIOR, region_ids
 from reenact.media.errors import InputError
+from reenact.media.progress import silent
 from reenact.media.tensors import write_tensors
 
-from .loop import Losses, Run, RunOptions, Schedule, seeded, silent
+from .loop import Losses, Run, RunOptions, Schedule, seeded
 from .wan_data import Sample, Windows, together
 
 _MOUTH = region_ids("lips", *MOUTH_INTERIOR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,10 @@ from reenact.generator.diffusion.wan.base import load_image_encoder, load_vae
 from reenact.generator.diffusion.wan.latents import encode, encode_grey, image_tokens
 from reenact.media.errors import InputError
 from reenact.media.files import existing_file
+from reenact.media.progress import Progress
 from reenact.media.tensors import read_tensors, write_weights
 
 from .data.scenes import Scene
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ expression_portraits.py, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import Arrays, prepare_shards
 from reenact.media import InputError, read_image
 from reenact.media.arrays import write_arrays
+from reenact.media.progress import Progress
 from reenact.perception import detect_faces
 from reenact.perception.expression_network import STORED
 from reenact.perception.face_crop import face_crop
@@ -46,7 +47,7 @@ _PHOTOGRAPHS: Final = 40  # a shard
 
 
 def prepare_expression_moved(
-    out: Path, photographs: Sequence[Path], each: int, progress: Callable[[str, int, int | None], None], jobs: int = 1
+    out: Path, photographs: Sequence[Path], each: int, progress: Progress, jobs: int = 1
 ) -> list[Path]:
     """Move each photograph `each` times and return the shards; those that exist are kept.
 
@@ -105,9 +106,7 @@ def _state(rest: Motion, seed: int, picture: int, draw: np.random.Generator) -> 
     return Motion(random_expression(seed, picture), gaze, turn @ rest.rotation[0].numpy(), rest.translation[0])
 
 
-def prepare_expression_pictures(
-    out: Path, pictures: Sequence[Path], progress: Callable[[str, int, int | None], None]
-) -> Path:
+def prepare_expression_pictures(out: Path, pictures: Sequence[Path], progress: Progress) -> Path:
     """Crop the largest face of each picture into the shard `out`, unless it exists; pictures without one are left out.
 
     Raises:

@@ -15,7 +15,7 @@ A shard is one safetensors file of N faces:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -39,6 +39,7 @@ from reenact.lab.synthetic import (
 )
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import Arrays, people_shards, prepare_shards
+from reenact.media.progress import Progress
 from reenact.perception.expression_network import STORED
 from reenact.perception.face_crop import crop_matrix, face_crop
 from reenact.perception.landmark_network import LandmarkNetwork
@@ -109,7 +110,7 @@ def prepare_expression_portraits(
     out: Path,
     people: int,
     each: int,
-    progress: Callable[[str, int, int | None], None],
+    progress: Progress,
     *,
     first: int = TRAINING_SEED,
     jobs: int = 1,

@@ -12,7 +12,7 @@ A shard is one safetensors file of N portraits of S x S pixels:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from reenact.lab.synthetic import (
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.render import render_portraits
 from reenact.lab.workers import Arrays, people_shards, prepare_shards
+from reenact.media.progress import Progress
 from reenact.perception.dense.network import CLASSES
 
 TRAINING_SEED, HELD_OUT_SEED = 100_000, 900_000
@@ -45,7 +46,7 @@ def prepare_portraits(
     people: int,
     each: int,
     size: int,
-    progress: Callable[[str, int, int | None], None],
+    progress: Progress,
     *,
     first: int = TRAINING_SEED,
     jobs: int = 1,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clips of real people made into scenes (scenes.py): each is its own driver, several of its frames are the photo.
+"""Scenes (scenes.py) made of clips of real people: each is its own driver, several of its frames are the photo.
 
 The head in a scene is fitted to its photo alone and moved by what the track says relative to the photo's frame, as
 `reenact animate` does it: nothing of the other frames but the performance reaches the controls.
@@ -31,7 +31,7 @@ from reenact.rendering import Camera
 from reenact.rendering.head_renderer import HeadRenderer
 from reenact.tracking import Progress, load_motion, save_motion, silent, track
 
-from .scenes import MOVING, PHOTO, Bytes, SceneRecord, save_scene
+from .scenes import MOVING, PHOTO, Bytes, save_scene
 
 RUN, RUNS = 8, 3
 """Frames of a run, runs of a scene, unless others are asked for."""
@@ -56,16 +56,22 @@ class _Making:
     run: int
 
 
-def clips_of(folder: Path) -> list[Clip]:
-    """Every video of a folder, each of somebody else. Raises InputError if there is none."""
-    found = sorted(p for p in folder.glob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
-    if not found:
-        raise InputError(f"{folder} holds no videos; want some of {', '.join(VIDEO_SUFFIXES)}")
-    return [Clip(path, path.stem, "not said") for path in found]
+def clips_of(folder: Path, listing: Path | None = None) -> list[Clip]:
+    """Find the clips of a folder.
 
+    Args:
+        folder: of the videos.
+        listing: a json list that names some of them, [{"file": ..., "person": ..., "licence": ...}]; None takes every
+            video, each of somebody else.
 
-def listed_clips(folder: Path, listing: Path) -> list[Clip]:
-    """The clips that a json list names: [{"file": ..., "person": ..., "licence": ...}]. Raises InputError."""
+    Raises:
+        InputError: there is no video, or the list cannot be read or names a file that does not exist.
+    """
+    if listing is None:
+        videos = sorted(p for p in folder.glob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+        if not videos:
+            raise InputError(f"{folder} holds no videos; want some of {', '.join(VIDEO_SUFFIXES)}")
+        return [Clip(path, path.stem, "not said") for path in videos]
     try:
         rows = json.loads(listing.read_text(encoding="utf-8"))
         clips = [Clip(folder / row["file"], row["person"], row["licence"]) for row in rows]
@@ -89,7 +95,7 @@ def prepare_scenes(
     run: int = RUN,
     jobs: int = 1,
 ) -> list[Path]:
-    """Make `scenes` scenes of each clip; what is there already is kept. Clips with too short a face give none.
+    """Make `scenes` scenes of each clip; what is there already is kept. Clips that show a face too briefly give none.
 
     Args:
         clips: videos to learn from.
@@ -99,10 +105,21 @@ def prepare_scenes(
         progress: called with a stage, clips done and their number.
         run: frames of each of a scene's RUNS runs.
         jobs: processes.
+
+    Raises:
+        InputError: no clip gave a scene.
     """
     out.mkdir(parents=True, exist_ok=True)
     work = [_Making(clip, out, scenes, size, run) for clip in clips]
-    return [path for paths in spread(_scenes, work, jobs, "preparing", progress) for path in paths]
+    made = [path for paths in spread(_scenes, work, jobs, "preparing", progress) for path in paths]
+    if not made:
+        names = ", ".join(str(clip.path) for clip in clips[:3]) + (", ..." if len(clips) > 3 else "")
+        # Two frames at either end of a shot are left out, and a scene's runs begin at different frames.
+        raise InputError(
+            f"no scene could be made of {names}; want a video that shows one face in at least {run + RUNS + 3} "
+            "consecutive frames"
+        )
+    return made
 
 
 def _scenes(making: _Making) -> list[Path]:
@@ -124,7 +141,7 @@ def _scenes(making: _Making) -> list[Path]:
             still = out / f".{path.stem}.png"
             write_image(still, images[photo])
             try:
-                save_scene(_scene(making, still, motion, photo, rows, images), path)
+                _save_scene(path, making, still, motion, photo, rows, images)
             except (InputError, ValueError):  # no face in this very frame, or the head out of sight
                 continue
             finally:
@@ -135,7 +152,7 @@ def _scenes(making: _Making) -> list[Path]:
 
 
 def _beginning(video: Path, folder: Path) -> Path:
-    """The video, or a file of its first frames, hardly compressed, if it has many."""
+    """Return the video, or a file of its first frames, hardly compressed, if it has many."""
     info = probe(video)
     if sum(1 for _ in islice(read_frames(info), _LONGEST + 1)) <= _LONGEST:
         return video
@@ -147,7 +164,7 @@ def _beginning(video: Path, folder: Path) -> Path:
 
 
 def _plans(track: Motion, making: _Making) -> list[tuple[int, list[int]]]:
-    """Numbers of the photo's frame and of the frames of all runs, scene by scene: within a shot, faces seen.
+    """Choose the frames of the photo and of all runs, scene by scene: within one shot, all with a face.
 
     Runs of every other scene lie near the photo's frame, and the first of them begins with it: there the warp is all
     but exact, and is to be left as it is.
@@ -175,9 +192,9 @@ def _plans(track: Motion, making: _Making) -> list[tuple[int, list[int]]]:
     return plans
 
 
-def _scene(
-    making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
-) -> SceneRecord:
+def _save_scene(
+    path: Path, making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
+) -> None:
     options = AnimateOptions(mode="relative", neutral=photo, detail="own")
     performance = Pipeline().prepare(still, motion, options)
     at = {int(f): i for i, f in enumerate(performance.driving.require_clip().frame)}
@@ -186,9 +203,9 @@ def _scene(
     reference = cropped(picture, crop)
     generator, render = WarpGenerator(subject.head, reference), HeadRenderer(subject.head, reference)
     square = head_square(subject.head, states, reference, making.size)
-    seen = reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
-    own = head_images(render(reference.motion, seen))
-    heads = [head_images(maps) for maps in render.stream(states, seen)]
+    camera = reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
+    own = head_images(render(reference.motion, camera))
+    heads = [head_images(maps) for maps in render.stream(states, camera)]
 
     def cut(image: np.ndarray) -> np.ndarray:
         return square.extract(crop.extract(image))
@@ -205,15 +222,12 @@ def _scene(
     }
     assert set(pictures) == {*PHOTO, *MOVING}
     clip = making.clip
-    return SceneRecord(
-        pictures,
-        _landmarks(subject, states, seen),
-        [making.run] * (len(rows) // making.run),
-        {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)},
-    )
+    about = {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)}
+    runs = [making.run] * (len(rows) // making.run)
+    save_scene(path, pictures, _landmarks(subject, states, camera), runs, about)
 
 
 def _landmarks(subject: Subject, motion: Motion, camera: Camera) -> np.ndarray:
-    """[F, 478, 2] px"""
+    """Project the landmarks [F, 478, 2], px."""
     vertices = posed_vertices(subject.head, motion, subject.require_reference().motion)
     return camera.project(subject.model.topology.at_landmarks(vertices))[..., :2].numpy()

@@ -16,8 +16,7 @@ versions have more arrays, which are not read.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,27 +31,31 @@ MOVING = ("frames", "warped", "normals", "regions", "visibility")
 _LABELS = ("regions", "photo_regions", "visibility")
 
 
-@dataclass(frozen=True)
-class SceneRecord:
-    """What is written: pictures by name ([n, S, S, 3] or [n, S, S]), and arrays as they are."""
+def save_scene(
+    path: Path,
+    pictures: Mapping[str, Sequence[Bytes]],
+    landmarks: NDArray[np.floating],
+    runs: Sequence[int],
+    about: dict[str, str],
+) -> None:
+    """Write a scene; beside the target first.
 
-    pictures: dict[str, Sequence[Bytes]]
-    landmarks: NDArray[np.floating]
-    runs: Sequence[int]
-    about: dict[str, str]
-
-
-def save_scene(record: SceneRecord, path: Path) -> None:
-    """Write a scene; beside the target first."""
+    Args:
+        path: the file.
+        pictures: those of PHOTO and MOVING by name, uint8 [S, S, 3] or [S, S] each.
+        landmarks: [F, 478, 2] px.
+        runs: frames of each run.
+        about: person, source and licence.
+    """
     arrays: dict[str, NDArray[np.generic]] = {
-        "landmarks": record.landmarks.astype(np.float16),
-        "runs": np.asarray(record.runs, np.int32),
+        "landmarks": landmarks.astype(np.float16),
+        "runs": np.asarray(runs, np.int32),
     }
     for name in (*PHOTO, *MOVING):
-        packed = [_packed(picture, labels=name in _LABELS) for picture in record.pictures[name]]
+        packed = [_packed(picture, labels=name in _LABELS) for picture in pictures[name]]
         arrays[name] = np.frombuffer(b"".join(packed), np.uint8)
         arrays[f"{name}.ends"] = np.cumsum([len(p) for p in packed]).astype(np.int64)
-    write_arrays(path, arrays, record.about)
+    write_arrays(path, arrays, about)
 
 
 class Scene:
@@ -70,22 +73,17 @@ class Scene:
 
     @property
     def landmarks(self) -> NDArray[np.float32]:
-        """[F, 478, 2] px"""
+        """Landmarks [F, 478, 2], px."""
         return self._arrays["landmarks"].astype(np.float32)
 
     def __len__(self) -> int:
         return sum(self.runs)
 
     def picture(self, name: str, number: int = 0) -> Bytes:
-        """[S, S, 3], or [S, S] of labels and visibility."""
+        """Decode a picture: [S, S, 3], or [S, S] of labels and visibility."""
         ends = self._arrays[f"{name}.ends"]
         first = int(ends[number - 1]) if number else 0
         return np.asarray(Image.open(io.BytesIO(self._arrays[name][first : int(ends[number])].tobytes())))
-
-
-def scenes_in(folder: Path) -> list[Path]:
-    """Find the scenes of a folder in which `scene_making.prepare_scenes` wrote them."""
-    return sorted(p for p in folder.glob("*.safetensors") if not p.name.endswith(".motion.safetensors"))
 
 
 def _packed(picture: Bytes, *, labels: bool) -> bytes:

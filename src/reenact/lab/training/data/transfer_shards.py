@@ -11,7 +11,7 @@ A shard is one safetensors file of P people, each giving C short performances of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from reenact.lab.synthetic import synthetic_motion
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.synthetic.own_deformation import OwnDeformation, linear
 from reenact.lab.workers import Arrays, people_shards, prepare_shards
+from reenact.media.progress import Progress
 from reenact.transfer.subject_features import face_rows
 
 TRAINING_SEED, HELD_OUT_SEED = 300_000, 930_000
@@ -34,7 +35,7 @@ CLIPS, FRAMES = 4, 12
 def prepare_subjects(
     out: Path,
     people: int,
-    progress: Callable[[str, int, int | None], None],
+    progress: Progress,
     *,
     first: int = TRAINING_SEED,
     jobs: int = 1,

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The entry point: parse, run, and turn what went wrong into one sentence and an exit code."""
 
+import faulthandler
+import logging
+import os
+import signal
 import sys
+import warnings
 from collections.abc import Sequence
+from types import FrameType
 
 import tyro
 
 from reenact import __version__
 from reenact.app.animate import Animate
 from reenact.app.arguments import BadArgument
-from reenact.app.console import configure_output, terminate_like_interrupt
 from reenact.app.doctor import Doctor
 from reenact.app.edit import Edit
 from reenact.app.export import Export
@@ -67,8 +72,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(0)
     try:
         command = parse(arguments or ["--help"])
-        configure_output(command.verbose)
-        terminate_like_interrupt()
+        _configure_output(command.verbose)
+        _terminate_like_interrupt()
         sys.exit(command.run())
     except KeyboardInterrupt as stop:
         print(f"reenact: interrupted; {str(stop) or 'nothing was written'}", file=sys.stderr)
@@ -121,3 +126,41 @@ def _check_removed(arguments: Sequence[str]) -> None:
     for verb, option, wanted in REMOVED:
         if line.startswith(f"{verb} ") and f" {option} " in line:
             raise BadArgument(f"{option} was removed; {wanted}")
+
+
+def _configure_output(verbose: bool) -> None:
+    """Send our log to stderr: warnings only and no chatter of libraries, or everything when `verbose`."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="reenact: %(message)s", stream=sys.stderr
+    )
+    if verbose:
+        logging.getLogger("reenact").setLevel(logging.DEBUG)
+        return
+    warnings.simplefilter("ignore")
+    _discard_native_messages()
+
+
+def _terminate_like_interrupt() -> None:
+    """Let SIGTERM (`timeout`, a closing session) unwind the stack as Ctrl-C does: partial files go."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _discard_native_messages() -> None:
+    """Point file descriptor 2 at nothing and Python's stderr at the terminal.
+
+    mediapipe writes a line for each model that it opens from C++, before its log library reads any setting, the
+    environment variables included. Everything Python says, tracebacks and fatal signals too, still arrives.
+    """
+    terminal = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+    sys.stderr = open(terminal, "w", buffering=1, encoding="utf-8", errors="replace")  # noqa: SIM115, PTH123
+    faulthandler.enable(sys.stderr)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stderr)

@@ -153,7 +153,7 @@ class Pipeline:
         if isinstance(source, Subject):
             subject, own = source, source.require_reference()
             if size is not None:
-                subject = source.replace(references=(scaled(own, size), *source.references[1:]))
+                subject = source.replace(references=(_scaled(own, size), *source.references[1:]))
         else:
             known = None if options.head is None else load_head(options.head, self.model)
             if options.same_person:
@@ -318,8 +318,8 @@ def cropped(reference: Reference, crop: SquareCrop) -> Reference:
     return Reference(image, reference.motion, camera)
 
 
-def scaled(reference: Reference, longer: int) -> Reference:
-    """The same picture with a longer side of `longer` px."""
+def _scaled(reference: Reference, longer: int) -> Reference:
+    """Resize a reference to a longer side of `longer` px."""
     image = torch.from_numpy(resized(reference.image.numpy(), longer))
     camera = reference.camera.scaled(longer / max(reference.camera.width, reference.camera.height))
     return Reference(image, reference.motion, camera)

@@ -67,7 +67,7 @@ def test_the_targets_bear_arkits_names_in_order(read: ReadGlb) -> None:
 
 
 def test_every_region_is_in_one_part() -> None:
-    assert sorted(r for part in PARTS.values() for r in part.regions) == sorted(REGIONS)
+    assert sorted(r for regions, _ in PARTS.values() for r in regions) == sorted(REGIONS)
 
 
 def test_neutral_and_targets_are_the_rigs(read: ReadGlb, shape: Shape, person: Subject) -> None:
@@ -95,7 +95,7 @@ def test_triangles_and_texture_coordinates_are_the_models(read: ReadGlb, shape: 
     parts = read.nodes["head"].parts + [p for eye in ("leftEye", "rightEye") for p in read.nodes[eye].parts]
     assert sum(len(p.faces) for p in parts) == len(shape.faces)
     skin = parts[0]
-    rows = shape.rows(*PARTS["skin"].regions)
+    rows = shape.rows(*PARTS["skin"][0])
     corners = shape.atlas.uv[shape.atlas.faces[rows]]
     np.testing.assert_allclose(skin.uv[skin.faces], np.stack([corners[..., 0], 1.0 - corners[..., 1]], -1), atol=1e-6)
     np.testing.assert_allclose(skin.points[skin.faces], shape.neutral[shape.faces[rows]], atol=1e-6)

@@ -14,12 +14,13 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.tracking.face_model import identity_landmarks, landmark_model
 from reenact.tracking.fit import fit_identity
-from reenact.tracking.identity_prior import identity_prior, unit_prior
+from reenact.tracking.identity_prior import IdentityPrior, identity_prior
 from reenact.tracking.normal_equations import project
 from reenact.tracking.placement import mean_placement
 
 HEAD = open_head()
 PRIOR = identity_prior(HEAD)
+UNIT_PRIOR = IdentityPrior(torch.zeros(HEAD.identity_size), torch.eye(HEAD.identity_size))
 SIDE, FOCAL = 512, 1400.0
 
 
@@ -58,7 +59,10 @@ def test_people_of_the_prior_are_found_better_than_by_the_unit_prior() -> None:
         lm = landmark_model(head_model(HEAD).personalise(truth, adapted=False), mean_placement(HEAD))
         points = project(lm, act, FOCAL).numpy() + SIDE / 2
         points = (points + rng.normal(size=points.shape) * 1.5).astype(np.float32)
-        for prior, errors in ((PRIOR, mine), (unit_prior(HEAD.identity_size), unit)):
+        for prior, errors in (
+            (PRIOR, mine),
+            (IdentityPrior(torch.zeros(HEAD.identity_size), torch.eye(HEAD.identity_size)), unit),
+        ):
             found = fit_identity(HEAD, points, SIDE, SIDE, prior=prior)
             errors.append(_apart(HEAD.neutral(found.shape.numpy()), HEAD.neutral(truth.numpy())))
     assert np.mean(mine) < np.mean(unit)

@@ -112,15 +112,15 @@ def test_normal_equations_are_those_of_all_weighted_rows() -> None:
     rows = torch.cat([columns * lin.point_precision.sqrt()[:, None, None], apart], dim=3).flatten(2).transpose(1, 2)
     wanted = rows.transpose(1, 2) @ rows
     n = lin.by_frame.shape[1]
-    found, alone = joint_equations(lin, basis), frame_equations(lin)
+    found, (alone_gradient, alone_hessian) = joint_equations(lin, basis), frame_equations(lin)
     for mine, yours in (
         (found.hessian, wanted[:, :n, :n]),
         (found.gradient, wanted[:, :n, -1]),
         (found.cross, wanted[:, :n, n:-1]),
         (found.shared_hessian, wanted[:, n:-1, n:-1].sum(dim=0)),
         (found.shared_gradient, wanted[:, n:-1, -1].sum(dim=0)),
-        (alone.hessian, wanted[:, :n, :n]),
-        (alone.gradient, wanted[:, :n, -1]),
+        (alone_hessian, wanted[:, :n, :n]),
+        (alone_gradient, wanted[:, :n, -1]),
     ):
         torch.testing.assert_close(mine.double(), yours, rtol=0, atol=1e-5 * float(yours.abs().max()))
     assert float(lin.difference_precision.min()) > 0

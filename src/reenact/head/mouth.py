@@ -28,7 +28,7 @@ _TONGUE_OUT = index("tongueOut")
 
 
 def head_size(eyes: Tensor) -> Tensor:
-    """Size of a head against an adult's, by its eyeballs' centres [2, 3] metres."""
+    """Return the size of a head as a multiple of an adult's, by its eyeballs' centres [2, 3] metres."""
     return (eyes[0, 0] - eyes[1, 0]).abs() / ADULT_EYES_M
 
 

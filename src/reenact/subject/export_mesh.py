@@ -21,7 +21,6 @@ from reenact.head.subject import Subject
 from reenact.rendering import vertex_normals
 
 from .atlas import Atlas, head_atlas
-from .lash_strands import lash_places
 
 Detail = Literal["coarse", "fit", "detailed"]
 """The control mesh, or one or two rounds of subdivision: 5,376, 21,223 or 84,369 vertices of the open head."""
@@ -44,20 +43,20 @@ class Shape:
     faces: NDArray[np.integer]  # [G, 3]
     regions: NDArray[np.uint8]  # [G]
     atlas: Atlas
-    lashes: Float  # [N, 2] see lash_strands
+    lashes: Float  # [N, 2] see `_lash_places`
 
     def rows(self, *regions: str) -> NDArray[np.intp]:
-        """Triangles of some regions."""
+        """Find the triangles of some regions."""
         return np.flatnonzero(np.isin(self.regions, region_ids(*regions)))
 
     def eyeball(self, side: int) -> NDArray[np.intp]:
-        """Triangles of the subject's left (0) or right (1) eyeball."""
+        """Find the triangles of the subject's left (0) or right (1) eyeball."""
         rows = self.rows(*EYEBALL)
         return rows[(self.neutral[self.faces[rows, 0], 0] > 0) == (side == 0)]
 
 
 def shape_of(subject: Subject, detail: Detail) -> Shape:
-    """Neutral and targets of a subject at a level of detail."""
+    """Make neutral and targets of a subject at a level of detail."""
     head, levels, rounds = subject.head, subject.levels, _ROUNDS[detail]
     level = levels[rounds]
     rest, actions = seated(head)
@@ -68,7 +67,7 @@ def shape_of(subject: Subject, detail: Detail) -> Shape:
     for _ in range(rounds):
         atlas = atlas.divided()
     normals = vertex_normals(neutral, torch.from_numpy(np.asarray(level.faces)))
-    lashes = refine(levels, torch.from_numpy(lash_places(head)), rounds)
+    lashes = refine(levels, torch.from_numpy(_lash_places(head)), rounds)
     return Shape(
         neutral.numpy(),
         normals.numpy(),
@@ -102,4 +101,24 @@ def _with_met_lids(head: HeadShape, neutral: Tensor, targets: Tensor) -> Tensor:
         closed = (targets[blink, lower, 1] - targets[blink, upper, 1])[wide].mean()
         further = (opened[wide].mean() / closed.clamp(min=1e-6)).clamp(1.0, _FURTHER)
         out[blink] = meet_lids(lines, (neutral + further * targets[blink])[None])[0] - neutral
+    return out
+
+
+def _lash_places(head: HeadShape) -> Float:
+    """Return the places of lashes in their picture [V, 2].
+
+    u runs along the band from the nose outwards, v from 0 at the root to 1 at the tip; both are 0 on other
+    vertices. Roots are nearest to the eyeball.
+    """
+    neutral = head.neutral.numpy()
+    out = np.zeros((len(neutral), 2), np.float32)
+    rows = head.topology.region_vertices(*region_ids("eyelashes"))
+    for side, centre in enumerate(head.eyes.numpy()):
+        own = rows[(neutral[rows, 0] > 0) == (side == 0)]
+        upper = neutral[own, 1] > neutral[own, 1].mean()
+        for band in (own[upper], own[~upper]):
+            across = np.abs(neutral[band, 0])
+            far = np.linalg.norm(neutral[band] - centre, axis=1)
+            for column, values in enumerate((across, far)):
+                out[band, column] = (values - values.min()) / np.ptp(values)
     return out

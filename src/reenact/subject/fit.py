@@ -76,7 +76,7 @@ def fit_stages(offsets: Offsets, observation: Observation, stages: Sequence[Stag
                 rasterised[key] = (0, energy.rasterise(posed, part))
             rasterised[key] = (rasterised[key][0] + 1, rasterised[key][1])
             terms = energy.terms(posed, part, rasterised[key][1]) | regularity(offsets, rows, static, dynamic)
-            loss = weighted(terms, stage)
+            loss = _weighted(terms, stage)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -84,7 +84,7 @@ def fit_stages(offsets: Offsets, observation: Observation, stages: Sequence[Stag
             progress("fitting the head", done, total)
 
 
-def weighted(terms: dict[str, Tensor], stage: Stage) -> Tensor:
+def _weighted(terms: dict[str, Tensor], stage: Stage) -> Tensor:
     """The sum that is minimised."""
     return torch.stack([getattr(stage.weights, name) * value for name, value in terms.items()]).sum()
 

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From pictures of one person to a `Subject` with offsets: who it is from key frames, then every frame's doing."""
+"""Fit a `Subject` with offsets to pictures of one person: first from key frames, then in every frame."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from reenact.head.model import ParametricHead
 from reenact.head.subject import Subject
-from reenact.perception.dense.maps import BASE_FACE_M, DenseEstimator
+from reenact.perception.dense.maps import BASE_FACE_M, DenseEstimator, View
 from reenact.perception.dense.shipped import INPUT_PX
 from reenact.tracking import Pictures, Progress, TrackOptions, clip_of, silent
 
 from .checkpoint import FitCheckpoint
 from .fit import FRAMES, KEY_FRAMES, PERSON, Stage, fit_stages
-from .frames_fit import fitted_chunks, observe_rows
-from .observation import Observation
+from .observation import Observation, observe
 from .offsets import Identity, Offsets
 from .source import Source, read_source
 from .texture import bake_texture
@@ -90,7 +90,7 @@ def observed(source: Source, rows: np.ndarray, estimator: DenseEstimator, progre
     views = source.views(rows, INPUT_PX)
     while chunk := list(islice(views, _LOOKED_AT)):
         first = len(parts) * _LOOKED_AT
-        parts.append(observe_rows(source, rows[first : first + len(chunk)], chunk, estimator))
+        parts.append(_observe_rows(source, rows[first : first + len(chunk)], chunk, estimator))
         progress("looking closely", first + len(chunk), len(rows))
     return Observation.joined(parts)
 
@@ -103,17 +103,77 @@ def _performed(
     progress: Progress,
     checkpoint: FitCheckpoint | None,
 ) -> Subject:
-    """Dynamic offsets and poses of every frame, a chunk at a time, so that a long clip takes no more memory."""
+    """Fit dynamic offsets and poses of every frame, a chunk at a time, so that a long clip takes no more memory."""
     every = np.arange(len(main.motion))
-    chunks = list(fitted_chunks(main, every, person, estimator, stage, progress, checkpoint))
+    chunks = list(_fitted_chunks(main, every, person, estimator, stage, progress, checkpoint))
     static, camera = person.static().still(), main.subject.camera.zoomed(float(person.log_distance.detach().exp()))
     subject = person.subject.replace(camera=camera, fine_offset=static.fine)
     motion = main.motion.replace(
-        rotation=torch.cat([chunk.rotation for chunk in chunks]),
-        translation=torch.cat([chunk.translation for chunk in chunks]),
-        dynamic_offset=torch.cat([chunk.offsets for chunk in chunks]),
+        rotation=torch.cat([chunk["rotation"] for chunk in chunks]),
+        translation=torch.cat([chunk["translation"] for chunk in chunks]),
+        dynamic_offset=torch.cat([chunk["offsets"] for chunk in chunks]),
         clip=clip_of(
             [main.subject.replace(camera=camera)], main.path.name, len(every), frame=main.track.shots[0].frames
         ),
     )
     return subject.replace(motion=motion)
+
+
+def _fitted_chunks(
+    source: Source,
+    rows: np.ndarray,
+    person: Offsets,
+    estimator: DenseEstimator,
+    stage: Stage,
+    progress: Progress,
+    checkpoint: FitCheckpoint | None = None,
+) -> Iterator[dict[str, Tensor]]:
+    """Fit `stage.batch` of the rows (rising) at a time, each chunk beginning as the one before ended.
+
+    Args:
+        source: of the rows.
+        rows: [F] frames of the source's motion.
+        person: whose static part stays.
+        estimator: of normals, depth and classes.
+        stage: of the fit.
+        progress: called with frames done.
+        checkpoint: chunks fitted before, which are not fitted again.
+
+    Yields:
+        For n frames `offsets` [n, V, 3] metres, `rotation` [n, 3, 3] and `translation` [n, 3] metres, head to camera,
+        and `last_0` to `last_2`, see `Offsets.last`.
+    """
+    number, first = 0, 0
+    last: tuple[Tensor, Tensor, Tensor] | None = None
+    while checkpoint is not None and (chunk := checkpoint.load(_name(number))) is not None:
+        yield chunk
+        number, first = number + 1, first + len(chunk["rotation"])
+        last = chunk["last_0"], chunk["last_1"], chunk["last_2"]
+    views = source.views(rows[first:], INPUT_PX)
+    while images := list(islice(views, stage.batch)):
+        observation = _observe_rows(source, rows[first : first + len(images)], images, estimator)
+        offsets = Offsets(len(images), person.scale, person.person, person)
+        if last is not None:
+            offsets.start_from(last)
+        fit_stages(offsets, observation, [stage], silent)
+        first += len(images)
+        last = offsets.last()
+        with torch.no_grad():
+            rotation, translation = offsets.poses(observation)
+            chunk = {"offsets": offsets.dynamic(torch.arange(len(images))), "rotation": rotation}
+            chunk |= {"translation": translation} | {f"last_{i}": x for i, x in enumerate(last)}
+        if checkpoint is not None:
+            checkpoint.save(_name(number), chunk)
+        number += 1
+        progress("fitting every frame", first, len(rows))
+        yield chunk
+
+
+def _observe_rows(source: Source, rows: np.ndarray, views: Sequence[View], estimator: DenseEstimator) -> Observation:
+    """Observe some rows, whose pictures are `views`."""
+    marks = [source.points[row] for row in rows]
+    return observe(source.subject, source.motion[rows], source.motion[0], views, estimator(views), marks)
+
+
+def _name(number: int) -> str:
+    return f"frames-{number:05}"

@@ -31,14 +31,11 @@ class IdentityPrior:
         return self.mean + self.factor @ z
 
 
-def unit_prior(size: int) -> IdentityPrior:
-    """Standard normal coefficients."""
-    return IdentityPrior(torch.zeros(size), torch.eye(size))
-
-
 def identity_prior(model: ParametricHead) -> IdentityPrior:
-    """The shipped prior for the open head, the unit prior for any other."""
-    return _shipped() if model.name == OpenHead.name else unit_prior(model.identity_size)
+    """Return the shipped prior for the open head, standard normal coefficients for any other."""
+    if model.name == OpenHead.name:
+        return _shipped()
+    return IdentityPrior(torch.zeros(model.identity_size), torch.eye(model.identity_size))
 
 
 @lru_cache(maxsize=1)

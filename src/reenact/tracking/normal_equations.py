@@ -35,7 +35,7 @@ def stepped(p: Motion, step: Tensor, free: list[int], bounds: Tensor) -> Motion:
 
 
 def _skew(v: Tensor) -> Tensor:
-    """[..., 3] -> [..., 3, 3] cross-product matrices."""
+    """Make cross-product matrices [..., 3, 3] of vectors [..., 3]."""
     x, y, z = v.unbind(-1)
     zero = torch.zeros_like(x)
     rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
@@ -88,24 +88,21 @@ class Linearised:
 
 
 @dataclass(frozen=True)
-class FrameEquations:
-    """Of each frame: half the squared error is g x + x H x / 2 in its unknowns."""
+class JointEquations:
+    """Normal equations of F frames with the S + 1 unknowns they share, summed over frames: coefficients, focal length.
 
-    gradient: Tensor  # [F, n]
+    Half the squared error is g x + x H x / 2 in the unknowns.
+    """
+
+    gradient: Tensor  # [F, n] by each frame's own unknowns
     hessian: Tensor  # [F, n, n]
-
-
-@dataclass(frozen=True)
-class JointEquations(FrameEquations):
-    """Likewise of the unknowns that all frames share, summed over frames: S coefficients, then the focal length."""
-
     cross: Tensor  # [F, n, S + 1]
     shared_gradient: Tensor  # [S + 1]
     shared_hessian: Tensor  # [S + 1, S + 1]
 
 
 def project(model: LandmarkModel, p: Motion, focal: float) -> Tensor:
-    """[F, 478, 2] px relative to the principal point."""
+    """Project the landmarks [F, 478, 2], px relative to the principal point."""
     points, _ = canonical_landmarks(model, p.expression, p.gaze)
     cam = points @ p.rotation.transpose(1, 2) + p.translation[:, None]
     return focal * cam[..., :2] / cam[..., 2:]
@@ -156,15 +153,15 @@ def _chained(by_place: Tensor, motion: Tensor, out: Tensor) -> None:
         out.addcmul_(by_place[:, None, k], motion[:, :, k, None])
 
 
-def frame_equations(lin: Linearised) -> FrameEquations:
-    """Normal equations of every frame for itself."""
+def frame_equations(lin: Linearised) -> tuple[Tensor, Tensor]:
+    """Make the normal equations of every frame for itself: gradient [F, n], Hessian [F, n, n]."""
     columns = lin.columns[:, :-1]
     both = _products(columns, _counted(columns, lin))
-    return FrameEquations(both[:, :-1, -1], both[:, :-1, :-1])
+    return both[:, :-1, -1], both[:, :-1, :-1]
 
 
 def joint_equations(lin: Linearised, basis: Tensor) -> JointEquations:
-    """Normal equations of all frames with what they share.
+    """Make the normal equations of all frames with what they share.
 
     basis: [S, 478, 3] motion of the landmarks in the head's space by each shared coefficient. The derivatives by those
     are never made for all frames: they are `by_place` times the basis, so sums over frames go before the basis.
@@ -197,12 +194,12 @@ def _counted(columns: Tensor, lin: Linearised) -> Tensor:
 
 
 def _products(columns: Tensor, counted: Tensor) -> Tensor:
-    """[F, m, 2, 478] of both -> [F, m, m]."""
+    """Multiply [F, m, 2, 478] of both to [F, m, m]."""
     return columns.flatten(2) @ counted.flatten(2).transpose(1, 2)
 
 
 def _basis_products(lin: Linearised, basis: Tensor) -> Tensor:
-    """Hessian [S, S] of the coefficients of a basis [3 * 478, S], summed over frames."""
+    """Return the Hessian [S, S] of the coefficients of a basis [3 * 478, S], summed over frames."""
     a, b = _PAIRS
     by_axis = basis.view(3, lin.by_place.shape[3], -1)
 
@@ -220,7 +217,7 @@ def _basis_products(lin: Linearised, basis: Tensor) -> Tensor:
 
 
 def _facing(model: LandmarkModel, p: Motion, cam: Tensor) -> Tensor:
-    """[F, 478] trust in a point: 1 seen from in front, falling to 0.03 where the surface turns away."""
+    """Return the trust in each point [F, 478]: 1 in frontal view, falling to 0.03 where the surface turns away."""
     normal = model.normals @ p.rotation.transpose(1, 2)
     ray = cam / cam.norm(dim=-1, keepdim=True)
     cosine = -(normal * ray).sum(-1)

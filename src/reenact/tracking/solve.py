@@ -153,9 +153,9 @@ def step_frames(
     smooth: Smoothness | None = None,
 ) -> Motion:
     """One Gauss-Newton step of every frame, its neighbours (if `smooth`) held where they are."""
-    seen = frame_equations(linearise(model, p, obs, focal, FREE))
+    gradient, hessian = frame_equations(linearise(model, p, obs, focal, FREE))
     pull, precision = prior_terms(p, obs, prior)
-    gradient, hessian = seen.gradient + pull, seen.hessian + precision
+    gradient, hessian = gradient + pull, hessian + precision
     if smooth is not None and joined is not None:
         pull, weight = _smooth_terms(p, joined, smooth)
         gradient, hessian = gradient + pull, hessian + torch.diag_embed(weight)

@@ -27,7 +27,7 @@ from reenact.head.state import torso_translation
 from reenact.rendering import Camera, Fragments, interpolate, rasterise
 from reenact.rendering.head_renderer import VisibleHead
 
-from .filters import blur, distance_to_mask, resize, smoothstep
+from .filters import blur, resize, smoothstep
 
 # Chosen. In brackets: mean change of the frame, in grey levels, at half and at double, in 10 frames of the demo photo.
 _NODES = 96  # a side, without those on the border of the image (2.07; 1.36)
@@ -213,7 +213,7 @@ def _extrapolate_depth(depth: Float, mask: NDArray[np.bool_]) -> Float:
     of_label[label[mask]] = depth[mask]
     nearest = of_label[label]
     smooth = blur(nearest, _NODES / 16)
-    return np.asarray(nearest + smoothstep(0.0, _NODES / 20, distance_to_mask(mask)) * (smooth - nearest), np.float32)
+    return np.asarray(nearest + smoothstep(0.0, _NODES / 20, _distance_to_mask(mask)) * (smooth - nearest), np.float32)
 
 
 def _limit_slope(depth: Float, step_m: float) -> Float:
@@ -242,10 +242,15 @@ def _person_weight(person: Float, on_head: NDArray[np.bool_], head_width: float)
     inside |= on_head
     label = np.asarray(cv2.connectedComponents(inside.astype(np.uint8))[1])
     inside = np.isin(label, np.unique(label[on_head]))
-    return blur(smoothstep(_PERSON_REACH * head_width, 0.0, distance_to_mask(inside) - 1.0), 1.2)
+    return blur(smoothstep(_PERSON_REACH * head_width, 0.0, _distance_to_mask(inside) - 1.0), 1.2)
 
 
 def _grid_faces(side: int) -> NDArray[np.int32]:
     corner = (np.arange(side - 1)[:, None] * side + np.arange(side - 1)).ravel()
     a, b, c, d = corner, corner + side, corner + 1, corner + side + 1
     return np.concatenate([np.stack([a, b, c], 1), np.stack([c, b, d], 1)]).astype(np.int32)
+
+
+def _distance_to_mask(mask: NDArray[np.bool_]) -> Float:
+    """Return the distance of every pixel to the nearest True, px."""
+    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)

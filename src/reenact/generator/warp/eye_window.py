@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenact.head.model import Float, Int
+from reenact.head.mouth import head_size
 from reenact.head.regions import region_ids
 from reenact.head.shape import HeadShape
 from reenact.head.spread import spread
@@ -15,7 +16,7 @@ from .eyeballs import EYE_IDS, Eyeball
 from .eyelashes import Eyelashes
 from .eyelids import Eyelids
 from .filters import blur, nearest_pixels, remap_mask, smoothstep, smoothstep_of
-from .posed_head import PosedHead, head_size
+from .posed_head import PosedHead
 from .rasterised_mesh import RasterisedMesh
 from .skin import Skin, surface_distance, texture_stretch
 
@@ -166,7 +167,7 @@ def _lid_skin(head: HeadShape, side: int, edge: Int) -> Float:
         edge: vertices of the upper lid's edge, from the nose outwards.
     """
     brow = head.topology.landmark_vertices[list(_BROWS[side])].ravel()
-    x = np.abs(head.neutral.numpy()[:, 0]) / head_size(head)
+    x = np.abs(head.neutral.numpy()[:, 0]) / float(head_size(head.eyes))
     inner, outer = float(x[edge[0]]), float(x[edge[-1]])
     beside = smoothstep(inner - 0.006, inner - 0.001, x) * smoothstep(outer + 0.006, outer + 0.001, x)
     return beside * smoothstep(0.004, 0.008, surface_distance(head, brow))
@@ -176,4 +177,4 @@ def eye_anchors(head: HeadShape, side: int) -> Int:
     """Return the vertices of the skin that an eye's window shows."""
     rows = head.topology.region_vertices(*region_ids("skin", "eyelids"))
     distance = np.linalg.norm(head.neutral.numpy()[rows] - head.eyes.numpy()[side], axis=1)
-    return rows[distance < _REACH_M * head_size(head)]
+    return rows[distance < _REACH_M * float(head_size(head.eyes))]

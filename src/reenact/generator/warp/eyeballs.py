@@ -22,20 +22,20 @@ from .rasterised_mesh import Box, RasterisedMesh
 
 EYE_IDS = region_ids(*EYEBALL)
 _IRIS_RAD = 0.49  # angular radius of an iris of 5.9 mm on a ball of 12.5 mm
-_BINS, _WIDEST_RAD = 96, 1.45  # of RadialColours; beyond, the back of the ball is never seen
+_BINS, _WIDEST_RAD = 96, 1.45  # of _RadialColours; beyond, the back of the ball is never seen
 # Chosen. In brackets: mean change of the eyes, in grey levels, at half and at double, in 10 frames of the demo photo.
 _DARKEST = 0.62  # share of the light that the lids leave at least (0.24; 0.38)
 _ENOUGH_PX = 20  # pixels of an eye that colours can be estimated from (0; 0)
 
 
 @dataclass(frozen=True)
-class RadialColours:
+class _RadialColours:
     """Colours of an eyeball by the angle from the axis of its iris; all of the sclera has one colour."""
 
     colours: Float  # [_BINS, 3] 0 to 255, at angles from 0 to _WIDEST_RAD
 
     @classmethod
-    def fit(cls, unshaded: Float, angles: Float, mask: NDArray[np.bool_], iris_rad: float) -> RadialColours:
+    def fit(cls, unshaded: Float, angles: Float, mask: NDArray[np.bool_], iris_rad: float) -> _RadialColours:
         """Take medians by angle, and an ordinary brown eye where there is nothing to see.
 
         Args:
@@ -74,7 +74,7 @@ class Eyeball:
     """One eye of the reference, decomposed. Images cover `box` of the reference."""
 
     axis: Float  # [3] centre of the iris, in the eyeball's own frame
-    radial: RadialColours  # unshaded
+    radial: _RadialColours  # unshaded
     box: Box
     matt: Float  # [h, w, 3] the eye without shade and highlight
     visibility: Float  # [h, w] 1 where the reference surely shows the eyeball
@@ -102,7 +102,7 @@ class Eyeball:
 
         sure = erode(inside, max(1, round(0.10 * height))) > 0
         sure = sure if sure.sum() > _ENOUGH_PX else inside
-        radial = RadialColours.fit(unshaded, angles, sure, iris_rad)
+        radial = _RadialColours.fit(unshaded, angles, sure, iris_rad)
         expected = radial.at(angles)
         near_iris = smoothstep(1.5 * iris_rad, 1.2 * iris_rad, angles) * inside
         halo = max(1, round(0.05 * height))

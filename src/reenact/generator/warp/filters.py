@@ -48,11 +48,6 @@ def resize(image: Image, width: int, height: int) -> Float:
     return np.asarray(cv2.resize(_float(image), (width, height), interpolation=method), np.float32)
 
 
-def distance_to_mask(mask: NDArray[np.bool_]) -> Float:
-    """Return the distance of every pixel to the nearest True, px."""
-    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-
-
 def pixel_grid(size: int) -> Float:
     """Return x, y of every pixel [size, size, 2] for `remap`, where pixel centres are whole numbers."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)

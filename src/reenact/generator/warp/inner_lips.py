@@ -8,12 +8,13 @@ import torch
 from numpy.typing import NDArray
 
 from reenact.head.model import Float
+from reenact.head.mouth import head_size
 from reenact.head.regions import region_ids
 from reenact.head.shape import HeadShape
 
 from .filters import blur, dilate, extrapolate, smoothstep
 from .light import luma
-from .posed_head import PosedHead, head_size
+from .posed_head import PosedHead
 from .rasterised_mesh import RasterisedMesh
 from .skin import Skin
 
@@ -32,7 +33,7 @@ class InnerLips:
     def __init__(self, head: HeadShape, skin: Skin, lining: Float) -> None:
         self._rows = head.topology.region_vertices(*_LIPS)
         rows = torch.from_numpy(self._rows.astype(np.int64))
-        depth_m = head.inner_lips.depth_behind_lips(head.neutral[None], rows)[0].numpy() / head_size(head)
+        depth_m = head.inner_lips.depth_behind_lips(head.neutral[None], rows)[0].numpy() / float(head_size(head.eyes))
         # In front of the line, at the same distance from the middle, is the red of the lips; behind it is their inside.
         self._inside = smoothstep(-0.0010, 0.0035, depth_m)[:, None]
         self._light = skin.light

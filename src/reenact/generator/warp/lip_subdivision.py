@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from reenact.head.mesh import cut_faces
 from reenact.head.model import Float, Int
+from reenact.head.mouth import head_size
 from reenact.head.regions import region_ids
 from reenact.head.shape import HeadShape
 
-from .posed_head import head_size
 from .rasterised_mesh import RenderMesh
 
 # Chosen. In brackets: mean change of the mouth, in grey levels, at half and at double, in 10 frames of the demo photo.
@@ -33,7 +33,7 @@ def subdivide_lips(head: HeadShape, vertices: NDArray[np.bool_]) -> RenderMesh:
     kept = vertices[head.topology.faces].any(axis=1)
     faces, regions = head.topology.faces[kept].astype(np.int32), head.topology.regions[kept]
     points = head.neutral.numpy()
-    longest = _LONGEST_M * head_size(head)
+    longest = _LONGEST_M * float(head_size(head.eyes))
     subdivisions: list[tuple[Int, Float]] = []
     for _ in range(_ROUNDS):
         edges = _edges(faces[np.isin(regions, region_ids("lips", "tongue"))])

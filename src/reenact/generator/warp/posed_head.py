@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
 from reenact.head.model import Float, Int
 from reenact.head.motion import Motion
-from reenact.head.mouth import ADULT_EYES_M
 from reenact.head.shape import HeadShape
 from reenact.head.state import deformed, posed
 from reenact.rendering import Camera, vertex_normals
@@ -48,8 +46,3 @@ class PosedHead:
     def px_per_m(self, rows: Int) -> float:
         """Return the pixels of a metre at the mean depth of some vertices."""
         return self.camera.focal_px / float(self.px[rows, 2].mean())
-
-
-def head_size(head: HeadShape) -> float:
-    """Return the size of a head as a multiple of an adult's, by the distance of its eyeballs."""
-    return float(np.ptp(head.eyes.numpy()[:, 0])) / ADULT_EYES_M

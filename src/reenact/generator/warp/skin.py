@@ -11,6 +11,7 @@ from scipy.spatial import KDTree
 
 from reenact.head.mesh import triangle_areas
 from reenact.head.model import Float, Int
+from reenact.head.mouth import head_size
 from reenact.head.regions import region_ids
 from reenact.head.shape import HeadShape
 from reenact.head.spread import spread
@@ -18,7 +19,7 @@ from reenact.rendering.head_renderer import VisibleHead
 
 from .filters import blur, erode, extrapolate, nearest_pixels, remap, smoothstep
 from .light import Light, luma
-from .posed_head import PosedHead, head_size
+from .posed_head import PosedHead
 from .rasterised_mesh import RasterisedMesh
 
 _SKIN = region_ids("skin", "neck", "ears", "eyelids", "lips", "eye_socket")
@@ -97,7 +98,7 @@ class Skin:
 def surface_distance(head: HeadShape, rows: Int) -> Float:
     """Return the distance of each vertex to the nearest of some rows [V] metres, on the neutral at an adult's size."""
     neutral = head.neutral.numpy()
-    return (KDTree(neutral[rows]).query(neutral)[0] / head_size(head)).astype(np.float32)
+    return (KDTree(neutral[rows]).query(neutral)[0] / float(head_size(head.eyes))).astype(np.float32)
 
 
 def texture_stretch(faces: Int, reference_px: Float, px: Float) -> Float:

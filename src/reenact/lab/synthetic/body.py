@@ -38,7 +38,7 @@ _PROFILE = {
 
 @lru_cache(maxsize=1)
 def rim() -> Int:
-    """Vertices of the head's lower rim, by angle around the neck, from the back over the subject's left."""
+    """Find the vertices of the head's lower rim, by angle around the neck, from the back over the subject's left."""
     head = open_head()
     faces = head.topology.faces
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
@@ -49,29 +49,24 @@ def rim() -> Int:
     return rows[np.argsort(np.arctan2(-p[:, 0], p[:, 2] - p[:, 2].mean()))].astype(np.int32)
 
 
-@lru_cache(maxsize=1)
-def body_faces() -> Int:
-    """[B, 3] into RINGS x len(rim) vertices, ring by ring; counter-clockwise from outside."""
+def body_mesh() -> tuple[Int, Float]:
+    """Make the body's faces [B, 3] and their corners [B, 3, 2], sheet px.
+
+    Faces index RINGS x len(rim) vertices, ring by ring, and are counter-clockwise from outside.
+    """
     n = len(rim())
     ring, at = np.divmod(np.arange((RINGS - 1) * n), n)
     a, b = ring * n + at, ring * n + (at + 1) % n
-    return np.concatenate([np.stack([a, a + n, b], 1), np.stack([b, a + n, b + n], 1)]).astype(np.int32)
-
-
-@lru_cache(maxsize=1)
-def body_corners() -> Float:
-    """[B, 3, 2] sheet px of the faces' corners."""
-    n = len(rim())
-    faces = body_faces()
+    faces = np.concatenate([np.stack([a, a + n, b], 1), np.stack([b, a + n, b + n], 1)]).astype(np.int32)
     ring, at = np.divmod(faces, n)
     at = np.where(np.ptp(at, axis=1)[:, None] > n / 2, np.where(at == 0, n, at), at)
     x = 4 + at / n * (WIDTH - 8)
     y = HEIGHT + 4 + ring / (RINGS - 1) * (BODY_HEIGHT - 8)
-    return np.stack([x, y], -1).astype(np.float32)
+    return faces, np.stack([x, y], -1).astype(np.float32)
 
 
 def body(person: SyntheticPerson) -> Float:
-    """[RINGS * n, 3] canonical, metres, of the person at rest; its first ring is the head's rim."""
+    """Make the body of a person at rest [RINGS * n, 3], canonical, metres; its first ring is the head's rim."""
     first = person.head.neutral.numpy()[rim()]
     breadth = np.interp(person.age, (0, 2, 6, 12, 18), (0.50, 0.60, 0.70, 0.86, 1.0)) * (
         0.93 if person.female and person.age > 14 else 1.03
@@ -97,7 +92,7 @@ def body(person: SyntheticPerson) -> Float:
 
 
 def posed_body(person: SyntheticPerson, head_cam: Float, motion: Motion, rest: Motion | None = None) -> Float:
-    """[N, RINGS * n, 3] camera space, metres; the first rings follow the rim of the posed head [N, W, 3]."""
+    """Pose a body [N, RINGS * n, 3], camera space, metres; its top follows the rim of the posed head [N, W, 3]."""
     turn, moved = person.torso(motion, rest)
     shape = body(person)
     posed = (shape @ turn.T)[None] + moved[:, None]
@@ -113,7 +108,7 @@ def _over(name: str, s: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def paint_body(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
-    """In place: rows from HEIGHT on. Columns go around the neck, the front in the middle."""
+    """Write the rows from HEIGHT on, in place. Columns go around the neck, the front in the middle."""
     draw = rng(person.seed, "clothes")
     y, x = torch.meshgrid(torch.arange(BODY_HEIGHT), torch.arange(WIDTH), indexing="ij")
     s = ((y - 4) / (BODY_HEIGHT - 8) * LAST).clamp(min=0).reshape(-1)
@@ -145,7 +140,7 @@ def paint_body(sheet: Tensor, person: SyntheticPerson, looks: Looks) -> None:
 
 
 def _pattern(looks: Looks, s: Tensor, turn: Tensor, folds_: Tensor) -> Tensor:
-    """[N, 3] colour of the cloth."""
+    """Return the colour of the cloth [N, 3]."""
     first, second = torch.from_numpy(looks.cloth), torch.from_numpy(looks.cloth_second)
     down, across = torch.sin(s * 42.0), torch.sin(turn * 38.0)
     share = {

@@ -15,11 +15,12 @@ from .people import SyntheticPerson
 
 _AROUND, _RIM, _STRAIGHT = 6, 40, 10
 _TUBES = ((_RIM, True), (_RIM, True), (_STRAIGHT, False), (_STRAIGHT, False), (_STRAIGHT, False))
+GLASSES_VERTICES = sum(count * _AROUND for count, _ in _TUBES)  # of a pair
 
 
 @lru_cache(maxsize=1)
 def glasses_faces() -> Int:
-    """[T, 3] of all tubes: two rims (closed), bridge, two temples; counter-clockwise from outside."""
+    """Make the faces [T, 3] of two rims (closed), bridge and two temples; counter-clockwise from outside."""
     out, start = [], 0
     for count, closed in _TUBES:
         for i in range(count if closed else count - 1):
@@ -31,13 +32,8 @@ def glasses_faces() -> Int:
     return np.asarray(out, np.int32)
 
 
-def glasses_count() -> int:
-    """Vertices of a pair."""
-    return sum(count * _AROUND for count, _ in _TUBES)
-
-
 def glasses(person: SyntheticPerson) -> Float:
-    """[glasses_count(), 3] canonical, metres, resting on this person's nose."""
+    """Make glasses [GLASSES_VERTICES, 3], canonical, metres, resting on this person's nose."""
     draw = rng(person.seed, "glasses")
     marks = open_head().topology.landmarks(person.head.neutral.numpy())
     eyes = person.head.eyes.numpy()

@@ -46,24 +46,22 @@ class Hair:
     fall: Float  # [DOWN * COLUMNS] 0 on the skull, to 1 at the end of what hangs
 
 
-@lru_cache(maxsize=1)
-def hair_faces() -> Int:
-    """[T, 3] of one shell of DOWN x COLUMNS vertices, counter-clockwise from outside."""
+def hair_mesh() -> tuple[Int, Float]:
+    """Make the mesh of one shell of DOWN x COLUMNS vertices.
+
+    Returns:
+        Faces [T, 3], counter-clockwise from outside, and texture coordinates [DOWN * COLUMNS, 2] in 0..1: around, down.
+    """
     ring, at = np.divmod(np.arange((DOWN - 1) * AROUND), AROUND)
     a = ring * COLUMNS + at
     b, c, d = a + 1, a + COLUMNS, a + COLUMNS + 1
-    return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)
-
-
-@lru_cache(maxsize=1)
-def hair_places() -> Float:
-    """[DOWN * COLUMNS, 2] texture coordinates in 0..1 of the vertices: around, and down."""
+    faces = np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)
     down, around = np.mgrid[:DOWN, :COLUMNS]
-    return np.stack([around / AROUND, down / (DOWN - 1)], -1).reshape(-1, 2).astype(np.float32)
+    return faces, np.stack([around / AROUND, down / (DOWN - 1)], -1).reshape(-1, 2).astype(np.float32)
 
 
 def hair(person: SyntheticPerson, looks: Looks) -> Hair:
-    """The shells of a person's hair or headdress."""
+    """Make the shells of a person's hair or headdress."""
     style = looks.hair_style
     roots, rows, weights = _roots()
     base = roots.reshape(DOWN, AROUND, 3)
@@ -96,12 +94,12 @@ def hair(person: SyntheticPerson, looks: Looks) -> Hair:
 
 
 def _closed(grid: Float) -> Float:
-    """[DOWN, AROUND, ...] -> [DOWN * COLUMNS, ...], the first column repeated at the end."""
+    """Flatten [DOWN, AROUND, ...] to [DOWN * COLUMNS, ...], the first column repeated at the end."""
     return np.concatenate([grid, grid[:, :1]], axis=1).reshape(DOWN * COLUMNS, *grid.shape[2:]).astype(np.float32)
 
 
 def hairline(points: Float) -> Float:
-    """[..., 3] canonical points of the base head -> metres inside the hairline: negative on face, ears and neck."""
+    """Return how far inside the hairline canonical points [..., 3] of the base head are, metres; negative outside."""
     x, y, z = np.abs(points[..., 0]), points[..., 1], points[..., 2]
     temple = 0.012 * smoothstep(0.03, 0.075, x)
     front = (y - 0.062) + 1.1 * np.maximum(0.012 - z, -0.004) - temple
@@ -112,7 +110,7 @@ def hairline(points: Float) -> Float:
 
 
 def _style_line(looks: Looks, base: Float) -> Float | float:
-    """How far a style moves the hairline, metres."""
+    """Return how far a style moves the hairline, metres."""
     if looks.hair_style == "ring":
         return np.asarray(-1.2 * np.clip(base[..., 1] - 0.030, 0.0, 0.08), np.float32)
     if looks.hair_style in HEADDRESSES:
@@ -159,13 +157,13 @@ def _hang(
 
 
 def _softened(grid: Float, down: float, around: float) -> Float:
-    """A grid [DOWN, AROUND, 3] smoothed by so many rows and columns; closed around."""
+    """Smooth a grid [DOWN, AROUND, 3] by so many rows and columns; closed around."""
     out = gaussian_filter1d(grid, down, axis=0, mode="nearest")
     return np.asarray(gaussian_filter1d(out, around, axis=1, mode="wrap"), np.float32)
 
 
 def _outward(grid: Float) -> Float:
-    """Unit normals of a grid [DOWN, AROUND, 3] of meridians."""
+    """Return unit normals of a grid [DOWN, AROUND, 3] of meridians."""
     down = np.gradient(grid, axis=0)
     around = 0.5 * (np.roll(grid, -1, axis=1) - np.roll(grid, 1, axis=1))
     normal = np.cross(down, around)
@@ -179,7 +177,7 @@ def _outward(grid: Float) -> Float:
 
 @lru_cache(maxsize=1)
 def _roots() -> tuple[Float, Int, Float]:
-    """Where the meridians' rays leave the base head: points [N, 3], corners [N, 3], weights [N, 3]."""
+    """Find where the meridians' rays leave the base head: points [N, 3], corners [N, 3], weights [N, 3]."""
     head = open_head()
     faces = head.topology.faces[head.topology.region_faces(*region_ids("skin", "neck"))]
     polar = np.linspace(0.02, np.radians(142), DOWN)[:, None]
@@ -194,7 +192,7 @@ def _roots() -> tuple[Float, Int, Float]:
 
 
 def _cast(origin: Float, ways: Float, triangles: Float) -> tuple[Int, Float]:
-    """The farthest triangle each ray from `origin` hits [N], and its barycentric weights [N, 3] (Moeller, Trumbore).
+    """Find the farthest triangle that each ray from `origin` hits [N], and its weights [N, 3] (Moeller, Trumbore).
 
     Only the triangles that lie nearest to the ray's direction are tried. A ray that leaves by the open neck takes the
     triangle it passes nearest to.
@@ -223,7 +221,7 @@ CHANNELS = 4 + len(LAYERS)
 
 
 def hair_sheet(person: SyntheticPerson, looks: Looks, shells: Hair) -> Tensor:
-    """Make the sheet of a person's hair [CHANNELS, TALL, WIDE]; texture coordinates as `hair_places`."""
+    """Make the sheet of a person's hair [CHANNELS, TALL, WIDE]; texture coordinates as `hair_mesh`."""
     draw = rng(person.seed, "strands")
     y, x = torch.meshgrid((torch.arange(TALL) + 0.5) / TALL, (torch.arange(WIDE) + 0.5) / WIDE, indexing="ij")
     x, y = x.reshape(-1), y.reshape(-1)
@@ -262,12 +260,12 @@ def hair_sheet(person: SyntheticPerson, looks: Looks, shells: Hair) -> Tensor:
 
 
 def _ring(x: Tensor, y: Tensor, radius: float, down: float) -> Tensor:
-    """Points on a cylinder, so that noise closes around it."""
+    """Return points on a cylinder, so that noise closes around it."""
     angle = 2 * np.pi * x
     return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle), down * y], 1)
 
 
 def _from_grid(values: np.ndarray) -> Tensor:
-    """[DOWN * COLUMNS] at the grid's vertices -> [TALL * WIDE], linear."""
+    """Interpolate [DOWN * COLUMNS] at the grid's vertices to [TALL * WIDE]."""
     grid = torch.from_numpy(values).view(1, 1, DOWN, COLUMNS)
     return torch.nn.functional.interpolate(grid, (TALL, WIDE), mode="bilinear", align_corners=True).view(-1)

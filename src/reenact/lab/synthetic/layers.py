@@ -26,10 +26,10 @@ from reenact.rendering import (
     vertex_normals,
 )
 
-from .body import RINGS, body_corners, body_faces, posed_body, rim
+from .body import RINGS, body_mesh, posed_body, rim
 from .chart import BODY_HEIGHT, HEIGHT, WIDTH, chart, plain_spot
-from .glasses import glasses_count, glasses_faces
-from .hair import hair_faces, hair_places
+from .glasses import GLASSES_VERTICES, glasses_faces
+from .hair import hair_mesh
 from .light import Light, catch_light, light_visibility, shade
 from .people import SyntheticPerson
 from .skin import ALBEDO, CLOTH, GLOSS, SLOPE
@@ -95,24 +95,25 @@ def _shared_mesh(device: torch.device) -> _SharedMesh:
     keep = torch.from_numpy(~lash)
     w = len(surface.base)
     body_at, glasses_at = w, w + RINGS * len(rim())
-    faces = [surface.faces[keep], torch.from_numpy(body_faces()).long() + body_at]
+    (body_faces, body_corners), (shell, places) = body_mesh(), hair_mesh()
+    faces = [surface.faces[keep], torch.from_numpy(body_faces).long() + body_at]
     faces.append(torch.from_numpy(glasses_faces()).long() + glasses_at)
     spot = np.broadcast_to(np.asarray(plain_spot("eyelashes"), np.float32), (len(faces[2]), 3, 2))
     head_corners = flat.corners[flat.corner_faces.numpy()][~lash]
-    corners = np.concatenate([head_corners, body_corners(), spot]).reshape(-1, 2)
+    corners = np.concatenate([head_corners, body_corners, spot]).reshape(-1, 2)
     corners = corners / [WIDTH / 2, (HEIGHT + BODY_HEIGHT) / 2] - 1.0
     regions = np.concatenate(
         [surface.regions[~lash], np.full(len(faces[1]), BODY), np.full(len(faces[2]), GLASSES)]
     ).astype(np.uint8)
     count = sum(map(len, faces))
-    ambient = np.concatenate([surface.ambient, np.ones(RINGS * len(rim()) + glasses_count())])
+    ambient = np.concatenate([surface.ambient, np.ones(RINGS * len(rim()) + GLASSES_VERTICES)])
     # The collar lies in the shade of the chin.
     ambient[body_at : body_at + 8 * len(rim())] *= np.repeat(np.linspace(0.72, 1.0, 8), len(rim()))
     ambient[body_at : body_at + len(rim())] = surface.ambient[rim()]
     made = _SharedMesh(
         torch.cat(faces), torch.from_numpy(regions), torch.from_numpy(corners).float(),
         torch.arange(3 * count).view(-1, 3), surface.faces[~keep], torch.from_numpy(_lash_cover()),
-        torch.from_numpy(hair_faces()).long(), torch.from_numpy(hair_places() * 2.0 - 1.0),
+        torch.from_numpy(shell).long(), torch.from_numpy(places * 2.0 - 1.0),
         torch.from_numpy(ambient).float()[:, None],
     )  # fmt: skip
     return _SharedMesh(**{name: value.to(device) for name, value in vars(made).items()})
@@ -144,7 +145,7 @@ def opaque_mesh(
         body = posed_body(person, head, state, rest)[0]
         turn, shift = state.rotation[0].numpy(), state.translation[0].numpy()
         if wear.glasses is None:
-            frame = np.full((glasses_count(), 3), -1.0, np.float32)
+            frame = np.full((GLASSES_VERTICES, 3), -1.0, np.float32)
         else:
             frame = wear.glasses @ turn.T + shift
         posed.append(np.concatenate([head[0], body, frame]))

@@ -28,15 +28,6 @@ AXES: Final = {"x": {"right": 1.0, "left": -1.0}, "y": {"down": 1.0, "up": -1.0}
 
 
 @dataclass(frozen=True)
-class Depth:
-    """How to read the depth maps: along the viewing axis, not along each pixel's ray."""
-
-    kind: str
-    """metric: known scale. relative: larger is farther, scale and shift unknown. disparity: of 1 / depth, likewise."""
-    focal_px: float | None  # metric only: focal length in pixels of the picture that the estimator knew or found
-
-
-@dataclass(frozen=True)
 class MapConventions:
     """A folder's maps.json, checked."""
 
@@ -44,36 +35,41 @@ class MapConventions:
     signs: NDArray[np.float32]  # [3] what the stated x, y, z are to be multiplied with to be right, down, away
     covers: tuple[float, float, float, float] | None  # left, top, width, height, px of the picture; None: all of it
     looks_ahead: bool  # whether normals are in the space of a camera that looks at the middle of what is covered
-    depth: Depth | None
+    depth: str | None
+    """Of the depth maps, along the viewing axis, not along each pixel's ray; None without depth. metric: known scale.
+    relative: larger is farther, scale and shift unknown. disparity: of 1 / depth, likewise."""
+    focal_px: float | None  # of metric depth: focal length in px of the picture that the estimator knew or found
     labels: dict[int, int] | None  # the maker's class number -> index into network.CLASSES
 
-
-def read_conventions(folder: Path) -> MapConventions:
-    """Read FOLDER/maps.json. Raises InputError, naming the file, what it says and what is wanted."""
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; want one with {NAME} and maps, see docs/maps-format.md")
-    path = existing_file(folder / NAME, "the file that says which coordinate frame the maps are in")
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON ({error}); see docs/maps-format.md") from error
-    entry = _Entry(path, "", said)
-    entry.only("format", "version", "first", "covers", "normals", "depth", "classes")
-    if (entry.get("format"), entry.get("version")) != (FORMAT, VERSION):
-        raise InputError(
-            f"{path} has format {said.get('format')!r}, version {said.get('version')!r}; want {FORMAT!r}, 1"
+    @staticmethod
+    def read(folder: Path) -> MapConventions:
+        """Read FOLDER/maps.json. Raises InputError, naming the file, what it says and what is wanted."""
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder; want one with {NAME} and maps, see docs/maps-format.md")
+        path = existing_file(folder / NAME, "the file that says which coordinate frame the maps are in")
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} is not JSON ({error}); see docs/maps-format.md") from error
+        entry = _Entry(path, "", said)
+        entry.only("format", "version", "first", "covers", "normals", "depth", "classes")
+        if (entry.get("format"), entry.get("version")) != (FORMAT, VERSION):
+            raise InputError(
+                f"{path} has format {said.get('format')!r}, version {said.get('version')!r}; want {FORMAT!r}, 1"
+            )
+        covers = _covers(entry)
+        normals = entry.below("normals")
+        normals.only(*AXES, "handed", "camera")
+        depth, focal_px = _depth(entry.below("depth")) if "depth" in said else (None, None)
+        return MapConventions(
+            first=entry.whole("first"),
+            signs=_signs(normals),
+            covers=covers,
+            looks_ahead=covers is not None and normals.one_of("camera", ("picture", "covered")) == "covered",
+            depth=depth,
+            focal_px=focal_px,
+            labels=_labels(entry.below("classes")) if "classes" in said else None,
         )
-    covers = _covers(entry)
-    normals = entry.below("normals")
-    normals.only(*AXES, "handed", "camera")
-    return MapConventions(
-        first=entry.whole("first"),
-        signs=_signs(normals),
-        covers=covers,
-        looks_ahead=covers is not None and normals.one_of("camera", ("picture", "covered")) == "covered",
-        depth=_depth(entry.below("depth")) if "depth" in said else None,
-        labels=_labels(entry.below("classes")) if "classes" in said else None,
-    )
 
 
 @dataclass(frozen=True)
@@ -151,13 +147,13 @@ def _covers(entry: _Entry) -> tuple[float, float, float, float] | None:
     return left, top, width, height
 
 
-def _depth(depth: _Entry) -> Depth:
+def _depth(depth: _Entry) -> tuple[str, float | None]:
     kind = depth.one_of("kind", ("metric", "relative", "disparity"))
     if kind != "metric":
         depth.only("kind")
-        return Depth(kind, None)
+        return kind, None
     depth.only("kind", "focal_px")
-    return Depth(kind, depth.positive("focal_px"))
+    return kind, depth.positive("focal_px")
 
 
 def _labels(classes: _Entry) -> dict[int, int]:

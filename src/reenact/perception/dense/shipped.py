@@ -14,7 +14,7 @@ from reenact.media import torch_device
 from reenact.media.files import asset
 from reenact.media.tensors import load_weights
 
-from .maps import DenseMaps, View, crop_rotation
+from .maps import DenseEstimator, DenseMaps, View, crop_rotation
 from .network import CLASSES, DenseNet, DenseOutput
 
 WEIGHTS = asset("dense.safetensors")
@@ -23,7 +23,7 @@ _SURE = 12.0  # kappa that is worth half: an expected error of 9.5 degrees
 _BACKGROUND = CLASSES.index("background")
 
 
-class ShippedEstimator:
+class _ShippedEstimator:
     """`DenseEstimator`. Crops of other sizes than 256 px are refused: it was trained on those."""
 
     name = "reenact-dense-1"
@@ -52,9 +52,9 @@ class ShippedEstimator:
 
 
 @lru_cache(maxsize=2)
-def shipped_estimator(device: str | None = None) -> ShippedEstimator:
+def shipped_estimator(device: str | None = None) -> DenseEstimator:
     """Load the shipped network, once a process, on a device (see `torch_device`). Raises InputError."""
-    return ShippedEstimator(load_dense(WEIGHTS), torch_device(device))
+    return _ShippedEstimator(load_dense(WEIGHTS), torch_device(device))
 
 
 def load_dense(path: Path) -> DenseNet:

@@ -36,7 +36,7 @@ def rotate(x: Tensor, rotations: Tensor) -> Tensor:
     return torch.view_as_real(pairs * rotations).flatten(-2).to(x.dtype)
 
 
-class Attention(nn.Module):
+class _Attention(nn.Module):
     """Self-attention with rotary positions, optionally to further tokens, too."""
 
     def __init__(self, width: int) -> None:
@@ -75,7 +75,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.space, self.time = Attention(width), Attention(width)
+        self.space, self.time = _Attention(width), _Attention(width)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width))
         self.adjust = nn.Parameter(torch.zeros(self.TERMS, width))
         self.norm = nn.LayerNorm(width, elementwise_affine=False)

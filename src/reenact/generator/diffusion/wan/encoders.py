@@ -79,7 +79,7 @@ class PoseEncoder(nn.Module):
         widths = [width * 2 ** min(i, 2) for i in range(max(across, along) + 1)]
         strides = [(2 if i < along else 1, *[2 if i < across else 1] * 2) for i in range(len(widths) - 1)]
         self.stages = nn.ModuleList(
-            _Stage(CausalConv3d, a, b, stride) for (a, b), stride in zip(pairwise(widths), strides, strict=True)
+            _Stage(_CausalConv3d, a, b, stride) for (a, b), stride in zip(pairwise(widths), strides, strict=True)
         )
         patch = (1, grid.patch, grid.patch)
         self.out = _zeroed(nn.Conv3d(widths[-1], dim, patch, patch))
@@ -101,7 +101,7 @@ class PoseEncoder(nn.Module):
         return self.out(x)
 
 
-class CausalConv3d(nn.Conv3d):
+class _CausalConv3d(nn.Conv3d):
     """A 3 x 3 x 3 convolution, padded in time on the past's side only.
 
     A stride of 2 makes one frame of every two, which depends on nothing after the later one.
@@ -121,7 +121,7 @@ class _Stage(nn.Module):
     """A strided convolution, then a residual block."""
 
     def __init__(
-        self, conv: type[nn.Conv2d] | type[CausalConv3d], channels: int, out: int, stride: int | tuple[int, ...]
+        self, conv: type[nn.Conv2d] | type[_CausalConv3d], channels: int, out: int, stride: int | tuple[int, ...]
     ) -> None:
         super().__init__()
         self.down = conv(channels, out, 3, stride, padding=1)  # pyright: ignore[reportArgumentType] a triple for 3D

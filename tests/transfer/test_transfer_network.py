@@ -66,7 +66,7 @@ def test_the_encoder_is_zero_at_rest_and_has_no_lag() -> None:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return prepare_subjects(tmp_path_factory.mktemp("receivers"), 2, lambda *said: None, first=HELD_OUT_SEED + 160)
+    return prepare_subjects(tmp_path_factory.mktemp("subjects"), 2, lambda *said: None, first=HELD_OUT_SEED + 160)
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ Arrays = dict[str, NDArray[np.generic]]
 
 
 def cores() -> int:
-    """Processors this process may use."""
+    """Count the processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -42,7 +42,7 @@ def spread(
     stage: str,
     progress: Progress,
 ) -> list[Result]:
-    """`do` of every piece of work, in order, in `jobs` processes; `do` and its work have to be picklable for jobs > 1.
+    """Call `do` on every piece of work, in order, in `jobs` processes; both have to be picklable for jobs > 1.
 
     Whatever a piece raises is raised here, and an interruption stops what has not begun.
     """

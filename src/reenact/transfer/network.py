@@ -65,29 +65,29 @@ class VertexMLP(nn.Module):
                 layer.weight.mul_(0.1)
                 layer.bias.zero_()
 
-    def forward(self, who: SubjectFeatures, rows: Tensor | None = None) -> Tensor:
+    def forward(self, features: SubjectFeatures, rows: Tensor | None = None) -> Tensor:
         """[B, N, 3, CODES] metres a unit of code, canonical; rows: of some vertices only."""
-        told, frames, own, usual = who.vertices, who.frames, self.own, self.usual
+        vertices, frames, own, usual = features.vertices, features.frames, self.own, self.usual
         if rows is not None:
-            told, frames, own, usual = told[:, rows], frames[:, rows], own[rows], usual[rows]
-        own = own.expand(len(told), -1, -1)
-        hidden = self.enter(torch.cat([told, own], -1)) + self.enter_whole(self.whole(who.whole))[:, None]
+            vertices, frames, own, usual = vertices[:, rows], frames[:, rows], own[rows], usual[rows]
+        own = own.expand(len(vertices), -1, -1)
+        hidden = self.enter(torch.cat([vertices, own], -1)) + self.enter_whole(self.whole(features.whole))[:, None]
         hidden = silu(self.mix(silu(hidden)))
         # A fold is where it is on everybody, and as deep as this face has it.
         answers = usual * (1.0 + self.strength(hidden))[..., None, :] + self.more(hidden).unflatten(-1, (3, CODES))
-        return torch.einsum("bnij,bnjk->bnik", frames, answers) * (0.001 * who.size)[:, None, None, None]
+        return torch.einsum("bnij,bnjk->bnik", frames, answers) * (0.001 * features.size)[:, None, None, None]
 
 
 class TransferNet(nn.Module):
-    """Both."""
+    """The driving encoder and the vertex MLP together."""
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder, self.vertices = DrivingEncoder(), VertexMLP()
 
-    def forward(self, who: SubjectFeatures, codes: Tensor, rows: Tensor | None = None) -> Tensor:
+    def forward(self, features: SubjectFeatures, codes: Tensor, rows: Tensor | None = None) -> Tensor:
         """codes: [B, F, 52] -> D_f [B, F, N, 3] metres, canonical; rows: of some vertices only."""
-        return frames_of(self.vertices(who, rows), self.encoder(codes))
+        return frames_of(self.vertices(features, rows), self.encoder(codes))
 
 
 def frames_of(answers: Tensor, codes: Tensor) -> Tensor:

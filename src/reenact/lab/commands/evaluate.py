@@ -67,7 +67,7 @@ class Run:
     verbose: Verbose = False
 
     def run(self) -> int:
-        """Run, say where the report is. Raises BadArgument, InputError."""
+        """Run the systems, score them and print where the report is. Raises BadArgument, InputError."""
         frames = self.frames or {"self": 60, "cross": 30}[self.protocol]
         _check_frames(frames)
         from reenact.lab.evaluation.protocol import load_manifest, prepare, validation_manifest
@@ -82,7 +82,7 @@ class Run:
         with ProgressLine(sys.stderr) as progress:
             inputs = partial(prepare, manifest, self.data)
             out = run(inputs, self.output, self.systems, progress, self.identity, self.jobs or cores())
-        return _told(out)
+        return _report(out)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Synth:
     verbose: Verbose = False
 
     def run(self) -> int:
-        """Draw, run, say where the report is. Raises BadArgument, InputError."""
+        """Render the benchmark, run it and print where the report is. Raises BadArgument, InputError."""
         _check_frames(self.frames)
         if self.pairs < 1 or self.size < 128 or self.size % 2 or self.seed < 0:
             raise BadArgument(
@@ -116,13 +116,13 @@ class Synth:
         from reenact.lab.evaluation.synth import draw_benchmark
         from reenact.lab.workers import cores
 
-        def draw(inputs: Path, told: Progress) -> Manifest:
-            return draw_benchmark(inputs, self.seed, self.pairs, self.frames, self.size, told, jobs)
+        def draw(inputs: Path, progress: Progress) -> Manifest:
+            return draw_benchmark(inputs, self.seed, self.pairs, self.frames, self.size, progress, jobs)
 
         jobs = self.jobs or cores()
         with ProgressLine(sys.stderr) as progress:
             out = run(draw, self.output, self.systems, progress, self.identity, jobs)
-        return _told(out)
+        return _report(out)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Score:
     verbose: Verbose = False
 
     def run(self) -> int:
-        """Score, print the tables, write the result. Raises BadArgument, InputError."""
+        """Score videos, print the tables and write the result. Raises BadArgument, InputError."""
         check_output(self.output, ".json", [self.manifest])
         from reenact.lab.evaluation.folder import load_scores, save_scores, score_folder
         from reenact.lab.evaluation.protocol import load_manifest
@@ -194,7 +194,7 @@ def _check_frames(frames: int) -> None:
         raise BadArgument(f"--frames {frames} is too few to see motion; want at least 4")
 
 
-def _told(out: Path) -> int:
+def _report(out: Path) -> int:
     print((out / "report.md").read_text(encoding="utf-8"))
     print(f"{(out / 'report.html').absolute()}: tables, plots and filmstrips")
     return 0

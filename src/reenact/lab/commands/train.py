@@ -299,7 +299,7 @@ class TrainHabits:
     verbose: Verbose = False
 
     def run(self) -> int:
-        """Learn, score, write, return the exit code. Raises BadArgument, InputError."""
+        """Learn corrections, score and write them. Raises BadArgument, InputError."""
         if len(self.heads) < 2:
             raise BadArgument(f"{len(self.heads)} head(s) are too few; want at least 2, of different people")
         check_folder_of(self.output)

@@ -103,7 +103,7 @@ class TrainGenerator(Training):
     depth: Annotated[int, arg(metavar="N", help="compact: blocks of the transformer.")] = 4
     inputs: Annotated[
         tuple[str, ...],
-        arg(metavar="NAME", help="compact: what is told, of: photo normals regions warped visibility."),
+        arg(metavar="NAME", help="compact: the inputs, of: photo normals regions warped visibility."),
     ] = ("photo", "normals", "regions", "warped", "visibility")
 
     name, prepared, counts = "compact", "scenes", (*Training.counts, "each", "frames", "depth")

@@ -65,18 +65,18 @@ class Value:
 
 
 def _plain(number: float) -> float | None:
-    """A JSON number of six significant digits; None if it is not finite."""
+    """Round to a JSON number of six significant digits; None if it is not finite."""
     return float(f"{number:.6g}") if math.isfinite(number) else None
 
 
 def mean_of(series: Sequence[float] | Series) -> float:
-    """Mean over what was observed; NaN if nothing was."""
+    """Average what was observed; NaN if nothing was."""
     known = np.asarray(series, np.float64)
     known = known[np.isfinite(known)]
     return float(known.mean()) if len(known) else float("nan")
 
 
 def over_frames(about: About, series: Sequence[float] | Series, **beside: float) -> Value:
-    """A value that is the mean of its per-frame series [F]."""
+    """Make a value that is the mean of its per-frame series [F]."""
     numbers = np.asarray(series, np.float64)
     return Value(about, mean_of(numbers), numbers, beside)

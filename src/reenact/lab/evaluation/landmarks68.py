@@ -47,7 +47,7 @@ clips this takes the detector's frame-to-frame noise from 0.011 to 0.005 (eyes) 
 
 @cache
 def _predictor() -> Any:
-    """Its 100 MB take a second to read."""
+    """Load dlib's predictor once; its 100 MB take a second to read."""
     return required("dlib").shape_predictor(str(dlib_model(PREDICTOR)))
 
 
@@ -68,20 +68,20 @@ class Landmarks68:
         self._predict = _predictor()
 
     def follow(self, frames: Iterable[np.ndarray]) -> np.ndarray:
-        """uint8 RGB frames [H, W, 3] to points [F, 68, 2] in pixels (x, y); NaN where no face is found."""
+        """Detect points [F, 68, 2], px (x, y), in uint8 RGB frames [H, W, 3]; NaN where no face is found."""
         follower = Follower(self)
         found = (follower(frame) for frame in frames)
         return np.stack([np.full((68, 2), np.nan) if points is None else points for points in found])
 
     def step(self, frame: np.ndarray, number: int, box: np.ndarray | None) -> np.ndarray | None:
-        """Points [68, 2] px of frame `number`, whose face was last seen in `box`; None where no face is found."""
+        """Detect points [68, 2] px in frame `number`, whose face was last found in `box`; None without a face."""
         image = np.ascontiguousarray(frame)
         if box is None or number % 15 == 0:  # the detector confirms the box every so often
             box = self._confirmed(image, box)
         return None if box is None else self._points(image, box)
 
     def _confirmed(self, image: np.ndarray, box: np.ndarray | None) -> np.ndarray | None:
-        """The box followed so far if the detector agrees or sees nothing, else the detector's largest."""
+        """Return the box followed so far if the detector agrees or finds nothing, else the detector's largest."""
         seen = [np.array([d.left(), d.top(), d.width()], float) for d in self._detect(image, 0)]
         if not seen and box is None:
             seen = [np.array([d.left(), d.top(), d.width()], float) for d in self._detect(image, 1)]
@@ -92,7 +92,7 @@ class Landmarks68:
         return max(seen, key=lambda other: other[2])
 
     def _points(self, image: np.ndarray, box: np.ndarray) -> np.ndarray | None:
-        """Points in `box`, then their mean over JITTERS of the box that these define; None if they left."""
+        """Detect points in `box`, then average them over JITTERS of the box they define; None if they left."""
         points = self._predicted(image, box, JITTERS[:1])
         points = self._predicted(image, face_box(points), JITTERS)
         height, width = image.shape[:2]
@@ -102,7 +102,7 @@ class Landmarks68:
     def _predicted(
         self, image: np.ndarray, box: np.ndarray, jitters: Sequence[tuple[float, float, float]]
     ) -> np.ndarray:
-        """Points [68, 2] in pixels of `image`, mean over jittered face boxes in one enlarged window."""
+        """Detect points [68, 2], px of `image`: the mean over jittered face boxes in one enlarged window."""
         scale = BOX_PX / box[2]
         edge = (WINDOW_PX - BOX_PX) // 2
         corner = box[:2] - edge / scale
@@ -131,7 +131,7 @@ class Follower:
         self._box: np.ndarray | None = None
 
     def __call__(self, frame: np.ndarray) -> np.ndarray | None:
-        """uint8 RGB [H, W, 3] to points [68, 2] px, None where no face is found."""
+        """Detect points [68, 2] px in a uint8 RGB image [H, W, 3]; None without a face."""
         points = self._landmarks.step(frame, self._number, self._box)
         self._number += 1
         self._box = None if points is None else face_box(points)
@@ -139,7 +139,7 @@ class Follower:
 
 
 def face_box(points: np.ndarray) -> np.ndarray:
-    """(left, top, side) in pixels of the face of `points` [68, 2], by `BOX_WIDTH_DROP`."""
+    """Return the face box (left, top, side) of `points` [68, 2], px, by `BOX_WIDTH_DROP`."""
     right, left = points[36:42].mean(0), points[42:48].mean(0)
     centre = (right + left) / 2
     width, drop = BOX_WIDTH_DROP
@@ -148,7 +148,7 @@ def face_box(points: np.ndarray) -> np.ndarray:
 
 
 def measure(points: np.ndarray) -> dict[str, np.ndarray]:
-    """Points [F, 68, 2] to the MEASURES over time, each [F], in UNITS; NaN stays NaN.
+    """Compute the MEASURES of points [F, 68, 2] over time, each [F], in UNITS; NaN stays NaN.
 
     None of them changes when the picture is moved, turned or enlarged.
     """
@@ -189,7 +189,7 @@ def _aspect_ratio(eye: np.ndarray) -> np.ndarray:
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two squares (left, top, side)."""
+    """Return the intersection over union of two squares (left, top, side)."""
     low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2], b[:2] + b[2])
     shared = np.prod(np.maximum(high - low, 0))
     return float(shared / (a[2] ** 2 + b[2] ** 2 - shared))

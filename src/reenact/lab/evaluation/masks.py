@@ -22,22 +22,22 @@ NAMES: Final = ("frame", "face", "mouth", "eyes")
 
 
 def face_mask(points: Points, shape: tuple[int, int]) -> Mask:
-    """Convex hull of all landmarks in a picture of `shape` (height, width)."""
+    """Fill the convex hull of all landmarks in a picture of `shape` (height, width)."""
     return _filled([np.asarray(cv2.convexHull(points.astype(np.float32)))[:, 0]], shape)
 
 
 def _mouth_mask(points: Points, shape: tuple[int, int]) -> Mask:
-    """Inside of the inner lip ring, dilated: a line where the mouth is shut."""
+    """Fill the inner lip ring, dilated: a line where the mouth is shut."""
     return _dilated(_filled([points[list(INNER_LIPS)]], shape), points)
 
 
 def _eyes_mask(points: Points, shape: tuple[int, int]) -> Mask:
-    """Inside of both lid rings, dilated."""
+    """Fill both lid rings, dilated."""
     return _dilated(_filled([points[list(RIGHT_LIDS)], points[list(LEFT_LIDS)]], shape), points)
 
 
 def masks(points: Points | None, shape: tuple[int, int]) -> dict[str, Mask]:
-    """Every mask of NAMES that can be drawn: without landmarks the frame only.  Empty ones are left out."""
+    """Make every mask of NAMES that can be made: without landmarks the frame only. Empty ones are left out."""
     found = {"frame": np.ones(shape, bool)}
     if points is not None:
         for name, draw in (("face", face_mask), ("mouth", _mouth_mask), ("eyes", _eyes_mask)):

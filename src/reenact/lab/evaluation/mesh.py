@@ -67,7 +67,7 @@ def load_heads(path: Path) -> Heads:
 
 
 def mesh_errors(output: Heads, truth: Heads) -> list[Value]:
-    """Errors of F frames in millimetres of the true head, and of the head's turn in degrees.
+    """Compute the errors of F frames in millimetres of the true head, and of the head's rotation in degrees.
 
     One similarity for the whole clip carries the output's head frame and unit to the truth's: a photo does not tell how
     far away, and so how large, a head is. Motion is what has changed since the photo, so the shape of the resting
@@ -107,7 +107,7 @@ def mesh_errors(output: Heads, truth: Heads) -> list[Value]:
 
 
 def mesh_parts() -> dict[str, NDArray[np.int64]]:
-    """Vertices of the open head's face and of its mouth, eyes and brows: what is seen of them, no teeth or eyeballs."""
+    """Find the vertices of the open head's face and of its mouth, eyes and brows, without teeth and eyeballs."""
     head = open_head()
     base, marks = head.base_neutral, head.topology.landmarks(head.base_neutral)
     skin = head.topology.region_vertices(*region_ids("skin", "eyelids", "lips"))

@@ -79,7 +79,7 @@ class Counts:
     """Compared frames without a face, by video and detector: "output by mediapipe"."""
 
     def notes(self) -> list[str]:
-        """In words, everything that makes these scores cover less than the whole clip."""
+        """List in words everything that makes these scores cover less than the whole clip."""
         said = []
         for name, frames in (("driver", self.frames_driver), ("truth", self.frames_truth)):
             if frames is not None and frames != self.frames_output:
@@ -167,7 +167,7 @@ class FaceDetectors:
 
 
 def resized(image: Image, size: tuple[int, int]) -> Image:
-    """To (width, height): averaged down, cubic up; untouched if it has that size."""
+    """Resize to (width, height): averaged down, cubic up; untouched if it has that size."""
     if (image.shape[1], image.shape[0]) == size:
         return image
     smaller = size[0] * size[1] < image.shape[0] * image.shape[1]

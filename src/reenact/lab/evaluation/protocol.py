@@ -70,7 +70,7 @@ class ValidationPerson:
 
 
 def validation_people() -> tuple[ValidationPerson, ...]:
-    """The fixed validation people, see validation.json."""
+    """Read the fixed validation people, see validation.json."""
     content = json.loads((files("reenact") / "lab" / "evaluation" / "validation.json").read_text(encoding="utf-8"))
     return tuple(
         ValidationPerson(p["person"], p["who"], tuple(p["clips"]), tuple(p["photos"])) for p in content["people"]
@@ -80,7 +80,7 @@ def validation_people() -> tuple[ValidationPerson, ...]:
 def validation_manifest(
     protocol: Literal["self", "cross"], modes: Sequence[Mode] = ("relative", "absolute"), frames: int = 60
 ) -> Manifest:
-    """Self: every validation clip. Cross: every validation person, driven by another who has a clip."""
+    """List the pairs. Self: every validation clip. Cross: every validation person, driven by another who has a clip."""
     people = validation_people()
     with_clips = [p for p in people if p.clips]
     pairs: list[Pair] = []

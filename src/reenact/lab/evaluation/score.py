@@ -58,7 +58,7 @@ class ClipScores:
     """[N, D] of output and real windows, to be pooled over clips: see metrics/frechet.py."""
 
     def mean(self, key: str) -> float:
-        """A value's mean; NaN where it was not observable.  Raises KeyError, naming the reason, if it is absent."""
+        """Return a value's mean; NaN where it was not observable. Raises KeyError with the reason if it is absent."""
         if key not in self.values:
             why = next((reason for name, reason in self.absent.items() if key.startswith(name)), "no such number")
             raise KeyError(f"{key}: {why}")

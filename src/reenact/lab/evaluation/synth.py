@@ -35,7 +35,7 @@ from .mesh import SUFFIX, Heads, save_heads
 from .protocol import Manifest, Pair, save_manifest
 
 _AGES = (6.0, 34.0, 71.0, 1.5, 48.0, 15.0, 25.0, 83.0)
-"""Years of the receivers, in turn; drivers take them from the other end, so that old and young drive each other."""
+"""Ages of the subjects in years, in turn; drivers take them from the other end, so that age differs."""
 _LOSSLESS_ENOUGH = 8
 
 
@@ -81,13 +81,13 @@ def _pair(drawing: _Drawing) -> list[Pair]:
         performance = _from_rest(synthetic_motion(first, frames))
         performer = synthetic_person(first + 1, age=driver_age)
         _video(out / driver, performer, random_scene(first + 1), performance, size)
-        receiver, scene = synthetic_person(first, age=age), random_scene(first)
-        rest = still_state(receiver, scene)
-        write_image(out / photo, render_portraits([receiver], rest, [scene], size).images[0])
-        _video(out / truth, receiver, scene, performance, size)
-        states = performed_by(performance, receiver, scene)
-        count = len(receiver.head.neutral.numpy())
-        shapes, still = (receiver.canonical(s).numpy()[:, :count] for s in (states, rest))
+        subject, scene = synthetic_person(first, age=age), random_scene(first)
+        rest = still_state(subject, scene)
+        write_image(out / photo, render_portraits([subject], rest, [scene], size).images[0])
+        _video(out / truth, subject, scene, performance, size)
+        states = performed_by(performance, subject, scene)
+        count = len(subject.head.neutral.numpy())
+        shapes, still = (subject.canonical(s).numpy()[:, :count] for s in (states, rest))
         save_heads(Heads(shapes, still[0], states.rotation.numpy()), out / f"truths/{stem}{SUFFIX}")
     modes: tuple[Literal["relative", "absolute"], ...] = ("relative", "absolute")
     mesh = f"truths/{stem}{SUFFIX}"

@@ -40,7 +40,7 @@ _BORDER = 9  # points along each side of the picture that stay
 def _reenact(
     pair: Pair, inputs: Path, output: Path, detail: Detail | None = None, generator: GeneratorName = "warp"
 ) -> None:
-    """This project with one of its generators, over the whole photo.
+    """Run this project with one of its generators, over the whole photo.
 
     Absolute self-reenactment fits one head to photo and driver: that they are one person is what "self" says.
     detail, generator: see AnimateOptions.
@@ -64,19 +64,19 @@ def _reenact(
 
 
 def _frozen(pair: Pair, inputs: Path, output: Path) -> None:
-    """The photo, as long as the driver."""
+    """Show the photo, as long as the driver."""
     photo = read_image(inputs / pair.photo)
     count = sum(1 for _ in read_frames(probe(inputs / pair.driver)))
     _write(pair, inputs, output, static(photo, count))
 
 
 def _real(pair: Pair, inputs: Path, output: Path) -> None:
-    """The driver's own video: the ceiling of motion, and in cross-reenactment the floor of identity."""
+    """Show the driver's own video: the ceiling of motion, and in cross-reenactment the floor of identity."""
     shutil.copyfile(inputs / pair.driver, output)
 
 
 def _flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
-    """Triangles between 2D landmarks."""
+    """Warp triangles between 2D landmarks."""
     photo = read_image(inputs / pair.photo)
     points = find_face(photo, 0, inputs / pair.photo).points
 
@@ -115,7 +115,7 @@ def static(photo: Image, frames: int) -> Iterator[Image]:
 
 def warp_2d(photo: Image, photo_points: NDArray[np.floating], driver_points: Iterable[NDArray[np.floating] | None],
             *, absolute: bool) -> Iterator[Image]:  # fmt: skip
-    """The photo, its landmarks' triangles moved as the driver's landmarks move; no 3D, nothing behind the lips.
+    """Move the photo's landmark triangles as the driver's landmarks move; no 3D, nothing behind the lips.
 
     photo: [H, W, 3]. photo_points: [L, 2] px. driver_points: for each frame [L, 2] px of the driver, or None where no
     face is seen: the last frame stands. absolute: take the driver's places as they are (self-reenactment, where the
@@ -138,7 +138,7 @@ def warp_2d(photo: Image, photo_points: NDArray[np.floating], driver_points: Ite
 
 
 def _warp(photo: Image, source: NDArray[np.float32], target: NDArray[np.float32], triangles: torch.Tensor) -> Image:
-    """The photo with triangles over `source` [V, 2] px drawn where `target` [V, 2] px has them."""
+    """Warp the photo's triangles over `source` [V, 2] px to `target` [V, 2] px."""
     px = torch.from_numpy(np.column_stack([target, np.ones(len(target), np.float32)])[None])
     drawn = rasterise(px, triangles, photo.shape[0], photo.shape[1], cull_back=False)
     shift = interpolate(torch.from_numpy(source - target), triangles, drawn)[0].numpy()

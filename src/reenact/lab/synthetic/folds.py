@@ -45,7 +45,7 @@ def folds() -> tuple[_Fold, ...]:
         sign = -1.0 if side == "Right" else 1.0
 
         def at(number: int, x: float = 0.0, y: float = 0.0, side: str = side, sign: float = sign) -> Float:
-            """A landmark named by its number on the subject's right, moved outwards and up by millimetres."""
+            """Return a landmark, by its number on the subject's right, moved outwards and up by millimetres."""
             point = marks[number if side == "Right" else _LEFT_OF[number]]
             return point + np.asarray([sign * x, y], np.float32) * 1e-3
 

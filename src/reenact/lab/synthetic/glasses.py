@@ -64,7 +64,7 @@ def glasses(person: SyntheticPerson) -> Float:
 
 
 def _tube(curve: Float, radius: float) -> Float:
-    """[P, 3] -> [P * _AROUND, 3] around it."""
+    """Make a tube [P * _AROUND, 3] around a curve [P, 3]."""
     ahead = np.gradient(curve, axis=0)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True) + 1e-12
     up = np.where(np.abs(ahead[:, 2:]) > 0.8, [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]])

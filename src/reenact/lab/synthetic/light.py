@@ -97,7 +97,7 @@ def shade(
 def _sheen(
     gloss: Tensor, normal: Tensor, view: Tensor, shadow: Tensor, occlusion: Tensor, sky: Tensor, light: Light
 ) -> Tensor:
-    """Mirror-like light [N, 3]: a broad lobe of dry skin and a narrow one of its oil."""
+    """Return the specular light [N, 3]: a broad lobe of dry skin and a narrow one of its oil."""
     facing = (normal * view).sum(1, keepdim=True).clamp(0.0, 1.0)
     edge = 0.04 + 0.30 * (1.0 - facing) ** 5
     out = 0.55 * gloss * edge * sky * occlusion

@@ -53,7 +53,7 @@ class Looks:
 
 
 def looks_of(person: SyntheticPerson) -> Looks:
-    """The looks of a person; those that age brings come with it."""
+    """Sample the looks of a person, their age's among them."""
     draw = rng(person.seed, "looks")
     u = draw.random
     age, female = person.age, person.female
@@ -112,7 +112,7 @@ def _hair_style(draw: np.random.Generator, age: float, female: bool) -> str:
 
 
 def _cloth(draw: np.random.Generator) -> np.ndarray:
-    """A colour as clothes have: dark and pale ones more often than loud ones."""
+    """Sample a colour of clothes: dark and pale ones are more frequent than saturated ones."""
     grey, hue = draw.random(), draw.random(3)
     loud = draw.random() ** 2
     colour = (1 - loud) * grey + loud * hue

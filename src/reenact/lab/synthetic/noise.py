@@ -14,12 +14,12 @@ _SIDE = 32
 
 
 def rng(seed: int, stream: str) -> np.random.Generator:
-    """A generator of its own for each purpose, so that one more draw for one thing changes nothing else."""
+    """Make a generator for one purpose, so that one more sample for one thing changes nothing else."""
     return np.random.default_rng([seed, *stream.encode()])
 
 
 def noise_volume(seed: int, stream: str, channels: int) -> Tensor:
-    """[channels, S+1, S+1, S+1] standard normal lattice that wraps around."""
+    """Sample a standard normal lattice [channels, S+1, S+1, S+1] that wraps around."""
     lattice = rng(seed, stream).standard_normal((channels, _SIDE, _SIDE, _SIDE), dtype=np.float32)
     return torch.from_numpy(np.pad(lattice, ((0, 0), (0, 1), (0, 1), (0, 1)), mode="wrap"))
 
@@ -49,6 +49,6 @@ def fractal(volume: Tensor, points: Tensor, wavelength: float, octaves: int, gai
 
 
 def linear(rgb: tuple[float, float, float] | np.ndarray) -> np.ndarray:
-    """sRGB in 0..255 -> linear light in 0..1, float32."""
+    """Convert sRGB in 0..255 to linear light in 0..1, float32."""
     value = np.asarray(rgb, np.float32) / 255.0
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)

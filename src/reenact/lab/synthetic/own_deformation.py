@@ -54,7 +54,7 @@ class OwnDeformation:
 
     @staticmethod
     def of(seed: int, *, age: float | None = None) -> OwnDeformation:
-        """The person of a seed; age as in `synthetic_person`."""
+        """Make the person of a seed; age as in `synthetic_person`."""
         person = synthetic_person(seed, age=age)
         # From thirty on folds begin to stay; at eighty half of each does.
         stays = np.interp(person.age, (30.0, 50.0, 80.0), (0.0, 0.15, 0.5))
@@ -66,11 +66,11 @@ class OwnDeformation:
         return self.person.head
 
     def neutral(self) -> torch.Tensor:
-        """[W, 3] canonical, metres, with the folds that stay."""
+        """Return the neutral [W, 3], canonical, metres, with the folds that stay."""
         return self._folded(self.head.neutral[None], torch.from_numpy(self.rest_depths)[None])[0]
 
     def shapes(self, motion: Motion) -> torch.Tensor:
-        """[F, W, 3] canonical, metres: what this face really does."""
+        """Deform the face by a motion [F, W, 3], canonical, metres."""
         control = self.control(motion)
         depths = fold_depths(motion.expression.numpy(), self.person.age, self.person.fold_strength) * (
             _FOLDS * self.person.size
@@ -78,7 +78,7 @@ class OwnDeformation:
         return self._folded(control, torch.from_numpy(np.maximum(depths, self.rest_depths)))
 
     def control(self, motion: Motion) -> torch.Tensor:
-        """[F, V, 3] of the control mesh, without folds."""
+        """Deform the control mesh by a motion [F, V, 3], without folds."""
         head, expression = self.head, motion.expression
         plain = head.deform(expression, motion.gaze)
         jaw = torch.tensordot(expression * torch.tensor([name.startswith("jaw") for name in ACTIONS]), head.actions, 1)
@@ -100,12 +100,12 @@ class OwnDeformation:
 
 
 def linear(head: HeadShape, motion: Motion) -> torch.Tensor:
-    """[F, W, 3] of a head alone: its actions added up, lids made to meet, on the fit mesh."""
+    """Deform a head without a person's own deformation, lids made to meet, on the fit mesh [F, W, 3]."""
     return open_levels()[1].upsample(deformed(head, motion))
 
 
 def _tissue(person: SyntheticPerson) -> Float:
-    """[V] fullness of each pad, and a child's cheeks, slack skin of the old."""
+    """Return the fullness of tissue [V]: each pad's, a child's cheeks, slack skin of the old."""
     base, own = open_head().base_neutral, person.head.neutral.numpy() / person.size
     normal = vertex_normals(torch.from_numpy(base)[None], _faces(), "torch")[0].numpy()
     face = open_head().topology.face_weight > 0.5
@@ -122,7 +122,7 @@ def _tissue(person: SyntheticPerson) -> Float:
 
 @lru_cache(maxsize=1)
 def _pads() -> dict[str, Float]:
-    """[V] each, 1 in its middle."""
+    """Make the masks of pads, [V] each, 1 in its middle."""
     model = open_head()
     top, base = model.topology, model.base_neutral
     marks = top.landmarks(base)
@@ -141,7 +141,7 @@ def _pads() -> dict[str, Float]:
 
 @lru_cache(maxsize=1)
 def _profiles() -> Float:
-    """[K, W]"""
+    """Return the profiles of folds on the fit mesh [K, W]."""
     fit = open_levels()[1]
     base = fit.upsample(torch.from_numpy(open_head().base_neutral)).numpy()
     return profiles_on(base, fit.faces, fit.regions)
@@ -181,12 +181,12 @@ def shipped_corrections() -> ActionCorrections:
 
 @lru_cache(maxsize=1)
 def corrected_rows() -> NDArray[np.int64]:
-    """[n] control vertices that dynamic offsets move."""
+    """Find the control vertices that dynamic offsets move [n]."""
     return np.flatnonzero(open_levels()[0].face > 0.0)
 
 
 def vertex_frames(neutral: Float) -> Float:
-    """[V, 3] control mesh -> [V, 3, 3] frames of its vertices, see `tangent_frames`."""
+    """Return the frames [V, 3, 3] of a control mesh's vertices [V, 3], see `tangent_frames`."""
     faces = torch.from_numpy(open_head().topology.faces.astype(np.int64))
     return tangent_frames(vertex_normals(torch.from_numpy(neutral)[None], faces, "torch")[0]).numpy()
 

@@ -42,7 +42,7 @@ class SyntheticPerson:
     head: HeadShape = field(repr=False)
 
     def canonical(self, motion: Motion) -> torch.Tensor:
-        """[N, W, 3] fine vertices in head space, metres: expression, gaze and folds, no pose."""
+        """Deform the fine vertices [N, W, 3], head space, metres: expression, gaze and folds, no pose."""
         surface = fine_surface()
         fine = surface.refine(deformed(self.head, motion))
         depth = torch.from_numpy(fold_depths(motion.expression.numpy(), self.age, self.fold_strength) * self.size)
@@ -50,7 +50,7 @@ class SyntheticPerson:
         return fine + height[..., None] * vertex_normals(fine, surface.faces, "torch")
 
     def surface(self, motion: Motion, rest: Motion | None = None) -> Float:
-        """[N, W, 3] fine vertices in camera space, metres.
+        """Pose the fine vertices [N, W, 3], camera space, metres.
 
         rest: the frame in which the shoulders were last at ease; they follow the head's way from there in part
         (head/state.py). None takes the first frame, its head upright.
@@ -60,7 +60,7 @@ class SyntheticPerson:
         return posed(self.head, self.canonical(motion), motion, rest, weight).numpy()
 
     def torso(self, motion: Motion, rest: Motion | None = None) -> tuple[Float, Float]:
-        """Rotation [3, 3] and translations [N, 3] of the shoulders, canonical to camera space."""
+        """Return rotation [3, 3] and translations [N, 3] of the shoulders, canonical to camera space."""
         rest = _upright(motion[0]) if rest is None else rest
         return rest.rotation[0].numpy(), (rest.translation + torso_translation(self.head, rest, motion)).numpy()
 
@@ -71,7 +71,7 @@ class SyntheticPerson:
 
 
 def synthetic_person(seed: int, *, age: float | None = None) -> SyntheticPerson:
-    """The person of a seed; `age` in years overrules what the seed would choose.
+    """Make the person of a seed; `age` in years overrides the seed's.
 
     Ages of consecutive seeds are spread evenly over 0 to 90 years. Takes about half a second, for the actions.
     """
@@ -92,7 +92,7 @@ def synthetic_person(seed: int, *, age: float | None = None) -> SyntheticPerson:
 
 
 def out_of_basis_offset(seed: int, rms_m: float) -> Float:
-    """[V, 3] smooth random field, partly asymmetric, its part within the identity basis taken out.
+    """Sample a smooth random field [V, 3], partly asymmetric, without its part within the identity basis.
 
     rms_m: root mean square length over the face, metres. Waves in space, not over the surface: what touches moves
     together, so lips stay shut. The eyeballs keep their shape, and the lids stay near them.
@@ -125,12 +125,12 @@ def out_of_basis_offset(seed: int, rms_m: float) -> Float:
 
 
 def _upright(state: Motion) -> Motion:
-    """The same place, the head looking straight at the camera."""
+    """Return a motion in the same place, the head looking straight at the camera."""
     return state.replace(rotation=np.tile(np.diag([1.0, -1.0, -1.0]), (len(state), 1, 1)))
 
 
 def _by_age(age: float, female: bool) -> tuple[Float, Float]:
-    """Mean and spread [K] of the identity coefficients at an age."""
+    """Return mean and spread [K] of the identity coefficients at an age."""
     table = _age_table()
     sex = int(female)
     at = np.interp(age, table["years"], np.arange(len(table["years"])))
@@ -159,7 +159,7 @@ def _basis() -> Float:
 
 @lru_cache(maxsize=1)
 def _inverse_basis() -> Float:
-    """[K, 3 N] from offsets of the face's N vertices to coefficients, by damped least squares.
+    """Return the map [K, 3 N] from offsets of the face's N vertices to coefficients, by damped least squares.
 
     Undamped, the smallest components would be used for what they hardly hold, and roughen the rest.
     """

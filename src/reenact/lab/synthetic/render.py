@@ -203,6 +203,6 @@ def _draw(
 
 
 def _shrink(picture: Tensor) -> Tensor:
-    """[N, S, S, C] -> [N, S / 2, S / 2, C] means."""
+    """Average [N, S, S, C] to [N, S / 2, S / 2, C]."""
     parts = [picture[:, i::_OVER, j::_OVER] for i in range(_OVER) for j in range(_OVER)]
     return torch.stack(parts).sum(0) / len(parts)

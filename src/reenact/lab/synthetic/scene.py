@@ -37,17 +37,17 @@ class Scene:
     jpeg: int | None  # quality, None if the picture was never compressed
 
     def camera(self, person: SyntheticPerson, size: int) -> Camera:
-        """The camera in which the head, `distance_m` away, has its share of a square picture."""
+        """Return the camera in which the head, `distance_m` away, has its share of a square picture."""
         focal = self.head_share * size * self.distance_m / (0.26 * person.size)  # metres of a grown head with hair
         return Camera(focal, size * (0.5 + self.shift[0]), size * (0.5 + self.shift[1]), size, size)
 
     def head_at(self, person: SyntheticPerson) -> np.ndarray:
-        """[3] metres: where a head at rest is put. The eyes are above the middle of hair and chin."""
+        """Return the translation of a head at rest [3], metres. The eyes are above the middle of hair and chin."""
         return np.asarray([0.0, -0.004 * person.size, self.distance_m], np.float32)
 
 
 def random_scene(seed: int, *, clean: bool = False) -> Scene:
-    """The scene of a seed; clean: no noise, blur or compression."""
+    """Sample the scene of a seed; clean: no noise, blur or compression."""
     draw = rng(seed, "scene")
     focus = np.exp(draw.uniform(*np.log((0.55, 1.6))))  # metres: from a phone at arm's length to a studio
     grain, soft = draw.gamma(1.3, 1.3), draw.uniform(0.1, 0.8) ** 1.5
@@ -69,12 +69,12 @@ def random_scene(seed: int, *, clean: bool = False) -> Scene:
 
 
 def still_state(person: SyntheticPerson, scene: Scene) -> Motion:
-    """One frame of a person at rest in front of a scene's camera."""
+    """Make one frame of a person at rest in front of a scene's camera."""
     return Motion(np.zeros(52), np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), scene.head_at(person))
 
 
 def develop(light: np.ndarray, scene: Scene, frame: int) -> Image:
-    """[H, W, 3] linear light -> uint8 RGB: exposure, white balance, tone curve, lens blur, sensor noise, JPEG.
+    """Develop linear light [H, W, 3] to uint8 RGB: exposure, white balance, tone curve, lens blur, noise, JPEG.
 
     frame: numbers the noise, so that a video's flickers.
     """
@@ -103,7 +103,7 @@ def develop(light: np.ndarray, scene: Scene, frame: int) -> Image:
 
 
 def background(seed: int, size: int) -> np.ndarray:
-    """A background out of focus, [size, size, 3] float32 linear: gradients, blobs of light, stripes, rooms of boxes."""
+    """Render a background out of focus [size, size, 3], float32 linear: gradients, blobs of light, stripes, boxes."""
     draw = rng(seed, "background")
     y, x = np.mgrid[:_BACKGROUND_PX, :_BACKGROUND_PX].astype(np.float32) / _BACKGROUND_PX
     colours = [_colour(draw) for _ in range(4)]

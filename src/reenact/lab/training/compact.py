@@ -152,6 +152,6 @@ def _score(run: Run, settings: CompactTraining, held_out: Sequence[Scene]) -> di
 
 
 def _save_picture(picture: Tensor, path: Path) -> None:
-    """[3, H, W] from -1 to 1."""
+    """Write a picture [3, H, W] from -1 to 1."""
     path.parent.mkdir(exist_ok=True)
     Image.fromarray(((picture.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()).save(path)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may happen to a portrait on its way to the network: framing, light, colour, blur, noise, hands before it.
+"""Augmentation of portraits: framing, light, colour, blur, noise, occlusion by hands.
 
-Everything is drawn from the generator given, in torch, so that it runs where the training does.
+All random numbers come from one torch generator.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .dense_loss import DenseTruth
 
 
 def augment(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tensor, DenseTruth]:
-    """[N, 3, S, S] pictures in 0..1 and their truth, framed anew and disturbed."""
+    """Reframe and disturb pictures [N, 3, S, S] in 0..1 and their truth."""
     pictures, truth = _reframe(pictures, truth, draw)
     pictures = _shade(pictures, draw)
     pictures, truth = _cover(pictures, truth, draw)
@@ -52,7 +52,7 @@ def _reframe(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tens
 
 
 def _shade(pictures: Tensor, draw: Generator) -> Tensor:
-    """A soft shadow or glow across each picture that no surface explains."""
+    """Add a soft shadow or glow across each picture that no surface explains."""
     n, _, side, _ = pictures.shape
     coarse = torch.randn(n, 1, 4, 4, generator=draw).to(pictures)
     field = interpolate(coarse, (side, side), mode="bicubic", align_corners=False)
@@ -61,7 +61,7 @@ def _shade(pictures: Tensor, draw: Generator) -> Tensor:
 
 
 def _cover(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tensor, DenseTruth]:
-    """Something in front of a third of them: a blob that comes in from an edge, of a colour or of another skin."""
+    """Cover a third of them in part by a blob from an edge, of a random colour or of another skin."""
     n, _, side, _ = pictures.shape
     device = pictures.device
     line = torch.linspace(-1, 1, side)
@@ -77,9 +77,9 @@ def _cover(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tensor
     skin = pictures[torch.roll(torch.arange(n), 1)].mean((2, 3), keepdim=True).cpu()
     plain = _uniform(draw, n, 3, 1, 1)
     colour = torch.where(_uniform(draw, n, 1, 1, 1) < 0.5, skin * torch.tensor([1.25, 0.95, 0.8])[:, None, None], plain)
-    painted = (colour * (0.35 + 0.65 * round_[:, None])).to(device)
+    blob = (colour * (0.35 + 0.65 * round_[:, None])).to(device)
     mask = mask.to(device)
-    new = torch.where(mask[:, None], painted, pictures)
+    new = torch.where(mask[:, None], blob, pictures)
     free = ~mask
     return new, DenseTruth(truth.normals * free[:, None], truth.depth * free, truth.classes * free)
 

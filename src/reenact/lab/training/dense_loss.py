@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the dense network is asked for, and how far it is from it."""
+"""Targets of the dense network, its losses and its scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from reenact.perception.dense.network import CLASSES, FACE, HEAD, DenseOutput
 
 _WEIGHTS = {"background": 0.0, "skin": 1.0, "hair": 0.5, "cloth": 0.3, "eyes": 2.0, "lips": 2.0, "mouth": 2.0}
-"""How much pixels of a class count; 0.5 where none is given."""
+"""Weight of the pixels of a class; 0.5 for the others."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ def dense_scores(out: DenseOutput, truth: DenseTruth) -> dict[str, Tensor]:
 
 
 def _angle(a: Tensor, b: Tensor) -> Tensor:
-    """[N, 3, S, S] unit vectors -> [N, S, S] radians, with a gradient that stays finite where they agree."""
+    """Return the angles [N, S, S], rad, of unit vectors [N, 3, S, S]; the gradient stays finite where they agree."""
     return torch.atan2(torch.sqrt(torch.linalg.cross(a, b, dim=1).pow(2).sum(1) + 1e-8), (a * b).sum(1))
 
 
 def _shifted(error: Tensor, weight: Tensor) -> Tensor:
-    """The error less its weighted mean over each picture."""
+    """Subtract from the error its weighted mean over each picture."""
     mean = (weight * error).sum((1, 2), keepdim=True) / weight.sum((1, 2), keepdim=True).clamp(min=1.0)
     return error - mean
 
@@ -91,5 +91,5 @@ def _isin(classes: Tensor, names: tuple[int, ...]) -> Tensor:
 
 
 def _overlap(a: Tensor, b: Tensor) -> Tensor:
-    """[N] intersection over union; NaN where neither has anything."""
+    """Return intersection over union [N]; NaN where neither has anything."""
     return (a & b).sum((1, 2)) / (a | b).sum((1, 2))

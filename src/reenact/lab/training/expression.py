@@ -80,17 +80,17 @@ class Faces:
         return len(self.images)
 
     def batch(self, rows: Tensor) -> tuple[Tensor, ExpressionTruth]:
-        """Pictures [N, 3, S, S] in 0..1 and their truth."""
+        """Return pictures [N, 3, S, S] in 0..1 and their truth."""
         return _pictures(self.images[rows]), self.truth.rows(rows)
 
 
 def _pictures(images: Tensor) -> Tensor:
-    """[N, S, S, 3] uint8 -> [N, 3, S, S] in 0..1."""
+    """Convert uint8 [N, S, S, 3] to [N, 3, S, S] in 0..1."""
     return images.permute(0, 3, 1, 2).float() / 255.0
 
 
 def rotation_vector(rotation: Tensor) -> Tensor:
-    """Rotations [N, 3, 3] R_cam_head -> vectors [N, 3] from a head that looks into the camera."""
+    """Convert R_cam_head [N, 3, 3] to rotation vectors [N, 3] from a head that looks into the camera."""
     turn = rotation @ torch.diag(torch.tensor([1.0, -1.0, -1.0]))
     axis = torch.stack([turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1)
     sine, cosine = axis.norm(dim=1) / 2, (turn.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2
@@ -98,7 +98,7 @@ def rotation_vector(rotation: Tensor) -> Tensor:
 
 
 def rolled(vectors: Tensor, roll: Tensor) -> Tensor:
-    """Rotation vectors [N, 3] after the picture was turned by `roll` [N], radians, clockwise (z points away)."""
+    """Rotate rotation vectors [N, 3] as the picture by `roll` [N], radians, clockwise (z points away)."""
     half, angle = roll / 2, vectors.norm(dim=1)
     scale = (angle / 2).sin() / angle.clamp(min=1e-8)
     w, (x, y, z) = (angle / 2).cos(), (vectors * scale[:, None]).unbind(1)
@@ -110,7 +110,7 @@ def rolled(vectors: Tensor, roll: Tensor) -> Tensor:
 
 
 def _truth_of(shard: dict[str, Tensor]) -> ExpressionTruth:
-    """What is known of the faces of a shard: of synthetic ones all, of moved ones no distance, of others few codes."""
+    """Read the labels of a shard's faces: of synthetic ones all, of moved ones no distance, of others few codes."""
     count = len(shard["images"])
     noise = torch.zeros(count, OUTPUTS)
     if "expression" not in shard:
@@ -130,7 +130,7 @@ def _truth_of(shard: dict[str, Tensor]) -> ExpressionTruth:
 
 
 def likelihood(out: ExpressionOutput, columns: slice, truth: Tensor, noise: Tensor) -> Tensor:
-    """Beta-weighted negative log-likelihood of a Gaussian, mean over what is known of some faces and columns.
+    """Compute the beta-weighted negative log-likelihood of a Gaussian, averaged over the known labels.
 
     The weighting, beta = 0.5, is that of Seitzer et al. 2022 (arXiv 2203.09168); else hard samples are neglected.
 
@@ -144,7 +144,7 @@ def likelihood(out: ExpressionOutput, columns: slice, truth: Tensor, noise: Tens
 
 
 def _expression_losses(out: ExpressionOutput, truth: ExpressionTruth) -> Losses:
-    """Losses by output: codes are what the network is for, distance is hard to see."""
+    """Compute the losses by output."""
     return {
         "codes": 10.0 * likelihood(out, CODES, truth.codes, truth.noise),
         "rotation": likelihood(out, ROTATION, truth.rotation, truth.noise),
@@ -209,7 +209,7 @@ def train_expression(
 
 
 def blended(start: dict[str, Tensor], learnt: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Weights between those that a training began with and those that it learnt, by its share.
+    """Interpolate between the weights that a training began with and those that it learnt.
 
     What was learnt first and what was learnt later both hold on faces of neither set (Wortsman et al. 2022, "Robust
     fine-tuning of zero-shot models", arXiv 2109.01903).
@@ -221,7 +221,7 @@ def blended(start: dict[str, Tensor], learnt: dict[str, Tensor], share: float) -
 
 @torch.no_grad()
 def predictions(net: ExpressionNet, images: Tensor, size: int) -> ExpressionOutput:
-    """What the network says of stored crops [N, S, S, 3] uint8, on the CPU."""
+    """Predict from stored crops [N, S, S, 3] uint8; the result is on the CPU."""
     net.eval()
     device = next(net.parameters()).device
     parts = []
@@ -231,7 +231,7 @@ def predictions(net: ExpressionNet, images: Tensor, size: int) -> ExpressionOutp
 
 
 def error_spread(net: ExpressionNet, held_out: Sequence[Faces], size: int) -> Tensor:
-    """[OUTPUTS] how many of the network's own standard deviations its errors have, the most of some sets of faces.
+    """Return the errors in the network's own standard deviations [OUTPUTS], the most of some sets of faces.
 
     At least 1: a set on which the network does better than it says is no promise for others.
     """
@@ -245,7 +245,7 @@ def error_spread(net: ExpressionNet, held_out: Sequence[Faces], size: int) -> Te
 
 
 def _held_out_scores(net: ExpressionNet, faces: Faces, size: int) -> dict[str, float]:
-    """Correlation of each kind of action pooled over people and sides, errors, and spread of the z-scores."""
+    """Compute the correlation of each kind of action over people and sides, errors, and spread of the z-scores."""
     out, truth = predictions(net, faces.images, size), faces.truth
     mean, log_variance = out.mean[:, CODES], out.log_variance[:, CODES]
     found = {"held_out_mae": float((mean.clamp(0, 1.5) - truth.codes).abs().mean())}

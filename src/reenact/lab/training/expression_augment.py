@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Disturbances of face crops: what cameras, codecs, landmarks and hands do to them, and the mirror image."""
+"""Augmentation of face crops: cameras, codecs, landmark errors, occlusion by hands, and the mirror image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reenact.perception.expression_network import DISTANCE, GAZE, ROTATION, STOR
 
 @dataclass(frozen=True)
 class ExpressionTruth:
-    """What is true of N crops, and how well that is known."""
+    """Labels of N crops, and their uncertainty."""
 
     codes: Tensor  # [N, 52]
     rotation: Tensor  # [N, 3] rotation vector, see ExpressionOutput
@@ -24,16 +24,16 @@ class ExpressionTruth:
     noise: Tensor  # [N, OUTPUTS] standard deviations of these labels; 0 if exact, NaN if nothing is known
 
     def rows(self, index: Tensor) -> ExpressionTruth:
-        """Return what is true of some crops."""
+        """Return the labels of some crops."""
         return ExpressionTruth(*(getattr(self, f.name)[index] for f in fields(self)))
 
     def to(self, device: torch.device) -> ExpressionTruth:
-        """Return the same on another device."""
+        """Return the labels on another device."""
         return ExpressionTruth(*(getattr(self, f.name).to(device) for f in fields(self)))
 
 
 def mirrored(truth: ExpressionTruth) -> ExpressionTruth:
-    """Return what is true of the mirror image."""
+    """Return the labels of the mirror image."""
     turn, other_eye = truth.rotation * torch.tensor([1.0, -1.0, -1.0]), [2, 3, 0, 1]
     gaze = truth.gaze[:, other_eye] * torch.tensor([-1.0, 1.0, -1.0, 1.0])
     eyes = [GAZE.start + i for i in other_eye]

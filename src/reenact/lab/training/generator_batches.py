@@ -37,7 +37,7 @@ class Cut:
 
 
 def batch(scenes: Sequence[Scene], draw: np.random.Generator, cut: Cut, clips: int) -> tuple[Controls, Tensor]:
-    """Controls of `clips` windows of different scenes, and their true frames [B, F, 3, S, S] from -1 to 1."""
+    """Sample the controls of `clips` windows of different scenes, and true frames [B, F, 3, S, S] from -1 to 1."""
     which = draw.choice(len(scenes), clips, replace=clips > len(scenes))
     found = [window(scenes[i], draw, cut) for i in which]
     names = Controls.__dataclass_fields__
@@ -46,7 +46,7 @@ def batch(scenes: Sequence[Scene], draw: np.random.Generator, cut: Cut, clips: i
 
 
 def window(scene: Scene, draw: np.random.Generator, cut: Cut) -> tuple[Controls, Tensor]:
-    """Of one scene, without the batch's dimension."""
+    """Sample a window of one scene, without the batch's dimension."""
     run = int(draw.integers(len(scene.runs)))
     count = min(cut.frames, scene.runs[run])
     first = sum(scene.runs[:run]) + int(draw.integers(scene.runs[run] - count + 1))
@@ -95,7 +95,7 @@ class _Light:
         return _Light(torch.from_numpy(lamp).float(), torch.from_numpy(behind).float())
 
     def on(self, pictures: Tensor, normals: Tensor, regions: Tensor) -> Tensor:
-        """Pictures [n, 3, s, s] from -1 to 1 of heads with these normals [n, 3, s, s] and labels [n, s, s]."""
+        """Relight pictures [n, 3, s, s] from -1 to 1 of heads with normals [n, 3, s, s] and labels [n, s, s]."""
         # Over 7 px the one light gives way to the other.
         head = F.avg_pool2d((regions != EMPTY).float()[:, None], 7, 1, 3, count_include_pad=False)
         lamp = torch.exp((self.lamp[:, None, None] * normals).sum(1, keepdim=True))
@@ -116,7 +116,7 @@ class _Change:
 
     @staticmethod
     def none(side: int, cut: Cut) -> _Change:
-        """The middle of the picture as it is."""
+        """Take the middle of the picture as it is."""
         corner = (side - cut.size) / 2
         back = torch.tensor([[1.0, 0.0, corner], [0.0, 1.0, corner]])
         return _Change(back, cut.size, side, torch.ones(3), 1.0, torch.eye(2))
@@ -149,22 +149,22 @@ class _Change:
         )
 
     def colours(self, pictures: Sequence[Bytes]) -> Tensor:
-        """[n, 3, s, s] from -1 to 1; beyond the picture it is mirrored."""
+        """Map colours to [n, 3, s, s] from -1 to 1; beyond the picture it is mirrored."""
         mapped = self._mapped(_stacked(pictures), "bilinear", "reflection") / 255.0
         return (self.gain[:, None, None] * mapped.clamp(0.0, 1.0) ** self.gamma).clamp(0.0, 1.0) * 2.0 - 1.0
 
     def normals(self, pictures: Sequence[Bytes]) -> Tensor:
-        """[n, 3, s, s]; 0 beyond the picture."""
+        """Map normals to [n, 3, s, s]; 0 beyond the picture."""
         mapped = self._mapped(_stacked(pictures) - NO_SURFACE, "bilinear", "zeros") / 127.0
         return torch.cat([torch.einsum("ij,njhw->nihw", self.normal, mapped[:, :2]), mapped[:, 2:]], 1)
 
     def labels(self, pictures: Sequence[Bytes]) -> Tensor:
-        """[n, s, s] uint8; empty beyond the picture."""
+        """Map labels to [n, s, s] uint8; empty beyond the picture."""
         found = self._mapped(_stacked(pictures) - EMPTY, "nearest", "zeros") + EMPTY
         return found[:, 0].round().to(torch.uint8)
 
     def share(self, pictures: Sequence[Bytes]) -> Tensor:
-        """[n, 1, s, s] from 0 to 1."""
+        """Map a share to [n, 1, s, s] from 0 to 1."""
         return self._mapped(_stacked(pictures), "bilinear", "zeros") / 255.0
 
     def _mapped(self, pictures: Tensor, method: str, border: str) -> Tensor:
@@ -176,6 +176,6 @@ class _Change:
 
 
 def _stacked(pictures: Sequence[Bytes]) -> Tensor:
-    """[n, C, S, S] float"""
+    """Stack pictures to float [n, C, S, S]."""
     stacked = torch.from_numpy(np.stack(pictures)).float()
     return stacked[:, None] if stacked.dim() == 3 else stacked.permute(0, 3, 1, 2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a painted frame is held to, most of all where faces speak. Not the eyes, which stay as the warp draws them."""
+"""Losses of predicted frames, weighted to the mouth. Eyes have none: they stay as the warp has them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SOFT = 0.02  # errors below count as their square
 
 
 def importance(controls: Controls) -> Tensor:
-    """[B, F, 1, S, S] weights of pixels, by what the driven head shows there."""
+    """Return the weights of pixels [B, F, 1, S, S], by what the driven head shows there."""
     regions = controls.regions
     weight = torch.where(regions != EMPTY, 1.0, 0.4)
     weight = torch.maximum(weight, _MOUTH * _near(regions, ("lips", *MOUTH_INTERIOR), 7))
@@ -29,23 +29,32 @@ def importance(controls: Controls) -> Tensor:
 
 
 def mouths(controls: Controls) -> Tensor:
-    """[B, F, 1, S, S] bool, where the driven head shows the inside of its mouth, and a little around it."""
+    """Return where the driven head shows the inside of its mouth [B, F, 1, S, S], and a little around it."""
     return _near(controls.regions, MOUTH_INTERIOR, 5)[:, :, None] > 0
 
 
 def _near(regions: Tensor, names: Sequence[str], px: int) -> Tensor:
-    """1 in the named regions [B, F, S, S], and `px` // 2 px around them; 0 elsewhere."""
+    """Mask the named regions [B, F, S, S] and `px` // 2 px around them: 1 in them, 0 elsewhere."""
     inside = torch.isin(regions, torch.tensor(region_ids(*names), device=regions.device, dtype=regions.dtype))
     return F.max_pool2d(inside.float(), px, stride=1, padding=px // 2)
 
 
 def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor, mouth: Tensor) -> Losses:
-    """colour: of pixels; edges: of their differences in x and y, at two sizes; motion: of their differences in time;
-    sharpness: of how steep colours are around a pixel, wherever exactly that is; palette: of which colours a mouth is
-    made of, wherever they are. The first three are least where what is not sure is blurred, and teeth that may be there
-    are grey; these are not.
+    """Compute the losses of predicted frames.
 
-    clean, frames: [B, F, 3, S, S] from -1 to 1. weight: see `importance`. mouth: see `mouths`.
+    The first three of the terms are least where what is uncertain is blurred and teeth that may be there are grey;
+    sharpness and palette are not.
+
+    Args:
+        clean: [B, F, 3, S, S] predicted frames from -1 to 1.
+        frames: [B, F, 3, S, S] true frames from -1 to 1.
+        weight: see `importance`.
+        mouth: see `mouths`.
+
+    Returns:
+        colour: of pixels. edges: of their differences in x and y, at two sizes. motion: of their differences in time.
+        sharpness: of the mean slope around a pixel. palette: of the set of a mouth's colours, wherever they are.
+        loss: the weighted sum of all.
     """
     mean = weight.mean()
     error = clean - frames
@@ -59,9 +68,9 @@ def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor, mouth: Tenso
         edges = edges + (weights[..., 1:, :] * _soft(small.diff(dim=-2))).mean() / mean
         small, weights = F.avg_pool2d(small, 2), F.avg_pool2d(weights, 2)
     motion = (firm[:, 1:] * _soft(error.diff(dim=1))).mean() / mean if error.shape[1] > 1 else error.new_zeros(())
-    painted, true = (F.avg_pool2d(slope(x).flatten(0, 1), _GRAIN, _GRAIN // 2) for x in (clean, frames))
+    predicted, true = (F.avg_pool2d(slope(x).flatten(0, 1), _GRAIN, _GRAIN // 2) for x in (clean, frames))
     around = F.avg_pool2d(firm.flatten(0, 1), _GRAIN, _GRAIN // 2)  # in mouths the network would weave a grid for it
-    sharpness = (around * (painted - true).abs()).mean() / mean
+    sharpness = (around * (predicted - true).abs()).mean() / mean
     palette = (
         _MOUTH * palette_distance(clean, frames, mouth) / (mean * len(small) * weight.shape[-1] * weight.shape[-2])
     )
@@ -77,7 +86,7 @@ def generator_losses(clean: Tensor, frames: Tensor, weight: Tensor, mouth: Tenso
 
 
 def palette_distance(clean: Tensor, frames: Tensor, where: Tensor) -> Tensor:
-    """How far the colours of two pictures are from each other as sets, frame by frame; summed over pixels.
+    """Measure how far the colours of two pictures are from each other as sets, frame by frame; summed over pixels.
 
     The sliced Wasserstein distance (Bonneel et al. 2015; of textures: Heitz et al., arXiv 2006.07229). Not of steps
     from pixel to pixel as well: a woven grid has as many as teeth have. clean, frames: [B, F, 3, S, S]; where: as
@@ -86,16 +95,16 @@ def palette_distance(clean: Tensor, frames: Tensor, where: Tensor) -> Tensor:
     draw = torch.Generator().manual_seed(0)
     slices = F.normalize(torch.randn(3, 12, generator=draw), dim=0).to(clean)
     total = clean.new_zeros(())
-    for painted, true, mask in zip(clean.flatten(0, 1), frames.flatten(0, 1), where.flatten(0, 1)[:, 0], strict=True):
+    for predicted, true, mask in zip(clean.flatten(0, 1), frames.flatten(0, 1), where.flatten(0, 1)[:, 0], strict=True):
         if not mask.any():
             continue
-        sets = [(x[:, mask].T @ slices).sort(dim=0).values for x in (painted, true)]
+        sets = [(x[:, mask].T @ slices).sort(dim=0).values for x in (predicted, true)]
         total = total + _soft(sets[0] - sets[1]).mean(1).sum()
     return total
 
 
 def slope(pictures: Tensor) -> Tensor:
-    """[..., 1, S, S] how steep pictures [..., 3, S, S] are, all colours together; 0 at the last row and column."""
+    """Return the slope [..., 1, S, S] of pictures [..., 3, S, S] over all colours; 0 at the last row and column."""
     x, y = pictures.diff(dim=-1)[..., :-1, :], pictures.diff(dim=-2)[..., :-1]
     return F.pad(((x.square() + y.square()).sum(-3, keepdim=True) + _FLAT).sqrt() - _FLAT**0.5, (0, 1, 0, 1))
 

@@ -42,7 +42,7 @@ class Schedule:
     weight_decay: float = 0.01
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step, 0-based."""
+        """Return the learning rate of a step, 0-based."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
         done = min((step - self.warmup) / max(self.steps - self.warmup, 1), 1.0)
@@ -124,7 +124,7 @@ class Run:
         return self.options.folder
 
     def weights(self) -> dict[str, Tensor]:
-        """All averaged weights, with those that are frozen."""
+        """Return all averaged weights, with those that are frozen."""
         return self.model.state_dict() | self.average
 
     def averaged(self, net: Net) -> Net:
@@ -133,7 +133,7 @@ class Run:
         return net.eval()
 
     def kept(self) -> dict[str, Tensor]:
-        """The model's state without what is frozen."""
+        """Return the model's state without what is frozen."""
         return {name: value for name, value in self.model.state_dict().items() if name not in self._frozen}
 
     def train(
@@ -259,7 +259,7 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], state: dict[str, A
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """What is in the folder; None if nothing is."""
+    """Read the checkpoint of a folder; None if there is none."""
     state = _state(folder)
     if not state:
         return None

@@ -32,10 +32,10 @@ class ShardRows:
         return len(self._places)
 
     def shape(self, name: str) -> list[int]:
-        """Shape of an array in the first shard."""
+        """Return the shape of an array in the first shard."""
         return self._files[0].get_slice(name).get_shape()
 
     def rows(self, name: str, numbers: Sequence[int], *within: int) -> Tensor:
-        """[len(numbers), ...] rows of an array; `within` are indices into each row."""
+        """Read rows of an array [len(numbers), ...]; `within` are indices into each row."""
         places = [self._places[number] for number in numbers]
         return torch.stack([file.get_slice(name)[(row, *within)] for file, row in places])

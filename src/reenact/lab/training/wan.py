@@ -47,18 +47,18 @@ class WanTraining:
     batch: int = 1
     """Windows of a step and process."""
     mouth: float = 3.0
-    """How much latents count where the driven head's mouth is; elsewhere 1."""
+    """Weight of latents where the driven head's mouth is; elsewhere 1."""
     eyes: float = 2.0
     drop: float = 0.1
-    """How often the model is told nothing of the performance: what guidance compares with."""
+    """Share of the windows without the driving inputs: the unconditional prediction of guidance."""
     drop_one: float = 0.05
-    """How often each single input is switched off."""
+    """Share of the windows in which an input is left out, for each by itself."""
     carry: float = 0.3
-    """How often the first frame, or the first 5, are given, as they are in all windows but a video's first."""
+    """Share of the windows whose first frame, or first 5, are inputs, as in all windows of a video but the first."""
     dtype: torch.dtype = torch.bfloat16
-    """Of the frozen weights and of the work; what is trained is float32."""
+    """Of the frozen weights and of the computation; trained weights are float32."""
     checkpointing: bool = True
-    """Work out activations twice instead of keeping them."""
+    """Compute activations twice instead of keeping them."""
     prompt: Path | None = None
     """A safetensors file with `prompt_embeds` of a text; zeros if None."""
     check_every: int = 500
@@ -131,14 +131,14 @@ class _Learner:
         settings, device = self.settings, sample.clip.device
         count = len(sample.clip)
         sigma = drawn_sigma(count, self.shift, settings.plan.noise, draw).to(device)
-        on = self._told(count, draw).to(device)
+        used = self._input_mask(count, draw).to(device)
         known = 0
         if float(torch.rand((), generator=draw)) < settings.carry:
             known = min(1 + int(torch.randint(2, (), generator=draw)), sample.clip.shape[2] - 1)
-        return {"loss": self.loss(sample, sigma, on, known, draw).mean()}
+        return {"loss": self.loss(sample, sigma, used, known, draw).mean()}
 
-    def loss(self, sample: Sample, sigma: Tensor, on: Tensor, known: int, draw: Generator) -> Tensor:
-        """[B]"""
+    def loss(self, sample: Sample, sigma: Tensor, used: Tensor, known: int, draw: Generator) -> Tensor:
+        """Compute the loss of each window [B]."""
         device = sample.clip.device
         noise, photo_noise = (
             torch.randn(x.shape, generator=draw).to(device)  # on the CPU: the same on every device
@@ -146,23 +146,23 @@ class _Learner:
         )
         latents = LatentConditions(sample.photo, photo_noise, self.grey, sample.clip, known, sample.image_tokens)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.dtype == torch.bfloat16):
-            velocity = self.model(_noised(sample.clip, noise, sigma), sigma, latents, sample.controls, on)
+            velocity = self.model(_noised(sample.clip, noise, sigma), sigma, latents, sample.controls, used)
         weights = region_weights(sample.controls.regions, self.grid, self.settings.mouth, self.settings.eyes)
         return _flow_loss(velocity, sample.clip, noise, weights, known)
 
-    def _told(self, count: int, draw: Generator) -> Tensor:
-        """[B, 6] 1 where an input is told."""
+    def _input_mask(self, count: int, draw: Generator) -> Tensor:
+        """Sample which inputs are used [B, 6]: 1, or 0 where one is left out."""
         one = torch.rand(count, len(INPUTS), generator=draw) >= self.settings.drop_one
-        all_told = torch.rand(count, 1, generator=draw) >= self.settings.drop
+        cond = torch.rand(count, 1, generator=draw) >= self.settings.drop
         kept = torch.tensor([name not in DRIVING for name in INPUTS])
-        return (one & (all_told | kept)).float()
+        return (one & (cond | kept)).float()
 
 
 @torch.no_grad()
 def _held_out_loss(
     model: ConditionedWan, learner: _Learner, windows: Windows, device: torch.device
 ) -> dict[str, float]:
-    """Mean loss at some noise levels, told everything; the noise is the same every time."""
+    """Average the loss at some noise levels with all inputs; the noise is the same every time."""
     model.eval()
     levels = [s for s in (0.3, 0.6, 0.9) if model.plan.noise[0] <= s <= model.plan.noise[1]] or [model.plan.noise[1]]
     plain = _Learner(learner.settings, model, learner.grey, learner.shift, learner.grid)
@@ -179,7 +179,7 @@ def _held_out_loss(
 
 @contextmanager
 def _averaged(run: Run) -> Iterator[None]:
-    """The model with the averaged weights, within the block."""
+    """Give the model its averaged weights, within the block."""
     current = {name: value.detach().clone() for name, value in run.kept().items()}
     try:
         run.model.load_state_dict(run.average, strict=False)
@@ -189,27 +189,27 @@ def _averaged(run: Run) -> Iterator[None]:
 
 
 def _all_would(mine: bool, device: torch.device) -> bool:
-    """Whether every process would go on: one that stopped alone would leave the others waiting."""
+    """Tell whether every process would go on: one that stopped alone would leave the others waiting."""
     would = torch.tensor(int(mine), device=device)
     torch.distributed.all_reduce(would, torch.distributed.ReduceOp.MIN)
     return bool(would)
 
 
 def drawn_sigma(count: int, shift: float, within: tuple[float, float], draw: Generator) -> Tensor:
-    """[count] noise levels, spread as the scheduler's steps are: evenly, then moved towards noise by `shift`."""
+    """Sample noise levels [count] as the scheduler's steps are spread: evenly, then moved towards noise by `shift`."""
     low, high = (level / (shift - (shift - 1.0) * level) for level in within)
     even = low + (high - low) * torch.rand(count, generator=draw)
     return shift * even / (1.0 + (shift - 1.0) * even)
 
 
 def _noised(clip: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-    """[B, z, T, h, w] at noise level sigma [B]; the velocity there is `noise - clip`."""
+    """Mix clip and noise [B, z, T, h, w] at noise level sigma [B]; the velocity there is `noise - clip`."""
     level = sigma[:, None, None, None, None]
     return (1.0 - level) * clip + level * noise
 
 
 def region_weights(regions: Tensor, grid: tuple[int, int], mouth: float, eyes: float) -> Tensor:
-    """[B, 1, T, h, w] how much each latent counts, 1 on average: where the driven head's mouth and eyes are, more.
+    """Return the weight of each latent [B, 1, T, h, w], 1 on average, more at the driven head's mouth and eyes.
 
     regions: [B, F, S, S] labels. grid: frames and px that a latent stands for. mouth, eyes: weight beside 1 elsewhere.
     """
@@ -224,6 +224,6 @@ def region_weights(regions: Tensor, grid: tuple[int, int], mouth: float, eyes: f
 
 
 def _flow_loss(velocity: Tensor, clip: Tensor, noise: Tensor, weights: Tensor, known: int) -> Tensor:
-    """[B] weighted mean square error of [B, z, T, h, w], but for the first `known` latents, which were given."""
+    """Compute the weighted mean square error [B] of [B, z, T, h, w] without the first `known` latents."""
     error = (velocity - (noise - clip)).square().mean(dim=1, keepdim=True)
     return (weights * error)[:, :, known:].mean(dim=(1, 2, 3, 4))

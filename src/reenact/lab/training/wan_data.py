@@ -106,11 +106,11 @@ class Windows:
             write_weights(latents, found)
 
     def blank(self, device: torch.device) -> Tensor:
-        """[1, z, T, h, w] of a grey clip."""
+        """Read the latents of a grey clip [1, z, T, h, w]."""
         return read_tensors(self.grey, "file of latents")[0]["grey"].to(device).float()
 
     def sample(self, number: int, device: torch.device) -> Sample:
-        """A window's controls and latents."""
+        """Read a window's controls and latents."""
         window = self.windows[number]
         latents, _ = read_tensors(window.latents, "file of latents")
         tensors = {name: value.to(device).float() for name, value in latents.items()}
@@ -143,7 +143,7 @@ def _image(scene: Scene, name: str, row: int = 0) -> Tensor:
 
 
 def together(samples: Sequence[Sample]) -> Sample:
-    """Samples of the same size as one batch."""
+    """Join samples of the same size to one batch."""
     controls = [s.controls for s in samples]
     joined = {name: torch.cat([getattr(c, name) for c in controls]) for name in Controls.__dataclass_fields__}
     tokens = [s.image_tokens for s in samples if s.image_tokens is not None]
@@ -156,7 +156,7 @@ def together(samples: Sequence[Sample]) -> Sample:
 
 
 def _digest(path: Path | None, *about: object) -> str:
-    """Of what latents depend on, so that a scene made again is encoded again."""
+    """Hash what latents depend on, so that a scene made again is encoded again."""
     stat = None if path is None else path.stat()
     key = [*map(str, about), None if stat is None else [str(path), stat.st_size, stat.st_mtime_ns]]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]

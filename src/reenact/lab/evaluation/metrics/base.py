@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every metric is: fed one moment after the other, asked at the end."""
+"""The interface of metrics: they take one frame after the other and return their numbers at the end."""
 
 from typing import Protocol
 
@@ -14,11 +14,11 @@ class Metric(Protocol):
     """Keeps numbers and landmarks between frames, never pictures (but for the one before, where motion needs it)."""
 
     def update(self, moment: ObservedFrame) -> None:
-        """Look at the next moment of the clip."""
+        """Take the next frame of the clip."""
         ...
 
     def values(self) -> list[Value]:
-        """All numbers of the clip."""
+        """Return all numbers of the clip."""
         ...
 
 
@@ -51,5 +51,5 @@ class Rows:
         self._count += 1
 
     def stack(self) -> NDArray[np.float64]:
-        """All rows [F, *shape]."""
+        """Return all rows [F, *shape]."""
         return np.concatenate([np.zeros((0, *self._shape)), *self._blocks])[: self._count]

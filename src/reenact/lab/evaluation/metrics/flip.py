@@ -47,7 +47,7 @@ class Flip:
 
 
 def flip_map(output: Image, truth: Image) -> NDArray[np.float32]:
-    """uint8 RGB [H, W, 3] twice to FLIP's error map [H, W], 0..1.  Raises InputError without flip-evaluator."""
+    """Compute FLIP's error map [H, W], 0..1, of uint8 RGB images [H, W, 3]. Raises InputError without its package."""
     a, b = (np.ascontiguousarray(image, np.float32) / np.float32(255) for image in (output, truth))
     parameters = {"ppd": PIXELS_PER_DEGREE}
     errors, _, _ = required("flip_evaluator").evaluate(b, a, "LDR", True, False, False, parameters)

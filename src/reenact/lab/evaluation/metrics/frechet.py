@@ -91,14 +91,17 @@ class Frechet:
 
 
 def frechet_of_features(a: Features, b: Features) -> float:
-    """Squared Frechet distance of Gaussians fitted to features [N, D] and [M, D].  Raises ValueError below 2 rows."""
+    """Compute the squared Frechet distance of Gaussians fitted to features [N, D] and [M, D].
+
+    Raises ValueError below 2 rows.
+    """
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a covariance needs 2 rows, got {len(a)} and {len(b)}")
     return frechet_distance(a.mean(0), np.cov(a, rowvar=False), b.mean(0), np.cov(b, rowvar=False))
 
 
 def frechet_distance(mean_a: Features, cov_a: Features, mean_b: Features, cov_b: Features) -> float:
-    """|m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)) of means [D] and covariances [D, D] (Dowson and Landau 1982)."""
+    """Compute |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)) of means [D], covariances [D, D] (Dowson and Landau 1982)."""
     cov_a, cov_b = np.atleast_2d(cov_a), np.atleast_2d(cov_b)
     values, vectors = np.linalg.eigh(cov_a)
     root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T

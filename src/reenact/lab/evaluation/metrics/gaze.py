@@ -46,7 +46,7 @@ class Gaze:
 
 
 def gaze_angles(points: NDArray[np.float32]) -> Array:
-    """[478, 2] px to (sideways, up) degrees of each eye [2, 2], subject's left first, NaN where it is shut.
+    """Estimate gaze [2, 2] (sideways, up), degrees, from points [478, 2] px: left eye first, NaN where it is shut.
 
     Sideways is along the eye's corners towards the picture's right, up across them.  Good to a few degrees for heads
     that face the camera; of a turned head only differences between pictures with the same turn mean something.
@@ -69,5 +69,5 @@ def gaze_angles(points: NDArray[np.float32]) -> Array:
 
 
 def _mean_angle(difference: Array) -> Array:
-    """[F, 2, 2] degrees to [F]: length of each eye's difference, mean of both."""
+    """Reduce [F, 2, 2] degrees to [F]: length of each eye's difference, mean of both."""
     return np.linalg.norm(difference, axis=-1).mean(axis=-1)

@@ -43,7 +43,7 @@ class DlibIdentity:
         self._network = _network()
 
     def __call__(self, image: Image, points_68: NDArray[np.float64]) -> NDArray[np.float64]:
-        """uint8 RGB [H, W, 3] and points [68, 2] px to an embedding [128]."""
+        """Embed the face at points [68, 2] px of a uint8 RGB image [H, W, 3]: [128]."""
         low, high = points_68.min(axis=0), points_68.max(axis=0)
         box = self._dlib.rectangle(*(int(v) for v in (*low, *high)))
         parts = [self._dlib.point(round(float(x)), round(float(y))) for x, y in points_68]
@@ -106,7 +106,7 @@ class Identity:
         return out
 
     def absent(self) -> dict[str, str]:
-        """What has no number here, and why."""
+        """Return what has no number here, and why."""
         if self._driver:
             return {}
         same = "in self-reenactment driver and photo are one person"

@@ -31,7 +31,7 @@ class IdentityNetwork(Protocol):
     def weights_sha256(self) -> str | None: ...
 
     def __call__(self, image: Image, points_68: NDArray[np.float64]) -> NDArray[np.float64]:
-        """uint8 RGB [H, W, 3] and dlib's points [68, 2] px to an embedding [D]."""
+        """Embed the face at dlib's points [68, 2] px of a uint8 RGB image [H, W, 3]: [D]."""
         ...
 
 
@@ -56,13 +56,13 @@ class OnnxIdentity:
 
 
 def five_points(points_68: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[68, 2] to [5, 2]: eye centres, nose tip, mouth corners, the picture's left first."""
+    """Reduce points [68, 2] to [5, 2]: eye centres, nose tip, mouth corners, the picture's left first."""
     eyes = points_68[36:42].mean(0), points_68[42:48].mean(0)
     return np.stack([*eyes, points_68[30], points_68[48], points_68[54]])
 
 
 def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[2, 3] rotation, scale and shift that take points [N, 2] nearest to others (Umeyama 1991)."""
+    """Fit the rotation, scale and shift [2, 3] that take points [N, 2] nearest to others (Umeyama 1991)."""
     a, b = source - source.mean(0), target - target.mean(0)
     # a rotation and scale of the plane is one complex number
     ca, cb = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
@@ -72,6 +72,6 @@ def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDAr
 
 
 def aligned_112(image: Image, points_68: NDArray[np.float64]) -> Image:
-    """The face as ArcFace wants it: uint8 RGB [112, 112, 3]."""
+    """Align a face as ArcFace expects it: uint8 RGB [112, 112, 3]."""
     matrix = similarity(five_points(points_68), ARCFACE_POINTS)
     return np.asarray(cv2.warpAffine(image, matrix, (ARCFACE_PX, ARCFACE_PX), flags=cv2.INTER_LINEAR))

@@ -52,7 +52,7 @@ class ImageErrors:
 
 
 def error_maps(output: Image, truth: Image) -> tuple[Map, Map, Map]:
-    """uint8 RGB [H, W, 3] twice to absolute and squared difference and SSIM, each [H, W], means over channels.
+    """Compute absolute and squared difference and SSIM of uint8 RGB images [H, W, 3], each [H, W], means over channels.
 
     Raises ValueError for different sizes.
     """
@@ -67,7 +67,7 @@ def error_maps(output: Image, truth: Image) -> tuple[Map, Map, Map]:
 
 
 def psnr(mean_squared_error: float) -> float:
-    """dB for values in 0..1, capped at PSNR_CAP_DB."""
+    """Convert a mean squared error of values in 0..1 to dB, capped at PSNR_CAP_DB."""
     if not mean_squared_error > 10 ** (-PSNR_CAP_DB / 10):
         return PSNR_CAP_DB
     return float(-10 * np.log10(mean_squared_error))
@@ -78,7 +78,7 @@ def _mean(of: Map, mask: Mask) -> float:
 
 
 def _ssim(a: Map, b: Map) -> Map:
-    """[H, W, 3] twice, 0..1, to the structural similarity (Wang et al. 2004) of each pixel and channel."""
+    """Compute the structural similarity (Wang et al. 2004) of images [H, W, 3], 0..1, at each pixel and channel."""
     window, sigma, constants = 11, 1.5, (0.01**2, 0.03**2)  # as torchmetrics' default
 
     def blurred(x: Map) -> Map:

@@ -47,7 +47,7 @@ def _both(seen: DetectedFace) -> tuple[NDArray[np.float64] | None, NDArray[np.fl
 
 
 def _distance(points: NDArray[np.float64] | None, truth: NDArray[np.float64] | None) -> float:
-    """% of the truth's inter-ocular distance; NaN where either is unknown."""
+    """Compute the error in % of the truth's inter-ocular distance; NaN where either is unknown."""
     if points is None or truth is None:
         return float("nan")
     corners = (EYE_CORNERS[0][1], EYE_CORNERS[1][1]) if len(truth) == 478 else (36, 45)

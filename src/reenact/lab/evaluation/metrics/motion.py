@@ -62,7 +62,7 @@ class Motion:
 
 
 def blinks(output: Series, driver: Series) -> Value:
-    """F1 of closed intervals of eye aspect ratios [F]; NaN where neither ever closes."""
+    """Compute F1 of the closed intervals of eye aspect ratios [F]; NaN where neither ever closes."""
     known = np.isfinite(output) & np.isfinite(driver)
     found = [intervals(closed(x) & known) for x in (output, driver)]
     hits = _matched(found[0], found[1])
@@ -73,7 +73,7 @@ def blinks(output: Series, driver: Series) -> Value:
 
 
 def lip_closure(output: Series, driver: Series) -> Value:
-    """F1 of the frames with shut lips of mouth openings [F]; NaN where neither ever shuts them."""
+    """Compute F1 of the frames with shut lips, of mouth openings [F]; NaN where neither ever shuts them."""
     known = np.isfinite(output) & np.isfinite(driver)
     a, b = output[known] < LIPS_SHUT, driver[known] < LIPS_SHUT
     total = int(a.sum() + b.sum())
@@ -84,7 +84,7 @@ def lip_closure(output: Series, driver: Series) -> Value:
 
 
 def closed(eyes: Series) -> NDArray[np.bool_]:
-    """[F] whether the eyes are shut, against how far this face usually opens them."""
+    """Tell whether the eyes are shut [F], against how far this face usually opens them."""
     if not np.isfinite(eyes).any():
         return np.zeros(len(eyes), bool)
     usual = max(float(np.nanquantile(eyes, 0.9)), 0.20)
@@ -92,13 +92,13 @@ def closed(eyes: Series) -> NDArray[np.bool_]:
 
 
 def intervals(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Runs of True in [F] as (first, last)."""
+    """Find the runs of True in [F] as (first, last)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _matched(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> int:
-    """How many intervals find a partner, in order and each once, whose span they touch within TOLERANCE frames."""
+    """Count intervals that find a partner, in order and each once, whose span they touch within TOLERANCE frames."""
     hits = i = k = 0
     while i < len(a) and k < len(b):
         if a[i][1] + TOLERANCE < b[k][0]:
@@ -136,7 +136,7 @@ class Movement:
 
 
 def _tiny(image: Image) -> Image:
-    """float32 [h, w, 3], 0..1, of 48 px along the longer side: noise and compression are averaged away."""
+    """Shrink to float32 [h, w, 3], 0..1, of 48 px along the longer side: noise and compression are averaged away."""
     factor = 48 / max(image.shape[:2])
     size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
     return np.asarray(cv2.resize(image.astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA))

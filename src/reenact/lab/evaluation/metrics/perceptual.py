@@ -24,7 +24,7 @@ BACKBONE: Final = "alexnet-owt-7be5be79.pth"
 
 
 def backbone_file() -> Path:
-    """Where torchvision would take AlexNet's weights from (TORCH_HOME is honoured); it need not exist."""
+    """Return where torchvision would take AlexNet's weights from (by TORCH_HOME); it need not exist."""
     return Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE
 
 
@@ -70,7 +70,7 @@ class Lpips:
 
 
 def square_around(mask: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns of a square around a mask [H, W], as far as it is inside the picture."""
+    """Return rows and columns of a square around a mask [H, W], as far as it is inside the picture."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     half = max(int(np.ptp(rows)), int(np.ptp(columns)), 63) // 2 + 1  # AlexNet needs 64 px
     middle = int(rows.mean()), int(columns.mean())

@@ -48,7 +48,7 @@ class Jitter:
 
 
 def second_difference(points: list[NDArray[np.float64] | None]) -> float:
-    """Of three frames' points [N, 2], the outer two aligned to the middle; in its rms radii.  NaN if one is missing."""
+    """Compute the second difference of three frames' points [N, 2], the outer two aligned, in rms radii."""
     if len(points) < 3 or any(p is None for p in points):
         return float("nan")
     before, middle, after = (p for p in points if p is not None)
@@ -101,7 +101,7 @@ class FlowWarp:
 
 
 def backward_flow(before: Image, now: Image) -> NDArray[np.float32]:
-    """[H, W, 2] px: where in `before` each pixel of `now` was (Farneback 2003)."""
+    """Compute where in `before` each pixel of `now` was [H, W, 2], px (Farneback 2003)."""
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (now, before)]
     flow = cv2.calcOpticalFlowFarneback(
         grey[0], grey[1], np.zeros((*now.shape[:2], 2), np.float32), 0.5, 3, 15, 3, 5, 1.2, 0
@@ -110,7 +110,7 @@ def backward_flow(before: Image, now: Image) -> NDArray[np.float32]:
 
 
 def warp_error(before: Image, now: Image, flow: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> float:
-    """Mean absolute difference, 0..1, on the mask between `now` and `before` carried to it; NaN without a mask."""
+    """Average the absolute difference, 0..1, of `now` and `before` warped to it, on the mask; NaN without a mask."""
     if mask is None or not mask.any():
         return float("nan")
     y, x = np.mgrid[: now.shape[0], : now.shape[1]].astype(np.float32)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What training and evaluation are fed with."""
+"""Data of training and evaluation."""

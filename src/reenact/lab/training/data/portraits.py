@@ -68,7 +68,7 @@ def _portraits(each: int, size: int, seeds: Sequence[int]) -> Iterator[Arrays]:
 
 
 def poses(person: SyntheticPerson, scenes: list[Scene]) -> Motion:
-    """One frame a scene: a moment of a synthetic motion, the head turned further than performers turn."""
+    """Sample one frame for each scene: of a synthetic motion, the head turned further than performers turn."""
     performance = synthetic_motion(person.seed, 25 * len(scenes))
     draw = rng(person.seed, "portrait poses")
     states = []
@@ -100,7 +100,7 @@ def _rows(drawn: SyntheticFrames, scenes: list[Scene], person: SyntheticPerson) 
 def relative_depth(
     depth_m: NDArray[np.floating], distance_m: NDArray[np.floating], focal: NDArray[np.floating]
 ) -> NDArray[np.floating]:
-    """[N, H, W] depth beyond `distance_m` [N] in sides of the picture: how wide the same length would look there.
+    """Convert depth [N, H, W] to depth beyond `distance_m` [N] in sides of the picture at that distance.
 
     focal: [N] focal length in sides of the picture. Zoom changes it, the camera's distance nearly does not.
     """
@@ -108,7 +108,7 @@ def relative_depth(
 
 
 def class_table() -> NDArray[np.uint8]:
-    """[256] class of each label."""
+    """Return the class of each label [256]."""
     inside = ("mouth_cavity", "teeth_upper", "teeth_lower", "tongue")
     renamed = {"sclera": "eyes", "iris": "eyes"} | dict.fromkeys(inside, "mouth")
     table = np.zeros(256, np.uint8)

@@ -62,7 +62,7 @@ class Scene:
     """A scene as it is read: nothing is held but the row of bytes."""
 
     def __init__(self, path: Path) -> None:
-        """Raises InputError if the file is no safetensors file."""
+        """Open a scene. Raises InputError if the file is no safetensors file."""
         self._arrays, self.about = read_arrays(path, "scene")
         self.path = path
         self.runs: list[int] = self._arrays["runs"].tolist()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receivers and their own deformations, prepared once into shards that the transfer's training reads.
+"""Subjects and their own deformations, prepared once into shards that the training of transfer reads.
 
 A shard is one safetensors file of P people, each giving C short performances of T consecutive frames:
 
@@ -66,12 +66,12 @@ def _person(seed: int) -> Arrays:
 
 
 def still() -> Motion:
-    """One frame of a face that does nothing and looks ahead."""
+    """Make one frame of a face at rest that looks ahead."""
     return _ahead(np.zeros((1, len(ACTIONS))), np.zeros((1, 2, 2)))
 
 
 def _ahead(expression: NDArray[np.floating], gaze: NDArray[np.floating]) -> Motion:
-    """F frames of a head that looks into the camera, a metre away."""
+    """Make F frames of a head that looks into the camera, a metre away."""
     count = len(expression)
     rotation = np.tile(np.diag([1.0, -1.0, -1.0]), (count, 1, 1))
     return Motion(expression, gaze, rotation, np.tile([0.0, 0.0, 1.0], (count, 1)))
@@ -94,7 +94,7 @@ def performance(draw: np.random.Generator, frames: int) -> Motion:
 
 
 def _any_actions(draw: np.random.Generator) -> NDArray[np.floating]:
-    """[52] some actions, mostly alike on both sides."""
+    """Sample some actions [52], mostly alike on both sides."""
     codes = np.zeros(len(ACTIONS))
     for name in draw.choice(ACTIONS, int(draw.integers(1, 6)), replace=False):
         value = draw.uniform(0.2, 1.0)

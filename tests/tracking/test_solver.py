@@ -148,7 +148,7 @@ def test_person_and_camera_come_from_the_landmarks_alone() -> None:
     face_px = np.ptp(points[:, :468, 1], axis=1).mean()
     assert np.median(Shot(subject, points, found, np.arange(40)).residual_px) < 0.004 * face_px
     top = HEAD.topology
-    mine, yours = (top.landmarks(HEAD.neutral(i))[:468] for i in (subject.shape.numpy(), identity))
+    mine, yours = (top.at_landmarks(HEAD.neutral(i))[:468].numpy() for i in (subject.shape, torch.from_numpy(identity)))
     mine, yours = (x - x.mean(axis=0) for x in (mine, yours))
     # size and distance cannot be told apart by one camera: compare shapes at one size
     mine *= np.sqrt((yours**2).sum() / (mine**2).sum())

@@ -46,12 +46,14 @@ class SkinnedModel:
         regressor, template = torch.from_numpy(file.joint_regressor), torch.from_numpy(file.template)
         shapes, expressions = torch.from_numpy(file.shapes), torch.from_numpy(file.expressions)
         basis = torch.cat([shapes[:, rows], expressions[:, rows]])
-        self._template, self._basis = template[rows], basis
+        self.template, self.basis = template[rows], basis
+        """[N, 3] at rest, metres; [400, N, 3] metres by each coefficient of shape, then of expression."""
         self._correctives = torch.from_numpy(file.pose_correctives)[:, rows].flatten(1)
         self._weights = torch.from_numpy(file.weights)[rows]
         # Joints are linear in the vertices, and so in the coefficients: the body they are regressed from is not needed.
-        self._joints = regressor @ template
-        self._joint_basis = torch.cat([regressor @ shapes, regressor @ expressions])
+        self.joints = regressor @ template
+        self.joint_basis = torch.cat([regressor @ shapes, regressor @ expressions])
+        """[J, 3] and [400, J, 3] the same of the joints."""
 
     def rest(self, shape: Tensor, expression: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 300] and [B, 100] -> vertices [B, N, 3] and joints [B, J, 3] before any pose, metres.
@@ -62,8 +64,8 @@ class SkinnedModel:
             found = f"{tuple(shape.shape)} and {tuple(expression.shape)}"
             raise ValueError(f"got shape and expression of {found}; want [B, {SHAPES}] and [B, {EXPRESSIONS}]")
         codes = torch.cat([shape, expression], 1)
-        vertices = self._template + torch.einsum("bk,kvc->bvc", codes, self._basis)
-        return vertices, self._joints + torch.einsum("bk,kjc->bjc", codes, self._joint_basis)
+        vertices = self.template + torch.einsum("bk,kvc->bvc", codes, self.basis)
+        return vertices, self.joints + torch.einsum("bk,kjc->bjc", codes, self.joint_basis)
 
     def posed(self, shape: Tensor, expression: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
         """turns: [B, J, 3] rotation vector of each joint relative to its parent, radians.

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.spatial import KDTree
+from torch import Tensor
 
 from .arkit import ACTIONS
 from .carry import Laid
 from .closest import Float64
 from .deformation import DeformationSource
 from .mesh import triangle_areas
-from .model import Float, ParametricHead, Topology
+from .model import ParametricHead, Topology
 from .model_file import EXPRESSIONS, SHAPES
 from .regions import region_ids
 from .skinning import SkinnedModel
@@ -32,14 +33,14 @@ _FINE = ("lips", "eyelids")
 _INNER = ("mouth_cavity", "eye_socket")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OwnActions:
-    """A = 52 actions, V vertices."""
+    """A = 52 actions, V vertices; float32."""
 
-    expression: Float  # [A, 100] standard deviations
-    jaw: Float  # [A, 3] rotation vector, radians
-    offsets: Float  # [A, V, 3] metres, what they do to the template; 0 on eyeballs and far from the face
-    error_mm: Float  # [A] root mean square, over the vertices that the action moves, against what was asked for
+    expression: Tensor  # [A, 100] standard deviations
+    jaw: Tensor  # [A, 3] rotation vector, radians
+    offsets: Tensor  # [A, V, 3] metres, what they do to the template; 0 on eyeballs and far from the face
+    error_mm: Tensor  # [A] root mean square, over the vertices that the action moves, against what was asked for
 
 
 def own_actions(model: ParametricHead, on: Laid, parts: Parts, top: Topology, skinned: SkinnedModel) -> OwnActions:
@@ -63,18 +64,18 @@ def own_actions(model: ParametricHead, on: Laid, parts: Parts, top: Topology, sk
     moved = np.linalg.norm(wanted, axis=2) > 3e-4
     square = ((offsets - wanted) ** 2).sum(axis=2)
     error = 1e3 * np.sqrt((square * moved).sum(axis=1) / np.maximum(moved.sum(axis=1), 1))
-    return OwnActions(*(x.astype(np.float32) for x in (expression, jaw, offsets, error)))
+    return OwnActions(*(torch.from_numpy(x).float() for x in (expression, jaw, offsets, error)))
 
 
 def _on_placed(model: ParametricHead, on: Laid) -> Float64:
     """[52, N, 3] the open head's actions on its skin as it lies on the other head."""
     rows, top = on.skin.rows, model.topology
-    offsets = model.base_actions[:, rows].astype(np.float64)
+    offsets = model.base_actions[:, rows].double()
     source = DeformationSource(
         model.base_neutral[rows],
         on.skin.faces,
-        anchors=np.abs(offsets).max(axis=(0, 2)) < _MOVES_M,
-        contact_pairs=on.skin.local(np.concatenate([top.lip_contacts, top.lid_contacts])),
+        anchors=offsets.abs().amax((0, 2)) < _MOVES_M,
+        contact_pairs=on.skin.local(torch.cat([top.lip_contacts, top.lid_contacts]).numpy()),
     )
     return source.onto(on.placed).transfer(offsets).numpy()
 
@@ -85,7 +86,7 @@ def _worth(parts: Parts, top: Topology) -> Float64:
     out = np.zeros(len(parts.rows))
     for corner in range(3):
         np.add.at(out, parts.skin_faces[:, corner], area)
-    out *= 0.1 + top.face_weight  # the rest of the head is there to say that it stays
+    out *= 0.1 + top.face_weight.numpy()  # the rest of the head is there to say that it stays
     out[top.region_vertices(*region_ids(*_INNER))] *= 0.1
     out[top.region_vertices(*region_ids(*_FINE))] *= 4.0
     return out / out.sum()

@@ -67,15 +67,15 @@ def shape_of(subject: Subject, detail: Detail) -> Shape:
     atlas = head_atlas(subject.model)
     for _ in range(rounds):
         atlas = atlas.divided()
-    normals = vertex_normals(neutral, torch.from_numpy(np.asarray(level.faces)))
+    normals = vertex_normals(neutral, level.faces)
     lashes = refine(levels, torch.from_numpy(lash_places(head)), rounds)
     return Shape(
         neutral.numpy(),
         normals.numpy(),
         targets.numpy(),
         head.eyes.numpy(),
-        level.faces,
-        level.regions,
+        level.faces.numpy(),
+        level.regions.numpy(),
         atlas,
         lashes.numpy(),
     )
@@ -94,7 +94,7 @@ def _with_met_lids(head: HeadShape, neutral: Tensor, targets: Tensor) -> Tensor:
     neutral, targets: the head's own at a finer level, whose first vertices are the control mesh's.
     """
     out, lines, pairs = targets.clone(), lid_lines(head.topology, neutral, targets), head.topology.lid_contacts
-    left = neutral[pairs[:, 0], 0].numpy() > 0
+    left = neutral[pairs[:, 0], 0] > 0
     for side, blink in enumerate(BLINKS):
         upper, lower = pairs[left == (side == 0)].T
         opened = neutral[upper, 1] - neutral[lower, 1]

@@ -27,7 +27,7 @@ def lash_places(head: HeadShape) -> Float:
     """
     neutral = head.neutral.numpy()
     out = np.zeros((len(neutral), 2), np.float32)
-    rows = head.topology.region_vertices(*region_ids("eyelashes"))
+    rows = head.topology.region_vertices(*region_ids("eyelashes")).numpy()
     for side, centre in enumerate(head.eyes.numpy()):
         own = rows[(neutral[rows, 0] > 0) == (side == 0)]
         upper = neutral[own, 1] > neutral[own, 1].mean()

@@ -83,13 +83,13 @@ class BackgroundWarp:
         points = points.astype(np.float32)
 
         topology, count = head.topology, len(head.neutral)
-        hangs = _bind(visible, fragments, on_head, xy, count)[0] @ topology.head_weight
+        hangs = _bind(visible, fragments, on_head, xy, count)[0] @ topology.head_weight.numpy()
         hangs = hangs * smoothstep(*_NECK_M, points[:, 1])
         # Only the face moves by itself. What is around it follows gradually: the shadow of a chin goes down with it.
-        face_weight = interpolate(torch.from_numpy(topology.face_weight[:, None]), visible.faces, fragments)
+        face_weight = interpolate(topology.face_weight[:, None], visible.faces, fragments)
         on_face = on_head & (face_weight[0, ..., 0].numpy() > 0.5)
         binding, distance_px = _bind(visible, fragments, on_face, xy, count)
-        head_width = float(np.ptp(visible.px[:, 0].numpy()[topology.head_weight > 0.9]))
+        head_width = float(np.ptp(visible.px[topology.head_weight > 0.9, 0].numpy()))
         nearness = np.exp(-((distance_px / (_EXPRESSION_REACH * head_width)) ** 2))
         weight = np.pad(_person_weight(person, on_head, head_width / step), 1, mode="edge").reshape(-1)
         border = np.minimum(xy, size - xy).min(axis=1) / size

@@ -39,7 +39,7 @@ def glasses_count() -> int:
 def glasses(person: SyntheticPerson) -> Float:
     """[glasses_count(), 3] canonical, metres, resting on this person's nose."""
     draw = rng(person.seed, "glasses")
-    marks = open_head().topology.landmarks(person.head.neutral.numpy())
+    marks = open_head().topology.at_landmarks(person.head.neutral).numpy()
     eyes = person.head.eyes.numpy()
     span = float(eyes[0, 0] - eyes[1, 0])
     half_w, half_h = span * draw.uniform(0.36, 0.42), span * draw.uniform(0.24, 0.34)

@@ -119,8 +119,8 @@ def _stock(device: torch.device) -> Stock:
 def _lash_cover() -> Float:
     """[W, 1] how much lashes hide at each vertex: thick at the lid, nothing at the tips."""
     head, surface = open_head(), fine_surface()
-    rows = head.topology.region_vertices(*region_ids("eyelashes"))
-    lids = surface.base[np.unique(head.topology.lid_contacts)]
+    rows = head.topology.region_vertices(*region_ids("eyelashes")).numpy()
+    lids = surface.base[head.topology.lid_contacts.unique().numpy()]
     far = np.linalg.norm(surface.base[rows][:, None] - lids[None], axis=-1).min(1)
     out = np.zeros((len(surface.base), 1), np.float32)
     upper = surface.base[rows, 1] > -0.002

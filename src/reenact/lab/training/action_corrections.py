@@ -68,14 +68,14 @@ def mirrored(one: CentredFrames) -> CentredFrames:
 
 def mirrored_rows() -> tuple[Int, Float]:
     """[n] place of each vertex's counterpart among `corrected_rows`, and 1; 0 for the few at the rim that have none."""
-    rows, mirror = corrected_rows(), open_head().topology.mirror
+    rows, mirror = corrected_rows(), open_head().topology.mirror.numpy()
     paired = (mirror[mirror[rows]] == rows) & np.isin(mirror[rows], rows)
     return np.searchsorted(rows, np.where(paired, mirror[rows], rows)).astype(np.int32), paired.astype(np.float32)
 
 
 def residual_share(corrections: ActionCorrections, one: CentredFrames) -> float:
     """Measure which share of a person's dynamic offsets corrections do not explain, on the face, rms."""
-    weight = open_levels()[0].face[corrected_rows()][:, None]
+    weight = open_levels()[0].face.numpy()[corrected_rows()][:, None]
     rest = one.offsets - np.tensordot(one.codes, corrections.offsets_mm, axes=1)
     return float(np.sqrt((weight * rest**2).sum() / (weight * one.offsets**2).sum()))
 

@@ -247,7 +247,7 @@ def carry(source: HeadShape, target: HeadShape, shapes: torch.Tensor) -> torch.T
     """Carry shapes [F, V, 3] of one head to another by deformation transfer, frame by frame."""
     transfer = action_source(open_head(), source.neutral).onto(target.neutral)
     offsets, eyes = shapes - source.neutral, torch.cat(target.eyeballs)
-    moved = target.neutral + transfer.transfer(offsets.numpy()).float()
+    moved = target.neutral + transfer.transfer(offsets).float()
     return moved.index_copy(1, eyes, target.neutral[eyes] + offsets[:, eyes])
 
 

@@ -71,13 +71,11 @@ def _on_placed(model: ParametricHead, on: Laid) -> Float64:
     """[52, N, 3] the open head's actions on its skin as it lies on the other head."""
     rows, top = on.skin.rows, model.topology
     offsets = model.base_actions[:, rows].double()
-    source = DeformationSource(
-        model.base_neutral[rows],
-        on.skin.faces,
-        anchors=offsets.abs().amax((0, 2)) < _MOVES_M,
-        contact_pairs=on.skin.local(torch.cat([top.lip_contacts, top.lid_contacts]).numpy()),
-    )
-    return source.onto(on.placed).transfer(offsets).numpy()
+    pairs = on.skin.local(torch.cat([top.lip_contacts, top.lid_contacts]).numpy())
+    faces, contacts, placed = (torch.from_numpy(value) for value in (on.skin.faces, pairs, on.placed))
+    anchors = offsets.abs().amax((0, 2)) < _MOVES_M
+    source = DeformationSource(model.base_neutral[rows], faces, anchors=anchors, contact_pairs=contacts)
+    return source.onto(placed).transfer(offsets).numpy()
 
 
 def _worth(parts: Parts, top: Topology) -> Float64:

@@ -43,16 +43,13 @@ class SkinnedModel:
     def __init__(self, file: ModelFile, vertices: Tensor | None = None) -> None:
         self.parents, self.at = file.parents, file.layout.at
         rows = torch.arange(len(file.template)) if vertices is None else vertices
-        regressor, template = torch.from_numpy(file.joint_regressor), torch.from_numpy(file.template)
-        shapes, expressions = torch.from_numpy(file.shapes), torch.from_numpy(file.expressions)
-        basis = torch.cat([shapes[:, rows], expressions[:, rows]])
-        self.template, self.basis = template[rows], basis
+        self.template, self.basis = file.template[rows], torch.cat([file.shapes[:, rows], file.expressions[:, rows]])
         """[N, 3] at rest, metres; [400, N, 3] metres by each coefficient of shape, then of expression."""
-        self._correctives = torch.from_numpy(file.pose_correctives)[:, rows].flatten(1)
-        self._weights = torch.from_numpy(file.weights)[rows]
+        self._correctives = file.pose_correctives[:, rows].flatten(1)
+        self._weights = file.weights[rows]
         # Joints are linear in the vertices, and so in the coefficients: the body they are regressed from is not needed.
-        self.joints = regressor @ template
-        self.joint_basis = torch.cat([regressor @ shapes, regressor @ expressions])
+        self.joints = file.joint_regressor @ file.template
+        self.joint_basis = torch.cat([file.joint_regressor @ file.shapes, file.joint_regressor @ file.expressions])
         """[J, 3] and [400, J, 3] the same of the joints."""
 
     def rest(self, shape: Tensor, expression: Tensor) -> tuple[Tensor, Tensor]:

@@ -45,7 +45,7 @@ class OwnActions:
 
 def own_actions(model: ParametricHead, on: Laid, parts: Parts, top: Topology, skinned: SkinnedModel) -> OwnActions:
     """Least squares against the open head's actions, carried over to the other head by deformation transfer."""
-    wanted = on.back @ _on_placed(model, on).transpose(1, 0, 2).reshape(len(on.placed), -1)
+    wanted = on.back @ _on_placed(model, on).permute(1, 0, 2).reshape(len(on.placed), -1).numpy()
     wanted = np.ascontiguousarray(wanted.reshape(len(parts.rows), -1, 3).transpose(1, 0, 2))
     weight = _worth(parts, top)
     zero = torch.zeros(1, SHAPES), torch.zeros(1, EXPRESSIONS)
@@ -57,9 +57,7 @@ def own_actions(model: ParametricHead, on: Laid, parts: Parts, top: Topology, sk
     expression[jawless] = solve.codes(still, wanted[jawless])
     for i in (i for i, name in enumerate(ACTIONS) if name in JAW_ACTIONS):
         expression[i], jaw[i] = solve.with_jaw(wanted[i])
-    posed = skinned(torch.zeros(len(ACTIONS), SHAPES), torch.from_numpy(expression).float(),
-                    {"jaw": torch.from_numpy(jaw).float()})[0]  # fmt: skip
-    offsets = (posed.double().numpy() - rest) * _fade(parts, wanted)[:, None]
+    offsets = solve.moved(expression, jaw) * _fade(parts, wanted)[:, None]
     offsets[:, np.concatenate(parts.eyeballs)] = 0.0
     moved = np.linalg.norm(wanted, axis=2) > 3e-4
     square = ((offsets - wanted) ** 2).sum(axis=2)
@@ -67,7 +65,7 @@ def own_actions(model: ParametricHead, on: Laid, parts: Parts, top: Topology, sk
     return OwnActions(*(torch.from_numpy(x).float() for x in (expression, jaw, offsets, error)))
 
 
-def _on_placed(model: ParametricHead, on: Laid) -> Float64:
+def _on_placed(model: ParametricHead, on: Laid) -> Tensor:
     """[52, N, 3] the open head's actions on its skin as it lies on the other head."""
     rows, top = on.skin.rows, model.topology
     offsets = model.base_actions[:, rows].double()
@@ -75,7 +73,7 @@ def _on_placed(model: ParametricHead, on: Laid) -> Float64:
     faces, contacts, placed = (torch.from_numpy(value) for value in (on.skin.faces, pairs, on.placed))
     anchors = offsets.abs().amax((0, 2)) < _MOVES_M
     source = DeformationSource(model.base_neutral[rows], faces, anchors=anchors, contact_pairs=contacts)
-    return source.onto(placed).transfer(offsets).numpy()
+    return source.onto(placed).transfer(offsets)
 
 
 def _worth(parts: Parts, top: Topology) -> Float64:
@@ -103,16 +101,16 @@ class _Solver:
     def __init__(self, skinned: SkinnedModel, rest: Float64, weight: Float64) -> None:
         self._skinned, self._rest, self._root = skinned, rest, np.sqrt(weight)[:, None]
 
-    def _moved(self, expression: Float64, jaw: Float64) -> Float64:
+    def moved(self, expression: Float64, jaw: Float64) -> Float64:
         """[B, 100] and [B, 3] -> [B, V, 3] offsets from rest."""
-        codes = torch.from_numpy(expression).float()
-        out = self._skinned(torch.zeros(len(codes), SHAPES), codes, {"jaw": torch.from_numpy(jaw).float()})[0]
+        codes, turn = (torch.from_numpy(value).float() for value in (expression, jaw))
+        out = self._skinned(torch.zeros(len(codes), SHAPES), codes, {"jaw": turn})[0]
         return out.double().numpy() - self._rest
 
     def by_expression(self, jaw: Float64) -> Float64:
         """[100, V, 3] offsets by each coefficient with the jaw turned: vertices are linear in them."""
         codes = np.concatenate([np.zeros((1, EXPRESSIONS)), np.eye(EXPRESSIONS)])
-        moved = self._moved(codes, np.tile(jaw, (len(codes), 1)))
+        moved = self.moved(codes, np.tile(jaw, (len(codes), 1)))
         return moved[1:] - moved[0]
 
     def codes(self, basis: Float64, wanted: Float64) -> Float64:
@@ -127,7 +125,7 @@ class _Solver:
         price = np.r_[np.full(EXPRESSIONS, _LOOSE_M**2), np.full(3, 1e-12)]
         for _ in range(_STEPS):
             nudges = np.concatenate([jaw + _NUDGE * np.eye(3), jaw - _NUDGE * np.eye(3), jaw[None]])
-            moved = self._moved(np.tile(expression, (7, 1)), nudges)
+            moved = self.moved(np.tile(expression, (7, 1)), nudges)
             by_jaw = (moved[:3] - moved[3:6]) / (2 * _NUDGE)
             basis = np.concatenate([self.by_expression(jaw), by_jaw])
             matrix = (basis * self._root).reshape(len(basis), -1)

@@ -100,12 +100,12 @@ class TrueMaps:
 
 def measured(shapes: np.ndarray, truth: np.ndarray, face: np.ndarray) -> dict[str, float]:
     """Return distances of faces [F, V, 3], in any frame and scale, from the true heads [F, V, 3] in metres."""
-    triangles = torch.from_numpy(open_head().topology.faces)
+    triangles = open_head().topology.faces
     normals = vertex_normals(torch.from_numpy(shapes), triangles, "torch").numpy()[:, face]
     true_normals = vertex_normals(torch.from_numpy(truth), triangles, "torch").numpy()
     away, angles = [], []
     # What is seen from outside only: the back of a lid is near a lid, and looks the other way.
-    skin = open_head().topology.region_vertices(*region_ids("skin", "eyelids", "lips"))
+    skin = open_head().topology.region_vertices(*region_ids("skin", "eyelids", "lips")).numpy()
     for shape, normal, real, real_normal, head in zip(
         shapes[:, face], normals, truth[:, skin], true_normals[:, skin], truth, strict=True
     ):

@@ -137,7 +137,7 @@ def normals(arguments: Arguments, batch: int = 4) -> list[Row]:
     clip = track.require_clip()
     head, side = personalised(model, clip.identity[0]), arguments.size
     camera = Camera(float(clip.focal_px[0]) * side / max(clip.width, clip.height), side / 2, side / 2, side, side)
-    faces = torch.from_numpy(np.ascontiguousarray(detailed.faces))
+    faces = detailed.faces
 
     def render(some: np.ndarray) -> None:
         states = track[some]
@@ -164,7 +164,7 @@ def transfer(arguments: Arguments) -> list[Row]:
     def best(act: Callable[[], object]) -> float:
         return fastest_ms(act, arguments.repeats)
 
-    pair = best(lambda: action_source(model, driver.head.neutral.numpy()).onto(own.head.neutral))
+    pair = best(lambda: action_source(model, driver.head.neutral).onto(own.head.neutral))
     carried = best(lambda: fit.upsample(carry(driver.head, own.head, shapes))) - pair
     target = best(lambda: personalised(model, own.person.identity, own.person.offset))
     target += best(lambda: DynamicOffsets.of(own.head))
@@ -181,7 +181,7 @@ def transfer(arguments: Arguments) -> list[Row]:
         return rows
     device = torch.device(arguments.device)
     net, basis = offsets.net.to(device), offsets.basis.to(device)
-    face = torch.from_numpy(face_rows()).to(device)
+    face = face_rows().to(device)
     actions = fit.upsample(own.head.actions).flatten(1).to(device)
     neutral = fit.upsample(own.head.neutral).to(device)
     codes = codes_of(own.head, states).to(device)

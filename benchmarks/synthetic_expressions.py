@@ -83,7 +83,7 @@ def _draw(number: int) -> dict[str, NDArray[np.generic]]:
     with torch.no_grad():
         drawn = render_portraits([person], states, [scene], SIZE)
     camera: Camera = drawn.cameras[0]
-    marks = person.head.topology.landmarks(person.head.neutral.numpy())
+    marks = person.head.topology.at_landmarks(person.head.neutral).numpy()
     size = float(np.sqrt(((marks - marks.mean(axis=0)) ** 2).sum(axis=1).mean()))
     return {
         "images": drawn.images,

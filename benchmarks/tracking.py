@@ -53,7 +53,7 @@ def face_scales(track: Motion) -> tuple[float, float]:
     own = personalised(head, clip.identity[0])
     rows = np.linspace(0, len(track) - 1, min(len(track), 50)).astype(int)
     some = track[rows[clip.shot.numpy()[rows] == 0]]
-    points = head.topology.landmarks(own.deform(some.expression, some.gaze).numpy())
+    points = head.topology.at_landmarks(own.deform(some.expression, some.gaze)).numpy()
     cam = points @ some.rotation.mT.numpy() + some.translation[:, None].numpy()
     px = float(clip.focal_px[0]) * cam[..., :2] / cam[..., 2:]
     eyes = np.linalg.norm(px[:, 33] - px[:, 263], axis=1)
@@ -76,7 +76,7 @@ def mesh_residual_px(track: Motion, clip: Path) -> float:
             if points is None:
                 continue
             shape = own.deform(state.expression, state.gaze)[0]
-            cam = head.topology.landmarks(shape.numpy()) @ state.rotation[0].numpy().T + state.translation.numpy()
+            cam = head.topology.at_landmarks(shape).numpy() @ state.rotation[0].numpy().T + state.translation.numpy()
             px = focal * cam[:, :2] / cam[:, 2:] + (known.width / 2, known.height / 2)
             errors.append(float(np.median(np.linalg.norm(px - points, axis=1))))
     return float(np.median(errors))

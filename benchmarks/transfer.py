@@ -38,7 +38,7 @@ from reenact.head.head_model import action_source, head_model
 from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.regions import region_ids
+from reenact.head.regions import in_regions, region_ids
 from reenact.head.shape import HeadShape
 from reenact.head.state import deformed
 from reenact.head.subject import Subject
@@ -149,11 +149,11 @@ def distances(errors: dict[str, list[np.ndarray]]) -> dict[str, float]:
 def parts() -> dict[str, np.ndarray]:
     """Return vertices of the fit mesh: the face, and of it the mouth and the eyes."""
     fit = open_levels()[1]
-    base = fit.upsample(torch.from_numpy(open_head().base_neutral)).numpy()
-    face = np.flatnonzero(fit.face > 0.5)
+    base = fit.upsample(open_head().base_neutral).numpy()
+    face = np.flatnonzero(fit.face.numpy() > 0.5)
 
     def near(region: str, reach: float) -> np.ndarray:
-        own = base[np.unique(fit.faces[np.isin(fit.regions, region_ids(region))])]
+        own = base[fit.faces[in_regions(fit.regions, *region_ids(region))].unique().numpy()]
         away = np.min([np.linalg.norm(base[face] - p, axis=1) for p in own[::4]], axis=0)
         return face[away < reach]
 
@@ -176,9 +176,7 @@ class Contact:
         """Add frames: shapes [F, W, 3], the true ones, and the shape at rest [W, 3]."""
         top, fit = open_head().topology, open_levels()[1]
         for name, pairs in (("lips", top.lip_contacts), ("lids", top.lid_contacts)):
-            sides = (
-                [pairs] if name == "lips" else [pairs[(rest[pairs[:, 0], 0].numpy() > 0) ^ s] for s in (False, True)]
-            )
+            sides = [pairs] if name == "lips" else [pairs[(rest[pairs[:, 0], 0] > 0) ^ s] for s in (False, True)]
             for own in sides:
                 found, true = (1000.0 * (x[:, own[:, 0], 1] - x[:, own[:, 1], 1]).numpy() for x in (shapes, truth))
                 shut = np.median(np.abs(true), axis=1) < _SHUT_MM
@@ -199,9 +197,9 @@ class Contact:
         return out
 
 
-def _turned(shapes: torch.Tensor, faces: np.ndarray) -> np.ndarray:
+def _turned(shapes: torch.Tensor, faces: torch.Tensor) -> np.ndarray:
     """Return which triangles [F, T] look the other way than the skin around them."""
-    around = vertex_normals(shapes, torch.from_numpy(open_levels()[1].faces), "torch")
+    around = vertex_normals(shapes, open_levels()[1].faces, "torch")
     a, b, c = (shapes[:, faces[:, i]] for i in range(3))
     own = torch.linalg.cross(b - a, c - a)
     return ((own * around[:, faces].sum(2)).sum(-1) < 0).numpy()
@@ -210,10 +208,8 @@ def _turned(shapes: torch.Tensor, faces: np.ndarray) -> np.ndarray:
 def plain_head(own: OwnDeformation) -> HeadShape:
     """Return the base adult's actions on this person's neutral."""
     base = head_model(open_head()).personalise(torch.from_numpy(own.person.identity), adapted=False)
-    eyeballs = [rows.numpy() for rows in own.head.eyeballs]
-    return HeadShape(
-        base.topology, own.head.neutral, base.actions, own.head.joints, base.gaze_limits, (eyeballs[0], eyeballs[1])
-    )
+    head = own.head
+    return HeadShape(base.topology, head.neutral, base.actions, head.joints, base.gaze_limits, head.eyeballs)
 
 
 def predictions(
@@ -244,14 +240,14 @@ def surface(offsets: DynamicOffsets, states: Motion, fine_offset: torch.Tensor |
     fine = linear(offsets.head, states)
     if fine_offset is not None:
         fine = fine + fine_offset
-    return fine.index_add(1, torch.from_numpy(face_rows()), offsets(states))
+    return fine.index_add(1, face_rows(), offsets(states))
 
 
 def carry(source: HeadShape, target: HeadShape, shapes: torch.Tensor) -> torch.Tensor:
     """Carry shapes [F, V, 3] of one head to another by deformation transfer, frame by frame."""
-    transfer = action_source(open_head(), source.neutral.numpy()).onto(target.neutral)
+    transfer = action_source(open_head(), source.neutral).onto(target.neutral)
     offsets, eyes = shapes - source.neutral, torch.cat(target.eyeballs)
-    moved = target.neutral + transfer.transfer(offsets.numpy()).float()
+    moved = target.neutral + transfer.transfer(offsets).float()
     return moved.index_copy(1, eyes, target.neutral[eyes] + offsets[:, eyes])
 
 
@@ -283,7 +279,7 @@ def explained(subject: Subject, other: Subject, clip: Path, count: int, energy: 
     zoom = subject.camera.focal_px / source.subject.camera.focal_px
     camera = torch.cat([seen.camera[:, :1] * zoom, seen.camera[:, 1:]], 1)
     turn, shift = states.rotation, states.translation
-    faces, out = torch.from_numpy(fit.faces), {}
+    faces, out = fit.faces, {}
     nothing = torch.zeros_like(own)
     for kind, before, added in (
         ("none", control, nothing),
@@ -311,7 +307,7 @@ def explained(subject: Subject, other: Subject, clip: Path, count: int, energy: 
 def _on_face(offsets: torch.Tensor) -> torch.Tensor:
     """Spread offsets [F, N, 3] of `face_rows` over the fit mesh, [F, W, 3]."""
     out = torch.zeros(len(offsets), len(open_levels()[1]), 3)
-    out[:, torch.from_numpy(face_rows())] = offsets
+    out[:, face_rows()] = offsets
     return out
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
@@ -31,15 +32,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     drawn = render_portraits([person], still_state(person, scene), [scene], SIDE)
     write_image(folder / "photo.png", drawn.images[0])
     track = read_driving(HEAD, folder / "photo.png")
-    identity = np.zeros(HEAD.identity_size, np.float32)
+    identity = torch.zeros(HEAD.identity_size)
     track = with_clip(
         track,
         identity=identity[None],
         placement=np.zeros((1, 478, 3), np.float32),
         focal_px=np.asarray([drawn.cameras[0].focal_px], np.float32),
     )
-    true = HEAD.neutral(person.identity) + person.offset - HEAD.neutral(identity)
-    save_head(made_subject(track, true), folder / "me.head")
+    changed = HEAD.neutral(torch.from_numpy(person.identity)) - HEAD.neutral(identity)
+    save_head(made_subject(track, changed.numpy() + person.offset), folder / "me.head")
     return folder
 
 

@@ -47,8 +47,8 @@ def main() -> None:
     vertices -= origin[:, None]
 
     head = open_head()
-    weight = np.sqrt(0.15 + head.topology.face_weight)[:, None]
-    mean, basis = head.identity_basis(np.arange(len(weight), dtype=np.int32))
+    weight = np.sqrt(0.15 + head.topology.face_weight.numpy())[:, None]
+    mean, basis = (x.numpy() for x in head.identity_basis())
     matrix = (basis * weight).reshape(len(basis), -1).T
     wanted = ((vertices - mean) * weight).reshape(len(vertices), -1).T
     scores = np.linalg.lstsq(matrix, wanted, rcond=None)[0].T  # [people, K]

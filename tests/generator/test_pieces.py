@@ -99,7 +99,7 @@ def test_boxes_stay_inside_the_picture() -> None:
 def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(head: HeadShape) -> None:
     x, y, z = head.neutral.numpy().T
     px = np.column_stack([200 + 900 * x, 150 - 900 * y, 1.0 - z])
-    mesh = RenderMesh(torch.from_numpy(head.topology.faces), head.topology.regions)
+    mesh = RenderMesh(head.topology.faces, head.topology.regions.numpy())
     whole = RasterisedMesh.rasterise(mesh, px.astype(np.float32), Box(60, 40, 340, 290))
     parts = sum(whole.coverage(i) for i in range(13))
     assert np.allclose(parts, whole.coverage(*range(13)), atol=1e-5) and np.max(parts) <= 1.0 + 1e-5
@@ -113,8 +113,8 @@ def test_coverage_adds_up_and_a_cut_is_a_window_onto_the_whole(head: HeadShape) 
 
 
 def test_upper_teeth_end_below_the_lips_line_and_over_the_lower(head: HeadShape) -> None:
-    upper, lower = (head.topology.region_vertices(i) for i in region_ids("teeth_upper", "teeth_lower"))
-    contacts = head.topology.lip_contacts.ravel()
+    upper, lower = (head.topology.region_vertices(i).numpy() for i in region_ids("teeth_upper", "teeth_lower"))
+    contacts = head.topology.lip_contacts.flatten().numpy()
     middle = np.abs(head.neutral.numpy()[:, 0]) < 0.006
     line = head.neutral.numpy()[contacts[middle[contacts]], 1].mean()
     edge = head.neutral.numpy()[upper[middle[upper]]]
@@ -155,7 +155,7 @@ def test_the_torso_stays_where_the_head_turns(demo: DemoSubject) -> None:
     motion = Motion.joined([demo.motion, demo.motion_with(yaw=30.0)])
     before, after = posed_vertices(demo.head, motion, demo.motion).numpy()
     moved = np.linalg.norm(after - before, axis=1)
-    weight = demo.head.topology.head_weight
+    weight = demo.head.topology.head_weight.numpy()
     assert moved[weight < 0.35].max() < 0.4 * moved[weight > 0.99].max()
     lowest = demo.head.neutral.numpy()[:, 1].argmin()
     assert moved[lowest] < 0.02

@@ -97,8 +97,8 @@ def test_a_detector_reads_a_blink_as_large_as_the_mesh_has_it(demo: DemoSubject)
         motion = demo.motion_with(dict.fromkeys(SHUT, share) if share else {})
         points = detect_faces(demo.generator.render(motion))[0].points
         read.append(eye_openness(points[None])[0])
-        shape = deformed(demo.head, motion)[0].numpy()
-        mesh.append(eye_openness(demo.head.topology.landmarks(shape)[None])[0])
+        shape = demo.head.topology.at_landmarks(deformed(demo.head, motion))
+        mesh.append(eye_openness(shape.numpy())[0])
     np.testing.assert_array_less(read[2], 0.11)
     np.testing.assert_allclose((read[0] - read[2]) / (mesh[0] - mesh[2]), 1.0, atol=0.2)
     assert (read[1] < read[0] - 0.05).all()
@@ -108,7 +108,7 @@ def test_the_photos_upper_lashes_do_not_stay_on_the_shut_lid(demo: DemoSubject) 
     """Between the brow and the line of the shut lids there is nothing as dark as a lash."""
     frame = demo.generator.render(demo.motion_with(SHUT)).astype(float).mean(axis=2)
     px = demo.camera.project(posed_vertices(demo.head, demo.motion_with(SHUT), demo.motion))
-    points = demo.head.topology.landmarks(px[0].numpy())
+    points = demo.head.topology.at_landmarks(px[0]).numpy()
     for brow, lid in ((282, 386), (52, 159)):
         column = frame[int(points[brow, 1]) + 8 : int(points[lid, 1]) - 3, int(points[lid, 0])]
         lashes = frame[int(points[lid, 1]) - 3 : int(points[lid, 1]) + 6, int(points[lid, 0])].min()

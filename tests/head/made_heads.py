@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.sparse import csr_matrix
 
 from reenact.head.arkit import ACTIONS, index
@@ -49,7 +50,7 @@ def thinned() -> tuple[csr_matrix, Array]:
     """[SKIN, N] and faces: the open head's skin subdivided, then edges collapsed, shortest for their place first."""
     skin = open_skin()
     step = subdivide(skin.faces, len(skin.rows))
-    shape = step.matrix @ open_head().base_neutral[skin.rows].astype(np.float64)
+    shape = step.matrix @ open_head().base_neutral[skin.rows].double().numpy()
     rng = np.random.default_rng(0)
     around: list[set[int]] = [set() for _ in shape]
     for f, corners in enumerate(step.faces.tolist()):
@@ -165,9 +166,9 @@ def made_head(kind: Kind, seed: int = 3) -> MadeHead:
     f = np.concatenate([rng.integers(0, max(v - count, 1), (layout.faces - len(head_faces), 3)), rows[head_faces]])
     actions = np.stack([mix @ a[skin.rows] for a in own.actions.numpy().astype(np.float64)])
     basis = np.zeros((400, v, 3))
-    identities = np.stack([mix @ b for b in open_.identity_basis(skin.rows.astype(np.int32))[1]])
+    identities = np.stack([mix @ b for b in open_.identity_basis()[1][:, skin.rows].numpy()])
     basis[: len(identities), rows[:SKIN]] = identities
-    for i, one in enumerate(np.eye(len(identities), dtype=np.float32)):
+    for i, one in enumerate(torch.eye(len(identities))):
         for side in range(2):
             move = open_.joints(one).eyes[side] - open_.joints(0 * one).eyes[side]
             basis[i, rows[SKIN + side * EYE :][:EYE]] = move
@@ -179,7 +180,7 @@ def made_head(kind: Kind, seed: int = 3) -> MadeHead:
     weights, joints = np.zeros((v, j)), {}
     at = layout.at
     weights[: v - count, 0] = 1.0
-    turns = np.clip(mix @ open_.topology.head_weight[skin.rows], 0, 1)
+    turns = np.clip(mix @ open_.topology.head_weight.numpy()[skin.rows], 0, 1)
     drop = np.clip(-actions[index("jawOpen")][:, 1] / 0.02, 0, 1) * turns
     weights[rows[:SKIN], at["neck"]] = 1 - turns
     weights[rows[:SKIN], at["head"]] = turns - drop

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deformation transfer: exactness, equivariance, and behaviour on heads that differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -66,8 +66,25 @@ Transfer = Callable[[np.ndarray], np.ndarray]
 
 def onto(target: np.ndarray, neutral: np.ndarray, faces: np.ndarray, **options) -> Transfer:
     """Offsets of a neutral head -> those of the target."""
-    transfer = DeformationSource(neutral, faces, **options).onto(target)
-    return lambda offsets: transfer.transfer(offsets).numpy()
+    transfer = source_of(neutral, faces, **options).onto(torch.from_numpy(target))
+    return lambda offsets: transfer.transfer(torch.from_numpy(offsets)).numpy()
+
+
+def source_of(
+    neutral: np.ndarray,
+    faces: np.ndarray,
+    *,
+    anchors: np.ndarray,
+    rigid_parts: Sequence[np.ndarray] = (),
+    contact_pairs: np.ndarray | None = None,
+) -> DeformationSource:
+    return DeformationSource(
+        torch.from_numpy(neutral),
+        torch.from_numpy(faces),
+        anchors=torch.from_numpy(anchors),
+        rigid_parts=[torch.from_numpy(part) for part in rigid_parts],
+        contact_pairs=None if contact_pairs is None else torch.from_numpy(contact_pairs),
+    )
 
 
 def build(head, target: np.ndarray, **options) -> Transfer:
@@ -277,7 +294,7 @@ def test_wrong_input_is_refused(head) -> None:
     with pytest.raises(ValueError, match="nothing to hold"):
         onto(neutral, neutral, faces, anchors=np.zeros_like(anchors))
     with pytest.raises(ValueError, match="vertex indices"):
-        onto(neutral, neutral, faces, anchors=anchors, contact_pairs=[[0, len(neutral)]])
+        onto(neutral, neutral, faces, anchors=anchors, contact_pairs=np.asarray([[0, len(neutral)]]))
     with pytest.raises(ValueError, match="source_offsets"):
         build(head, neutral)(offsets[0])
     bad = offsets.copy()
@@ -291,8 +308,8 @@ def test_gradients_reach_the_target(head, contacts: bool) -> None:
     neutral, faces, anchors, offsets = head
     tooth = np.arange(len(neutral))[TOOTH]
     options = {"contact_pairs": pairs_near_pole(neutral)} if contacts else {}
-    source = DeformationSource(neutral, faces, anchors=anchors, rigid_parts=[tooth], **options)
-    motion = source.motion(offsets[:2])
+    source = source_of(neutral, faces, anchors=anchors, rigid_parts=[tooth], **options)
+    motion = source.motion(torch.from_numpy(offsets[:2]))
     target = torch.from_numpy(warped(neutral)).requires_grad_()
 
     assert torch.autograd.gradcheck(

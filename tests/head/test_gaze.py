@@ -46,13 +46,11 @@ def test_looking_to_the_subjects_left_is_out_for_the_left_eye_and_in_for_the_rig
     codes = with_gaze(np.zeros((1, 52), np.float32), gaze, LIMITS)[0]
     assert codes[index("eyeLookOutLeft")] > 0 and codes[index("eyeLookInRight")] > 0
     assert codes[index("eyeLookInLeft")] == codes[index("eyeLookOutRight")] == 0
-    assert (
-        look_activations(torch.from_numpy(gaze * 100).float(), torch.from_numpy(LIMITS)).max() == 2.0
-    )  # the lids stop following
+    assert look_activations(torch.from_numpy(gaze * 100).float(), LIMITS).max() == 2.0  # the lids stop following
 
 
 def test_derivatives_by_gaze_are_those_of_the_functions() -> None:
-    limits = torch.from_numpy(LIMITS).double()
+    limits = LIMITS.double()
     gaze = torch.tensor([[[0.3, -0.1], [-0.2, 0.15]], [[2.0, -0.4], [0.1, 0.0]]], dtype=torch.float64)
     turn = torch.func.jacrev(gaze_rotations)(gaze)  # [F, 2, 3, 3, F, 2, 2]
     look = torch.func.jacrev(lambda g: look_activations(g, limits))(gaze)  # [F, 2, 4, F, 2, 2]

@@ -140,8 +140,8 @@ def test_teeth_stay_behind_lips_that_are_pushed_out(head: HeadModel) -> None:
     topology = open_head().topology
     own = head.personalise(torch.zeros(140))
     still, codes = torch.zeros(1, 2, 2), torch.zeros(1, 52)
-    lips = torch.from_numpy(topology.region_vertices(*region_ids("lips")).astype(np.int64))
-    teeth = torch.from_numpy(topology.region_vertices(*region_ids("teeth_upper")).astype(np.int64))
+    lips = topology.region_vertices(*region_ids("lips"))
+    teeth = topology.region_vertices(*region_ids("teeth_upper"))
     offset = torch.zeros(1, COUNT, 3)
     offset[:, lips, 2] = 0.01
     moved = own(codes, still, offset)[0] - own(codes, still)[0]

@@ -77,9 +77,9 @@ def _blink(head: HeadShape) -> np.ndarray:
 
 def test_contacts_are_where_a_viewer_sees_lids_meet() -> None:
     """On the lids themselves, before the eyeball, and the foremost that bounds the opening."""
-    lids = TOP.region_vertices(*region_ids("eyelids"))
-    neutral = HEAD.base_neutral
-    for pair in TOP.lid_contacts:
+    lids = TOP.region_vertices(*region_ids("eyelids")).numpy()
+    neutral = HEAD.base_neutral.numpy()
+    for pair in TOP.lid_contacts.numpy():
         gap = neutral[pair[0], 1] - neutral[pair[1], 1]
         if gap < 3e-3:
             continue  # corners

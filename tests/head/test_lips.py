@@ -18,7 +18,7 @@ from reenact.head.state import deformed
 
 HEAD = open_head()
 TOP = HEAD.topology
-UPPER, LOWER = TOP.lip_contacts.T
+UPPER, LOWER = TOP.lip_contacts.numpy().T
 LEVEL = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 
 
@@ -92,9 +92,9 @@ def test_only_the_skin_about_the_mouth_gives_way_and_each_lip_by_half() -> None:
     head, state = someone(2), doing(mouthPucker=1.0, mouthSmile=0.5)
     moved = met(head, state) - plain(head, state)
     assert not moved[:, [0, 2]].any()
-    width = np.ptp(head.neutral.numpy()[TOP.lip_contacts.ravel(), 0])
+    width = np.ptp(head.neutral.numpy()[TOP.lip_contacts.flatten().numpy(), 0])
     away = np.linalg.norm(
-        head.neutral.numpy()[:, None] - head.neutral.numpy()[TOP.lip_contacts.ravel()][None], axis=2
+        head.neutral.numpy()[:, None] - head.neutral.numpy()[TOP.lip_contacts.flatten().numpy()][None], axis=2
     ).min(1)
     assert not moved[away > 0.35 * width].any()
     assert not moved[TOP.region_vertices(*region_ids("teeth_upper", "teeth_lower", "tongue", "eyelids"))].any()
@@ -108,7 +108,7 @@ def test_lips_that_rest_crossed_stay_as_they_rest() -> None:
     neutral = head.neutral.numpy().copy()
     neutral[UPPER, 1] -= 0.001
     rest = torch.from_numpy(neutral)
-    crossed = HeadShape(TOP, rest, head.actions, head.joints, head.gaze_limits, eyeball_vertices(TOP, neutral))
+    crossed = HeadShape(TOP, rest, head.actions, head.joints, head.gaze_limits, eyeball_vertices(TOP, rest))
     state = doing()
     assert np.array_equal(met(crossed, state), plain(crossed, state))
     pressed = gaps_mm(deformed(crossed, doing(mouthSmile=1.0))[0].numpy()) - gaps_mm(neutral)

@@ -114,7 +114,7 @@ def test_some_vertices_by_named_joints_are_those_of_all(read: ModelFile) -> None
 def test_gradients_pass_from_vertices_to_every_coefficient_and_turn(read: ModelFile) -> None:
     """Against finite differences in float64, with a joint at rest among them, where an angle has no direction."""
     model = SkinnedModel(read, torch.arange(3))
-    for name in ("_template", "_basis", "_correctives", "_weights", "_joints", "_joint_basis"):
+    for name in ("template", "basis", "_correctives", "_weights", "joints", "joint_basis"):
         setattr(model, name, getattr(model, name).double())
     shape, expression, turns = (x.double() for x in codes(1, 5))
     turns[:, 3] = 0.0

@@ -47,7 +47,7 @@ def test_a_cut_triangle_is_covered_once_by_its_parts(edges: tuple[int, ...]) -> 
 @pytest.mark.parametrize("ring", [OUTER_LIPS, RIGHT_LIDS, LEFT_LIDS])
 def test_rings_of_landmarks_go_round_once(ring: tuple[int, ...]) -> None:
     head = open_head()
-    points = head.topology.landmarks(head.base_neutral)[list(ring)][:, :2]
+    points = head.topology.at_landmarks(head.base_neutral)[list(ring), :2].numpy()
     assert len(set(ring)) == len(ring)
     steps = np.diff(np.vstack([points, points[:1]]), axis=0)
     turns = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]), period=2 * np.pi)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from reenact.head.open import open_head
 from reenact.perception.face_crop import crop_matrix, face_crop
@@ -16,7 +17,7 @@ SIDE = 64
 def landmarks() -> np.ndarray:
     """[478, 2] px of the mean head, seen from in front in a picture of 300 px."""
     head = open_head()
-    marks = head.topology.landmarks(head.neutral(np.zeros(head.identity_size, np.float32)))
+    marks = head.topology.at_landmarks(head.neutral(torch.zeros(head.identity_size))).numpy()
     return 1500.0 * marks[:, :2] * np.asarray([1.0, -1.0]) + 150.0
 
 

@@ -39,7 +39,7 @@ def test_a_fused_network_says_the_same() -> None:
 def test_the_pose_that_training_teaches_is_the_pose_that_tracking_is_told() -> None:
     """A turned head at the picture's edge, tilted: rotation -> what the crop shows -> evidence -> the same rotation."""
     head = open_head()
-    marks = head.topology.landmarks(head.neutral(np.zeros(head.identity_size, np.float32)))
+    marks = head.topology.at_landmarks(head.neutral(torch.zeros(head.identity_size))).numpy()
     R = Rotation.from_euler("YXZ", [0.4, -0.2, 0.5]).as_matrix() @ np.diag([1.0, -1.0, -1.0])
     t = np.asarray([0.25, -0.1, 0.9])
     posed = marks @ R.T + t

@@ -19,8 +19,8 @@ def mouth(
     inside: tuple[int, int, int], opening: float, light: float = 1.0, teeth: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """A drawn face, its inner lips `opening` of the mouth's width apart; and its landmarks."""
-    marks = open_head().topology.landmarks(open_head().base_neutral)[:, :2] * [1800.0, -1800.0] + [SIDE / 2, SIDE / 3]
-    points = marks.astype(np.float32)
+    marks = open_head().topology.at_landmarks(open_head().base_neutral)[:, :2].numpy()
+    points = (marks * [1800.0, -1800.0] + [SIDE / 2, SIDE / 3]).astype(np.float32)
     width = float(np.linalg.norm(points[61] - points[291]))
     centre = points[[13, 14]].mean(axis=0)
     for ring, half in ((INNER_LIPS, 0.5 * opening), (OUTER_LIPS, 0.5 * opening + 0.16)):

@@ -12,7 +12,7 @@ from reenact.head.arkit import index
 from reenact.head.levels import open_levels
 from reenact.head.loop import subdivide
 from reenact.head.open import open_head
-from reenact.head.regions import REGIONS, region_ids
+from reenact.head.regions import REGIONS, in_regions, region_ids
 from reenact.head.sparse import Sparse
 
 HEAD = open_head()
@@ -61,10 +61,11 @@ def bends(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def test_no_wrinkle_appears_that_the_coarse_head_does_not_have() -> None:
     """Each round halves the bends; an interpolating scheme draws unevenness out, and babies look old."""
     top = HEAD.topology
-    skin = top.region_faces(*region_ids("skin"))
-    coarse = bends(HEAD.base_neutral, top.faces[skin])
-    step = subdivide(top.faces, len(HEAD.base_neutral))
-    fine = bends(step.matrix @ HEAD.base_neutral, step.faces[skin[step.parent]])
+    skin = top.region_faces(*region_ids("skin")).numpy()
+    base, faces = HEAD.base_neutral.numpy(), top.faces.numpy()
+    coarse = bends(base, faces[skin])
+    step = subdivide(faces, len(base))
+    fine = bends(step.matrix @ base, step.faces[skin[step.parent]])
     for share in (0.5, 0.9, 0.99):
         assert np.quantile(fine, share) < 0.7 * np.quantile(coarse, share)
 
@@ -96,23 +97,23 @@ def surface(coarse: torch.Tensor) -> torch.Tensor:
 
 
 def test_the_heads_surface_is_large_enough_and_keeps_vertices_regions_and_seams() -> None:
-    detailed, base = open_levels()[2], torch.from_numpy(HEAD.base_neutral)
+    detailed, base = open_levels()[2], HEAD.base_neutral
     fine = surface(base)
     assert len(fine) == len(detailed) >= 60_000 and len(detailed.faces) == 16 * len(HEAD.topology.faces)
-    marks = torch.from_numpy(HEAD.topology.landmark_vertices.astype(np.int64).ravel()).unique()
+    marks = HEAD.topology.landmark_vertices.unique()
     assert (fine[: len(base)] - base).norm(dim=1)[marks].median() < 0.0005  # it smooths by half a millimetre
     for label in range(len(REGIONS)):
         assert (detailed.regions == label).sum() == 16 * (HEAD.topology.regions == label).sum()
-    assert detailed.faces.max() == len(fine) - 1 and len(np.unique(detailed.faces)) == len(fine)
+    assert detailed.faces.max() == len(fine) - 1 and len(detailed.faces.unique()) == len(fine)
     # New vertices are near the triangle they lie in: no overshoot, also on teeth, lids and where edges end.
-    coarse = base.numpy()[np.repeat(HEAD.topology.faces, 16, axis=0)]
-    size = np.linalg.norm(coarse - coarse.mean(axis=1, keepdims=True), axis=2).max(axis=1)
-    away = np.linalg.norm(fine.numpy()[detailed.faces].mean(axis=1) - coarse.mean(axis=1), axis=1)
+    coarse = base[HEAD.topology.faces.repeat_interleave(16, dim=0)]
+    size = (coarse - coarse.mean(1, keepdim=True)).norm(dim=2).amax(1)
+    away = (fine[detailed.faces].mean(1) - coarse.mean(1)).norm(dim=1)
     assert (away / size).max() < 1.6
 
 
 def test_upsampling_is_linear_and_passes_gradients_to_all_coarse_vertices() -> None:
-    smile = torch.from_numpy(HEAD.base_actions[[index("mouthSmileLeft"), index("jawOpen")]])
+    smile = HEAD.base_actions[[index("mouthSmileLeft"), index("jawOpen")]]
     both = surface(smile)
     assert torch.allclose(surface(2.0 * smile[:1] - smile[1:]), 2.0 * both[:1] - both[1:], atol=1e-6)
     vertices = torch.zeros(HEAD.base_neutral.shape, requires_grad=True)
@@ -123,12 +124,12 @@ def test_upsampling_is_linear_and_passes_gradients_to_all_coarse_vertices() -> N
 def test_offsets_leave_rigid_parts_alone_and_dynamic_ones_keep_to_the_face() -> None:
     for level in open_levels():
         assert level.face.min() >= 0 and (level.face <= level.soft + 1e-6).all() and level.soft.max() == 1
-        rigid = np.unique(level.faces[np.isin(level.regions, region_ids("sclera", "iris", "teeth_upper", "tongue"))])
+        rigid = level.faces[in_regions(level.regions, *region_ids("sclera", "iris", "teeth_upper", "tongue"))]
         assert level.soft[rigid].max() == 0
         marks = HEAD.topology.landmark_vertices[[1, 61, 291, 105, 334]]  # nose tip, corners of the mouth, brows
         assert level.face[marks].min() > 0.9
-        ears = np.unique(level.faces[np.isin(level.regions, region_ids("ears"))])
-        assert np.median(level.soft[ears]) == 1 and np.median(level.face[ears]) < 0.1
+        ears = level.faces[in_regions(level.regions, *region_ids("ears"))].unique()
+        assert level.soft[ears].median() == 1 and level.face[ears].median() < 0.1
 
 
 def test_a_sparse_product_and_its_gradient_are_those_of_the_dense_one() -> None:

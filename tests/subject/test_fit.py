@@ -14,7 +14,7 @@ from reenact.head.head_model import head_model, personalised
 from reenact.head.levels import open_levels
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.regions import EMPTY, REGIONS, region_ids
+from reenact.head.regions import EMPTY, REGIONS, in_regions, region_ids
 from reenact.head.shape import eyeball_vertices
 from reenact.head.state import deformed
 from reenact.head.subject import Subject
@@ -57,10 +57,9 @@ def frames() -> Motion:
 def bump() -> np.ndarray:
     """[V, 3] a cheek 4 mm fuller, on the subject's right side only."""
     base = HEAD.base_neutral
-    at = TOP.landmarks(base)[CHEEK]
-    near = np.exp(-((base - at) ** 2).sum(1) / (2 * 0.018**2)) * (LEVELS[0].soft > 0)
-    normals = vertex_normals(torch.from_numpy(base), torch.from_numpy(TOP.faces), "torch").numpy()
-    return (0.004 * near[:, None] * normals).astype(np.float32)
+    at = TOP.at_landmarks(base)[CHEEK]
+    near = torch.exp(-((base - at) ** 2).sum(1) / (2 * 0.018**2)) * (LEVELS[0].soft > 0)
+    return (0.004 * near[:, None] * vertex_normals(base, TOP.faces, "torch")).numpy()
 
 
 def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
@@ -71,17 +70,17 @@ def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
     turn, shift = states.rotation, states.translation
     camera = torch.tensor([[SIDE * 2.4, SIDE / 2, SIDE / 2]]).repeat(len(states), 1)
     control = (shape + torch.from_numpy(offset)) @ turn.transpose(1, 2) + shift[:, None]
-    fine, faces = LEVELS[1].upsample(control), torch.from_numpy(LEVELS[1].faces)
+    fine, faces = LEVELS[1].upsample(control), LEVELS[1].faces
     hidden = head.inner_lips.hidden_depth(shape)
     px = project(fine, camera)
     px[..., 2:] += LEVELS[1].upsample(hidden[..., None])
     drawn = rasterise(px, faces, SIDE, SIDE, cull_back=True)
     pixels = PixelInterpolation(faces, drawn, fine.shape[1])
-    shown = face_labels(torch.from_numpy(LEVELS[1].regions), EMPTY, drawn)
+    shown = face_labels(LEVELS[1].regions, EMPTY, drawn)
     table = torch.zeros(256, dtype=torch.uint8)
     for i, name in enumerate(REGIONS):
         table[i] = CLASSES.index({"lips": "lips", "sclera": "eyes", "iris": "eyes"}.get(name, "skin"))
-    points = torch.from_numpy(TOP.landmarks(control.numpy()))
+    points = TOP.at_landmarks(control)
     relief = torch.where(drawn.face >= 0, drawn.depth - 0.9, torch.nan) * 2.4 / 0.9
     return Observation(
         expression=states.expression,
@@ -122,7 +121,7 @@ def test_a_fuller_cheek_is_found_on_its_side(fitted: Offsets) -> None:
     error = np.linalg.norm(found - true, axis=1)
     assert error[cheek].mean() < 0.5 * np.linalg.norm(true[cheek], axis=1).mean()
     # Against the other cheek, since all of a head may shift a little where depth is known only up to a shift.
-    normals = vertex_normals(torch.from_numpy(HEAD.base_neutral), torch.from_numpy(TOP.faces), "torch").numpy()
+    normals = vertex_normals(HEAD.base_neutral, TOP.faces, "torch").numpy()
     out, true_out = ((x * normals).sum(1) for x in (found, true))
     fuller = out[cheek].mean() - out[TOP.mirror[cheek]].mean()
     assert 0.7 < fuller / (true_out[cheek].mean() - true_out[TOP.mirror[cheek]].mean()) < 1.2
@@ -136,9 +135,9 @@ def test_the_fit_draws_the_inside_of_an_open_mouth_where_the_generator_does() ->
     observation = seen(np.zeros_like(bump()), motion)
     offsets, level = Offsets(1, 1.0, MEAN), LEVELS[1]
     posed = offsets.posed(observation, torch.arange(1), offsets.static(), offsets.dynamic(torch.arange(1)))
-    faces, fine = torch.from_numpy(level.faces), posed.fine.detach()
+    faces, fine = level.faces, posed.fine.detach()
     teeth = torch.zeros(1, len(level), 1)
-    teeth[:, np.unique(level.faces[np.isin(level.regions, region_ids("teeth_lower"))])] = 1.0
+    teeth[:, level.faces[in_regions(level.regions, *region_ids("teeth_lower"))]] = 1.0
 
     def drawn(posed: Posed) -> torch.Tensor:
         fragments = Energy(TOP, level, SIDE).rasterise(posed, observation).fragments
@@ -146,7 +145,7 @@ def test_the_fit_draws_the_inside_of_an_open_mouth_where_the_generator_does() ->
 
     deeper = 1.0 + level.upsample(posed.hidden_depth[..., None]) / fine[..., 2:]
     focal, cx, cy = observation.camera[0].tolist()
-    camera, regions = Camera(focal, cx, cy, SIDE, SIDE), torch.from_numpy(level.regions)
+    camera, regions = Camera(focal, cx, cy, SIDE, SIDE), level.regions
     maps = render_head_maps(fine * deeper, faces, camera, regions=regions)
     generators = PixelInterpolation(faces, maps.fragments, len(level))(teeth)[..., 0] > 0.5
     assert generators.sum() < 20
@@ -173,8 +172,8 @@ def test_rigid_parts_keep_their_shape(fitted: Offsets) -> None:
     assert np.abs(static).max() > 0.001
     fitted.dynamic_field.data.normal_()
     moving = fitted.dynamic(torch.arange(3))
-    still = TOP.region_vertices(*region_ids("sclera", "iris", "teeth_upper", "teeth_lower", "tongue")).copy()
-    ears = TOP.region_vertices(*region_ids("ears")).copy()
+    still = TOP.region_vertices(*region_ids("sclera", "iris", "teeth_upper", "teeth_lower", "tongue"))
+    ears = TOP.region_vertices(*region_ids("ears"))
     assert moving[:, still].abs().max() == 0
     assert moving[:, ears].norm(dim=-1).median() < 0.05 * moving.norm(dim=-1).max()
     fitted.dynamic_field.data.zero_()
@@ -210,8 +209,8 @@ def test_another_identity_is_found_within_the_basis() -> None:
     fit_stages(offsets, seen(true.numpy()), [Stage(("identity",), 60, 3, 4e-4, weights)], lambda *said: None)
     found = offsets.static()
     assert found.coarse.abs().max() == 0 and found.fine.abs().max() == 0
-    face = torch.from_numpy(TOP.face_weight > 0.5)
-    normals = vertex_normals(torch.from_numpy(HEAD.base_neutral), torch.from_numpy(TOP.faces), "torch")[face]
+    face = TOP.face_weight > 0.5
+    normals = vertex_normals(HEAD.base_neutral, TOP.faces, "torch")[face]
     # Along the normals, for dense maps do not see skin slide; less its mean, for depth is known only up to a shift.
     out = [((x[face] - x[face].mean(0)) * normals).sum(-1) for x in (found.control.detach(), true)]
     much = out[1].abs() > 0.001
@@ -266,7 +265,7 @@ def test_small_rotations_are_rotations() -> None:
 
 def test_spreading_keeps_what_is_even_and_evens_out_what_is_not() -> None:
     spread = Spread.of(LEVELS[0])
-    soft = torch.from_numpy(LEVELS[0].soft > 0)
+    soft = LEVELS[0].soft > 0
     even = torch.ones(len(LEVELS[0]), 3)
     assert torch.allclose(spread.smooth(even, 4)[soft], even[soft], atol=1e-5)
     rough = torch.randn(len(LEVELS[0]), 3, generator=torch.Generator().manual_seed(0))

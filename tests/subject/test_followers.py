@@ -16,13 +16,13 @@ from reenact.head.shape import eyeball_vertices
 from reenact.subject.followers import followers
 
 HEAD, CONTROL = open_head(), open_levels()[0]
-TOP, BASE = HEAD.topology, HEAD.base_neutral
+TOP, BASE = HEAD.topology, HEAD.base_neutral.numpy()
 LEFT = BASE[:, :1] > 0
 
 
 def followed(offset: np.ndarray) -> np.ndarray:
     """What becomes of an offset [V, 3] of the skin."""
-    skin = torch.from_numpy((offset * CONTROL.soft[:, None]).astype(np.float32))
+    skin = torch.from_numpy((offset * CONTROL.soft.numpy()[:, None]).astype(np.float32))
     return (followers(HEAD, CONTROL.soft) @ skin).numpy()
 
 
@@ -33,7 +33,7 @@ def test_a_head_moved_as_a_whole_stays_whole() -> None:
 
 def test_an_eyeball_goes_with_its_own_lids_and_keeps_its_shape() -> None:
     out = followed(np.where(LEFT, [0, 0, -0.003], 0.0) * (1.0 + 50.0 * BASE[:, 1:2]))
-    left, right = eyeball_vertices(TOP, BASE)
+    left, right = eyeball_vertices(TOP, HEAD.base_neutral)
     assert np.ptp(out[left], axis=0) == pytest.approx(0.0, abs=1e-8)
     assert out[left, 2].mean() == pytest.approx(-0.003, rel=0.3)
     assert np.abs(out[right]).max() == 0.0
@@ -53,14 +53,14 @@ def test_lashes_stay_on_their_lids() -> None:
 
 def test_skin_is_left_as_it_is() -> None:
     offset = np.random.default_rng(0).normal(0, 0.001, BASE.shape).astype(np.float32)
-    skin = CONTROL.soft > 0
+    skin = CONTROL.soft.numpy() > 0
     assert followed(offset)[skin] == pytest.approx(offset[skin], abs=1e-9)
 
 
 def test_moved_eyes_turn_about_where_they_are() -> None:
     """Looking aside, a ball that an offset moved stays the same ball in its new place."""
     offset = np.zeros_like(BASE)
-    left, right = eyeball_vertices(TOP, BASE)
+    left, right = eyeball_vertices(TOP, HEAD.base_neutral)
     offset[left] = [0.0, 0.001, -0.004]
     none = np.zeros(HEAD.identity_size, np.float32)
     gaze, codes = torch.full((1, 2, 2), 0.4), torch.zeros(1, 52)

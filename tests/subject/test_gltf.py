@@ -39,8 +39,8 @@ def person() -> Subject:
         fps=RATE
     )
     control, fit, _ = LEVELS
-    static = (0.0005 * draw.standard_normal((len(control), 3)) * control.soft[:, None]).astype(np.float32)
-    fine = (0.0001 * draw.standard_normal((len(fit), 3)) * fit.soft[:, None]).astype(np.float32)
+    static = (0.0005 * draw.standard_normal((len(control), 3)) * control.soft.numpy()[:, None]).astype(np.float32)
+    fine = (0.0001 * draw.standard_normal((len(fit), 3)) * fit.soft.numpy()[:, None]).astype(np.float32)
     return made_subject(track, static, fine, draw.integers(0, 255, (64, 64, 3), np.uint8))
 
 
@@ -152,7 +152,7 @@ def test_its_camera_sees_the_head_where_the_tracks_camera_did(read: ReadGlb, per
 @pytest.mark.parametrize("detail", ["coarse", "fit"])
 def test_a_blink_shuts_the_eye(person: Subject, detail: str) -> None:
     own = shape_of(person, "fit" if detail == "fit" else "coarse")
-    pairs = HEAD.topology.lid_contacts
+    pairs = HEAD.topology.lid_contacts.numpy()
     for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
         upper, lower = pairs[(own.neutral[pairs[:, 0], 0] > 0) == (side == 0)].T
         open_ = own.neutral[upper, 1] - own.neutral[lower, 1]
@@ -187,8 +187,8 @@ def test_an_exported_open_mouth_is_the_generators(person: Subject, shape: Shape)
 def test_static_offsets_that_push_the_lids_in_take_the_eyeball_along(person: Subject) -> None:
     offset = torch.zeros(len(LEVELS[0]), 3)
     before = shape_of(person.replace(static_offset=offset), "coarse").eyes
-    np.testing.assert_array_equal(before, HEAD.joints(np.zeros(HEAD.identity_size, np.float32)).eyes)
-    offset[HEAD.topology.region_vertices(*region_ids("skin", "eyelids")).tolist(), 2] = -0.002
+    np.testing.assert_array_equal(before, HEAD.joints(torch.zeros(HEAD.identity_size)).eyes)
+    offset[HEAD.topology.region_vertices(*region_ids("skin", "eyelids")), 2] = -0.002
     after = shape_of(person.replace(static_offset=offset), "coarse").eyes
     assert (after - before)[:, 2] == pytest.approx([-0.002, -0.002], abs=0.0008)
 

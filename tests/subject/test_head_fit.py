@@ -82,11 +82,11 @@ def test_every_frame_of_the_first_source_and_none_of_the_others_is_kept(head: Su
 def test_the_head_lies_where_the_pictures_show_it(head: Subject, files: tuple[Path, Path, np.ndarray]) -> None:
     """Offsets, moved camera and poses are checkpoint together: the landmarks still fall on the face."""
     t = require_motion(head)
-    clip, shapes = t.require_clip(), head.surface(t)[:, : len(HEAD.base_neutral)].numpy()
+    clip, shapes = t.require_clip(), head.surface(t)[:, : len(HEAD.base_neutral)]
     errors = []
     for i in (0, 3, 5):
         seen = find_face(files[2][i], 0, "frame").points
-        points = HEAD.topology.landmarks(shapes[i]) + clip.placement[0].numpy()
+        points = HEAD.topology.at_landmarks(shapes[i]).numpy() + clip.placement[0].numpy()
         cam = points @ t.rotation[i].numpy().T + t.translation[i].numpy()
         px = float(clip.focal_px[0]) * cam[:, :2] / cam[:, 2:] + SIDE / 2
         errors.append(np.median(np.linalg.norm(px - seen, axis=1)))
@@ -169,7 +169,7 @@ def test_static_offsets_neither_cross_the_lips_of_a_smile_nor_shut_them() -> Non
     bare = subject.replace(static_offset=None, fine_offset=None)
     gaps = []
     for one, doing in ((subject, motion), (bare, motion.replace(dynamic_offset=None))):
-        upper, lower = (one.surface(doing, 0)[0, pairs[:, i].tolist(), 1] for i in (0, 1))
+        upper, lower = (one.surface(doing, 0)[0, pairs[:, i], 1] for i in (0, 1))
         gaps.append(upper - lower)
     assert gaps[0].min() > -0.0015
     assert gaps[0].quantile(0.8) > 0.4 * gaps[1].quantile(0.8) > 0.002

@@ -32,9 +32,9 @@ HEAD, LEVELS, COUNT = open_head(), open_levels(), 6
 def subject() -> Subject:
     draw = np.random.default_rng(3)
     control, fit, _ = LEVELS
-    static = 0.001 * draw.standard_normal((len(control), 3)) * control.soft[:, None]
-    fine = 0.0002 * draw.standard_normal((len(fit), 3)) * fit.soft[:, None]
-    moving = 0.002 * draw.standard_normal((COUNT, len(control), 3)) * control.face[:, None]
+    static = 0.001 * draw.standard_normal((len(control), 3)) * control.soft.numpy()[:, None]
+    fine = 0.0002 * draw.standard_normal((len(fit), 3)) * fit.soft.numpy()[:, None]
+    moving = 0.002 * draw.standard_normal((COUNT, len(control), 3)) * control.face.numpy()[:, None]
     texture = np.full((256, 256, 3), (190, 150, 130), np.uint8)
     texture[:, 128:] = (60, 40, 30)
     made = made_subject(as_tracked(synthetic_motion(1, COUNT)), static, fine, texture)
@@ -98,8 +98,8 @@ def test_a_byte_a_number_is_near_enough() -> None:
 def test_the_offsets_are_in_the_surface_where_they_belong(subject: Subject) -> None:
     bare = Subject(HEAD, subject.shape, subject.camera, subject.placement)
     moved = (subject.neutral() - bare.neutral()).norm(dim=1)
-    assert moved[torch.from_numpy(LEVELS[2].soft == 1)].median() > 0.0001
-    soft = torch.from_numpy(LEVELS[0].soft == 1)  # teeth and tongue are seated behind the lips
+    assert moved[LEVELS[2].soft == 1].median() > 0.0001
+    soft = LEVELS[0].soft == 1  # teeth and tongue are seated behind the lips
     assert subject.static_offset is not None
     wanted = bare.head.neutral + subject.static_offset
     assert (subject.head.neutral - wanted)[soft].abs().max() < 1e-6
@@ -121,7 +121,7 @@ def test_a_file_of_version_2_is_converted(subject: Subject, tmp_path: Path) -> N
     packed = QuantisedOffsets(found["dynamic_vertices"], found["dynamic"], found["dynamic_scale"])
     plain = deformed(personalised(HEAD, again.shape), motion.replace(dynamic_offset=None))
     before = plain + again.static_offset + packed.dense(len(LEVELS[0]))
-    skin = torch.from_numpy(LEVELS[0].face == 1)  # lids and lips of the two are made to meet in another order
+    skin = LEVELS[0].face == 1  # lids and lips of the two are made to meet in another order
     assert (again.surface(motion, 0) - before)[:, skin].norm(dim=-1).median() < 1e-5
 
 

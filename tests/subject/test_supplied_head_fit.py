@@ -30,8 +30,8 @@ def test_a_photo_fitted_with_a_model_of_the_users_own(tmp_path: Path) -> None:
     t = require_motion(head)
     clip = t.require_clip()
     assert clip.head == model.name and head.static_offset is not None and head.static_offset.shape == (5023, 3)
-    shape = head.surface(t)[0, :5023].numpy()
-    points = model.topology.landmarks(shape) + clip.placement[0].numpy()
+    shape = head.surface(t)[0, :5023]
+    points = model.topology.at_landmarks(shape).numpy() + clip.placement[0].numpy()
     cam = points @ t.rotation[0].numpy().T + t.translation[0].numpy()
     px = float(clip.focal_px[0]) * cam[:, :2] / cam[:, 2:] + (clip.width / 2, clip.height / 2)
     seen = find_face(read_image(PHOTO), 0, PHOTO).points

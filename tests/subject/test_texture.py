@@ -84,10 +84,10 @@ def drawn(person: Subject, texture: np.ndarray, truth: Shown) -> list[View]:
     clip = states.require_clip()
     focal = float(clip.focal_px[0])
     picture = torch.from_numpy(texture.astype(np.float32)).permute(2, 0, 1)[None]
-    faces = torch.from_numpy(LEVELS[2].faces)
+    faces = LEVELS[2].faces
     views = []
     for row, state in enumerate(states):
-        cam = posed(person.head, person.surface(state), state, states[0], torch.from_numpy(LEVELS[2].head_weight))
+        cam = posed(person.head, person.surface(state), state, states[0], LEVELS[2].head_weight)
         seen = rasterise(Camera(focal, SIDE / 2, SIDE / 2, SIDE, SIDE).project(cam), faces, SIDE, SIDE, cull_back=True)
         places = interpolate(uv, torch.from_numpy(atlas.faces), seen)
         colour = grid_sample(picture, places, align_corners=False)[0].permute(1, 2, 0)
@@ -180,7 +180,7 @@ def test_without_pictures_it_is_plain_and_whole(person: Subject) -> None:
 
 def _face_weight() -> np.ndarray:
     """[V, 1] of the detailed mesh."""
-    coarse = torch.from_numpy(HEAD.topology.face_weight)[:, None]
+    coarse = HEAD.topology.face_weight[:, None]
     return LEVELS[2].upsample(LEVELS[1].upsample(coarse)).numpy()
 
 
@@ -197,17 +197,17 @@ def test_the_atlas_is_one_to_one_and_gives_the_face_more_than_the_models_own_lay
     seen = rasterise(torch.from_numpy(flat)[None], torch.from_numpy(atlas.faces), 1024, 1024, cull_back=False)
     # Nothing lies on anything else: as much is covered as all triangles together have.
     assert float((seen.face >= 0).float().mean()) == pytest.approx(areas.sum() / 2, rel=0.003)
-    lips = top.region_faces(*region_ids("lips"))
-    own = doubled_areas(Atlas(top.uv, top.uv_faces.astype(np.int64)))
+    lips = top.region_faces(*region_ids("lips")).numpy()
+    own = doubled_areas(Atlas(top.uv.numpy(), top.uv_faces.numpy()))
     assert areas[lips].sum() > 5 * own[lips].sum()
-    skin = (top.face_weight[top.faces].min(axis=1) > 0.9) & top.region_faces(*region_ids("skin"))
-    up, height = atlas.uv[atlas.faces[skin], 1].mean(axis=1), HEAD.base_neutral[top.faces[skin], 1].mean(axis=1)
+    skin = (top.face_weight[top.faces].amin(1) > 0.9) & top.region_faces(*region_ids("skin"))
+    up, height = atlas.uv[atlas.faces[skin.numpy()], 1].mean(axis=1), HEAD.base_neutral[top.faces[skin], 1].mean(1)
     assert np.corrcoef(up, height)[0, 1] > 0.95
 
 
 def test_the_divided_atlas_belongs_to_the_divided_mesh() -> None:
     top, atlas = HEAD.topology, head_atlas(HEAD)
-    fine, faces = atlas.divided(), subdivide(top.faces, len(top.head_weight)).faces
+    fine, faces = atlas.divided(), subdivide(top.faces.numpy(), len(top.head_weight)).faces
     assert doubled_areas(fine).sum() == pytest.approx(doubled_areas(atlas).sum(), rel=1e-5)
     owner = np.full(len(fine.uv), -1)
     owner[fine.faces] = faces

@@ -31,6 +31,7 @@ FRAMES, CHIN = 9, 152
 CAMERA = Camera(1000.0, 320.0, 240.0, 640, 480)
 MEAN = Subject(HEAD, torch.zeros(HEAD.identity_size), CAMERA, torch.zeros(LANDMARKS, 3))
 NEUTRAL = MEAN.head.neutral.numpy()
+MARKS = HEAD.topology.at_landmarks(MEAN.head.neutral).numpy()
 
 
 def turned(radians: float) -> np.ndarray:
@@ -74,10 +75,10 @@ def test_what_pixels_say_beyond_the_fit_comes_back_in_space() -> None:
     made = shot()
     slip = np.zeros((FRAMES, 478, 3))
     slip[5:, CHIN, 0] = 0.002
-    places = HEAD.topology.landmarks(NEUTRAL) + slip
+    places = MARKS + slip
     in_camera = places @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2) + made.fitted.translation[:, None].numpy()
     moved = 1000.0 * in_camera[..., :2] / in_camera[..., 2:] + (320.0, 240.0)
-    still = HEAD.topology.landmarks(NEUTRAL) @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2)
+    still = MARKS @ np.swapaxes(made.fitted.rotation.numpy(), 1, 2)
     still = still + made.fitted.translation[:, None].numpy()
     seen = made.points + (moved - (1000.0 * still[..., :2] / still[..., 2:] + (320.0, 240.0))).astype(np.float32)
     found = dynamic_offsets(made, seen, np.ones((FRAMES, 478), np.float32))
@@ -120,16 +121,16 @@ def test_lids_are_carried_but_not_opened() -> None:
 
 def test_skin_follows_its_landmarks_and_eyeballs_keep_their_shape() -> None:
     moved = spread(np.tile(np.asarray([1e-3, 0, 0], np.float32), (1, 478, 1)))[0]
-    face = HEAD.topology.landmark_vertices[:468].ravel()
+    face = HEAD.topology.landmark_vertices[:468].flatten()
     np.testing.assert_allclose(moved[face, 0], 1e-3, rtol=0.02)
     back = np.argsort(NEUTRAL[:, 2])[:100]
     assert np.abs(moved[back]).max() < 2e-4
     one = np.zeros((1, 478, 3), np.float32)
     one[0, CHIN] = (0, -0.002, 0)
     moved = spread(one)[0]
-    nearest = np.argmin(np.linalg.norm(NEUTRAL - HEAD.topology.landmarks(NEUTRAL)[CHIN], axis=1))
+    nearest = np.argmin(np.linalg.norm(NEUTRAL - MARKS[CHIN], axis=1))
     assert moved[nearest, 1] < -5e-4
-    balls = HEAD.topology.region_vertices(*region_ids(*EYEBALL))
+    balls = HEAD.topology.region_vertices(*region_ids(*EYEBALL)).numpy()
     left = balls[NEUTRAL[balls, 0] > 0]
     moved = spread(drawn()[:1])[0, left]
     assert np.abs(moved).max() > 1e-5 and np.ptp(moved, axis=0).max() == 0

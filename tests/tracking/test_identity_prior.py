@@ -64,13 +64,13 @@ def test_people_of_the_prior_are_found_better_than_by_the_unit_prior() -> None:
             (IdentityPrior(torch.zeros(HEAD.identity_size), torch.eye(HEAD.identity_size)), unit),
         ):
             found = fit_identity(HEAD, points, SIDE, SIDE, prior=prior)
-            errors.append(_apart(HEAD.neutral(found.shape.numpy()), HEAD.neutral(truth.numpy())))
+            errors.append(_apart(HEAD.neutral(found.shape), HEAD.neutral(truth)))
     assert np.mean(mine) < np.mean(unit)
 
 
-def _apart(a: np.ndarray, b: np.ndarray) -> float:
+def _apart(first: torch.Tensor, second: torch.Tensor) -> float:
     """Median distance of the landmarks, metres, at one size and place: one camera does not tell size."""
-    a, b = (HEAD.topology.landmarks(x)[:468] for x in (a, b))
+    a, b = (HEAD.topology.at_landmarks(x)[:468].numpy() for x in (first, second))
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     a = a * np.sqrt((b**2).sum() / (a**2).sum())
     return float(np.median(np.linalg.norm(a - b, axis=1)))

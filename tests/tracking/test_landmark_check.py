@@ -6,8 +6,8 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 
-import numpy as np
 import pytest
+import torch
 
 from reenact.head.open import open_head
 from reenact.tracking.landmark_check import landmarks_off_mm
@@ -20,8 +20,8 @@ def test_it_agrees_with_the_open_head_and_notices_landmarks_laid_wrongly() -> No
     # As if the open head had been laid 15 mm too low.
     wrong = copy(head)
     wrong.name = "another head"
-    low = head.topology.landmarks(head.base_neutral) - np.asarray([0, 0.015, 0], np.float32)
-    nearest = ((head.base_neutral[None] - low[:, None]) ** 2).sum(axis=2).argmin(axis=1)
-    vertices = np.repeat(nearest[:, None], 3, axis=1).astype(np.int32)
+    low = head.topology.at_landmarks(head.base_neutral) - torch.tensor([0, 0.015, 0])
+    nearest = ((head.base_neutral[None] - low[:, None]) ** 2).sum(2).argmin(1)
+    vertices = nearest[:, None].repeat(1, 3)
     wrong.topology = replace(head.topology, landmark_vertices=vertices)
     assert landmarks_off_mm(wrong) == pytest.approx(15.0, abs=4.0)

@@ -33,7 +33,7 @@ PLAIN = TrackOptions(refine="none")
 def face_height_px(motion: Motion) -> float:
     """Forehead to chin at the median distance."""
     clip = motion.require_clip()
-    neutral = open_head().topology.landmarks(personalised(open_head(), clip.identity[0]).neutral.numpy())
+    neutral = open_head().topology.at_landmarks(personalised(open_head(), clip.identity[0]).neutral).numpy()
     height_m = float(np.linalg.norm(neutral[10] - neutral[152]))
     return float(clip.focal_px[0] * height_m / motion.translation[:, 2].median())
 

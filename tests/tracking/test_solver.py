@@ -107,7 +107,7 @@ def test_normal_equations_are_those_of_all_weighted_rows() -> None:
     lin = linearise(lm, act, obs, FOCAL, FREE)
     shared = torch.cat([torch.einsum("fcil,klc->fkil", lin.by_place, basis), lin.by_focal[:, None]], dim=1)
     columns = torch.cat([lin.by_frame, shared, lin.residual[:, None]], dim=1).double()
-    a, b = torch.from_numpy(DIFFERENCES).unbind(1)
+    a, b = DIFFERENCES.unbind(1)
     apart = (columns[..., a] - columns[..., b]) * lin.difference_precision.sqrt()[:, None, None]
     rows = torch.cat([columns * lin.point_precision.sqrt()[:, None, None], apart], dim=3).flatten(2).transpose(1, 2)
     wanted = rows.transpose(1, 2) @ rows
@@ -148,7 +148,7 @@ def test_person_and_camera_come_from_the_landmarks_alone() -> None:
     face_px = np.ptp(points[:, :468, 1], axis=1).mean()
     assert np.median(Shot(subject, points, found, np.arange(40)).residual_px) < 0.004 * face_px
     top = HEAD.topology
-    mine, yours = (top.landmarks(HEAD.neutral(i))[:468] for i in (subject.shape.numpy(), identity))
+    mine, yours = (top.at_landmarks(HEAD.neutral(i))[:468].numpy() for i in (subject.shape, torch.from_numpy(identity)))
     mine, yours = (x - x.mean(axis=0) for x in (mine, yours))
     # size and distance cannot be told apart by one camera: compare shapes at one size
     mine *= np.sqrt((yours**2).sum() / (mine**2).sum())
@@ -218,7 +218,7 @@ def test_opposing_actions_exclude_each_other() -> None:
 
 
 def test_antagonism_pairs_sides_and_costs_no_lone_action() -> None:
-    cost = antagonism()
+    cost = antagonism().numpy()
     assert (cost == cost.T).all() and (np.diag(cost) == 0).all()
     assert cost[index("browDownLeft"), index("browOuterUpLeft")] > 0
     assert cost[index("browDownLeft"), index("browOuterUpRight")] == 0

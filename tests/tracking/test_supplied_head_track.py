@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from reenact.media import InputError
 from reenact.media.files import asset
@@ -27,9 +26,9 @@ def test_a_motion_file_holds_the_models_own_coefficients(tmp_path: Path) -> None
     # As good as the open head's 0.4 % of face height, but for a basis that is a made-up person's.
     assert clip.residual_px[-1] < 0.01 * 130
     shape = clip.identity[[0] * len(motion)]
-    psi, omega = (torch.from_numpy(x) for x in model.coefficients(motion.expression.numpy()))
+    psi, omega = model.coefficients(motion.expression)
     vertices, joints = model.skinned(shape, psi, {"jaw": omega})
     own = vertices[0].numpy() - joints[0, 3:5].mean(dim=0).numpy()  # at rest, before it acts
-    np.testing.assert_allclose(own, model.neutral(clip.identity[0].numpy()), atol=1e-5)
+    np.testing.assert_allclose(own, model.neutral(clip.identity[0]), atol=1e-5)
     with pytest.raises(InputError, match=rf"tracked with the head {model.name}"):
         Pipeline().prepare(PHOTO, path, AnimateOptions())

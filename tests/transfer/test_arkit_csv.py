@@ -167,7 +167,7 @@ def test_an_imported_performance_can_be_given(tmp_path: Path) -> None:
     assert not clip.identity.any() and clip.head == model.name
     person = tracked_subject(model, track)
     assert clip.face_size_m[0] == pytest.approx(landmark_model(person.head).size, rel=1e-5)
-    points = person.head.topology.landmarks(person.head.neutral.numpy())
+    points = person.head.topology.at_landmarks(person.head.neutral).numpy()
     points = points @ track.rotation[0].numpy().T + track.translation[0].numpy()
     px = float(clip.focal_px[0]) * points[:, :2] / points[:, 2:] + 256
     assert px.min() > 60 and px.max() < 452 and np.ptp(px[:, 1]) > 200

@@ -31,7 +31,7 @@ def test_it_is_nearer_to_ones_own_way_than_actions_added_up(number: int, age: fl
     kept = own.neutral() - linear(own.head, still())[0]
     states = Motion.joined([performance(np.random.default_rng([number, seed]), 6) for seed in range(6)])
     truth, plain = own.shapes(states), linear(own.head, states) + kept
-    face = torch.from_numpy(face_rows())
+    face = face_rows()
     found = plain.index_add(1, face, DynamicOffsets.of(own.head, kept)(states))
     left, there = ((x - truth)[:, face].square().sum(-1).mean().sqrt() for x in (found, plain))
     assert left < 0.92 * there

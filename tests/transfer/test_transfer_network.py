@@ -25,18 +25,18 @@ HEAD = open_head()
 CPU = torch.device("cpu")
 
 
-def fit_mesh(neutral: np.ndarray) -> torch.Tensor:
-    return open_levels()[1].upsample(torch.from_numpy(neutral.astype(np.float32)))[None]
+def fit_mesh(neutral: torch.Tensor) -> torch.Tensor:
+    return open_levels()[1].upsample(neutral)[None]
 
 
 def test_features_do_not_know_size_or_place_and_do_know_shape() -> None:
     base = HEAD.base_neutral
-    one, larger = (subject_features(fit_mesh(x)) for x in (base, 1.3 * base + np.asarray([0, 0.01, 0.02])))
+    one, larger = (subject_features(fit_mesh(x)) for x in (base, 1.3 * base + torch.tensor([0, 0.01, 0.02])))
     assert one.vertices.shape == (1, len(face_rows()), FEATURES) and one.whole.shape == (1, WHOLE)
     assert larger.vertices == pytest.approx(one.vertices, abs=0.02)
     assert float(larger.size) == pytest.approx(1.3 * float(one.size), rel=1e-4)
-    bumpy = base.copy()
-    bumpy[HEAD.topology.landmark_vertices[205]] += [0, 0, 0.003]
+    bumpy = base.clone()
+    bumpy[HEAD.topology.landmark_vertices[205]] += torch.tensor([0, 0, 0.003])
     assert (subject_features(fit_mesh(bumpy)).vertices - one.vertices).abs().max() > 0.5
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
@@ -54,25 +55,24 @@ def laid(skin: Skin, placed: Float64, parts: Parts) -> Laid:
 def topology(model: ParametricHead, on: Laid, parts: Parts) -> Topology:
     """The other head's mesh facts. Raises InputError where lips or lids cannot be found on it."""
     top = model.topology
-    faces = parts.faces
-    uv, uv_faces, closest = _uv(top, on, parts, model.base_neutral)
-    regions = np.concatenate([top.regions[closest], _eye_regions(parts)]).astype(np.uint8)
-    face_weight = on.back @ top.face_weight[on.skin.rows].astype(np.float64)
+    uv, uv_faces, closest = _uv(top, on, parts, model.base_neutral.numpy())
+    face_weight = on.back @ top.face_weight.double().numpy()[on.skin.rows]
     face_weight[np.concatenate(parts.eyeballs)] = 1.0
-    landmarks = _landmarks(top, on, parts)
-    return Topology(
-        faces=faces.astype(np.int32),
-        regions=regions,
-        uv=uv,
-        uv_faces=uv_faces,
-        mirror=_mirror(parts),
-        face_weight=np.clip(face_weight, 0.0, 1.0).astype(np.float32),
-        head_weight=parts.head_weight,
-        lip_contacts=_contacts(top.lip_contacts, on, parts, "lips"),
-        lid_contacts=_contacts(top.lid_contacts, on, parts, "lids"),
-        landmark_vertices=landmarks[0],
-        landmark_weights=landmarks[1],
-    )
+    landmark_vertices, landmark_weights = _landmarks(top, on, parts)
+    found = {
+        "faces": parts.faces,
+        "regions": np.concatenate([top.regions.numpy()[closest], _eye_regions(parts)]),
+        "uv": uv,
+        "uv_faces": uv_faces,
+        "mirror": _mirror(parts),
+        "face_weight": np.clip(face_weight, 0.0, 1.0).astype(np.float32),
+        "head_weight": parts.head_weight,
+        "lip_contacts": _contacts(top.lip_contacts.numpy(), on, parts, "lips"),
+        "lid_contacts": _contacts(top.lid_contacts.numpy(), on, parts, "lids"),
+        "landmark_vertices": landmark_vertices,
+        "landmark_weights": landmark_weights,
+    }
+    return Topology(**{name: torch.from_numpy(value) for name, value in found.items()})
 
 
 def _eye_regions(parts: Parts) -> NDArray[np.uint8]:
@@ -97,7 +97,7 @@ def _mirror(parts: Parts) -> Int:
     flip = np.asarray([-1.0, 1.0, 1.0])
     own = np.hstack([parts.neutral, _TURN_M * normals, kind])
     other = np.hstack([parts.neutral * flip, _TURN_M * normals * flip, kind])
-    return np.asarray(KDTree(own).query(other)[1], np.int32)
+    return np.asarray(KDTree(own).query(other)[1], np.int64)
 
 
 def _contacts(pairs: Int, on: Laid, parts: Parts, what: str) -> Int:
@@ -120,14 +120,15 @@ def _contacts(pairs: Int, on: Laid, parts: Parts, what: str) -> Int:
         raise InputError(
             f"the model's {what} could not be found by laying the open head on it; want a human face at rest"
         )
-    return np.asarray(sorted(kept), np.int32)
+    return np.asarray(sorted(kept), np.int64)
 
 
 def _landmarks(top: Topology, on: Laid, parts: Parts) -> tuple[Int, Float]:
     """[478, 3] vertices and weights: of the skin by where the open head's lie, of the irises on the eyeballs."""
-    known = np.asarray(np.isin(top.landmark_vertices, on.skin.rows).all(axis=1))
-    corners = on.skin.local(top.landmark_vertices[known])
-    mix = top.landmark_weights[known].astype(np.float64)
+    of_open = top.landmark_vertices.numpy()
+    known = np.asarray(np.isin(of_open, on.skin.rows).all(axis=1))
+    corners = on.skin.local(of_open[known])
+    mix = top.landmark_weights.double().numpy()[known]
     points = np.einsum("lkc,lk->lc", on.placed[corners], mix)
     normals = np.einsum("lkc,lk->lc", vertex_normals(on.placed, on.skin.faces)[corners], mix)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -142,7 +143,7 @@ def _landmarks(top: Topology, on: Laid, parts: Parts) -> tuple[Int, Float]:
         ahead = np.concatenate([ring, np.sqrt(radius**2 - (ring**2).sum(axis=1))[:, None]], axis=1)
         hits = Surface(parts.neutral, own, _TURN_M).closest(parts.eyes[side] + ahead, ahead / radius)
         vertices[first : first + 5], weights[first : first + 5] = own[hits.face], hits.weights
-    return vertices.astype(np.int32), weights.astype(np.float32)
+    return vertices, weights.astype(np.float32)
 
 
 def _uv(top: Topology, on: Laid, parts: Parts, base: Float) -> tuple[Float, Int, Index]:
@@ -152,17 +153,17 @@ def _uv(top: Topology, on: Laid, parts: Parts, base: Float) -> tuple[Float, Int,
     A triangle lies wholly in the chart of the closest triangle: corners across a seam are put on the chart's edge.
     """
     count = len(parts.skin_faces)
-    of_open = top.faces.astype(np.int64)
+    of_open, of_open_uv, open_uv = top.faces.numpy(), top.uv_faces.numpy(), top.uv.numpy()
     pieces = [_Piece(np.arange(count), on.placed, on.skin.faces, on.skin.in_head)]
-    eyeball = top.region_faces(*region_ids(*EYEBALL))
+    eyeball = top.region_faces(*region_ids(*EYEBALL)).numpy()
     for side in range(2):
-        own = np.flatnonzero(eyeball & ((base[top.faces[:, 0], 0] > 0) == (side == 0)))
-        globe = base[np.unique(top.faces[own])].astype(np.float64)
+        own = np.flatnonzero(eyeball & ((base[of_open[:, 0], 0] > 0) == (side == 0)))
+        globe = base[np.unique(of_open[own])].astype(np.float64)
         scale = _radius(parts, side) / np.median(np.linalg.norm(globe - globe.mean(axis=0), axis=1))
         moved = (base - globe.mean(axis=0)) * scale + parts.eyes[side]
         mine = np.isin(parts.faces, parts.eyeballs[side]).all(axis=1)
         pieces.append(_Piece(np.flatnonzero(mine), moved, of_open[own], own))
-    normals, charts = vertex_normals(parts.neutral, parts.faces), _charts(top.uv_faces)
+    normals, charts = vertex_normals(parts.neutral, parts.faces), _charts(of_open_uv)
     table: list[Float64] = []
     uv_faces = np.zeros(parts.faces.shape, np.int64)
     for piece in pieces:
@@ -176,8 +177,8 @@ def _uv(top: Topology, on: Laid, parts: Parts, base: Float) -> tuple[Float, Int,
             )
             in_head = piece.in_head[inside][hits.face]
             uv_faces[rows] = where.reshape(-1, 3) + sum(len(part) for part in table)
-            table.append(np.einsum("nkc,nk->nc", top.uv[top.uv_faces[in_head]], hits.weights))
-    return np.concatenate(table).astype(np.float32), uv_faces.astype(np.int32), pieces[0].closest(parts)
+            table.append(np.einsum("nkc,nk->nc", open_uv[of_open_uv[in_head]], hits.weights))
+    return np.concatenate(table).astype(np.float32), uv_faces, pieces[0].closest(parts)
 
 
 @dataclass(frozen=True)

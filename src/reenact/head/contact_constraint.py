@@ -6,11 +6,10 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 import torch
-from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 from torch import Tensor, nn
 
-from .model import Int, Topology
+from .model import Topology
 from .smoothstep import smoothstep
 
 _ROUNDS = 3  # two vertices of a pair are not quite at one place along the line
@@ -28,7 +27,7 @@ class ContactConstraint(nn.Module):
     _lower_row: Tensor  # [P]
     share: Tensor  # [n] 1 at the upper edge, -1 at the lower, 0 far away
 
-    def __init__(self, topology: Topology, neutral: Tensor, pairs: Int, reach: float, press: float = 0.0) -> None:
+    def __init__(self, topology: Topology, neutral: Tensor, pairs: Tensor, reach: float, press: float = 0.0) -> None:
         """Find what gives way.
 
         Args:
@@ -39,8 +38,8 @@ class ContactConstraint(nn.Module):
             press: metres by which the edges may overlap, beyond how they rest.
         """
         super().__init__()
-        at_rest = neutral.detach().cpu().numpy()
-        upper, lower = pairs[np.argsort(at_rest[pairs[:, 0], 0])].T.astype(np.int64)
+        pairs = pairs.to(neutral.device)
+        upper, lower = pairs[neutral[pairs[:, 0], 0].detach().argsort()].unbind(1)
         x = 0.5 * (neutral[upper, 0] + neutral[lower, 0])
         far = reach * (x.amax() - x.amin())
         above, below = (geodesic_distances(topology.faces, neutral, edge, 4.0 * far.item()) for edge in (upper, lower))
@@ -53,11 +52,9 @@ class ContactConstraint(nn.Module):
         self.along = LineInterpolation(x.cummax(0).values, neutral[rows, 0])
         for name, value in {"x": x, "allowed": allowed, "share": share, "rows": rows}.items():
             self.register_buffer(name, value)
-        found = rows.cpu().numpy()
-        at = {"upper": upper, "lower": lower}
-        at |= {"_upper_row": np.searchsorted(found, upper), "_lower_row": np.searchsorted(found, lower)}
-        for name, value in at.items():
-            self.register_buffer(name, torch.from_numpy(value.astype(np.int64)).to(neutral.device))
+        for name, value in {"upper": upper, "lower": lower}.items():
+            self.register_buffer(name, value.contiguous())
+            self.register_buffer(f"_{name}_row", torch.searchsorted(rows, value.contiguous()))
 
     def through(self, shapes: Tensor) -> Tensor:
         """[F, P] metres by which the upper edge has come below the lower one, beyond what is allowed."""
@@ -75,9 +72,7 @@ class ContactConstraint(nn.Module):
         return shapes.index_add(1, self.rows, (height - start)[..., None] * up)
 
 
-def geodesic_distances(
-    faces: Int, vertices: Tensor, sources: NDArray[np.integer], limit: float = float("inf")
-) -> Tensor:
+def geodesic_distances(faces: Tensor, vertices: Tensor, sources: Tensor, limit: float = float("inf")) -> Tensor:
     """Distances over a mesh's edges to the nearest of some vertices.
 
     Args:
@@ -90,15 +85,17 @@ def geodesic_distances(
         [V] metres, inf where there is no way; differentiable along the shortest ways.
     """
     at = vertices.detach().cpu().double().numpy()
-    links = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    links = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).cpu().numpy()
     length = np.linalg.norm(at[links[:, 0]] - at[links[:, 1]], axis=1)
     graph = sp.coo_matrix((length, (links[:, 0], links[:, 1])), shape=(len(at), len(at))).tocsr()
     graph = graph.maximum(graph.T)
-    distance, before, _ = dijkstra(graph, indices=sources, min_only=True, limit=limit, return_predecessors=True)
+    distance, before, _ = dijkstra(
+        graph, indices=sources.cpu().numpy(), min_only=True, limit=limit, return_predecessors=True
+    )
     reached = np.isfinite(distance)
     starts = np.flatnonzero(reached)
     who, here = starts, starts
-    entries: list[tuple[NDArray[np.integer], ...]] = []
+    entries: list[tuple[np.ndarray, ...]] = []
     while len(who := who[before[here] >= 0]):
         here = here[before[here] >= 0]
         entries.append((who, here, before[here]))

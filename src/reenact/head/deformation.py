@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
@@ -27,9 +26,6 @@ from torch import Tensor
 
 from .contacts import GapRule
 from .sparse_solve import TriangleSystem
-
-Float = NDArray[np.float64]
-Int = NDArray[np.int64]
 
 _TINY = float(np.finfo(np.float64).tiny)
 _SLIVER = 1e-7
@@ -40,7 +36,7 @@ _TINY_GAP = 1e-3
 """Gaps below this share of the head's RMS radius (0.1 mm on an adult) have no meaningful direction."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SourceMotion:
     """Offsets of the source head, and what of them does not depend on the target. A actions, float64."""
 
@@ -52,13 +48,13 @@ class SourceMotion:
 
 
 class DeformationSource:
-    """A head whose offsets are carried over to others.
+    """A head whose offsets are carried over to others. All tensors are on the CPU.
 
     Args:
         neutral: [V, 3] vertices of the head that the offsets belong to.
         faces: [F, 3] vertex indices.
         anchors: [V] bool, vertices that never move (back of the head); they stay exactly where they are.
-        rigid_parts: index arrays of parts moved as a body (teeth, eyeballs): their rotation is kept; their
+        rigid_parts: indices of the vertices of parts moved as a body (teeth, eyeballs): their rotation is kept; their
             translation, and what part of the motion is not rigid, scaled by the ratio of the part's sizes.
         contact_pairs: [P, 2] vertices that meet (lid margins, inner lips). Softly, the target's gap shrinks
             to the same share of its neutral as the source's, so that what closes there closes here. Gaps that
@@ -73,59 +69,54 @@ class DeformationSource:
 
     def __init__(
         self,
-        neutral: ArrayLike,
-        faces: ArrayLike,
+        neutral: Tensor,
+        faces: Tensor,
         *,
-        anchors: ArrayLike,
-        rigid_parts: Sequence[ArrayLike] = (),
-        contact_pairs: ArrayLike | None = None,
+        anchors: Tensor,
+        rigid_parts: Sequence[Tensor] = (),
+        contact_pairs: Tensor | None = None,
     ) -> None:
-        source = np.asarray(neutral, np.float64)
-        tri, fixed = np.asarray(faces, np.int64), np.asarray(anchors, bool)
-        parts = [np.asarray(part, np.int64) for part in rigid_parts]
-        pairs = np.asarray([] if contact_pairs is None else contact_pairs, np.int64).reshape(-1, 2)
-        _check(source, tri, fixed, [*parts, pairs] if len(pairs) else parts)
-        self.neutral = torch.from_numpy(source)
-        self.anchors = fixed
-        self.parts = [torch.from_numpy(part) for part in parts]
-        self.pairs = torch.from_numpy(pairs)
-        rigid = np.zeros(len(source), bool)
-        for part in parts:
-            rigid[part] = True
-        self.free, self.held = np.flatnonzero(~(fixed | rigid)), np.flatnonzero(rigid & ~fixed)
+        self.neutral, self._faces, self.anchors = neutral.double(), faces.long(), anchors
+        self.parts = [part.long() for part in rigid_parts]
+        self.pairs = torch.empty(0, 2, dtype=torch.long) if contact_pairs is None else contact_pairs.long()
+        _check(self.neutral, self._faces, anchors, [*self.parts, self.pairs] if len(self.pairs) else self.parts)
+        self._rigid = torch.zeros_like(anchors)
+        for part in self.parts:
+            self._rigid[part] = True
+        self.free = torch.nonzero(~(anchors | self._rigid))[:, 0]
+        self.held = torch.nonzero(self._rigid & ~anchors)[:, 0]
         if not len(self.free):
             raise ValueError("every vertex is anchored or rigid: there is nothing to transfer by gradients")
-        self._faces, self._rigid = tri, rigid
-        self.mesh = self._usable(np.ones(len(tri), bool))
+        self.mesh = self._usable(torch.ones(len(self._faces), dtype=torch.bool))
         self.radius = _radius(self.neutral)
 
-    def _usable(self, fine: NDArray[np.bool_]) -> UsableMesh:
-        hats, normal, double_area, usable = _hat_gradients(self.neutral, torch.from_numpy(self._faces))
-        rows = np.flatnonzero(usable.numpy() & fine)
-        ties = _ties(self.neutral.numpy(), self._faces[rows], self.anchors, self._rigid)
-        system = TriangleSystem(self._faces[rows], self.free, ties.matrix)
-        faces = torch.from_numpy(self._faces[rows])
+    def _usable(self, fine: Tensor) -> UsableMesh:
+        hats, normal, double_area, usable = _hat_gradients(self.neutral, self._faces)
+        rows = torch.nonzero(usable & fine)[:, 0]
+        faces = self._faces[rows]
+        ties = _ties(self.neutral, faces, self.anchors, self._rigid)
+        system = TriangleSystem(faces.numpy(), self.free.numpy(), ties.matrix)
         return UsableMesh(rows, faces, hats[rows], normal[rows], double_area[rows], ties, system)
 
     def mesh_for(self, target: Tensor) -> UsableMesh:
         """The triangles that neither head has as a sliver."""
-        fine = _hat_gradients(target.detach(), self.mesh.faces)[3].numpy()
-        if fine.all():
+        fine = _hat_gradients(target.detach(), self.mesh.faces)[3]
+        if bool(fine.all()):
             return self.mesh
-        both = np.zeros(len(self._faces), bool)
+        both = torch.zeros(len(self._faces), dtype=torch.bool)
         both[self.mesh.rows[fine]] = True
         return self._usable(both)
 
-    def motion(self, offsets: ArrayLike, mesh: UsableMesh | None = None) -> SourceMotion:
+    def motion(self, offsets: Tensor, mesh: UsableMesh | None = None) -> SourceMotion:
         """Prepare offsets [A, V, 3] from the source's neutral, one row an action, for any target.
 
         Raises ValueError for a wrong shape or non-finite offsets.
         """
         mesh = self.mesh if mesh is None else mesh
-        given, count = np.asarray(offsets), len(self.neutral)
-        if given.shape != (len(given), count, 3) or not given.size or not np.isfinite(given).all():
-            raise ValueError(f"source_offsets has shape {given.shape}, wanted finite [A, {count}, 3], A > 0")
-        moved = torch.from_numpy(given.astype(np.float64))
+        count, shape = len(self.neutral), tuple(offsets.shape)
+        if shape != (len(offsets), count, 3) or not offsets.numel() or not bool(offsets.isfinite().all()):
+            raise ValueError(f"source_offsets has shape {shape}, wanted finite [A, {count}, 3], A > 0")
+        moved = offsets.double()
         bodies = [_body_motion(self.neutral[part], moved[:, part]) for part in self.parts]
         at_corners = (moved != 0).any(-1)[:, mesh.faces].any(-1)  # [A, F]
         active = torch.nonzero(at_corners.any(0))[:, 0]
@@ -144,22 +135,21 @@ class DeformationSource:
         gradients = within + mesh.normal[active][:, :, None, None] * turned[:, None]
         return SourceMotion(moved, active, gradients.flatten(2), bodies)
 
-    def onto(self, target: ArrayLike | Tensor) -> DeformationTransfer:
+    def onto(self, target: Tensor) -> DeformationTransfer:
         """The transfer to a target's neutral [V, 3]: same topology, orientation and unit; factorised once.
 
         Raises ValueError for a target that does not fit.
         """
-        neutral = target if isinstance(target, Tensor) else torch.from_numpy(np.asarray(target, np.float64))
-        if neutral.shape != self.neutral.shape or not bool(neutral.isfinite().all()):
-            raise ValueError(f"target_neutral has shape {list(neutral.shape)}, wanted finite [{len(self.neutral)}, 3]")
-        return DeformationTransfer(self, neutral)
+        if target.shape != self.neutral.shape or not bool(target.isfinite().all()):
+            raise ValueError(f"target_neutral has shape {list(target.shape)}, wanted finite [{len(self.neutral)}, 3]")
+        return DeformationTransfer(self, target)
 
 
 @dataclass(frozen=True)
 class UsableMesh:
     """Triangles that have gradients, F of them, and what hangs on them; float64."""
 
-    rows: Int  # [F] of the mesh
+    rows: Tensor  # [F] of the mesh
     faces: Tensor  # [F, 3]
     hats: Tensor  # [F, 3, 3] gradients of the source's hat functions, corner x axis
     normal: Tensor  # [F, 3]
@@ -199,7 +189,7 @@ class DeformationTransfer:
             self._gaps = GapRule.between(source.neutral, neutral, source.pairs, size_ratio=self._head_ratio, tiny=tiny)
             self._spread = self._spread_of(source.pairs)
 
-    def transfer(self, offsets: ArrayLike | SourceMotion) -> Tensor:
+    def transfer(self, offsets: Tensor | SourceMotion) -> Tensor:
         """The target's offsets for each of the source's actions.
 
         Args:
@@ -216,7 +206,7 @@ class DeformationTransfer:
         if not isinstance(offsets, SourceMotion):
             motion = source.motion(offsets, mesh)
         else:
-            motion = offsets if mesh is source.mesh else source.motion(offsets.offsets.numpy(), mesh)
+            motion = offsets if mesh is source.mesh else source.motion(offsets.offsets, mesh)
         actions, count = motion.offsets.shape[:2]
         flat = motion.offsets.permute(1, 0, 2).reshape(count, -1)
 
@@ -225,14 +215,14 @@ class DeformationTransfer:
             ratio = _size_ratio(source.neutral[part], self._target[part], self._head_ratio)
             moved = _move_body(self._target[part], body, ratio)
             out = out.index_copy(0, part, moved.permute(1, 0, 2).flatten(1))
-        if source.anchors.any():
-            out = out * torch.from_numpy(~source.anchors)[:, None]
+        if bool(source.anchors.any()):
+            out = out * ~source.anchors[:, None]
 
         corners = mesh.faces[motion.faces]
         load = torch.zeros_like(flat)
         load = load.index_add(0, corners.flatten(), (self._flow[motion.faces] @ motion.gradients).flatten(0, 1))
         load = load + self._tied(flat) - self._pulled_by_held(out)
-        free = torch.from_numpy(source.free)
+        free = source.free
         solved = self._solve(load[free])
         if self._gaps is not None:
             now = out.index_copy(0, free, solved)
@@ -257,7 +247,7 @@ class DeformationTransfer:
         if not len(self._source.held):
             return load
         mask = torch.zeros(len(held), dtype=torch.bool)
-        mask[torch.from_numpy(self._source.held)] = True
+        mask[self._source.held] = True
         faces = self._mesh.faces
         near = torch.nonzero(mask[faces].any(1))[:, 0]
         values = (held * mask[:, None])[faces[near]]  # [n, 3, 3 A]
@@ -268,9 +258,9 @@ class DeformationTransfer:
     def _spread_of(self, pairs: Tensor) -> Tensor:
         """[free, P]: offsets of the free vertices that add one unit to each pair's gap."""
         free = self._source.free
-        number = np.full(len(self._target), -1)
-        number[free] = np.arange(len(free))
-        rows = torch.from_numpy(number)[pairs]  # [P, 2]
+        number = torch.full((len(self._target),), -1)
+        number[free] = torch.arange(len(free))
+        rows = number[pairs]  # [P, 2]
         onto = torch.zeros(len(pairs), len(free), dtype=torch.float64)
         for column, sign in ((0, 1.0), (1, -1.0)):
             at = torch.nonzero(rows[:, column] >= 0)[:, 0]
@@ -297,37 +287,38 @@ def _hat_gradients(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor, Ten
     return hats, normal, torch.where(usable, double_area, 0.0), usable
 
 
-def _ties(source: Float, faces: Int, anchors: NDArray[np.bool_], rigid: NDArray[np.bool_]) -> _Ties:
+def _ties(source: Tensor, faces: Tensor, anchors: Tensor, rigid: Tensor) -> _Ties:
     """Find the components that hang, and where."""
     count = len(source)
-    rows, columns = np.repeat(faces, 3, axis=1).ravel(), np.tile(faces, (1, 3)).ravel()
+    rows, columns = faces.repeat_interleave(3, dim=1).flatten().numpy(), faces.repeat(1, 3).flatten().numpy()
     edges = sparse.csr_matrix((np.ones(rows.size), (rows, columns)), shape=(count, count))
-    components, label = connected_components(edges, directed=False)
+    components, labels = connected_components(edges, directed=False)
+    label = torch.from_numpy(labels)
 
-    def having(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return np.bincount(label[mask], minlength=components) > 0
+    def having(mask: Tensor) -> Tensor:
+        return label[mask].bincount(minlength=components) > 0
 
     soft = having(~rigid)
     supported = soft & having(anchors | rigid)
-    skin = np.flatnonzero(supported[label])
+    skin = torch.nonzero(supported[label])[:, 0]
     if not len(skin):
         raise ValueError("no vertex outside the rigid parts is anchored: the skin has nothing to hold on to")
-    hung, nearest, which = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    every = []
-    tree = KDTree(source[skin])
-    for component in np.flatnonzero(soft & ~supported):
-        members = np.flatnonzero(label == component)
-        distance, closest = tree.query(source[members])
-        roots = distance <= np.quantile(distance, 0.25)
+    nothing = torch.empty(0, dtype=torch.long)
+    hung, nearest, which, every = [nothing], [nothing], [nothing], []
+    tree = KDTree(source[skin].numpy())
+    for component in torch.nonzero(soft & ~supported)[:, 0]:
+        members = torch.nonzero(label == component)[:, 0]
+        distance, closest = (torch.from_numpy(found) for found in tree.query(source[members].numpy()))
+        roots = distance <= distance.quantile(0.25)
         hung.append(members[roots])
-        nearest.append(skin[np.asarray(closest)[roots]])
-        which.append(np.full(int(roots.sum()), len(every)))
-        every.append(torch.from_numpy(members))
-    row, column = np.concatenate(hung), np.concatenate(nearest)
-    values = np.r_[np.ones(len(row)), -np.ones(len(row))]
-    matrix = sparse.csr_matrix((values, (np.r_[row, row], np.r_[row, column])), shape=(count, count))
-    vertices, hold, component = (torch.from_numpy(x) for x in (row, column, np.concatenate(which)))
-    return _Ties(matrix, vertices, hold, component, every)
+        nearest.append(skin[closest[roots]])
+        which.append(torch.full((int(roots.sum()),), len(every)))
+        every.append(members)
+    vertices, hold = torch.cat(hung), torch.cat(nearest)
+    values = np.r_[np.ones(len(vertices)), -np.ones(len(vertices))]
+    entries = torch.cat([vertices, vertices]).numpy(), torch.cat([vertices, hold]).numpy()
+    matrix = sparse.csr_matrix((values, entries), shape=(count, count))
+    return _Ties(matrix, vertices, hold, torch.cat(which), every)
 
 
 def _body_motion(body: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -363,12 +354,13 @@ def _size_ratio(source: Tensor, target: Tensor, single: Tensor) -> Tensor:
     return _radius(target) / size if size > 0 else single
 
 
-def _check(source: Float, faces: Int, anchors: NDArray[np.bool_], groups: list[Int]) -> None:
+def _check(source: Tensor, faces: Tensor, anchors: Tensor, groups: list[Tensor]) -> None:
     count = len(source)
-    if source.shape != (count, 3) or not np.isfinite(source).all():
-        raise ValueError(f"source_neutral has shape {source.shape}, wanted finite [{count}, 3]")
+    if source.shape != (count, 3) or not bool(source.isfinite().all()):
+        raise ValueError(f"source_neutral has shape {tuple(source.shape)}, wanted finite [{count}, 3]")
     if faces.ndim != 2 or faces.shape[1] != 3 or anchors.shape != (count,):
-        raise ValueError(f"faces {faces.shape} and anchors {anchors.shape}, wanted [F, 3] and [{count}]")
+        found = f"faces {tuple(faces.shape)} and anchors {tuple(anchors.shape)}"
+        raise ValueError(f"{found}, wanted [F, 3] and [{count}]")
     for indices in (faces, *groups):
-        if indices.size == 0 or indices.min() < 0 or indices.max() >= count:
+        if indices.numel() == 0 or indices.min() < 0 or indices.max() >= count:
             raise ValueError(f"faces, rigid parts and contact pairs must hold vertex indices below {count}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from torch import Tensor
 
@@ -19,7 +18,7 @@ _NEAR = 0.9  # square of the distance from the eye's axis, in radii, up to which
 
 
 def eye_depth(
-    neutral: Tensor, blink: Tensor, before: Tensor, blink_before: Tensor, skin: NDArray[np.integer], ball: Tensor
+    neutral: Tensor, blink: Tensor, before: Tensor, blink_before: Tensor, skin: Tensor, ball: Tensor
 ) -> Tensor:
     """Find how far an eyeball has to go back for all skin to lie in front of it that does so without static offsets.
 

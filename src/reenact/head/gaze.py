@@ -63,16 +63,16 @@ def gaze_rotation_derivatives(gaze: Tensor) -> Tensor:
     return gaze_rotations(turns) * depends
 
 
-def with_gaze(expression: NDArray[np.floating], gaze: NDArray[np.floating], limits: Float) -> Float:
+def with_gaze(expression: NDArray[np.floating], gaze: NDArray[np.floating], limits: Tensor) -> Float:
     """`with_look_activations` of arrays."""
-    return with_look_activations(_tensor(expression), _tensor(gaze), torch.from_numpy(limits)).numpy()
+    return with_look_activations(_tensor(expression), _tensor(gaze), limits).numpy()
 
 
-def gaze_of(expression: Float, limits: Float) -> Float:
+def gaze_of(expression: Float, limits: Tensor) -> Float:
     """The inverse for activations within [0, LOOK_BOUND]: [F, 52] -> [F, 2, 2] radians."""
     gaze = np.zeros((len(expression), 2, 2), np.float32)
     for eye, columns in enumerate(LOOK_ACTIONS):
-        look = expression[:, list(columns)] * limits[eye]
+        look = expression[:, list(columns)] * limits[eye].numpy()
         sign = 1.0 if eye == 0 else -1.0
         gaze[:, eye, 0] = sign * (look[:, _OUT] - look[:, _IN])
         gaze[:, eye, 1] = look[:, _UP] - look[:, _DOWN]

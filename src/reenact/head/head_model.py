@@ -6,7 +6,6 @@ from __future__ import annotations
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from .deformation import DeformationSource, SourceMotion
 from .eye_seat import BLINKS, eye_depth
 from .levels import Levels, detailed_levels, refine
-from .model import Float, ParametricHead
+from .model import ParametricHead
 from .mouth import Bite
 from .pose import pose
 from .regions import EYEBALL, region_ids
@@ -47,21 +46,19 @@ class HeadModel(nn.Module):
         super().__init__()
         self.name, self.topology, self.level = basis.name, basis.topology, level
         self._basis = basis
-        every = np.arange(len(basis.base_neutral), dtype=np.int32)
-        mean, identity = basis.identity_basis(every)
-        joints = [_joints(basis, code) for code in _unit_codes(basis.identity_size)]
+        mean, identity = basis.identity_basis()
+        joints = _joints(basis, torch.zeros(basis.identity_size))
         buffers = {
             "mean": mean,
             "identity": identity,
-            "joints_mean": joints[0],
-            "joints_identity": np.stack(joints[1:]) - joints[0],
+            "joints_mean": joints,
+            "joints_identity": torch.stack([_joints(basis, code) for code in torch.eye(basis.identity_size)]) - joints,
             "gaze_limits": basis.gaze_limits,
+            "head_weight": self.levels[level].head_weight if level else self.topology.head_weight,
         }
         for name, value in buffers.items():
-            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(value, np.float32)))
+            self.register_buffer(name, value)
         self.eyeballs = eyeball_vertices(self.topology, basis.base_neutral)
-        weight = self.levels[level].head_weight if level else self.topology.head_weight
-        self.register_buffer("head_weight", torch.from_numpy(weight))
 
     @cached_property
     def _actions(self) -> tuple[DeformationSource, SourceMotion, SourceMotion]:
@@ -133,8 +130,7 @@ class HeadModel(nn.Module):
         for side, ball in enumerate(self.eyeballs):
             if not len(ball):  # a model without eyeballs
                 continue
-            eye, own = joints[3 + side], skin[left == (side == 0)]
-            rows = torch.from_numpy(ball.astype("int64")).to(neutral.device)
+            eye, own, rows = joints[3 + side], skin[left == (side == 0)], ball.to(neutral.device)
             depth = eye_depth(
                 neutral - eye,
                 actions[BLINKS[side]],
@@ -153,10 +149,10 @@ class HeadModel(nn.Module):
 
         So at least a child's mouth does not open an adult's width.
         """
-        rows = torch.from_numpy(np.flatnonzero(self.topology.face_weight > 0.5)).to(neutral.device)
-        base = torch.from_numpy(self._basis.base_neutral).to(neutral)
+        rows = (self.topology.face_weight > 0.5).to(neutral.device)
+        base = self._basis.base_neutral.to(neutral)
         size = neutral[rows].std(0, correction=0).norm() / base[rows].std(0, correction=0).norm()
-        return torch.from_numpy(self._basis.base_actions).to(neutral) * size
+        return self._basis.base_actions.to(neutral) * size
 
     def forward(
         self,
@@ -225,13 +221,13 @@ class HeadModel(nn.Module):
         return refine(self.levels, vertices, self.level, fine_offset)
 
 
-def action_source(basis: ParametricHead, neutral: Float | None = None) -> DeformationSource:
+def action_source(basis: ParametricHead, neutral: Tensor | None = None) -> DeformationSource:
     """Make a person the source of deformation transfer: bone stays bone, what shuts on them shuts on others.
 
     neutral: [V, 3] canonical, metres; None for the base person, on whom the actions are sculpted.
     """
     top = basis.topology
-    still = np.abs(basis.base_actions).max(axis=(0, 2)) < _STILL_M
+    still = basis.base_actions.abs().amax((0, 2)) < _STILL_M
     # Upper teeth are bone: what little the sculptor moved them is a slip.  Eyeballs turn with the gaze instead.
     still[top.region_vertices(*region_ids("teeth_upper", *EYEBALL))] = True
     jaw_bone = top.region_vertices(*region_ids("teeth_lower"))
@@ -240,7 +236,7 @@ def action_source(basis: ParametricHead, neutral: Float | None = None) -> Deform
         top.faces,
         anchors=still,
         rigid_parts=[jaw_bone] if len(jaw_bone) else [],  # models without teeth have none
-        contact_pairs=np.concatenate([top.lip_contacts, top.lid_contacts]),
+        contact_pairs=torch.cat([top.lip_contacts, top.lid_contacts]),
     )
 
 
@@ -266,10 +262,7 @@ def personalised(
         return head_model(basis).personalise(torch.as_tensor(shape, dtype=torch.float32), static)
 
 
-def _unit_codes(count: int) -> list[np.ndarray]:
-    return [np.zeros(count, np.float32), *np.eye(count, dtype=np.float32)]
-
-
-def _joints(basis: ParametricHead, identity: np.ndarray) -> np.ndarray:
+def _joints(basis: ParametricHead, identity: Tensor) -> Tensor:
+    """[5, 3] neck, head, jaw, left eye, right eye."""
     joints = basis.joints(identity)
-    return np.concatenate([np.stack([joints.neck, joints.head, joints.jaw]), joints.eyes])
+    return torch.stack([joints.neck, joints.head, joints.jaw, *joints.eyes])

@@ -64,19 +64,19 @@ class InnerLips(nn.Module):
     def __init__(self, topology: Topology, neutral: Tensor, eyes: Tensor) -> None:
         """neutral: [V, 3] canonical, metres; eyes: [2, 3] eyeball centres."""
         super().__init__()
-        marks = [list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)]
+        marks = torch.tensor([UPPER_INNER_LIP, LOWER_INNER_LIP])
         device = neutral.device
 
         def rows_of(*names: str) -> Tensor:
-            return torch.from_numpy(topology.region_vertices(*region_ids(*names)).astype("int64")).to(device)
+            return topology.region_vertices(*region_ids(*names)).to(device)
 
-        self.register_buffer("_corners", torch.from_numpy(topology.landmark_vertices[marks].astype("int64")).to(device))
-        self.register_buffer("_weights", torch.from_numpy(topology.landmark_weights[marks]).to(neutral))
-        lips, pairs = rows_of("lips"), topology.lip_contacts
+        self.register_buffer("_corners", topology.landmark_vertices[marks].to(device))
+        self.register_buffer("_weights", topology.landmark_weights[marks].to(neutral))
+        lips, pairs = rows_of("lips"), topology.lip_contacts.to(device)
         inside, tongue = rows_of(*MOUTH_INTERIOR), rows_of("tongue")
         self.register_buffer("_inside", inside[~torch.isin(inside, lips)])
         self.register_buffer("_tongue", tongue)
-        self.register_buffer("_contacts", torch.from_numpy(pairs.astype("int64")).to(device))
+        self.register_buffer("_contacts", pairs)
         line = self.lines(neutral[None])[0].mean(0)  # [P, 3]
         depth = LineInterpolation(line[:, 0], neutral[lips, 0])(line[None, :, 2])[0] - neutral[lips, 2]
         behind = depth > _BEHIND_M * head_size(eyes)

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from .loop import Int, subdivide
-from .model import Float, Topology
+from .loop import subdivide
+from .model import Topology
 from .open import open_head
-from .regions import region_ids
+from .regions import in_regions, region_ids
 from .sparse import Sparse
 
 RIGID = ("sclera", "iris", "teeth_upper", "teeth_lower", "eyelashes", "mouth_cavity", "eye_socket", "tongue")
@@ -31,17 +31,20 @@ _BEYOND_FACE = 2.0
 """How much harder than a cheek a region is to bend: lips and lids must still meet, a neck's creases are shadows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Level:
-    """A mesh between the coarse head and the detailed one, or either of them. N vertices, G triangles."""
+    """A mesh between the coarse head and the detailed one, or either of them. N vertices, G triangles.
+
+    Tensors are on the CPU; all subjects of a head model share them, so they are not to be written to.
+    """
 
     matrix: Sparse | None  # [N, M] from the M vertices of the level below; None: the coarse head itself
-    faces: Int  # [G, 3]
-    regions: NDArray[np.uint8]  # [G] index into heads.regions.REGIONS
-    head_weight: Float  # [N] see Topology.head_weight
-    soft: Float  # [N] 1 where a static offset may act, 0 on what is rigid
-    face: Float  # [N] 1 where a dynamic offset may act, softly to 0 outside the face
-    stiffness: Float  # [N] of static offsets, 1 on the cheeks
+    faces: Tensor  # [G, 3] int64
+    regions: Tensor  # [G] uint8, index into head.regions.REGIONS
+    head_weight: Tensor  # [N] float32, see Topology.head_weight
+    soft: Tensor  # [N] float32, 1 where a static offset may act, 0 on what is rigid
+    face: Tensor  # [N] float32, 1 where a dynamic offset may act, softly to 0 outside the face
+    stiffness: Tensor  # [N] float32, of static offsets, 1 on the cheeks
 
     def __len__(self) -> int:
         return len(self.soft)
@@ -57,14 +60,14 @@ Levels = tuple[Level, Level, Level]
 
 def detailed_levels(topology: Topology) -> Levels:
     """The coarse head and two rounds of subdivision, each with four times the triangles."""
-    faces, regions = np.asarray(topology.faces, np.int64), topology.regions
-    weight, face = topology.head_weight, topology.face_weight
-    levels = [_level(None, faces, regions, weight, face)]
+    faces, regions = topology.faces, topology.regions
+    weights = torch.stack([topology.head_weight, topology.face_weight])
+    levels = [_level(None, faces, regions, *weights)]
     for _ in range(2):
-        step = subdivide(faces, len(weight))
-        faces, regions = step.faces, regions[step.parent]
-        weight, face = ((step.matrix @ x).astype(np.float32) for x in (weight, face))
-        levels.append(_level(step.matrix, faces, regions, weight, face))
+        step = subdivide(faces.numpy(), weights.shape[1])
+        faces, regions = torch.from_numpy(step.faces), regions[step.parent]
+        weights = torch.from_numpy((step.matrix @ weights.T.numpy()).T.astype(np.float32))
+        levels.append(_level(step.matrix, faces, regions, *weights))
     return levels[0], levels[1], levels[2]
 
 
@@ -83,12 +86,12 @@ def refine(levels: Levels, vertices: Tensor, level: int, fine_offset: Tensor | N
     return vertices
 
 
-def _level(matrix: csr_matrix | None, faces: Int, regions: NDArray[np.uint8], weight: Float, face: Float) -> Level:
-    soft = np.ones(len(weight), np.float32)
-    soft[np.unique(faces[np.isin(regions, region_ids(*RIGID))])] = 0.0
+def _level(matrix: csr_matrix | None, faces: Tensor, regions: Tensor, weight: Tensor, face: Tensor) -> Level:
+    soft = torch.ones_like(weight)
+    soft[faces[in_regions(regions, *region_ids(*RIGID))]] = 0.0
     stiffness = _BEYOND_FACE + (1.0 - _BEYOND_FACE) * face
     for name, value in _STIFFNESS.items():
-        stiffness[np.unique(faces[np.isin(regions, region_ids(name))])] = value
+        stiffness[faces[in_regions(regions, *region_ids(name))]] = value
     return Level(None if matrix is None else Sparse(matrix), faces, regions, weight, soft, face * soft, stiffness)
 
 

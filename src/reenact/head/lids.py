@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .arkit import index
 from .contact_constraint import ContactConstraint, LineInterpolation
-from .model import Int, Topology
+from .model import Topology
 
 _SHUT = (0.85, 0.98)  # share of the way to shut over which the lids come to touch all along
 _CORNER = 0.15  # pairs that open less than this share of the widest are corners: they hardly close
@@ -29,7 +28,7 @@ class _LidLine(nn.Module):
     rows: Tensor  # [n] vertices
     blink: Tensor  # [n, 3] metres
 
-    def __init__(self, topology: Topology, neutral: Tensor, blink: Tensor, pairs: Int) -> None:
+    def __init__(self, topology: Topology, neutral: Tensor, blink: Tensor, pairs: Tensor) -> None:
         """neutral, blink: [V, 3] canonical, metres, the blink such as to shut; pairs: [P, 2] (upper, lower)."""
         super().__init__()
         upper, lower = _edges(neutral, pairs)
@@ -60,8 +59,8 @@ class _LidLine(nn.Module):
 
 def lid_lines(topology: Topology, neutral: Tensor, actions: Tensor) -> nn.ModuleList:
     """Lines of the left eye and of the right; none of an eye that the actions [52, V, 3] do not shut."""
-    lines, pairs = nn.ModuleList(), topology.lid_contacts
-    left = neutral[torch.from_numpy(pairs[:, 0].astype(np.int64)), 0].detach().cpu().numpy() > 0
+    lines, pairs = nn.ModuleList(), topology.lid_contacts.to(neutral.device)
+    left = neutral[pairs[:, 0], 0] > 0
     for side, action in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
         own, blink = pairs[left == (side == 0)], actions[index(action)]
         upper, lower = _edges(neutral, own)
@@ -70,11 +69,10 @@ def lid_lines(topology: Topology, neutral: Tensor, actions: Tensor) -> nn.Module
     return lines
 
 
-def _edges(neutral: Tensor, pairs: Int) -> tuple[Tensor, Tensor]:
+def _edges(neutral: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
     """Upper and lower vertices [Q] of the pairs that are no corners, from the nose outwards."""
-    rows = torch.from_numpy(pairs.astype(np.int64)).to(neutral.device)
-    open_by = neutral[rows[:, 0], 1] - neutral[rows[:, 1], 1]
-    own = rows[open_by > _CORNER * open_by.max()]
+    open_by = neutral[pairs[:, 0], 1] - neutral[pairs[:, 1], 1]
+    own = pairs[open_by > _CORNER * open_by.max()]
     upper, lower = own[neutral[own[:, 0], 0].abs().argsort()].unbind(1)
     return upper, lower
 

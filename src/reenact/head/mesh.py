@@ -55,7 +55,7 @@ def rms_radius(points: NDArray[Any]) -> NDArray[Any]:
 
 def cut_faces(
     faces: NDArray[np.integer], middle: Callable[[int, int], int]
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut triangles through the middles of those edges that have one.
 
     Args:
@@ -71,7 +71,7 @@ def cut_faces(
         parts = _cut(a, b, c, middle(a, b), middle(b, c), middle(c, a))
         out += parts
         source += [number] * len(parts)
-    return np.asarray(out, np.int32).reshape(-1, 3), np.asarray(source, np.int64)
+    return np.asarray(out, np.int64).reshape(-1, 3), np.asarray(source, np.int64)
 
 
 def _cut(a: int, b: int, c: int, ab: int, bc: int, ca: int) -> list[tuple[int, int, int]]:

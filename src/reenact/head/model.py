@@ -7,62 +7,60 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .regions import in_regions
+
 Float = NDArray[np.float32]
-Int = NDArray[np.int32]
+Int = NDArray[np.integer]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Topology:
-    """What does not change from person to person.  V vertices, F triangles, 478 landmarks."""
+    """What does not change from person to person.  V vertices, F triangles, 478 landmarks.
 
-    faces: Int  # [F, 3]
-    regions: NDArray[np.uint8]  # [F] index into heads.regions.REGIONS
-    uv: Float  # [T, 2] in [0, 1], v up
-    uv_faces: Int  # [F, 3] into uv
-    mirror: Int  # [V] the vertex on the other side of the face
-    face_weight: Float  # [V] 1 on the face proper, soft to 0 on skull, ears and neck
-    head_weight: Float  # [V] 1 turns with the head, 0 stays with the torso
-    lip_contacts: Int  # [P, 2] (upper, lower) vertices that touch when the mouth is shut
-    lid_contacts: Int  # [Q, 2] (upper, lower) vertices that touch when an eye is shut
-    landmark_vertices: Int  # [478, 3] each landmark of the MediaPipe scheme is a mix of three vertices
-    landmark_weights: Float  # [478, 3] non-negative, rows sum to 1
-    _rows: dict[tuple[int, ...], Int] = field(default_factory=dict, init=False, repr=False, compare=False)
+    Tensors are on the CPU: indices int64, weights and coordinates float32. All heads of a model share them, so they
+    are not to be written to.
+    """
 
-    def region_faces(self, *ids: int) -> NDArray[np.bool_]:
-        """[F] triangles whose region is one of `ids`."""
-        return np.isin(self.regions, ids)
+    faces: Tensor  # [F, 3]
+    regions: Tensor  # [F] uint8, index into head.regions.REGIONS
+    uv: Tensor  # [T, 2] in [0, 1], v up
+    uv_faces: Tensor  # [F, 3] into uv
+    mirror: Tensor  # [V] the vertex on the other side of the face
+    face_weight: Tensor  # [V] 1 on the face proper, soft to 0 on skull, ears and neck
+    head_weight: Tensor  # [V] 1 turns with the head, 0 stays with the torso
+    lip_contacts: Tensor  # [P, 2] (upper, lower) vertices that touch when the mouth is shut
+    lid_contacts: Tensor  # [Q, 2] (upper, lower) vertices that touch when an eye is shut
+    landmark_vertices: Tensor  # [478, 3] each landmark of the MediaPipe scheme is a mix of three vertices
+    landmark_weights: Tensor  # [478, 3] non-negative, rows sum to 1
+    _rows: dict[tuple[int, ...], Tensor] = field(default_factory=dict, init=False, repr=False)
 
-    def region_vertices(self, *ids: int) -> Int:
-        """Sorted vertices used by triangles of the regions `ids`; found once, so not to be written to."""
+    def region_faces(self, *ids: int) -> Tensor:
+        """[F] bool: triangles whose region is one of `ids`."""
+        return in_regions(self.regions, *ids)
+
+    def region_vertices(self, *ids: int) -> Tensor:
+        """Sorted vertices (int64) used by triangles of the regions `ids`; found once, so not to be written to."""
         if ids not in self._rows:
-            rows = np.unique(self.faces[self.region_faces(*ids)]).astype(np.int32)
-            rows.setflags(write=False)
-            self._rows[ids] = rows
+            self._rows[ids] = self.faces[self.region_faces(*ids)].unique()
         return self._rows[ids]
-
-    def landmarks(self, vertices: Float) -> Float:
-        """[..., V, 3] -> [..., 478, 3] positions of the landmarks."""
-        corners = vertices[..., self.landmark_vertices, :]
-        return np.einsum("...lkc,lk->...lc", corners, self.landmark_weights)
 
     def at_landmarks(self, values: Tensor) -> Tensor:
         """[..., V, C] of the vertices -> [..., 478, C] of the landmarks."""
-        corners = values[..., torch.from_numpy(self.landmark_vertices.astype("int64")).to(values.device), :]
-        return (corners * torch.from_numpy(self.landmark_weights).to(values)[..., None]).sum(-2)
+        corners = values[..., self.landmark_vertices.to(values.device), :]
+        return (corners * self.landmark_weights.to(values)[..., None]).sum(-2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Joints:
-    """Turning points in canonical head space, metres."""
+    """Turning points in canonical head space, metres, float32."""
 
-    neck: Float  # [3] between collar and skull
-    head: Float  # [3] where the skull sits on the neck
-    jaw: Float  # [3]
-    eyes: Float  # [2, 3] eyeball centres, subject's left then right
+    neck: Tensor  # [3] between collar and skull
+    head: Tensor  # [3] where the skull sits on the neck
+    jaw: Tensor  # [3]
+    eyes: Tensor  # [2, 3] eyeball centres, subject's left then right
 
 
 class ParametricHead(Protocol):
@@ -70,7 +68,7 @@ class ParametricHead(Protocol):
     origin midway between the eyeballs of the neutral), and 52 ARKit actions sculpted on one base person.
 
     Identity coefficients are independent with unit variance over the population, so |identity|^2 / 2 is the
-    negative log prior.
+    negative log prior. Tensors are float32, on the CPU; what a property returns is not to be written to.
     """
 
     name: str
@@ -80,26 +78,28 @@ class ParametricHead(Protocol):
     def identity_size(self) -> int: ...
 
     @property
-    def base_neutral(self) -> Float:
+    def base_neutral(self) -> Tensor:
         """[V, 3] the person the actions were sculpted on."""
         ...
 
     @property
-    def base_actions(self) -> Float:
+    def base_actions(self) -> Tensor:
         """[52, V, 3] offsets of each ARKit action on the base person (eyeballs excluded: they turn rigidly)."""
         ...
 
     @property
-    def gaze_limits(self) -> Float:
+    def gaze_limits(self) -> Tensor:
         """[2, 4] radians an eyeball has turned at eyeLook In, Out, Up, Down = 1 (left eye, right eye)."""
         ...
 
-    def neutral(self, identity: Float) -> Float:
+    def neutral(self, identity: Tensor) -> Tensor:
         """[K] -> [V, 3]."""
         ...
 
-    def joints(self, identity: Float) -> Joints: ...
+    def joints(self, identity: Tensor) -> Joints:
+        """Of identity coefficients [K]."""
+        ...
 
-    def identity_basis(self, vertices: Int) -> tuple[Float, Float]:
-        """Mean [N, 3] and basis [K, N, 3] of some vertices: what a fit needs without touching the rest."""
+    def identity_basis(self, vertices: Tensor | slice = slice(None)) -> tuple[Tensor, Tensor]:
+        """Mean [N, 3] and basis [K, N, 3] of some vertices, int64 [N]: what a fit needs without touching the rest."""
         ...

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from reenact.media import InputError
 from reenact.media.arrays import read_arrays
 from reenact.media.files import existing_file
 
-from .model import Float, Int
+from .model import Float
 
 Kind = Literal["smplx", "flame"]
 SHAPES: Final = 300
@@ -46,19 +48,19 @@ LAYOUTS: Final[dict[Kind, Layout]] = {
 _KEYS: Final = ("v_template", "shapedirs", "posedirs", "J_regressor", "kintree_table", "weights", "f")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelFile:
-    """V vertices, F triangles, J joints, P = 9 (J - 1). Metres; x subject's left, y up, z out of the face."""
+    """V vertices, F triangles, J joints, P = 9 (J - 1). Metres; x subject's left, y up, z out of the face; float32."""
 
     kind: Kind
-    template: Float  # [V, 3]
-    shapes: Float  # [300, V, 3] of unit variance each
-    expressions: Float  # [100, V, 3]
-    pose_correctives: Float  # [P, V, 3] for the entries, row by row, of R - 1 of all joints but the root
-    joint_regressor: Float  # [J, V]
+    template: Tensor  # [V, 3]
+    shapes: Tensor  # [300, V, 3] of unit variance each
+    expressions: Tensor  # [100, V, 3]
+    pose_correctives: Tensor  # [P, V, 3] for the entries, row by row, of R - 1 of all joints but the root
+    joint_regressor: Tensor  # [J, V]
     parents: tuple[int, ...]  # [J] the root's is -1; every other comes before its child
-    weights: Float  # [V, J] rows sum to 1
-    faces: Int  # [F, 3]
+    weights: Tensor  # [V, J] rows sum to 1
+    faces: Tensor  # [F, 3] int32
     digest: str  # of all of the above: the same in whatever file format
 
     @property
@@ -156,10 +158,15 @@ def _model(path: Path, kind: Kind, found: dict[str, NDArray[Any]]) -> ModelFile:
             f"{path} has its left eye {left[0] - right[0]:.3g} to the left of its right one; want metres, x to the "
             "subject's left, y up, z out of the face"
         )
+    arrays = {
+        "template": template, "basis": basis, "pose_correctives": correctives, "joint_regressor": regressor,
+        "weights": weights, "faces": faces,
+    }  # fmt: skip
     digest = hashlib.sha256()
-    for array in (template, basis, correctives, regressor, weights, faces, np.asarray(parents, np.int32)):
+    for array in (*arrays.values(), np.asarray(parents, np.int32)):
         digest.update(array.tobytes())
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    shapes, expressions = tensors.pop("basis").split([SHAPES, EXPRESSIONS])
     return ModelFile(
-        kind, template, basis[:SHAPES], basis[SHAPES:], correctives, regressor, parents, weights, faces,
-        digest.hexdigest(),
-    )  # fmt: skip
+        kind, shapes=shapes, expressions=expressions, parents=parents, digest=digest.hexdigest(), **tensors
+    )

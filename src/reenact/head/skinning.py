@@ -43,15 +43,14 @@ class SkinnedModel:
     def __init__(self, file: ModelFile, vertices: Tensor | None = None) -> None:
         self.parents, self.at = file.parents, file.layout.at
         rows = torch.arange(len(file.template)) if vertices is None else vertices
-        regressor, template = torch.from_numpy(file.joint_regressor), torch.from_numpy(file.template)
-        shapes, expressions = torch.from_numpy(file.shapes), torch.from_numpy(file.expressions)
-        basis = torch.cat([shapes[:, rows], expressions[:, rows]])
-        self._template, self._basis = template[rows], basis
-        self._correctives = torch.from_numpy(file.pose_correctives)[:, rows].flatten(1)
-        self._weights = torch.from_numpy(file.weights)[rows]
+        self.template, self.basis = file.template[rows], torch.cat([file.shapes[:, rows], file.expressions[:, rows]])
+        """[N, 3] at rest, metres; [400, N, 3] metres by each coefficient of shape, then of expression."""
+        self._correctives = file.pose_correctives[:, rows].flatten(1)
+        self._weights = file.weights[rows]
         # Joints are linear in the vertices, and so in the coefficients: the body they are regressed from is not needed.
-        self._joints = regressor @ template
-        self._joint_basis = torch.cat([regressor @ shapes, regressor @ expressions])
+        self.joints = file.joint_regressor @ file.template
+        self.joint_basis = torch.cat([file.joint_regressor @ file.shapes, file.joint_regressor @ file.expressions])
+        """[J, 3] and [400, J, 3] the same of the joints."""
 
     def rest(self, shape: Tensor, expression: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 300] and [B, 100] -> vertices [B, N, 3] and joints [B, J, 3] before any pose, metres.
@@ -62,8 +61,8 @@ class SkinnedModel:
             found = f"{tuple(shape.shape)} and {tuple(expression.shape)}"
             raise ValueError(f"got shape and expression of {found}; want [B, {SHAPES}] and [B, {EXPRESSIONS}]")
         codes = torch.cat([shape, expression], 1)
-        vertices = self._template + torch.einsum("bk,kvc->bvc", codes, self._basis)
-        return vertices, self._joints + torch.einsum("bk,kjc->bjc", codes, self._joint_basis)
+        vertices = self.template + torch.einsum("bk,kvc->bvc", codes, self.basis)
+        return vertices, self.joints + torch.einsum("bk,kjc->bjc", codes, self.joint_basis)
 
     def posed(self, shape: Tensor, expression: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
         """turns: [B, J, 3] rotation vector of each joint relative to its parent, radians.

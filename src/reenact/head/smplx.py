@@ -15,12 +15,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from .arkit import ACTIONS
 from .carry import laid, topology
-from .model import Float, Int, Joints, ParametricHead
+from .model import Joints, ParametricHead
 from .model_file import SHAPES, ModelFile, read_model_file
 from .open import open_head
 from .registration import lay_on, open_skin
@@ -46,24 +46,22 @@ class SuppliedHead:
         parts = parts_of(file)
         self.name = f"{file.kind}-{file.digest[:16]}"
         self._at = file.layout.at
-        regressor = file.joint_regressor
-        self._joints = regressor @ file.template
-        self._joint_basis = np.einsum("jv,kvc->kjc", regressor, file.shapes, optimize=True)
+        self.skinned = SkinnedModel(file, torch.from_numpy(parts.rows))
+        """The model itself: shape, expression and pose to the vertices of the topology, in the file's space."""
+        joints, joint_basis = self.skinned.joints, self.skinned.joint_basis[:SHAPES]
         eyes = [self._at["eye_left"], self._at["eye_right"]]
         # Every neutral has its own origin, midway between its eyes: linear in the coefficients, as they are.
-        origin, drift = self._joints[eyes].mean(axis=0), self._joint_basis[:, eyes].mean(axis=1)
-        self._joints, self._joint_basis = self._joints - origin, self._joint_basis - drift[:, None]
-        self._mean = file.template[parts.rows] - origin
-        self._identity = file.shapes[:, parts.rows] - drift[:, None]
+        origin, drift = joints[eyes].mean(0), joint_basis[:, eyes].mean(1)
+        self._joints, self._joint_basis = joints - origin, joint_basis - drift[:, None]
+        self._mean = self.skinned.template - origin
+        self._identity = self.skinned.basis[:SHAPES] - drift[:, None]
         skin = open_skin()
         on = laid(skin, lay_on(parts.neutral, parts.skin_faces, parts.eyes), parts)
         self.topology = topology(model, on, parts)
-        self.skinned = SkinnedModel(file, torch.from_numpy(parts.rows))
-        """The model itself: shape, expression and pose to the vertices of the topology, in the file's space."""
         self._actions = own_actions(model, on, parts, self.topology, self.skinned)
         error = self._actions.error_mm
-        worst = f"{ACTIONS[int(np.argmax(error))]} by {error.max():.2f} mm"
-        log.info("%s misses its actions by %.2f mm (median), %s", self.name, float(np.median(error)), worst)
+        worst = f"{ACTIONS[int(error.argmax())]} by {float(error.max()):.2f} mm"
+        log.info("%s misses its actions by %.2f mm (median), %s", self.name, float(error.median()), worst)
         self._gaze_limits = model.gaze_limits
 
     @property
@@ -71,29 +69,29 @@ class SuppliedHead:
         return SHAPES
 
     @property
-    def base_neutral(self) -> Float:
+    def base_neutral(self) -> Tensor:
         return self._mean
 
     @property
-    def base_actions(self) -> Float:
+    def base_actions(self) -> Tensor:
         return self._actions.offsets
 
     @property
-    def gaze_limits(self) -> Float:
+    def gaze_limits(self) -> Tensor:
         return self._gaze_limits
 
-    def neutral(self, identity: Float) -> Float:
-        return self._mean + np.tensordot(identity.astype(np.float32), self._identity, axes=1)
+    def neutral(self, identity: Tensor) -> Tensor:
+        return self._mean + torch.tensordot(identity, self._identity, 1)
 
-    def joints(self, identity: Float) -> Joints:
-        p = self._joints + np.tensordot(identity.astype(np.float32), self._joint_basis, axes=1)
+    def joints(self, identity: Tensor) -> Joints:
+        p = self._joints + torch.tensordot(identity, self._joint_basis, 1)
         at = self._at
         return Joints(p[at["neck"]], p[at["head"]], p[at["jaw"]], p[[at["eye_left"], at["eye_right"]]])
 
-    def identity_basis(self, vertices: Int) -> tuple[Float, Float]:
+    def identity_basis(self, vertices: Tensor | slice = slice(None)) -> tuple[Tensor, Tensor]:
         return self._mean[vertices], self._identity[:, vertices]
 
-    def coefficients(self, expression: Float) -> tuple[Float, Float]:
+    def coefficients(self, expression: Tensor) -> tuple[Tensor, Tensor]:
         """ARKit codes [F, 52] as the model's own: psi [F, 100] and the jaw's rotation vector omega [F, 3], radians.
 
         Of one action they are what `base_actions` was made with; of several, their sum.

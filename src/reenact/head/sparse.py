@@ -71,12 +71,8 @@ class _Smoothing(torch.autograd.Function):
 
 def _to_torch(matrix: csr_matrix) -> Tensor:
     matrix.sort_indices()
+    arrays = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
+    starts, columns, values = (torch.from_numpy(array) for array in arrays)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int32)),
-            torch.from_numpy(matrix.indices.astype(np.int32)),
-            torch.from_numpy(matrix.data.astype(np.float32)),
-            matrix.shape,
-            check_invariants=True,
-        )
+        return torch.sparse_csr_tensor(starts, columns, values, matrix.shape, check_invariants=True)

@@ -62,8 +62,7 @@ def posed(
     reference: of one frame.
     head_weight: [V] blends the two over the neck; None: the head's own, a finer mesh has finer ones.
     """
-    weight = torch.from_numpy(head.topology.head_weight) if head_weight is None else head_weight
-    weight = weight.to(shapes.device)
+    weight = (head.topology.head_weight if head_weight is None else head_weight).to(shapes.device)
     shoulders = reference.translation + torso_translation(head, reference, motion)
     return pose(shapes, motion.rotation, motion.translation, weight, reference.rotation, shoulders)
 
@@ -84,16 +83,16 @@ def spread_landmark_offsets(head: HeadShape, offsets: Tensor) -> Tensor:
     Skin follows the landmarks around it, less the farther it is from any. What is no skin stays in shape: an eyeball,
     or what is inside of the mouth, follows by the mean of its offsets.
     """
-    top, neutral = head.topology, head.neutral.numpy()
-    distance, near = KDTree(top.landmarks(neutral)).query(neutral, k=_NEAREST)
+    top, neutral = head.topology, head.neutral
+    distance, near = KDTree(top.at_landmarks(neutral).numpy()).query(neutral.numpy(), k=_NEAREST)
     weight = np.exp(-0.5 * (distance / _REACH_M) ** 2) + 1e-12
     weight /= weight.sum(axis=1, keepdims=True)
     weight *= np.exp(-0.5 * (np.maximum(distance[:, :1] - _REACH_M, 0.0) / _BEYOND_M) ** 2)
     out = torch.einsum("vk,fvkc->fvc", torch.from_numpy(weight.astype(np.float32)), offsets[:, near])
     lips = top.region_vertices(*region_ids("lips"))
-    inside = torch.from_numpy(np.setdiff1d(top.region_vertices(*region_ids(*MOUTH_INTERIOR)), lips).astype(np.int64))
+    interior = top.region_vertices(*region_ids(*MOUTH_INTERIOR))
     balls = top.region_vertices(*region_ids(*EYEBALL))
     left = neutral[balls, 0] > 0
-    for part in (*(torch.from_numpy(balls[side].astype(np.int64)) for side in (left, ~left)), inside):
+    for part in (balls[left], balls[~left], interior[~torch.isin(interior, lips)]):
         out[:, part] = out[:, part].mean(1, keepdim=True)
     return out

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.spatial import KDTree
+from torch import Tensor
 
 from .arkit import ACTIONS
 from .carry import Laid
 from .closest import Float64
 from .deformation import DeformationSource
 from .mesh import triangle_areas
-from .model import Float, ParametricHead, Topology
+from .model import ParametricHead, Topology
 from .model_file import EXPRESSIONS, SHAPES
 from .regions import region_ids
 from .skinning import SkinnedModel
@@ -32,19 +33,19 @@ _FINE = ("lips", "eyelids")
 _INNER = ("mouth_cavity", "eye_socket")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OwnActions:
-    """A = 52 actions, V vertices."""
+    """A = 52 actions, V vertices; float32."""
 
-    expression: Float  # [A, 100] standard deviations
-    jaw: Float  # [A, 3] rotation vector, radians
-    offsets: Float  # [A, V, 3] metres, what they do to the template; 0 on eyeballs and far from the face
-    error_mm: Float  # [A] root mean square, over the vertices that the action moves, against what was asked for
+    expression: Tensor  # [A, 100] standard deviations
+    jaw: Tensor  # [A, 3] rotation vector, radians
+    offsets: Tensor  # [A, V, 3] metres, what they do to the template; 0 on eyeballs and far from the face
+    error_mm: Tensor  # [A] root mean square, over the vertices that the action moves, against what was asked for
 
 
 def own_actions(model: ParametricHead, on: Laid, parts: Parts, top: Topology, skinned: SkinnedModel) -> OwnActions:
     """Least squares against the open head's actions, carried over to the other head by deformation transfer."""
-    wanted = on.back @ _on_placed(model, on).transpose(1, 0, 2).reshape(len(on.placed), -1)
+    wanted = on.back @ _on_placed(model, on).permute(1, 0, 2).reshape(len(on.placed), -1).numpy()
     wanted = np.ascontiguousarray(wanted.reshape(len(parts.rows), -1, 3).transpose(1, 0, 2))
     weight = _worth(parts, top)
     zero = torch.zeros(1, SHAPES), torch.zeros(1, EXPRESSIONS)
@@ -56,27 +57,23 @@ def own_actions(model: ParametricHead, on: Laid, parts: Parts, top: Topology, sk
     expression[jawless] = solve.codes(still, wanted[jawless])
     for i in (i for i, name in enumerate(ACTIONS) if name in JAW_ACTIONS):
         expression[i], jaw[i] = solve.with_jaw(wanted[i])
-    posed = skinned(torch.zeros(len(ACTIONS), SHAPES), torch.from_numpy(expression).float(),
-                    {"jaw": torch.from_numpy(jaw).float()})[0]  # fmt: skip
-    offsets = (posed.double().numpy() - rest) * _fade(parts, wanted)[:, None]
+    offsets = solve.moved(expression, jaw) * _fade(parts, wanted)[:, None]
     offsets[:, np.concatenate(parts.eyeballs)] = 0.0
     moved = np.linalg.norm(wanted, axis=2) > 3e-4
     square = ((offsets - wanted) ** 2).sum(axis=2)
     error = 1e3 * np.sqrt((square * moved).sum(axis=1) / np.maximum(moved.sum(axis=1), 1))
-    return OwnActions(*(x.astype(np.float32) for x in (expression, jaw, offsets, error)))
+    return OwnActions(*(torch.from_numpy(x).float() for x in (expression, jaw, offsets, error)))
 
 
-def _on_placed(model: ParametricHead, on: Laid) -> Float64:
+def _on_placed(model: ParametricHead, on: Laid) -> Tensor:
     """[52, N, 3] the open head's actions on its skin as it lies on the other head."""
     rows, top = on.skin.rows, model.topology
-    offsets = model.base_actions[:, rows].astype(np.float64)
-    source = DeformationSource(
-        model.base_neutral[rows],
-        on.skin.faces,
-        anchors=np.abs(offsets).max(axis=(0, 2)) < _MOVES_M,
-        contact_pairs=on.skin.local(np.concatenate([top.lip_contacts, top.lid_contacts])),
-    )
-    return source.onto(on.placed).transfer(offsets).numpy()
+    offsets = model.base_actions[:, rows].double()
+    pairs = on.skin.local(torch.cat([top.lip_contacts, top.lid_contacts]).numpy())
+    faces, contacts, placed = (torch.from_numpy(value) for value in (on.skin.faces, pairs, on.placed))
+    anchors = offsets.abs().amax((0, 2)) < _MOVES_M
+    source = DeformationSource(model.base_neutral[rows], faces, anchors=anchors, contact_pairs=contacts)
+    return source.onto(placed).transfer(offsets)
 
 
 def _worth(parts: Parts, top: Topology) -> Float64:
@@ -85,7 +82,7 @@ def _worth(parts: Parts, top: Topology) -> Float64:
     out = np.zeros(len(parts.rows))
     for corner in range(3):
         np.add.at(out, parts.skin_faces[:, corner], area)
-    out *= 0.1 + top.face_weight  # the rest of the head is there to say that it stays
+    out *= 0.1 + top.face_weight.numpy()  # the rest of the head is there to say that it stays
     out[top.region_vertices(*region_ids(*_INNER))] *= 0.1
     out[top.region_vertices(*region_ids(*_FINE))] *= 4.0
     return out / out.sum()
@@ -104,16 +101,16 @@ class _Solver:
     def __init__(self, skinned: SkinnedModel, rest: Float64, weight: Float64) -> None:
         self._skinned, self._rest, self._root = skinned, rest, np.sqrt(weight)[:, None]
 
-    def _moved(self, expression: Float64, jaw: Float64) -> Float64:
+    def moved(self, expression: Float64, jaw: Float64) -> Float64:
         """[B, 100] and [B, 3] -> [B, V, 3] offsets from rest."""
-        codes = torch.from_numpy(expression).float()
-        out = self._skinned(torch.zeros(len(codes), SHAPES), codes, {"jaw": torch.from_numpy(jaw).float()})[0]
+        codes, turn = (torch.from_numpy(value).float() for value in (expression, jaw))
+        out = self._skinned(torch.zeros(len(codes), SHAPES), codes, {"jaw": turn})[0]
         return out.double().numpy() - self._rest
 
     def by_expression(self, jaw: Float64) -> Float64:
         """[100, V, 3] offsets by each coefficient with the jaw turned: vertices are linear in them."""
         codes = np.concatenate([np.zeros((1, EXPRESSIONS)), np.eye(EXPRESSIONS)])
-        moved = self._moved(codes, np.tile(jaw, (len(codes), 1)))
+        moved = self.moved(codes, np.tile(jaw, (len(codes), 1)))
         return moved[1:] - moved[0]
 
     def codes(self, basis: Float64, wanted: Float64) -> Float64:
@@ -128,7 +125,7 @@ class _Solver:
         price = np.r_[np.full(EXPRESSIONS, _LOOSE_M**2), np.full(3, 1e-12)]
         for _ in range(_STEPS):
             nudges = np.concatenate([jaw + _NUDGE * np.eye(3), jaw - _NUDGE * np.eye(3), jaw[None]])
-            moved = self._moved(np.tile(expression, (7, 1)), nudges)
+            moved = self.moved(np.tile(expression, (7, 1)), nudges)
             by_jaw = (moved[:3] - moved[3:6]) / (2 * _NUDGE)
             basis = np.concatenate([self.by_expression(jaw), by_jaw])
             matrix = (basis * self._root).reshape(len(basis), -1)

@@ -36,14 +36,14 @@ class Parts:
 
 def parts_of(file: ModelFile) -> Parts:
     """Cut by skinning weights. Raises InputError where there are no two eyeballs that turn with their joints."""
-    at, weights = file.layout.at, file.weights
+    at, weights, triangles = file.layout.at, file.weights.numpy(), file.faces.numpy()
     body = file.kind == "smplx"
     rows = np.arange(len(weights))
     if body:
         rows = np.flatnonzero(weights[:, [at[name] for name in _HEAD]].sum(axis=1) > _OF_HEAD)
-    inside = np.isin(file.faces, rows).all(axis=1)
-    rows = np.unique(file.faces[inside]).astype(np.int64)
-    faces = np.searchsorted(rows, file.faces[inside]).astype(np.int64)
+    inside = np.isin(triangles, rows).all(axis=1)
+    rows = np.unique(triangles[inside]).astype(np.int64)
+    faces = np.searchsorted(rows, triangles[inside]).astype(np.int64)
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     if np.unique(edges, axis=0, return_counts=True)[1].max() > 2:
         raise InputError(f"the {file.kind} model's head has an edge with more than two triangles; want a surface")
@@ -57,8 +57,8 @@ def parts_of(file: ModelFile) -> Parts:
             f"the {file.kind} model has {len(eyeballs[0])} and {len(eyeballs[1])} vertices that turn with its eye "
             "joints; want two eyeballs"
         )
-    joints = file.joint_regressor @ file.template
-    eyes = joints[[at["eye_left"], at["eye_right"]]].astype(np.float64)
+    joints = (file.joint_regressor @ file.template).double().numpy()
+    eyes = joints[[at["eye_left"], at["eye_right"]]]
     origin = eyes.mean(axis=0)
     turning = 1.0 - own[:, at["neck"]] if not body else own[:, [at[n] for n in _HEAD[1:]]].sum(axis=1)
     if body:
@@ -66,7 +66,7 @@ def parts_of(file: ModelFile) -> Parts:
     return Parts(
         rows,
         np.concatenate([faces[~of_eye], faces[of_eye]]),
-        file.template[rows].astype(np.float64) - origin,
+        file.template[rows].double().numpy() - origin,
         eyes - origin,
         eyeballs,
         np.unique(faces[~of_eye]),

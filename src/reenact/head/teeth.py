@@ -25,7 +25,7 @@ def tooth_normals(head: HeadShape) -> tuple[Int, Float]:
     """Vertices of teeth and their unit normals in canonical space, those of the arch: the strips are too coarse."""
     rows, normals = [], []
     for region in region_ids("teeth_upper", "teeth_lower"):
-        own = head.topology.region_vertices(region)
+        own = head.topology.region_vertices(region).numpy()
         slope = 2.0 * _bend(head, own) * head.neutral.numpy()[own, 0]
         normal = np.column_stack([-slope, np.zeros_like(slope), np.ones_like(slope)])
         rows.append(own)
@@ -45,7 +45,7 @@ def tooth_places(head: HeadShape) -> Float:
     edge; metres of an adult's mouth."""
     out = np.zeros((len(head.neutral), 2), np.float32)
     for region, up in zip(region_ids("teeth_upper", "teeth_lower"), (1.0, -1.0), strict=True):
-        rows = head.topology.region_vertices(region)
+        rows = head.topology.region_vertices(region).numpy()
         x, y = head.neutral.numpy()[rows, :2].T
         bend = 2.0 * _bend(head, rows)
         # The way along a parabola is its length.

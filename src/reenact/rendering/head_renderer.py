@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,7 +43,7 @@ class VisibleHead:
     visibility: Tensor
     """[V] 0 to 1: as `unoccluded`, but falling where the surface is seen too obliquely for its texture to be used."""
     faces: Tensor
-    """[F, 3] int32 triangles of the head without its eyelashes."""
+    """[F, 3] int64 triangles of the head without its eyelashes."""
     regions: Tensor
     """[F] uint8 labels of the triangles (`head.regions`)."""
 
@@ -60,22 +59,22 @@ def visible_head(head: HeadShape, motion: Motion, camera: Camera) -> VisibleHead
     topology = head.topology
     # Eyelashes are flat cards. Those of the image are part of the texture of the lids that they grow from.
     kept = ~topology.region_faces(*region_ids("eyelashes"))
-    faces = torch.from_numpy(np.ascontiguousarray(topology.faces[kept]))
+    faces = topology.faces[kept]
     vertices = posed_vertices(head, motion, motion)
     px = camera.project(vertices)
     depth = rasterise(px, faces, camera.height, camera.width, cull_back=True).depth
     # 2.5 mm: how far a vertex may be behind the rasterised surface, which is the chord of a curved one.
-    visible = visible_vertices(depth, px, 0.0025)[0].numpy()
-    points, normals = vertices[0].numpy(), vertex_normals(vertices, faces)[0].numpy()
-    cosine = -(normals * (points / np.linalg.norm(points, axis=1, keepdims=True))).sum(axis=1)  # to the viewer
+    visible = visible_vertices(depth, px, 0.0025)[0]
+    points, normals = vertices[0], vertex_normals(vertices, faces)[0]
+    cosine = -(normals * (points / points.norm(dim=1, keepdim=True))).sum(1)  # to the viewer
     return VisibleHead(
         camera,
         motion,
         px[0],
-        torch.from_numpy(visible * smoothstep(0.02, 0.2, cosine)),
-        torch.from_numpy(visible * smoothstep(0.08, 0.35, cosine)),
+        visible * smoothstep(0.02, 0.2, cosine),
+        visible * smoothstep(0.08, 0.35, cosine),
         faces,
-        torch.from_numpy(topology.regions[kept]),
+        topology.regions[kept],
     )
 
 
@@ -112,12 +111,12 @@ class HeadRenderer:
         topology = head.topology
         return render_head_maps(
             vertices,
-            torch.from_numpy(topology.faces),
+            topology.faces,
             camera or reference.camera,
-            regions=torch.from_numpy(topology.regions),
+            regions=topology.regions,
             reference_px=reference.px[:, :2].contiguous(),
             reference_visibility=reference.visibility,
-            uv=(torch.from_numpy(topology.uv), torch.from_numpy(topology.uv_faces)),
+            uv=(topology.uv, topology.uv_faces),
         )
 
     def stream(self, motion: Motion, camera: Camera | None = None) -> Iterator[HeadMaps]:
@@ -156,12 +155,12 @@ def render(
     surface = refine(subject.levels, shapes, level, subject.fine_offset if level else None)
     hidden = refine(subject.levels, head.inner_lips.hidden_depth(shapes)[..., None], level)
     rest = reference.motion if reference else motion[0]
-    vertices = posed(head, surface, motion, rest, torch.from_numpy(mesh.head_weight))
+    vertices = posed(head, surface, motion, rest, mesh.head_weight)
     vertices = vertices * (1.0 + hidden / vertices[..., 2:])
     where = torch.device("cpu" if device is None else device)
     return render_head_maps(
         vertices.to(where),
-        torch.from_numpy(np.ascontiguousarray(mesh.faces)).to(where),
+        mesh.faces.to(where),
         camera,
-        regions=torch.from_numpy(mesh.regions).to(where),
+        regions=mesh.regions.to(where),
     )

@@ -52,25 +52,25 @@ def head_atlas(model: ParametricHead) -> Atlas:
 
     The model's own, where its islands find no room beside the face (a user's model may have hundreds).
     """
-    top, faces = model.topology, np.asarray(model.topology.uv_faces, np.int64)
-    island = _islands(faces, len(top.uv))
+    top, faces, given = model.topology, model.topology.uv_faces.numpy(), model.topology.uv.numpy()
+    island = _islands(faces, len(given))
     owner = island[faces[:, 0]]
-    face_weight = np.zeros(len(top.uv), np.float32)
-    face_weight[faces] = top.face_weight[top.faces]
+    face_weight = np.zeros(len(given), np.float32)
+    face_weight[faces] = top.face_weight[top.faces].numpy()
     main = int(np.argmax(np.bincount(island, weights=face_weight)))
-    uv = np.zeros_like(top.uv)
+    uv = np.zeros_like(given)
     own = island == main
-    upright = top.uv[own] @ _upright(model, faces, owner == main).T
+    upright = given[own] @ _upright(model, faces, owner == main).T
     low, high = (_GAP, _SHELVES + _GAP), (1.0 - _GAP, 1.0 - _GAP)
     for axis in range(2):
         uv[own, axis] = _enlarged(upright[:, axis], face_weight[own], low[axis], high[axis])
     others = [i for i in range(island.max() + 1) if i != main]
     shelved = _shelved(model, faces, island, others)
     if shelved is None:
-        return Atlas(top.uv.astype(np.float32), faces)
+        return Atlas(given, faces)
     for number, (place, scale) in zip(others, shelved, strict=True):
         rows = island == number
-        uv[rows] = (top.uv[rows] - top.uv[rows].min(axis=0)) * scale + place
+        uv[rows] = (given[rows] - given[rows].min(axis=0)) * scale + place
     return Atlas(uv.astype(np.float32), faces)
 
 
@@ -84,9 +84,9 @@ def _islands(faces: NDArray[np.int64], count: int) -> NDArray[np.int32]:
 def _upright(model: ParametricHead, faces: NDArray[np.int64], main: NDArray[np.bool_]) -> NDArray[np.float64]:
     """[2, 2] the quarter turn that makes the face stand upright."""
     top = model.topology
-    rows = main & (top.face_weight[top.faces].min(axis=1) > 0.5)
-    height = model.base_neutral[top.faces[rows].ravel(), 1]
-    places = top.uv[faces[rows].ravel()]
+    rows = main & (top.face_weight[top.faces].amin(1) > 0.5).numpy()
+    height = model.base_neutral.numpy()[top.faces.numpy()[rows].ravel(), 1]
+    places = top.uv.numpy()[faces[rows].ravel()]
     u, v = ((places - places.mean(axis=0)) * (height - height.mean())[:, None]).sum(axis=0)
     quarter = round(np.arctan2(u, v) / (np.pi / 2))
     sine, cosine = (int(x) for x in np.round([np.sin(quarter * np.pi / 2), np.cos(quarter * np.pi / 2)]))
@@ -109,17 +109,18 @@ def _shelved(
     model: ParametricHead, faces: NDArray[np.int64], island: NDArray[np.int32], others: list[int]
 ) -> list[tuple[NDArray[np.float64], float]] | None:
     """Lower left corner and scale of each island on the shelves; None if they find no room."""
-    top = model.topology
+    top, vertices = model.topology, model.base_neutral.numpy()
+    uv, triangles, regions = top.uv.numpy(), top.faces.numpy(), top.regions.numpy()
     sizes, wanted = [], []
     for number in others:
         rows = island[faces[:, 0]] == number
-        flat = top.uv[faces[rows]]
-        solid = 2.0 * triangle_areas(model.base_neutral, top.faces[rows]).sum()
+        flat = uv[faces[rows]]
+        solid = 2.0 * triangle_areas(vertices, triangles[rows]).sum()
         a, b = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
-        names = {REGIONS[i] for i in np.unique(top.regions[rows])}
+        names = {REGIONS[i] for i in np.unique(regions[rows])}
         deserves = max(_DESERVES.get(name, _PLAIN) for name in names)
         wanted.append(float(np.sqrt(deserves * solid / np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum())))
-        sizes.append(np.ptp(top.uv[island == number], axis=0))
+        sizes.append(np.ptp(uv[island == number], axis=0))
     for size in np.geomspace(100.0, 0.1, 200):
         scales = [w * size for w in wanted]
         places = _packed([s * k for s, k in zip(sizes, scales, strict=True)])

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, huber_loss, normalize
 
 from reenact.head.levels import Level
 from reenact.head.model import Topology
-from reenact.head.regions import EMPTY, REGIONS, region_ids
+from reenact.head.regions import EMPTY, REGIONS, in_regions, region_ids
 from reenact.perception.dense.network import CLASSES
 from reenact.rendering import Fragments, PixelInterpolation, VertexNormals, face_labels, rasterise
 
@@ -67,16 +66,15 @@ class Energy:
     """The terms for one head model."""
 
     def __init__(self, topology: Topology, fit: Level, size: int) -> None:
-        self._faces, self._upsample = torch.from_numpy(fit.faces), fit.upsample
+        self._faces, self._upsample = fit.faces, fit.upsample
         self._normals = VertexNormals(self._faces, len(fit))
-        self._regions = torch.from_numpy(fit.regions)
+        self._regions = fit.regions
         self._size = size
-        self._marks = torch.from_numpy(topology.landmark_vertices.astype(np.int64))
-        self._mark_weights = torch.from_numpy(topology.landmark_weights)
+        self._topology = topology
         turns = (fit.head_weight > 0.5) & (fit.soft > 0.5)
         # Hair covers ears or stands off behind them: drawn to its outline they would be an elephant's.
-        turns[np.unique(fit.faces[np.isin(fit.regions, region_ids("ears"))])] = False
-        self._outer = torch.from_numpy(np.flatnonzero(turns))
+        turns[fit.faces[in_regions(fit.regions, *region_ids("ears"))]] = False
+        self._outer = torch.nonzero(turns)[:, 0]
         table = torch.zeros(256, len(CLASSES))
         for (region, shown), worth in _EVIDENCE.items():
             table[REGIONS.index(region), CLASSES.index(shown)] = worth
@@ -124,7 +122,7 @@ class Energy:
 
     def landmarks_px(self, posed: Posed, observation: Observation) -> Tensor:
         """[n, 478, 2] where the landmarks of the posed head are, px of the crops."""
-        points = (posed.control[:, self._marks] * self._mark_weights[:, :, None]).sum(2)
+        points = self._topology.at_landmarks(posed.control)
         points = points + observation.placement @ posed.rotation.transpose(1, 2)
         return project(points, posed.camera)[..., :2]
 

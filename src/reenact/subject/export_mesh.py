@@ -66,15 +66,15 @@ def shape_of(subject: Subject, detail: Detail) -> Shape:
     atlas = head_atlas(subject.model)
     for _ in range(rounds):
         atlas = atlas.divided()
-    normals = vertex_normals(neutral, torch.from_numpy(np.asarray(level.faces)))
+    normals = vertex_normals(neutral, level.faces)
     lashes = refine(levels, torch.from_numpy(_lash_places(head)), rounds)
     return Shape(
         neutral.numpy(),
         normals.numpy(),
         targets.numpy(),
         head.eyes.numpy(),
-        level.faces,
-        level.regions,
+        level.faces.numpy(),
+        level.regions.numpy(),
         atlas,
         lashes.numpy(),
     )
@@ -93,7 +93,7 @@ def _with_met_lids(head: HeadShape, neutral: Tensor, targets: Tensor) -> Tensor:
     neutral, targets: the head's own at a finer level, whose first vertices are the control mesh's.
     """
     out, lines, pairs = targets.clone(), lid_lines(head.topology, neutral, targets), head.topology.lid_contacts
-    left = neutral[pairs[:, 0], 0].numpy() > 0
+    left = neutral[pairs[:, 0], 0] > 0
     for side, blink in enumerate(BLINKS):
         upper, lower = pairs[left == (side == 0)].T
         opened = neutral[upper, 1] - neutral[lower, 1]
@@ -112,7 +112,7 @@ def _lash_places(head: HeadShape) -> Float:
     """
     neutral = head.neutral.numpy()
     out = np.zeros((len(neutral), 2), np.float32)
-    rows = head.topology.region_vertices(*region_ids("eyelashes"))
+    rows = head.topology.region_vertices(*region_ids("eyelashes")).numpy()
     for side, centre in enumerate(head.eyes.numpy()):
         own = rows[(neutral[rows, 0] > 0) == (side == 0)]
         upper = neutral[own, 1] > neutral[own, 1].mean()

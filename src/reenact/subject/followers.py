@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.spatial import KDTree
+from torch import Tensor
 
-from reenact.head.model import Float, ParametricHead
+from reenact.head.model import ParametricHead
 from reenact.head.regions import region_ids
 from reenact.head.shape import eyeball_vertices
 from reenact.head.sparse import Sparse
@@ -20,13 +21,13 @@ from reenact.head.sparse import Sparse
 _NEAR = 6  # skin vertices whose mean a vertex of a lash, a socket or the inside of a cheek takes
 
 
-def followers(model: ParametricHead, soft: Float) -> Sparse:
+def followers(model: ParametricHead, soft: Tensor) -> Sparse:
     """[V, V] from offsets that are zero but on skin (`soft` [V] of the control mesh is 1 there) to offsets of all.
 
     Skin keeps its own; an eyeball is moved as a whole by the mean of its lids, teeth and tongue by that of the lips.
     """
-    top, base = model.topology, model.base_neutral
-    skin = np.flatnonzero(soft > 0.0)
+    top, base = model.topology, model.base_neutral.numpy()
+    skin = np.flatnonzero(soft.numpy() > 0.0)
     rows: list[NDArray[np.integer]] = [skin]
     columns: list[NDArray[np.integer]] = [skin]
     values = [np.ones(len(skin))]
@@ -38,17 +39,17 @@ def followers(model: ParametricHead, soft: Float) -> Sparse:
         columns.append(whom.ravel())
         values.append(np.full(whom.size, 1.0 / whom.shape[1]))
 
-    lids, lips = (np.intersect1d(top.region_vertices(*region_ids(n)), skin) for n in ("eyelids", "lips"))
+    lids, lips = (np.intersect1d(top.region_vertices(*region_ids(n)).numpy(), skin) for n in ("eyelids", "lips"))
     taken = np.zeros(len(base), bool)
-    for ball in eyeball_vertices(top, base):
+    for ball in (rows.numpy() for rows in eyeball_vertices(top, model.base_neutral)):
         if len(ball) and len(lids):
             follow(ball, lids[(base[lids, 0] > 0) == (base[ball[0], 0] > 0)])
             taken[ball] = True
-    inside = top.region_vertices(*region_ids("teeth_upper", "teeth_lower", "tongue"))
+    inside = top.region_vertices(*region_ids("teeth_upper", "teeth_lower", "tongue")).numpy()
     if len(inside) and len(lips):
         follow(inside, lips)
         taken[inside] = True
-    rest = np.flatnonzero((soft == 0.0) & ~taken)
+    rest = np.flatnonzero((soft.numpy() == 0.0) & ~taken)
     if len(rest):
         follow(rest, skin[KDTree(base[skin]).query(base[rest], k=_NEAR)[1]])
     entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))

@@ -35,9 +35,9 @@ class Spread:
 
     @staticmethod
     def of(level: Level) -> Spread:
-        a, b, c = level.faces.T
+        a, b, c = level.faces.numpy().T
         rows, columns = np.concatenate([a, b, c, b, c, a]), np.concatenate([b, c, a, a, b, c])
-        soft = level.soft
+        soft = level.soft.numpy()
         graph = coo_matrix((soft[rows] * soft[columns], (rows, columns)), (len(level), len(level))).tocsr()
         graph.data[:] = np.minimum(graph.data, 1.0)
         total = np.asarray(graph.sum(axis=1)).ravel()
@@ -104,8 +104,8 @@ class Offsets(nn.Module):
         else:
             self._in_head, self.subject = person._in_head, person.subject
         self.spread = (Spread.of(control), Spread.of(fit)) if person is None else person.spread
-        self.masks = tuple(torch.from_numpy(m)[:, None] for m in (control.soft, fit.soft, control.face))
-        self.stiffness = tuple(torch.from_numpy(level.stiffness)[:, None] for level in (control, fit))
+        self.masks = tuple(m[:, None] for m in (control.soft, fit.soft, control.face))
+        self.stiffness = tuple(level.stiffness[:, None] for level in (control, fit))
         self.identity = nn.Parameter(torch.zeros(len(identity.subject.shape)))
         self.static_coarse = nn.Parameter(torch.zeros(len(control), 3))
         self.static_fine = nn.Parameter(torch.zeros(len(fit), 3))
@@ -151,10 +151,8 @@ class Offsets(nn.Module):
         away = self._away()
         moved = []
         for points, level in ((control, self.levels[0]), (fine, self.levels[1])):
-            weight = torch.from_numpy(level.head_weight)
-            moved.append(
-                pose(points, rotation, translation, weight, observation.R_cam_torso, away * observation.t_cam_torso)
-            )
+            shoulders = observation.R_cam_torso, away * observation.t_cam_torso
+            moved.append(pose(points, rotation, translation, level.head_weight, *shoulders))
         camera = torch.cat([observation.camera[:, :1] * self.log_distance.exp(), observation.camera[:, 1:]], 1)
         with torch.no_grad():
             hidden = head.inner_lips.hidden_depth(control)

@@ -67,7 +67,7 @@ def save_head(subject: Subject, path: Path, *, references: bool = True) -> None:
     if subject.motion is not None:
         tensors["motion"] = _tensor_of(_motion_bytes(subject.motion.replace(dynamic_offset=None)))
         if subject.motion.dynamic_offset is not None:
-            face = torch.from_numpy(np.flatnonzero(subject.levels[0].face > 0.0))
+            face = torch.nonzero(subject.levels[0].face > 0.0)[:, 0]
             packed = QuantisedOffsets.of(subject.motion.dynamic_offset, face)
             tensors |= {
                 "dynamic": packed.values,
@@ -147,7 +147,7 @@ def _converted(subject: Subject, motion: Motion, moved: Tensor) -> Tensor:
     """Dynamic offsets of version 2: they were added to actions that do not know the static offset."""
     assert subject.static_offset is not None
     plain = deformed(personalised(subject.model, subject.shape), motion) + subject.static_offset
-    face = torch.from_numpy(subject.levels[0].face)[:, None]
+    face = subject.levels[0].face[:, None]
     return face.sign() * (plain + moved - deformed(subject.head, motion))
 
 

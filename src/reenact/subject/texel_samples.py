@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from reenact.head.model import Float
 from reenact.head.regions import EYEBALL, MOUTH_INTERIOR, region_ids
@@ -39,27 +40,27 @@ class TexelSamples:
 
 
 def sample_picture(
-    view: View, focal_px: float, classes: NDArray[np.uint8], points: Float, faces: NDArray[np.int64], texels: Texels
+    view: View, focal_px: float, classes: NDArray[np.uint8], points: Tensor, faces: Tensor, texels: Texels
 ) -> TexelSamples:
     """Project the texels into a picture.
 
     focal_px: of the picture, whose principal point is in its middle. classes: [P, P] of the view's crop (dense.maps).
     points: [V, 3] the detailed surface where the picture shows it, camera space (x right, y down, z away), metres.
+    faces: [G, 3] int64 its triangles.
     """
     height, width = view.picture.shape[:2]
     camera = Camera(focal_px, width / 2, height / 2, width, height)
-    cam = torch.from_numpy(points)[None]
-    px = camera.project(cam)[0].numpy()
-    normals = vertex_normals(cam, torch.from_numpy(faces))[0].numpy()
-    place, lie = texels.carry(points), texels.carry(normals)
+    vertices_px = camera.project(points)
+    place, lie = texels.carry(points.numpy()), texels.carry(vertex_normals(points, faces).numpy())
     cosine = -_dot(place, lie) / (np.sqrt(_dot(place, place)) * np.sqrt(_dot(lie, lie)) + 1e-12)
-    where = camera.project(torch.from_numpy(place)).numpy()
-    a, b, c = (px[faces[:, i], :2] for i in range(3))
-    shown = 0.5 * np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
+    places_px = camera.project(torch.from_numpy(place))
+    where = places_px.numpy()
+    a, b, c = vertices_px[faces, :2].unbind(1)
+    shown = 0.5 * ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).abs().numpy()
     fineness = np.sqrt(shown / np.maximum(texels.area_px, 1e-9))[texels.face]  # px of the picture a texel
     quality = smoothstep(*_COSINE, cosine) * np.minimum(fineness, 1.0)
     shown, on_head = _shown(view, classes, where[:, :2])
-    quality *= _unhidden(px, faces, where, camera) * on_head
+    quality *= _unhidden(vertices_px, faces, places_px, camera) * on_head
     # Eyes and the inside of a mouth are surfaces of their own: on skin they are a misfit.
     quality[np.isin(shown, _INNER_CLASSES) & ~np.isin(texels.region, _INNER)] = 0.0
     x, y = where[:, 0], where[:, 1]
@@ -74,21 +75,20 @@ def _dot(a: Float, b: Float) -> Float:
     return np.asarray(a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2], np.float32)
 
 
-def _unhidden(px: Float, faces: NDArray[np.int64], where: Float, camera: Camera) -> NDArray[np.bool_]:
+def _unhidden(px: Tensor, faces: Tensor, where: Tensor, camera: Camera) -> NDArray[np.bool_]:
     """[N] whether nothing lies in front of a texel, nor so near beside it that a small misfit would put it there."""
-    low = px[:, :2].min(axis=0)
-    side = float(np.ptp(px[:, :2], axis=0).max())
+    low, high = px[:, :2].amin(0), px[:, :2].amax(0)
+    side = float((high - low).max())
     out = min(_DEPTH_PX, math.ceil(side))
     crop = camera.cropped(float(low[0]), float(low[1]), side, out)
-    scale = np.asarray([out / side, out / side, 1.0], np.float32)
-    corner = np.asarray([*low, 0.0], np.float32)
-    mesh, points = (torch.from_numpy((p - corner) * scale)[None] for p in (px, where))
-    depth = rasterise(mesh, torch.from_numpy(faces), crop.height, crop.width, cull_back=True).depth
+    scale, corner = px.new_tensor([out / side, out / side, 1.0]), px.new_tensor([*low.tolist(), 0.0])
+    mesh, points = ((p - corner)[None] * scale for p in (px, where))
+    depth = rasterise(mesh, faces, crop.height, crop.width, cull_back=True).depth
     seen = visible_vertices(depth, points, _BEHIND_M)[0].numpy()
     reach = max(1, round(_BESIDE * out))
     nearest = cv2.erode(depth[0].numpy(), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     column, row = (np.clip(points[0, :, i].numpy().astype(int), 0, out - 1) for i in (0, 1))
-    return seen & (where[:, 2] < np.asarray(nearest)[row, column] + _STEP_M)
+    return seen & (where[:, 2].numpy() < np.asarray(nearest)[row, column] + _STEP_M)
 
 
 def _shown(view: View, classes: NDArray[np.uint8], px: Float) -> tuple[NDArray[np.uint8], Float]:

@@ -55,14 +55,14 @@ def texels_of(model: ParametricHead, size: int) -> Texels:
     """The texels of a texture of size x size px in the layout of head_atlas."""
     coarse, detailed = head_atlas(model), head_model(model).levels[2]
     fine = coarse.divided().divided()
-    faces = detailed.faces
+    faces = detailed.faces.numpy()
     face, bary = _drawn(fine, size)
     where = np.flatnonzero(face >= 0)
     a, b, c = (fine.pixels(size)[fine.faces[:, i]] for i in range(3))
     area = 0.5 * np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
     chosen = face[where]
     return Texels(
-        size, where, chosen, faces[chosen], bary[where], detailed.regions[chosen], area.astype(np.float32),
+        size, where, chosen, faces[chosen], bary[where], detailed.regions.numpy()[chosen], area.astype(np.float32),
         _mirrored(model, coarse, size)[where],
     )  # fmt: skip
 
@@ -77,12 +77,13 @@ def _drawn(atlas: Atlas, size: int) -> tuple[NDArray[np.int64], Float]:
 def _mirrored(model: ParametricHead, atlas: Atlas, size: int) -> Float:
     """[S S, 2] px of each texel's place on the other side, NaN where the mesh has no such triangle."""
     top = model.topology
-    number = {tuple(sorted(face)): i for i, face in enumerate(top.faces.tolist())}
-    partner = np.full((len(top.faces), 3), -1, np.int64)  # place in the atlas of each corner's mirror image
+    faces = top.faces.tolist()
+    number = {tuple(sorted(face)): i for i, face in enumerate(faces)}
+    partner = np.full((len(faces), 3), -1, np.int64)  # place in the atlas of each corner's mirror image
     for i, face in enumerate(top.mirror[top.faces].tolist()):
         other = number.get(tuple(sorted(face)))
         if other is not None:
-            at = {int(v): int(t) for v, t in zip(top.faces[other], atlas.faces[other], strict=True)}
+            at = {int(v): int(t) for v, t in zip(faces[other], atlas.faces[other], strict=True)}
             partner[i] = [at[v] for v in face]
     face, bary = _drawn(atlas, size)
     places = atlas.pixels(size)[partner[face]]

@@ -86,11 +86,12 @@ def _sampled_pictures(
     texels: Texels,
 ) -> list[TexelSamples]:
     level, focal = subject.levels[2], float(motion.require_clip().focal_px[0])
-    weight, faces = torch.from_numpy(level.head_weight), np.asarray(level.faces)
     samples = []
     for row, view in zip(rows, views, strict=True):
-        points = posed(subject.head, subject.surface(motion[int(row)]), motion[int(row)], motion[0], weight)[0]
-        samples.append(sample_picture(view, focal, estimator([view])[0].classes, points.numpy(), faces, texels))
+        points = posed(subject.head, subject.surface(motion[int(row)]), motion[int(row)], motion[0], level.head_weight)[
+            0
+        ]
+        samples.append(sample_picture(view, focal, estimator([view])[0].classes, points, level.faces, texels))
     return samples
 
 

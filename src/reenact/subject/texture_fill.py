@@ -45,13 +45,13 @@ class Surroundings:
     def __init__(self, model: ParametricHead, texels: Texels) -> None:
         top, atlas = model.topology, head_atlas(model)
         self.texels, self._levels = texels, head_model(model).levels
-        rows = np.isin(top.regions, OUTSIDE)
+        rows = top.region_faces(*OUTSIDE).numpy()
         # The skin goes on into mouth and sockets, where it is not seen: fields have no edge at lips and lids.
-        self._faces = top.faces[rows | np.isin(top.regions, region_ids("mouth_cavity", "eye_socket"))]
+        self._faces = top.faces[top.region_faces(*OUTSIDE, *region_ids("mouth_cavity", "eye_socket"))].numpy()
         self._px = np.full((len(top.head_weight), 2), -1.0, np.float32)
-        _, y, z = model.base_neutral.T
-        self._scalp = (z < _BEHIND_M) & (y > _NAPE_M) & (top.head_weight > 0.9)
-        self._px[top.faces[rows]] = atlas.pixels(texels.size)[atlas.faces[rows]]
+        _, y, z = model.base_neutral.unbind(1)
+        self._scalp = ((z < _BEHIND_M) & (y > _NAPE_M) & (top.head_weight > 0.9)).numpy()
+        self._px[top.faces.numpy()[rows]] = atlas.pixels(texels.size)[atlas.faces[rows]]
 
     def matched(self, layer: Layer, reference: tuple[Float, Float]) -> Float:
         """[N, 3] the layer's colours under the light of a reference (`low`): their smooth difference made up."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,7 +41,7 @@ def at_landmarks(
     placement: Tensor | None = None,
 ) -> LandmarkModel:
     """Make the landmarks of a head given by its neutral [V, 3] and actions [52, V, 3], see `HeadShape`."""
-    normals = top.at_landmarks(summed_normals(neutral[None], torch.from_numpy(top.faces).long())[0])
+    normals = top.at_landmarks(summed_normals(neutral[None], top.faces)[0])
     points = top.at_landmarks(neutral)
     if placement is not None:
         points = points + placement
@@ -53,11 +52,7 @@ def at_landmarks(
 
 def identity_landmarks(model: ParametricHead, count: int) -> Tensor:
     """[count, 478, 3] motion of the landmarks by the first identity components."""
-    top = model.topology
-    vertices, where = np.unique(top.landmark_vertices, return_inverse=True)
-    _, basis = model.identity_basis(vertices.astype(np.int32))
-    corners = basis[:count][:, where.reshape(-1, 3)]
-    return torch.from_numpy(np.einsum("klvc,lv->klc", corners, top.landmark_weights).astype(np.float32))
+    return model.topology.at_landmarks(model.identity_basis()[1][:count])
 
 
 def canonical_landmarks(model: LandmarkModel, expression: Tensor, gaze: Tensor) -> tuple[Tensor, Tensor]:

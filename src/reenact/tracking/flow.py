@@ -80,7 +80,7 @@ class Shot:
         """[R, 478] metres of the landmarks of a head at rest, at the pose of each frame."""
         rotation, translation = self.fitted.rotation[rows].numpy(), self.fitted.translation[rows].numpy()
         head = self.subject.head
-        return (head.topology.landmarks(head.neutral.numpy()) @ rotation[:, 2].T).T + translation[:, 2:]
+        return (head.topology.at_landmarks(head.neutral).numpy() @ rotation[:, 2].T).T + translation[:, 2:]
 
     @cached_property
     def size_px(self) -> Float:
@@ -124,7 +124,7 @@ class Anchor:
         topology = shot.subject.head.topology
         self._shot = shot
         skin = topology.region_faces(*region_ids("skin", "ears", "eyelids", "lips"))
-        self._faces = torch.from_numpy(np.ascontiguousarray(topology.faces[skin]))
+        self._faces = topology.faces[skin]
         row, crop = shot.anchor_row, shot.crop(shot.anchor_row)
         self._state = shot.fitted[row]
         self._picture = _grey(crop.extract(image))

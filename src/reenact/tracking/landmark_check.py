@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from reenact.head.closest import Float64, Index
@@ -38,9 +39,10 @@ def landmarks_off_mm(model: ParametricHead) -> float | None:
 
     3 mm are usual on one person's renders. None: it sees no face.
     """
-    neutral, topology = model.base_neutral.astype(np.float64), model.topology
-    faces, colours = topology.faces.astype(np.int64), _painted(neutral, topology)
-    eyeball = topology.region_faces(*region_ids(*EYEBALL))
+    neutral, topology = model.base_neutral.double().numpy(), model.topology
+    own = topology.at_landmarks(model.base_neutral).numpy()
+    faces, colours = topology.faces.numpy(), _painted(neutral, own, topology)
+    eyeball = topology.region_faces(*region_ids(*EYEBALL)).numpy()
     found: list[list[Float64]] = [[] for _ in range(LANDMARKS)]
     with closing(LandmarkNetwork(None, video=False)) as network:
         for yaw, light in product((-36, -24, -12, 0, 12, 24, 36), ((0.2, 0.4, 0.9), (-0.5, 0.4, 0.7))):
@@ -51,22 +53,21 @@ def landmarks_off_mm(model: ParametricHead) -> float | None:
                 cast_landmarks(
                     face_points.points.astype(np.float64) * SIZE, face, bary, faces, eyeball, turned, neutral, found
                 )
-    own = topology.landmarks(model.base_neutral)
     detected = [(i, np.median(np.asarray(places), axis=0)) for i, places in enumerate(found) if len(places) >= 3]
     if not detected:
         return None
     return 1e3 * float(np.median([np.linalg.norm(own[i] - place) for i, place in detected]))
 
 
-def _painted(neutral: Float64, topology: Topology) -> Float64:
-    """[F, 3] colour of each triangle, with brows, which the detector relies on."""
+def _painted(neutral: Float64, landmarks: NDArray[np.floating], topology: Topology) -> Float64:
+    """[F, 3] colour of each triangle, with brows, which the detector relies on, of a neutral [V, 3]."""
     palette = np.asarray([PALETTE.get(name, PALETTE["skin"]) for name in REGIONS])
-    colours = palette[topology.regions]
-    middle = neutral[topology.faces].mean(axis=1)
-    marks = topology.landmarks(neutral.astype(np.float32))[[*LEFT_BROW, *RIGHT_BROW]]
+    colours = palette[topology.regions.numpy()]
+    middle = neutral[topology.faces.numpy()].mean(axis=1)
+    marks = landmarks[[*LEFT_BROW, *RIGHT_BROW]]
     along = np.concatenate([marks + s * (np.roll(marks, -5, axis=0) - marks) for s in (0.0, 0.5)])
     near = np.asarray(KDTree(along).query(middle)[0]) < 0.0045  # half a brow's height, metres
-    colours[near & topology.region_faces(*region_ids("skin", "eyelids"))] = (0.25, 0.17, 0.12)
+    colours[near & topology.region_faces(*region_ids("skin", "eyelids")).numpy()] = (0.25, 0.17, 0.12)
     return colours
 
 

@@ -6,16 +6,14 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from reenact.head.arkit import ACTIONS
 from reenact.head.motion import LANDMARKS, Clip, Motion
 from reenact.media import InputError
-from reenact.media.arrays import read_arrays, write_arrays
+from reenact.media.tensors import read_tensors, write_tensors
 
 FORMAT = "reenact-motion"
 VERSION = 1
@@ -40,7 +38,7 @@ _NAMES = {
 }
 """Field of a `Motion` -> its name in the file. Those of a `Clip` have the same name in both."""
 _CLIP = ("residual_px", "identity", "focal_px", "face_size_m", "placement")
-_TYPES = {"seen": np.uint8, "shot": np.int32, "frame": np.int32}
+_TYPES = {"seen": torch.uint8, "shot": torch.int32, "frame": torch.int32}
 
 
 def save_motion(motion: Motion, path: Path) -> None:
@@ -49,11 +47,11 @@ def save_motion(motion: Motion, path: Path) -> None:
     Raises ValueError if it has no clip.
     """
     clip = motion.require_clip()
-    tensors: dict[str, NDArray[Any]] = {name: getattr(motion, field).numpy() for field, name in _NAMES.items()}
-    tensors |= {name: getattr(clip, name).numpy() for name in _CLIP}
+    tensors: dict[str, Tensor] = {name: getattr(motion, field) for field, name in _NAMES.items()}
+    tensors |= {name: getattr(clip, name) for name in _CLIP}
     if motion.dynamic_offset is not None:
-        tensors["dynamic"] = motion.dynamic_offset.numpy().astype(np.float16)
-    tensors |= {name: getattr(clip, name).numpy().astype(kind) for name, kind in _TYPES.items()}
+        tensors["dynamic"] = motion.dynamic_offset.half()
+    tensors |= {name: getattr(clip, name).to(kind) for name, kind in _TYPES.items()}
     about = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -65,27 +63,27 @@ def save_motion(motion: Motion, path: Path) -> None:
         "actions": json.dumps(ACTIONS),
         "units": json.dumps(UNITS),
     }
-    write_arrays(path, tensors, about)
+    write_tensors(path, tensors, about)
 
 
 def load_motion(path: Path) -> Motion:
     """Read a motion and its clip.  Raises InputError if the file is none, or of another version."""
-    tensors, about = read_arrays(path, "motion file", "reenact track")
+    tensors, about = read_tensors(path, "motion file", "reenact track")
     if about.get("format") != FORMAT or about.get("version") != str(VERSION):
         found = f"{about.get('format', 'no format')} version {about.get('version', '?')}"
         raise InputError(f"{path} holds {found}; want {FORMAT} version {VERSION}, as `reenact track` writes it")
     if "identity" in tensors:  # files of before placements were kept
-        tensors.setdefault("placement", np.zeros((len(tensors["identity"]), LANDMARKS, 3), np.float32))
+        tensors.setdefault("placement", torch.zeros(len(tensors["identity"]), LANDMARKS, 3))
     _check(path, tensors, about)
     clip = Clip(
         source=about["source"],
         width=int(about["width"]),
         height=int(about["height"]),
         head=about["head"],
-        frame=torch.from_numpy(tensors["frame"].astype(np.int32)),
-        shot=torch.from_numpy(tensors["shot"].astype(np.int32)),
-        seen=torch.from_numpy(tensors["seen"].astype(bool)),
-        **{name: torch.from_numpy(tensors[name].astype(np.float32)) for name in _CLIP},
+        frame=tensors["frame"].int(),
+        shot=tensors["shot"].int(),
+        seen=tensors["seen"].bool(),
+        **{name: tensors[name].float() for name in _CLIP},
     )
     return Motion(
         **{field: tensors[name] for field, name in _NAMES.items()},
@@ -95,7 +93,7 @@ def load_motion(path: Path) -> Motion:
     )
 
 
-def _check(path: Path, tensors: dict[str, NDArray], about: dict[str, str]) -> None:
+def _check(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
     missing = [n for n in (*_NAMES.values(), *_CLIP, *_TYPES) if n not in tensors]
     missing += [n for n in ("fps", "width", "height", "head", "source") if n not in about]
     if missing:
@@ -110,11 +108,12 @@ def _check(path: Path, tensors: dict[str, NDArray], about: dict[str, str]) -> No
     if "dynamic" in tensors:
         wanted["dynamic"] = (frames, LANDMARKS, 3)
     for name, shape in wanted.items():
-        if tensors[name].shape != shape:
-            raise InputError(f"{path} has {name} of shape {tensors[name].shape}; want {shape}")
+        found = tuple(tensors[name].shape)
+        if found != shape:
+            raise InputError(f"{path} has {name} of shape {found}; want {shape}")
     shot = tensors["shot"]
-    if not frames or shot.min() < 0 or shot.max() >= shots or (np.diff(shot) < 0).any():
+    if not frames or shot.min() < 0 or shot.max() >= shots or (torch.diff(shot) < 0).any():
         raise InputError(f"{path} has {frames} frames in {shots} shots that do not fit together; want at least one")
     for name in ("expression", "gaze", "R_cam_head", "t_cam_head", "dynamic"):
-        if name in tensors and not np.isfinite(tensors[name]).all():
+        if name in tensors and not tensors[name].isfinite().all():
             raise InputError(f"{path} has numbers in {name} that are not finite; write it again with `reenact track`")

@@ -19,7 +19,7 @@ from .face_model import LandmarkModel, canonical_landmarks
 from .scheme import DIFFERENCES
 
 POSE = 6
-_PAIRS = torch.from_numpy(DIFFERENCES).long().unbind(1)
+_PAIRS = DIFFERENCES.unbind(1)
 
 
 def stepped(p: Motion, step: Tensor, free: list[int], bounds: Tensor) -> Motion:

@@ -7,6 +7,8 @@ from itertools import product
 from typing import Final
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from reenact.head.arkit import ACTIONS
 from reenact.head.gaze import LOOK_ACTIONS
@@ -94,15 +96,15 @@ def code_prior(frames: int, evidence: ExpressionEvidence | None) -> tuple[np.nda
     return np.where(np.isfinite(evidence.sigma), evidence.mean, mean), np.minimum(evidence.sigma * scale, sigma)
 
 
-def antagonism() -> np.ndarray:
+def antagonism() -> Tensor:
     """[52, 52] symmetric, zero diagonal: half of codes @ antagonism @ codes is the price of opposing actions."""
     sigma = action_sigmas()
-    out = np.zeros((len(ACTIONS), len(ACTIONS)), np.float32)
+    out = torch.zeros(len(ACTIONS), len(ACTIONS))
     for first, second, strength in ANTAGONISTS:
         one, other = _sides(first), _sides(second)
         # left against left and right against right; an action without sides against both
         for a, b in zip(one, other, strict=True) if len(one) == len(other) else product(one, other):
-            out[a, b] = out[b, a] = strength / (sigma[a] * sigma[b])
+            out[a, b] = out[b, a] = float(strength / (sigma[a] * sigma[b]))
     return out
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from reenact.head.landmarks import (
     EYE_CORNERS,
@@ -29,15 +31,14 @@ RIGHT_BROW_HEIGHTS: Final = ((105, 33), (66, 133), (63, 33), (107, 133), (70, 33
 # Width of the mouth, and its corners' height against the base of the nose: smiles and pouts.
 MOUTH_SPANS: Final = ((61, 291), (78, 308), (61, 2), (291, 2), (17, 2), (0, 2))
 
-DIFFERENCES: Final = np.asarray(
-    (*MOUTH_SPANS, *LIP_GAPS, *LEFT_LID_GAPS, *RIGHT_LID_GAPS, *LEFT_BROW_HEIGHTS, *RIGHT_BROW_HEIGHTS),
-    dtype=np.int64,
+DIFFERENCES: Final = torch.tensor(
+    (*MOUTH_SPANS, *LIP_GAPS, *LEFT_LID_GAPS, *RIGHT_LID_GAPS, *LEFT_BROW_HEIGHTS, *RIGHT_BROW_HEIGHTS)
 )
 
 
-def point_weights() -> np.ndarray:
+def point_weights() -> Tensor:
     """[478] weight of each point's squared residual."""
-    w = np.ones(LANDMARKS, np.float32)
+    w = torch.ones(LANDMARKS)
     w[list(FACE_OVAL)] = 0.15
     w[list(LIPS)] = 3.0
     w[[*RIGHT_LIDS, *LEFT_LIDS]] = 3.0
@@ -48,7 +49,7 @@ def point_weights() -> np.ndarray:
     return w
 
 
-def difference_weights() -> np.ndarray:
+def difference_weights() -> Tensor:
     """[D] weight of the squared residual of each pair in `DIFFERENCES`."""
     weights = (
         (25.0, MOUTH_SPANS),
@@ -56,7 +57,7 @@ def difference_weights() -> np.ndarray:
         (30.0, (*LEFT_LID_GAPS, *RIGHT_LID_GAPS)),
         (30.0, (*LEFT_BROW_HEIGHTS, *RIGHT_BROW_HEIGHTS)),
     )
-    return np.concatenate([np.full(len(pairs), weight, np.float32) for weight, pairs in weights])
+    return torch.cat([torch.full((len(pairs),), weight) for weight, pairs in weights])
 
 
 def eye_openness(points: np.ndarray) -> np.ndarray:

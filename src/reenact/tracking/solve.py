@@ -22,7 +22,7 @@ _WINDOW = 7  # frames; quadratic within, so that the peak of a blink or a plosiv
 FREE = list(FREE_ACTIONS)
 BOUNDS = torch.from_numpy(action_bounds())[FREE]
 _GAZE = POSE + len(FREE)
-_ANTAGONISM = torch.from_numpy(antagonism())[FREE][:, FREE]
+_ANTAGONISM = antagonism()[FREE][:, FREE]
 
 
 @dataclass(frozen=True)

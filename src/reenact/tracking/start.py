@@ -29,19 +29,20 @@ def observations(
 ) -> Observations:
     """Weigh landmarks [F, 478, 2] px of the picture, about the principal point, and the evidence of F frames."""
     mean, sigma = code_prior(len(points_px), evidence)
-    size = rms_radius(points_px[:, :FACE_LANDMARKS])
-    weights = np.repeat(point_weights()[None], len(points_px), axis=0)
     low, high = 0.10, 0.22  # below these lid gaps the iris points come to be guesses of the detector
     shown = np.clip((eye_openness(points_px) - low) / (high - low), 0.01, 1.0)
+    arrays = points_px - np.asarray(centre_px), rms_radius(points_px[:, :FACE_LANDMARKS]), shown, mean, sigma**-2
+    points, size, shown, mean, precision = (torch.from_numpy(array).float() for array in arrays)
+    weights = point_weights().repeat(len(points), 1)
     for eye, rows in enumerate(IRIS):
         weights[:, rows] *= shown[:, eye, None]
     return Observations(
-        torch.from_numpy((points_px - np.asarray(centre_px)).astype(np.float32)),
-        torch.from_numpy(size.astype(np.float32)),
-        torch.from_numpy(weights.astype(np.float32)),
-        torch.from_numpy(np.repeat(difference_weights()[None], len(points_px), axis=0)),
-        torch.from_numpy(mean),
-        torch.from_numpy(sigma**-2),
+        points,
+        size,
+        weights,
+        difference_weights().repeat(len(points), 1),
+        mean,
+        precision,
         *_pose_prior(len(points_px), None if evidence is None else evidence.pose),
     )
 
@@ -50,7 +51,8 @@ def _pose_prior(frames: int, pose: PoseEvidence | None) -> tuple[torch.Tensor, t
     """Rotations [F, 3, 3] and precisions [F, 3]."""
     if pose is None:
         return torch.eye(3).repeat(frames, 1, 1), torch.zeros(frames, 3)
-    return torch.from_numpy(pose.R_ray_head), torch.from_numpy(pose.rotation_sigma**-2)
+    rotation, precision = (torch.from_numpy(array) for array in (pose.R_ray_head, pose.rotation_sigma**-2))
+    return rotation, precision
 
 
 def starting_focal(model: LandmarkModel, obs: Observations, pose: PoseEvidence | None = None) -> float:

@@ -35,7 +35,7 @@ from .csv_rows import ACTION_OF, ANGLES, HEADER, Rows, frame_times, read_rows, t
 from .timing import sampled
 
 SUFFIX = ".csv"
-LOOK_RADIANS = np.tile(np.asarray([0.603, 0.603, 0.445, 0.612], np.float32), (2, 1))
+LOOK_RADIANS = torch.tensor([0.603, 0.603, 0.445, 0.612]).repeat(2, 1)
 """[2, 4] radians an eye has turned where EyeLookIn, Out, Up, Down is 1: the app's curves against its own angles."""
 _UPRIGHT = np.diag([1.0, -1.0, -1.0])  # camera axes (y down, z away) to the head's own (y up, z out of the face)
 _HEAD_SIGN = np.asarray([1.0, -1.0, 1.0])  # yaw, pitch, roll of the csv about y, x, z

@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from scipy.spatial import KDTree
 from torch import Tensor
@@ -89,12 +88,12 @@ def with_own_offsets(subject: Subject, motion: Motion, device: str | None = None
         raise InputError(f"dynamic offsets are predicted for the head {OpenHead.name}; got {subject.model.name}")
     predicted = DynamicOffsets.of(subject.head, subject.fine_offset, load_transfer(device=device))
     here = face_rows() < len(subject.head.neutral)  # the fit mesh begins with the head's own vertices
-    rows = torch.from_numpy(face_rows()[here])
-    share = torch.from_numpy(_beside_lids(subject.head))[rows][:, None]
+    rows = face_rows()[here]
+    share = _beside_lids(subject.head)[rows][:, None]
     given = vertex_offset(subject.head, motion)
     out = torch.zeros(len(motion), *subject.head.neutral.shape) if given is None else given.clone()
     for shot in motion.shots():
-        out[shot, rows] += share * predicted(motion[shot])[:, torch.from_numpy(here)]
+        out[shot, rows] += share * predicted(motion[shot])[:, here]
     return motion.replace(dynamic_offset=out)
 
 
@@ -107,12 +106,12 @@ def with_own_references(subject: Subject, device: str | None = None) -> Subject:
     return subject.replace(references=tuple(references))
 
 
-def _beside_lids(head: HeadShape) -> np.ndarray:
+def _beside_lids(head: HeadShape) -> Tensor:
     """[V] 0 on the lids, rising to 1 over 4 mm around them.
 
     Lids have to meet each other and the eyeball, and a renderer of photos shows them 0.25 dB truer without what is
     added to the actions (docs/transfer.md).
     """
-    neutral = head.neutral.numpy()
-    lids = neutral[head.topology.region_vertices(*region_ids("eyelids", "eyelashes"))]
-    return smoothstep(0.0, 0.004, np.asarray(KDTree(lids).query(neutral)[0]))
+    lids = head.neutral[head.topology.region_vertices(*region_ids("eyelids", "eyelashes"))]
+    distance = torch.from_numpy(KDTree(lids.numpy()).query(head.neutral.numpy())[0])
+    return smoothstep(0.0, 0.004, distance).float()

@@ -156,9 +156,9 @@ def mix(a: Motion, b: Motion, regions: Sequence[str]) -> Motion:
         )
     moments = np.arange(len(a)) * float(b.fps / a.fps)
     other = sampled(b, np.minimum(moments, len(b) - 1))
-    taken = np.isin([arkit.region_of(action) for action in arkit.ACTIONS], list(regions))
+    taken = torch.tensor([arkit.region_of(action) in regions for action in arkit.ACTIONS])
     out = a.replace(
-        expression=torch.where(torch.from_numpy(taken), other.expression, a.expression),
+        expression=torch.where(taken, other.expression, a.expression),
         gaze=other.gaze if "gaze" in regions else a.gaze,
         dynamic_offset=None if taken.any() else a.dynamic_offset,
         clip=replace(first, seen=first.seen & other.require_clip().seen),

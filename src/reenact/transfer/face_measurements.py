@@ -66,7 +66,7 @@ def face_measurements(head: HeadShape) -> FaceMeasurements:
     eyeballs.
     """
     neutral, actions = head.neutral.numpy(), head.actions.numpy()
-    points, motion = (head.topology.landmarks(values) for values in (neutral, actions))
+    points, motion = (head.topology.at_landmarks(values).numpy() for values in (head.neutral, head.actions))
     eyes = float((head.eyes[0] - head.eyes[1]).norm())
     columns: list[tuple[float, Float]] = []
 
@@ -165,7 +165,7 @@ def codes_for_measurements(subject: FaceMeasurements, codes: Float, rest: Float,
 
 def _lid_pairs(top: Topology, neutral: Float) -> tuple[Int, Int]:
     """Contacts of the left and right lids, without those near the corners."""
-    pairs = top.lid_contacts
+    pairs = top.lid_contacts.numpy()
     gap = neutral[pairs[:, 0], 1] - neutral[pairs[:, 1], 1]
     left = neutral[pairs[:, 0], 0] > 0
     own = [pairs[s & (gap > 0.6 * gap[s].max())] for s in (left, ~left)]
@@ -174,5 +174,6 @@ def _lid_pairs(top: Topology, neutral: Float) -> tuple[Int, Int]:
 
 def _lip_pairs(top: Topology, neutral: Float) -> Int:
     """Contacts in the middle third of the mouth."""
-    x = neutral[top.lip_contacts, 0].mean(axis=1)
-    return top.lip_contacts[np.abs(x) < np.abs(x).max() / 3.0]
+    pairs = top.lip_contacts.numpy()
+    x = neutral[pairs, 0].mean(axis=1)
+    return pairs[np.abs(x) < np.abs(x).max() / 3.0]

@@ -82,7 +82,7 @@ def retarget(
     check_head(model, clip)
     own_state, own_size = subject.require_reference().motion, subject.face_size_m
     strengths = Strengths.of(strength or {})
-    own_face, limits = face_measurements(subject.head), subject.head.gaze_limits.numpy()
+    own_face, limits = face_measurements(subject.head), subject.head.gaze_limits
     reference_codes, reference_gaze = own_state.expression[0].numpy(), own_state.gaze[0].numpy()
     own_pose = _pose(own_state)
     parts: list[Motion] = []

@@ -10,9 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from reenact.head.levels import open_levels
@@ -75,9 +73,9 @@ def tangent_frames(normals: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=1)
-def face_rows() -> NDArray[np.int64]:
-    """[N] vertices of the fit mesh on which dynamic offsets act."""
-    return np.flatnonzero(open_levels()[1].face > 0.0)
+def face_rows() -> Tensor:
+    """[N] int64 vertices of the fit mesh on which dynamic offsets act."""
+    return torch.nonzero(open_levels()[1].face > 0.0)[:, 0]
 
 
 @dataclass
@@ -100,12 +98,12 @@ class _Known:
 
 @lru_cache(maxsize=1)
 def _known() -> _Known:
-    fit, rows = open_levels()[1], torch.from_numpy(face_rows())
-    base, faces = fit.upsample(torch.from_numpy(open_head().base_neutral)), torch.from_numpy(fit.faces)
+    fit, rows = open_levels()[1], face_rows()
+    base, faces = fit.upsample(open_head().base_neutral), fit.faces
     normals, spread = vertex_normals(base[None], faces, "torch"), Spread.of(fit)
     bumps = [_bump(spread, base[None], normals, rounds)[0] for rounds in _ROUNDS]
     kinds = torch.zeros(len(base), len(REGIONS))
-    kinds[faces.flatten(), torch.from_numpy(fit.regions).long().repeat_interleave(3)] = 1.0
+    kinds[faces.flatten(), fit.regions.long().repeat_interleave(3)] = 1.0
     return _Known(
         rows, faces, base, tangent_frames(normals[0, rows]), bumps, kinds[rows], _far_apart(base[rows], _SKETCH), spread
     )

@@ -30,7 +30,7 @@ def known(seed: int, frames: int = 40) -> tuple[CentredFrames, np.ndarray]:
     codes[:, LEFT] = draw.uniform(0, 1, frames)
     codes[:, index("jawOpen")] = draw.uniform(0, 1, frames)
     answer = np.zeros((len(corrected_rows()), 3), np.float32)
-    answer[HEAD.base_neutral[corrected_rows(), 0] > 0.03] = [0.2, 0.5, 0.1]
+    answer[HEAD.base_neutral.numpy()[corrected_rows(), 0] > 0.03] = [0.2, 0.5, 0.1]
     codes -= codes.mean(0)
     offsets = codes[:, LEFT, None, None] * answer + draw.normal(0, 0.05, (frames, *answer.shape))
     return (codes, offsets.astype(np.float32)), answer
@@ -68,11 +68,11 @@ def test_mirroring_twice_changes_nothing() -> None:
 
 
 def test_habits_come_in_the_size_and_frame_of_the_face_they_are_on() -> None:
-    corrections, base = shipped_corrections(), HEAD.base_neutral
+    corrections, base = shipped_corrections(), HEAD.base_neutral.numpy()
     on = corrections.on(base)
     assert on.shape == (len(ACTIONS), len(base), 3)
-    assert corrections.on(1.2 * base) == pytest.approx(1.2 * on, abs=1e-7)
-    assert relative_face_size(1.2 * base) == pytest.approx(1.2, rel=1e-5)
+    assert corrections.on(np.float32(1.2) * base) == pytest.approx(1.2 * on, abs=1e-7)
+    assert relative_face_size(np.float32(1.2) * base) == pytest.approx(1.2, rel=1e-5)
     turned = np.einsum("nij,anj->ani", vertex_frames(base)[corrections.vertices], corrections.offsets_mm)
     assert on[:, corrections.vertices] == pytest.approx(0.001 * turned, abs=1e-7)
 

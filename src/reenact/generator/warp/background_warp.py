@@ -21,7 +21,7 @@ from torch import Tensor
 
 from reenact.head.model import Float
 from reenact.head.motion import Motion
-from reenact.head.regions import region_ids
+from reenact.head.regions import in_regions, region_ids
 from reenact.head.shape import HeadShape
 from reenact.head.state import torso_translation
 from reenact.rendering import Camera, Fragments, interpolate, rasterise
@@ -49,7 +49,7 @@ class BackgroundWarp:
     binding: sp.csr_matrix  # [N, V] takes displacements of vertices to displacements of nodes
     head_weight: Float  # [N] share of the head's motion
     torso_weight: Float  # [N] share of the torso's motion; the rest stands still
-    faces: Tensor  # [G, 3] int32
+    faces: Tensor  # [G, 3] int64
 
     @classmethod
     def from_reference(cls, head: HeadShape, visible: VisibleHead, person: Float) -> BackgroundWarp:
@@ -83,13 +83,13 @@ class BackgroundWarp:
         points = points.astype(np.float32)
 
         topology, count = head.topology, len(head.neutral)
-        hangs = _bind(visible, fragments, on_head, xy, count)[0] @ topology.head_weight
+        hangs = _bind(visible, fragments, on_head, xy, count)[0] @ topology.head_weight.numpy()
         hangs = hangs * smoothstep(*_NECK_M, points[:, 1])
         # Only the face moves by itself. What is around it follows gradually: the shadow of a chin goes down with it.
-        face_weight = interpolate(torch.from_numpy(topology.face_weight[:, None]), visible.faces, fragments)
+        face_weight = interpolate(topology.face_weight[:, None], visible.faces, fragments)
         on_face = on_head & (face_weight[0, ..., 0].numpy() > 0.5)
         binding, distance_px = _bind(visible, fragments, on_face, xy, count)
-        head_width = float(np.ptp(visible.px[:, 0].numpy()[topology.head_weight > 0.9]))
+        head_width = float(np.ptp(visible.px[topology.head_weight > 0.9, 0].numpy()))
         nearness = np.exp(-((distance_px / (_EXPRESSION_REACH * head_width)) ** 2))
         weight = np.pad(_person_weight(person, on_head, head_width / step), 1, mode="edge").reshape(-1)
         border = np.minimum(xy, size - xy).min(axis=1) / size
@@ -102,7 +102,7 @@ class BackgroundWarp:
             sp.csr_matrix(sp.diags(nearness) @ binding),
             (weight * hangs).astype(np.float32),
             (weight * (1.0 - hangs)).astype(np.float32),
-            torch.from_numpy(_grid_faces(_NODES + 2)),
+            _grid_faces(_NODES + 2),
         )
 
     def nodes(self, head: HeadShape, motion: Motion, displacement: Float) -> Float:
@@ -163,9 +163,10 @@ def _rasterise_skin(visible: VisibleHead) -> Fragments:
     """Rasterise the outer skin at the nodes; eyes and the open mouth are left out and interpolated later."""
     px = visible.px[None].clone()
     px[..., :2] *= _NODES / visible.camera.width
-    outer = np.flatnonzero(np.isin(visible.regions.numpy(), region_ids("skin", "neck", "ears", "eyelids", "lips")))
+    outside = in_regions(visible.regions, *region_ids("skin", "neck", "ears", "eyelids", "lips"))
+    outer = torch.nonzero(outside)[:, 0]
     fragments = rasterise(px, visible.faces[outer], _NODES, _NODES, cull_back=True)
-    face = torch.from_numpy(np.append(outer, -1).astype(np.int32))[fragments.face]
+    face = torch.cat([outer, outer.new_tensor([-1])]).int()[fragments.face]
     return replace(fragments, face=face, face_count=len(visible.faces))
 
 
@@ -245,10 +246,11 @@ def _person_weight(person: Float, on_head: NDArray[np.bool_], head_width: float)
     return blur(smoothstep(_PERSON_REACH * head_width, 0.0, _distance_to_mask(inside) - 1.0), 1.2)
 
 
-def _grid_faces(side: int) -> NDArray[np.int32]:
-    corner = (np.arange(side - 1)[:, None] * side + np.arange(side - 1)).ravel()
+def _grid_faces(side: int) -> Tensor:
+    """[G, 3] int64 two triangles for each square of a grid of side x side nodes."""
+    corner = (torch.arange(side - 1)[:, None] * side + torch.arange(side - 1)).flatten()
     a, b, c, d = corner, corner + side, corner + 1, corner + side + 1
-    return np.concatenate([np.stack([a, b, c], 1), np.stack([c, b, d], 1)]).astype(np.int32)
+    return torch.cat([torch.stack([a, b, c], 1), torch.stack([c, b, d], 1)])
 
 
 def _distance_to_mask(mask: NDArray[np.bool_]) -> Float:

@@ -57,6 +57,7 @@ class EyeWindow:
         raster: RasterisedMesh,
     ) -> None:
         topology = head.topology
+        faces = topology.faces.numpy()
         self.anchors = eye_anchors(head, side)
         self.eyeball = Eyeball.from_reference(image, raster, directions)
         self._reference = reference
@@ -64,11 +65,11 @@ class EyeWindow:
         self._directions = directions
         self._light = skin.light
         self._shade = skin.light.shade(reference.normals[self.anchors])
-        self._faces = topology.faces[np.isin(topology.faces, self.anchors).any(axis=1)]
+        self._faces = faces[np.isin(faces, self.anchors).any(axis=1)]
         self._ball = head.eyeballs[side].numpy()
         self._front = self._ball[np.argmax(directions[self._ball] @ self.eyeball.axis)]
         self._lids = Eyelids.from_reference(head, side, reference)
-        lid_rows = topology.region_vertices(*region_ids("eyelids"))
+        lid_rows = topology.region_vertices(*region_ids("eyelids")).numpy()
         self._lid_rows = lid_rows[(head.neutral.numpy()[lid_rows, 0] > 0) == (side == 0)]
         self._lid_skin = _lid_skin(head, side, self._lids.upper)
         self._rim = np.exp(-((surface_distance(head, self._lid_rows) / _RIM_M) ** 2))
@@ -166,7 +167,7 @@ def _lid_skin(head: HeadShape, side: int, edge: Int) -> Float:
         side: of the eye.
         edge: vertices of the upper lid's edge, from the nose outwards.
     """
-    brow = head.topology.landmark_vertices[list(_BROWS[side])].ravel()
+    brow = head.topology.landmark_vertices[list(_BROWS[side])].flatten().numpy()
     x = np.abs(head.neutral.numpy()[:, 0]) / float(head_size(head.eyes))
     inner, outer = float(x[edge[0]]), float(x[edge[-1]])
     beside = smoothstep(inner - 0.006, inner - 0.001, x) * smoothstep(outer + 0.006, outer + 0.001, x)
@@ -175,6 +176,6 @@ def _lid_skin(head: HeadShape, side: int, edge: Int) -> Float:
 
 def eye_anchors(head: HeadShape, side: int) -> Int:
     """Return the vertices of the skin that an eye's window shows."""
-    rows = head.topology.region_vertices(*region_ids("skin", "eyelids"))
+    rows = head.topology.region_vertices(*region_ids("skin", "eyelids")).numpy()
     distance = np.linalg.norm(head.neutral.numpy()[rows] - head.eyes.numpy()[side], axis=1)
     return rows[distance < _REACH_M * float(head_size(head.eyes))]

@@ -83,7 +83,7 @@ class Eyelids:
     @classmethod
     def from_reference(cls, head: HeadShape, side: int, reference: PosedHead) -> Eyelids:
         """Find the lids of the subject's left (side 0) or right eye (side 1)."""
-        contacts, x = head.topology.lid_contacts, head.neutral.numpy()[:, 0]
+        contacts, x = head.topology.lid_contacts.numpy(), head.neutral.numpy()[:, 0]
         contacts = contacts[(x[contacts[:, 0]] > 0) == (side == 0)]
         upper, lower = contacts[np.argsort(np.abs(x[contacts[:, 0]]))].T
         return cls(upper, lower, _opening(reference.vertices, upper, lower))

@@ -127,7 +127,7 @@ class WarpGenerator:
                 eyes.append(EyeWindow(self._image, head, side, self._skin, reference, directions, raster.crop(box)))
         scleras = [window.eyeball.sclera for window in eyes if window.eyeball.is_open]
         sclera = np.mean(scleras, axis=0) if scleras else self._skin.light.skin
-        lips = head.topology.region_vertices(*region_ids("lips"))
+        lips = head.topology.region_vertices(*region_ids("lips")).numpy()
         box = self._box(reference.px[lips], MouthWindow.margin, raster)
         mouths = [] if box is None else [MouthWindow(self._image, head, self._skin, sclera, reference, box)]
         return [*eyes, *mouths]

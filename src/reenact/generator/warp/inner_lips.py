@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from reenact.head.model import Float
@@ -31,8 +30,8 @@ class InnerLips:
     """
 
     def __init__(self, head: HeadShape, skin: Skin, lining: Float) -> None:
-        self._rows = head.topology.region_vertices(*_LIPS)
-        rows = torch.from_numpy(self._rows.astype(np.int64))
+        rows = head.topology.region_vertices(*_LIPS)
+        self._rows = rows.numpy()
         depth_m = head.inner_lips.depth_behind_lips(head.neutral[None], rows)[0].numpy() / float(head_size(head.eyes))
         # In front of the line, at the same distance from the middle, is the red of the lips; behind it is their inside.
         self._inside = smoothstep(-0.0010, 0.0035, depth_m)[:, None]

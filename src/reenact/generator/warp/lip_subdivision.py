@@ -30,8 +30,9 @@ def subdivide_lips(head: HeadShape, vertices: NDArray[np.bool_]) -> RenderMesh:
         head: the subject's.
         vertices: [V] True for those whose triangles are returned.
     """
-    kept = vertices[head.topology.faces].any(axis=1)
-    faces, regions = head.topology.faces[kept].astype(np.int32), head.topology.regions[kept]
+    faces, regions = head.topology.faces.numpy(), head.topology.regions.numpy()
+    kept = vertices[faces].any(axis=1)
+    faces, regions = faces[kept], regions[kept]
     points = head.neutral.numpy()
     longest = _LONGEST_M * float(head_size(head.eyes))
     subdivisions: list[tuple[Int, Float]] = []
@@ -52,7 +53,7 @@ def subdivide_lips(head: HeadShape, vertices: NDArray[np.bool_]) -> RenderMesh:
 def _edges(faces: Int) -> Int:
     """Return every edge once [E, 2], its smaller vertex first."""
     pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    return np.unique(np.sort(pairs, axis=1), axis=0).astype(np.int32)
+    return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
 def _midpoints(points: Float, faces: Int, edges: Int) -> tuple[Int, Float]:
@@ -75,7 +76,7 @@ def _midpoints(points: Float, faces: Int, edges: Int) -> tuple[Int, Float]:
         cosine = incoming @ outgoing / (np.linalg.norm(incoming, axis=1) * np.linalg.norm(outgoing) + 1e-12)
         return int(others[cosine.argmax()]) if cosine.max() > _STRAIGHT else -1
 
-    rows, weights = np.empty((len(edges), 4), np.int32), np.empty((len(edges), 4), np.float32)
+    rows, weights = np.empty((len(edges), 4), np.int64), np.empty((len(edges), 4), np.float32)
     for i, (a, b) in enumerate(edges.tolist()):
         ends = previous(a, b), previous(b, a)
         rows[i] = a, b, *(end if end >= 0 else a for end in ends)

@@ -196,7 +196,7 @@ def _lip_shade(opening: Float, px_per_m: float) -> Float:
 
 def _front_teeth(topology: Topology, posed: PosedHead, region: int) -> Int:
     """Return the nearer half of the vertices of a row of teeth."""
-    rows = topology.region_vertices(region)
+    rows = topology.region_vertices(region).numpy()
     return rows[posed.px[rows, 2] <= np.median(posed.px[rows, 2])]
 
 

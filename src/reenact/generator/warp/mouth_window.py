@@ -50,19 +50,19 @@ class MouthWindow:
         self, image: NDArray[np.uint8], head: HeadShape, skin: Skin, sclera: Float, reference: PosedHead, box: Box
     ) -> None:
         topology = head.topology
-        self.anchors = topology.region_vertices(*_LIPS)
+        self.anchors = topology.region_vertices(*_LIPS).numpy()
         self._image = image
         self._head = head
-        self._moving = np.union1d(self.anchors, topology.region_vertices(*region_ids("tongue")))
+        self._moving = np.union1d(self.anchors, topology.region_vertices(*region_ids("tongue")).numpy())
         self._reference = reference
-        pairs = topology.lip_contacts
+        pairs, faces = topology.lip_contacts.numpy(), topology.faces.numpy()
         self._pairs = pairs[np.argsort(head.neutral.numpy()[pairs[:, 0], 0])]
         self._contacts = pairs.ravel()
-        self._faces = topology.faces[np.isin(topology.faces, self.anchors).any(axis=1)]
-        border = np.intersect1d(self.anchors, topology.region_vertices(*region_ids("skin")))
+        self._faces = faces[np.isin(faces, self.anchors).any(axis=1)]
+        border = np.intersect1d(self.anchors, topology.region_vertices(*region_ids("skin")).numpy())
         self._inside_border = smoothstep(0.0, _BORDER_M, surface_distance(head, border))
         near = surface_distance(head, self.anchors) < _REACH_M
-        near[topology.region_vertices(*region_ids(*MOUTH_INTERIOR))] = True
+        near[topology.region_vertices(*region_ids(*MOUTH_INTERIOR)).numpy()] = True
         self._mesh = subdivide_lips(head, near)
         self._tooth_places = tooth_places(head)
         self._tooth_rows, self._tooth_normals = tooth_normals(head)

@@ -58,8 +58,8 @@ class Skin:
         size = image.shape[0]
         coarse = nearest_pixels(blur(image, size / 256), reference.px)
         visibility = visible.visibility.numpy()
-        plain = topology.region_vertices(*region_ids("skin"))
-        plain = plain[(topology.face_weight[plain] > 0.8) & (visibility[plain] > 0.1)]
+        plain, face_weight = topology.region_vertices(*region_ids("skin")).numpy(), topology.face_weight.numpy()
+        plain = plain[(face_weight[plain] > 0.8) & (visibility[plain] > 0.1)]
         areas = _vertex_areas(visible.faces.numpy(), reference.vertices)
         light = Light.fit(coarse[plain], reference.normals[plain], visibility[plain] * areas[plain])
         expected = light.shade(reference.normals) * luma(light.skin)
@@ -69,11 +69,11 @@ class Skin:
         # Where the fitted outline leaves the person, the mesh would warp background along.
         inside = erode(person, 2)
         on_person = nearest_pixels(inside[..., None], reference.px * (inside.shape[0] / size))[:, 0]
-        on_face = smoothstep(*_FACE, topology.face_weight)
+        on_face = smoothstep(*_FACE, face_weight)
         weight = visible.unoccluded.numpy() * on_face * smoothstep(0.6, 0.95, on_person)
         fine = nearest_pixels(blur(image, size / 600), reference.px)
         fill = _fill(fine, bareness, light, expected, head, visible)
-        anchors = np.flatnonzero(topology.face_weight > _FACE[0]).astype(np.int32)
+        anchors = np.flatnonzero(face_weight > _FACE[0])
         return cls(anchors, weight.astype(np.float32), visibility, fill, light)
 
     def composite(
@@ -147,9 +147,9 @@ def _fill(
     topology = head.topology
     faces = visible.faces.numpy()
     regions, visibility = visible.regions.numpy(), visible.visibility.numpy()
-    lid_distance = surface_distance(head, topology.lid_contacts.ravel())
+    lid_distance = surface_distance(head, topology.lid_contacts.flatten().numpy())
     trust = bareness**2
-    trust[topology.region_vertices(*region_ids("eyelids"))] = 0.0
+    trust[topology.region_vertices(*region_ids("eyelids")).numpy()] = 0.0
     trust *= lid_distance > _LASHES_M
     out = spread(colours, trust, faces[np.isin(regions, region_ids("skin", "neck", "ears", "eyelids"))])
     # The hollow of an eye is full of lashes and make-up: lids are held to what skin can look like in this light.
@@ -157,6 +157,6 @@ def _fill(
     plausible = 0.3 * out + 0.7 * light.skin * level[:, None] ** light.saturate(_FLESH_EXPONENT)
     near = smoothstep(0.020, 0.012, lid_distance)[:, None]
     out += near * (plausible - out)
-    trust = visibility**2 * (surface_distance(head, topology.lip_contacts.ravel()) > _LIP_LINE_M)
+    trust = visibility**2 * (surface_distance(head, topology.lip_contacts.flatten().numpy()) > _LIP_LINE_M)
     out = spread(out, trust, faces[np.isin(regions, region_ids("lips"))])
     return spread(out, visibility**2, faces[np.isin(regions, region_ids("eye_socket"))])

@@ -109,12 +109,12 @@ def mesh_errors(output: Heads, truth: Heads) -> list[Value]:
 def mesh_parts() -> dict[str, NDArray[np.int64]]:
     """Find the vertices of the open head's face and of its mouth, eyes and brows, without teeth and eyeballs."""
     head = open_head()
-    base, marks = head.base_neutral, head.topology.landmarks(head.base_neutral)
-    skin = head.topology.region_vertices(*region_ids("skin", "eyelids", "lips"))
+    base, marks = head.base_neutral.numpy(), head.topology.at_landmarks(head.base_neutral).numpy()
+    skin = head.topology.region_vertices(*region_ids("skin", "eyelids", "lips")).numpy()
     out = {}
     for name, (rows, reach_m) in _PARTS.items():
         near = np.linalg.norm(base[skin][:, None] - marks[list(rows)][None], axis=2).min(axis=1) < reach_m
-        out[name] = skin[near].astype(np.int64)
+        out[name] = skin[near]
     return out
 
 

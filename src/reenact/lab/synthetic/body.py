@@ -40,12 +40,12 @@ _PROFILE = {
 def rim() -> Int:
     """Find the vertices of the head's lower rim, by angle around the neck, from the back over the subject's left."""
     head = open_head()
-    faces = head.topology.faces
+    faces = head.topology.faces.numpy()
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     single, count = np.unique(edges, axis=0, return_counts=True)
     rows = np.unique(single[count == 1])
-    rows = rows[np.isin(rows, head.topology.region_vertices(1))]  # neck
-    p = head.base_neutral[rows]
+    rows = rows[np.isin(rows, head.topology.region_vertices(1).numpy())]  # neck
+    p = head.base_neutral.numpy()[rows]
     return rows[np.argsort(np.arctan2(-p[:, 0], p[:, 2] - p[:, 2].mean()))].astype(np.int32)
 
 

@@ -98,7 +98,7 @@ def chart() -> _Chart:
         torch.arange(corners.shape[0] * 3).view(-1, 3),
         position,
         labels,
-        _unroll(top.landmarks(head.base_neutral)),
+        _unroll(top.at_landmarks(head.base_neutral).numpy()),
         ambient,
     )
 
@@ -107,7 +107,7 @@ def _place_eyes(corners: Float, faces: np.ndarray, regions: np.ndarray) -> None:
     """Place the corners of the eyeballs: seen from the front, the left one mirrored onto the right."""
     head = open_head()
     surface = fine_surface()
-    centres = np.stack([surface.base[head.topology.region_vertices(*region_ids("sclera", "iris"))]])
+    centres = np.stack([surface.base[head.topology.region_vertices(*region_ids("sclera", "iris")).numpy()]])
     left, right = (centres[0][centres[0][:, 0] * sign > 0] for sign in (1, -1))
     x0, y0 = EYE_CORNER
     for ball, sign in ((left, 1.0), (right, -1.0)):

@@ -39,7 +39,7 @@ class _Fold:
 @lru_cache(maxsize=1)
 def folds() -> tuple[_Fold, ...]:
     """List every fold of the face, both sides."""
-    marks = _unroll(open_head().topology.landmarks(open_head().base_neutral))
+    marks = _unroll(open_head().topology.at_landmarks(open_head().base_neutral).numpy())
     made: list[_Fold] = []
     for side in ("Right", "Left"):
         sign = -1.0 if side == "Right" else 1.0
@@ -91,7 +91,7 @@ def profiles_on(points: Float, faces: NDArray[np.integer], regions: NDArray[np.u
     soft = np.zeros(len(points), bool)
     soft[faces[np.isin(regions, region_ids("skin", "eyelids"))].ravel()] = True
     # The edges of lids and lips belong to their neighbours too: a fold must not part what meets.
-    soft[np.unique(np.r_[top.lid_contacts.ravel(), top.lip_contacts.ravel()])] = False
+    soft[np.concatenate([top.lid_contacts.numpy(), top.lip_contacts.numpy()])] = False
     flat = _unroll(points)
     out = []
     for fold in folds():

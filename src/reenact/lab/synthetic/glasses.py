@@ -35,7 +35,7 @@ def glasses_faces() -> Int:
 def glasses(person: SyntheticPerson) -> Float:
     """Make glasses [GLASSES_VERTICES, 3], canonical, metres, resting on this person's nose."""
     draw = rng(person.seed, "glasses")
-    marks = open_head().topology.landmarks(person.head.neutral.numpy())
+    marks = open_head().topology.at_landmarks(person.head.neutral).numpy()
     eyes = person.head.eyes.numpy()
     span = float(eyes[0, 0] - eyes[1, 0])
     half_w, half_h = span * draw.uniform(0.36, 0.42), span * draw.uniform(0.24, 0.34)

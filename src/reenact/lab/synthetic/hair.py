@@ -179,15 +179,16 @@ def _outward(grid: Float) -> Float:
 def _roots() -> tuple[Float, Int, Float]:
     """Find where the meridians' rays leave the base head: points [N, 3], corners [N, 3], weights [N, 3]."""
     head = open_head()
-    faces = head.topology.faces[head.topology.region_faces(*region_ids("skin", "neck"))]
+    faces = head.topology.faces[head.topology.region_faces(*region_ids("skin", "neck"))].numpy()
+    base = head.base_neutral.numpy()
     polar = np.linspace(0.02, np.radians(142), DOWN)[:, None]
     turn = np.linspace(-np.pi, np.pi, AROUND, endpoint=False)[None]
     ways = np.stack([np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn, np.sin(polar) * np.cos(turn)], -1)
     c, s = np.cos(-0.55), np.sin(-0.55)  # the crown is tilted to the back, radians
     ways = ways.reshape(-1, 3) @ np.asarray([[1, 0, 0], [0, c, s], [0, -s, c]])
-    rows, weights = _cast(_CENTRE, np.asarray(ways, np.float32), head.base_neutral[faces])
+    rows, weights = _cast(_CENTRE, np.asarray(ways, np.float32), base[faces])
     corners = faces[rows]
-    points = np.einsum("nc,ncx->nx", weights, head.base_neutral[corners])
+    points = np.einsum("nc,ncx->nx", weights, base[corners])
     return points.astype(np.float32), corners.astype(np.int32), weights.astype(np.float32)
 
 

@@ -122,8 +122,8 @@ def _shared_mesh(device: torch.device) -> _SharedMesh:
 def _lash_cover() -> Float:
     """Return how much lashes hide at each vertex [W, 1]: thick at the lid, nothing at the tips."""
     head, surface = open_head(), fine_surface()
-    rows = head.topology.region_vertices(*region_ids("eyelashes"))
-    lids = surface.base[np.unique(head.topology.lid_contacts)]
+    rows = head.topology.region_vertices(*region_ids("eyelashes")).numpy()
+    lids = surface.base[head.topology.lid_contacts.unique().numpy()]
     far = np.linalg.norm(surface.base[rows][:, None] - lids[None], axis=-1).min(1)
     out = np.zeros((len(surface.base), 1), np.float32)
     upper = surface.base[rows, 1] > -0.002

@@ -96,7 +96,7 @@ class OwnDeformation:
         fit = open_levels()[1]
         fine = fit.upsample(control)
         height = depths @ torch.from_numpy(_profiles())
-        return fine + height[..., None] * vertex_normals(fine, torch.from_numpy(fit.faces), "torch")
+        return fine + height[..., None] * vertex_normals(fine, fit.faces, "torch")
 
 
 def linear(head: HeadShape, motion: Motion) -> torch.Tensor:
@@ -106,10 +106,10 @@ def linear(head: HeadShape, motion: Motion) -> torch.Tensor:
 
 def _tissue(person: SyntheticPerson) -> Float:
     """Return the fullness of tissue [V]: each pad's, a child's cheeks, slack skin of the old."""
-    base, own = open_head().base_neutral, person.head.neutral.numpy() / person.size
-    normal = vertex_normals(torch.from_numpy(base)[None], _faces(), "torch")[0].numpy()
-    face = open_head().topology.face_weight > 0.5
-    rise = ((own - base) * normal).sum(-1)
+    base, own = open_head().base_neutral, person.head.neutral / person.size
+    normal = vertex_normals(base[None], _faces(), "torch")[0]
+    face = open_head().topology.face_weight.numpy() > 0.5
+    rise = ((own - base) * normal).sum(-1).numpy()
     rise -= rise[face].mean()
     young = np.interp(person.age, (0.0, 8.0, 20.0, 60.0, 90.0), (0.8, 0.5, 0.0, 0.0, -0.6))
     out = np.zeros(len(base), np.float32)
@@ -124,11 +124,11 @@ def _tissue(person: SyntheticPerson) -> Float:
 def _pads() -> dict[str, Float]:
     """Make the masks of pads, [V] each, 1 in its middle."""
     model = open_head()
-    top, base = model.topology, model.base_neutral
-    marks = top.landmarks(base)
-    edges = base[np.unique(np.r_[top.lip_contacts.ravel(), top.lid_contacts.ravel()])]
+    top, base = model.topology, model.base_neutral.numpy()
+    marks = top.at_landmarks(model.base_neutral).numpy()
+    edges = base[torch.cat([top.lip_contacts, top.lid_contacts]).unique().numpy()]
     away = np.linalg.norm(base[:, None] - edges[None], axis=-1).min(1)
-    clear = np.clip((away - _OFF_CONTACT_M[0]) / np.ptp(_OFF_CONTACT_M), 0.0, 1.0) * open_levels()[0].face
+    clear = np.clip((away - _OFF_CONTACT_M[0]) / np.ptp(_OFF_CONTACT_M), 0.0, 1.0) * open_levels()[0].face.numpy()
 
     def reach(point: Float, radius: float) -> NDArray[np.floating]:
         return np.exp(-((base - point) ** 2).sum(-1) / (2.0 * radius**2))
@@ -143,13 +143,12 @@ def _pads() -> dict[str, Float]:
 def _profiles() -> Float:
     """Return the profiles of folds on the fit mesh [K, W]."""
     fit = open_levels()[1]
-    base = fit.upsample(torch.from_numpy(open_head().base_neutral)).numpy()
-    return profiles_on(base, fit.faces, fit.regions)
+    base = fit.upsample(open_head().base_neutral).numpy()
+    return profiles_on(base, fit.faces.numpy(), fit.regions.numpy())
 
 
-@lru_cache(maxsize=1)
 def _faces() -> torch.Tensor:
-    return torch.from_numpy(open_head().topology.faces).long()
+    return open_head().topology.faces
 
 
 @dataclass(frozen=True)
@@ -182,17 +181,16 @@ def shipped_corrections() -> ActionCorrections:
 @lru_cache(maxsize=1)
 def corrected_rows() -> NDArray[np.int64]:
     """Find the control vertices that dynamic offsets move [n]."""
-    return np.flatnonzero(open_levels()[0].face > 0.0)
+    return np.flatnonzero(open_levels()[0].face.numpy() > 0.0)
 
 
 def vertex_frames(neutral: Float) -> Float:
     """Return the frames [V, 3, 3] of a control mesh's vertices [V, 3], see `tangent_frames`."""
-    faces = torch.from_numpy(open_head().topology.faces.astype(np.int64))
-    return tangent_frames(vertex_normals(torch.from_numpy(neutral)[None], faces, "torch")[0]).numpy()
+    return tangent_frames(vertex_normals(torch.from_numpy(neutral)[None], _faces(), "torch")[0]).numpy()
 
 
 def relative_face_size(neutral: Float) -> float:
     """Measure a face [V, 3] as a share of the base adult's."""
-    face = open_head().topology.face_weight > 0.5
-    own, base = (rms_radius(x[face]) for x in (neutral, open_head().base_neutral))
+    face = open_head().topology.face_weight.numpy() > 0.5
+    own, base = (rms_radius(x[face]) for x in (neutral, open_head().base_neutral.numpy()))
     return float(own / base)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from reenact.head.head_model import personalised
 from reenact.head.mesh import rms_radius
@@ -56,7 +57,7 @@ class SyntheticPerson:
         (head/state.py). None takes the first frame, its head upright.
         """
         rest = _upright(motion[0]) if rest is None else rest
-        weight = torch.from_numpy(fine_surface().head_weight)
+        weight = fine_surface().head_weight
         return posed(self.head, self.canonical(motion), motion, rest, weight).numpy()
 
     def torso(self, motion: Motion, rest: Motion | None = None) -> tuple[Float, Float]:
@@ -67,7 +68,7 @@ class SyntheticPerson:
     @property
     def size(self) -> float:
         """Size of the face as a share of the base adult's."""
-        return _face_size(self.head.neutral.numpy()) / _face_size(open_head().base_neutral)
+        return _face_size(self.head.neutral) / _face_size(open_head().base_neutral)
 
 
 def synthetic_person(seed: int, *, age: float | None = None) -> SyntheticPerson:
@@ -84,7 +85,7 @@ def synthetic_person(seed: int, *, age: float | None = None) -> SyntheticPerson:
     share = np.interp(age, (0, 8, 18), (0.50, 0.60, 0.80))
     identity = mean + share * spread * np.clip(draw.standard_normal(len(mean)), -2.2, 2.2)
     identity = identity.astype(np.float32)
-    size = _face_size(head.neutral(identity)) / _face_size(head.base_neutral)
+    size = _face_size(head.neutral(torch.from_numpy(identity))) / _face_size(head.base_neutral)
     offset = out_of_basis_offset(seed, float(draw.uniform(0.0010, 0.0018)) * size)
     strength = np.exp(0.35 * draw.standard_normal(len(folds()))).astype(np.float32)
     own = personalised(head, identity, offset)
@@ -98,7 +99,7 @@ def out_of_basis_offset(seed: int, rms_m: float) -> Float:
     together, so lips stay shut. The eyeballs keep their shape, and the lids stay near them.
     """
     head = open_head()
-    top, base = head.topology, head.base_neutral
+    top, base = head.topology, head.base_neutral.numpy()
     draw = rng(seed, "offset")
     ways = draw.standard_normal((_WAVES, 3))
     # Waves of 45 to 110 mm are shorter than the basis follows, and longer than two triangles.
@@ -111,13 +112,12 @@ def out_of_basis_offset(seed: int, rms_m: float) -> Float:
     flip = np.asarray([-1.0, 1.0, 1.0], np.float32)
     own, other = waves(base), waves(base * flip) * flip
     field_ = 0.5 * (own + other) + 0.18 * (own - other)
-    centres = (
-        np.asarray([[1, 1, 1], [-1, 1, 1]], np.float32) * head.joints(np.zeros(head.identity_size, np.float32)).eyes[0]
-    )
+    left = head.joints(torch.zeros(head.identity_size)).eyes[0].numpy()
+    centres = np.asarray([[1, 1, 1], [-1, 1, 1]], np.float32) * left
     near = np.min([np.linalg.norm(base - c, axis=1) for c in centres], axis=0)
     fade = 0.25 + 0.75 * np.clip((near - 0.013) / (0.024 - 0.013), 0.0, 1.0)  # metres from the eyeball's centre
     # Skull and neck get less: nothing that is looked at hangs on them.
-    fade *= 0.35 + 0.65 * top.face_weight
+    fade *= 0.35 + 0.65 * top.face_weight.numpy()
     field_ *= fade[:, None]
     field_ -= np.tensordot(_inverse_basis() @ field_[_face_rows()].ravel(), _basis(), axes=1) * fade[:, None]
     field_[top.region_vertices(*region_ids(*EYEBALL))] = 0.0
@@ -148,13 +148,12 @@ def _age_table() -> dict[str, Float]:
 
 @lru_cache(maxsize=1)
 def _face_rows() -> Int:
-    return np.flatnonzero(open_head().topology.face_weight > 0.5).astype(np.int32)
+    return np.flatnonzero(open_head().topology.face_weight.numpy() > 0.5)
 
 
 @lru_cache(maxsize=1)
 def _basis() -> Float:
-    head = open_head()
-    return head.identity_basis(np.arange(len(head.base_neutral), dtype=np.int32))[1]
+    return open_head().identity_basis()[1].numpy()
 
 
 @lru_cache(maxsize=1)
@@ -168,5 +167,5 @@ def _inverse_basis() -> Float:
     return np.linalg.solve(gram + 1e-4 * np.trace(gram) / len(gram) * np.eye(len(gram)), basis).astype(np.float32)
 
 
-def _face_size(vertices: Float) -> float:
-    return float(rms_radius(vertices[_face_rows()]))
+def _face_size(vertices: Tensor) -> float:
+    return float(rms_radius(vertices.numpy()[_face_rows()]))

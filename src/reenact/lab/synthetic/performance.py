@@ -72,7 +72,7 @@ def as_tracked(performance: Motion, source: str = "made-up") -> Motion:
 def performance_of_track(motion: Motion) -> Motion:
     """Read a performance off a tracked motion: the head's way is counted from its middle place and in its own size."""
     head, clip = open_head(), motion.require_clip()
-    base = head.topology.landmarks(head.base_neutral)
+    base = head.topology.at_landmarks(head.base_neutral).numpy()
     size = rms_radius(base)
     place = motion.translation.numpy()
     scale = size / clip.face_size_m.numpy()[clip.shot.numpy()]

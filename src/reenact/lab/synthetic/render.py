@@ -88,7 +88,7 @@ def _truth_of(mesh: Mesh, worn: list[Wardrobe], cameras: list[Camera], hair_cove
     top = open_head().topology
     count = len(top.head_weight)
     head = mesh.vertices[:, :count]
-    marks = torch.from_numpy(top.landmarks(head.cpu().numpy())).float().to(head.device)
+    marks = top.at_landmarks(head)
     points = scenery.project(torch.cat([head, marks], 1))
     seen = visible_vertices(drawn.depth, points, 0.002)
     image = torch.arange(len(points), device=points.device)[:, None]

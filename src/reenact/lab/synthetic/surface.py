@@ -31,7 +31,7 @@ class _FineSurface:
     edges: Tensor  # [M, 2] int64, the coarse vertices each new one lies between
     coarse_faces: Tensor  # [F, 3] int64
     base: Float  # [W, 3] the base person, canonical head space
-    head_weight: Float  # [W] see Topology.head_weight
+    head_weight: Tensor  # [W] see Topology.head_weight
     ambient: Float  # [W] share of the sky that the base person's vertices see, 0 to 1
 
     def refine(self, vertices: Tensor) -> Tensor:
@@ -53,13 +53,14 @@ def _divide(top: Topology) -> tuple[Int, np.ndarray, Int]:
     """Divide the face with no crack at its border: faces [G, 3], labels [G], divided edges [M, 2]."""
     soft = top.region_faces(*region_ids("skin", "eyelids", "lips", "neck"))
     wanted = soft & (top.face_weight[top.faces].mean(1) > 0.25)
+    coarse = top.faces.numpy()
     middle: dict[tuple[int, int], int] = {}
     count = len(top.head_weight)
     for a, b, c in top.faces[wanted].tolist():
         for edge in ((a, b), (b, c), (c, a)):
             middle.setdefault((min(edge), max(edge)), count + len(middle))
-    faces, source = cut_faces(top.faces, lambda a, b: middle.get((min(a, b), max(a, b)), -1))
-    return faces, top.regions[source], np.asarray(list(middle), np.int32)
+    faces, source = cut_faces(coarse, lambda a, b: middle.get((min(a, b), max(a, b)), -1))
+    return faces, top.regions.numpy()[source], np.asarray(list(middle), np.int64)
 
 
 def _ambient(vertices: Float, faces: Tensor) -> Float:
@@ -85,8 +86,7 @@ def fine_surface() -> _FineSurface:
     head: ParametricHead = open_head()
     top = head.topology
     faces, regions, edges = _divide(top)
-    fine, coarse = torch.from_numpy(faces).long(), torch.from_numpy(top.faces).long()
-    between = torch.from_numpy(edges).long()
-    base = _refine(torch.from_numpy(head.base_neutral)[None], coarse, between)[0].numpy()
-    weight = np.concatenate([top.head_weight, top.head_weight[edges].mean(1)]).astype(np.float32)
+    fine, coarse, between = torch.from_numpy(faces), top.faces, torch.from_numpy(edges)
+    base = _refine(head.base_neutral[None], coarse, between)[0].numpy()
+    weight = torch.cat([top.head_weight, top.head_weight[between].mean(1)])
     return _FineSurface(fine, regions, between, coarse, base, weight, _ambient(base, fine))

@@ -64,14 +64,14 @@ def mirrored(one: CentredFrames) -> CentredFrames:
 
 def mirrored_rows() -> tuple[Int, Float]:
     """Return the place of each vertex's counterpart among `corrected_rows` [n], and 1; 0 for the few without one."""
-    rows, mirror = corrected_rows(), open_head().topology.mirror
+    rows, mirror = corrected_rows(), open_head().topology.mirror.numpy()
     paired = (mirror[mirror[rows]] == rows) & np.isin(mirror[rows], rows)
     return np.searchsorted(rows, np.where(paired, mirror[rows], rows)).astype(np.int32), paired.astype(np.float32)
 
 
 def residual_share(corrections: ActionCorrections, one: CentredFrames) -> float:
     """Measure which share of a person's dynamic offsets corrections do not explain, on the face, rms."""
-    weight = open_levels()[0].face[corrected_rows()][:, None]
+    weight = open_levels()[0].face.numpy()[corrected_rows()][:, None]
     codes, offsets = one
     rest = offsets - np.tensordot(codes, corrections.offsets_mm, axes=1)
     return float(np.sqrt((weight * rest**2).sum() / (weight * offsets**2).sum()))

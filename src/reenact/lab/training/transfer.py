@@ -105,14 +105,13 @@ class _Surface:
     """The face's edges [2, E], and the pairs of vertices that touch [2, P], as rows of the N face vertices."""
 
     def __init__(self, device: torch.device) -> None:
-        fit, rows = open_levels()[1], torch.from_numpy(face_rows())
+        fit, rows = open_levels()[1], face_rows()
         place = torch.full((len(fit),), -1, dtype=torch.long)
         place[rows] = torch.arange(len(rows))
-        a, b, c = torch.from_numpy(fit.faces).long().unbind(1)
+        a, b, c = fit.faces.unbind(1)
         edges = place[torch.stack([torch.cat([a, b, c]), torch.cat([b, c, a])])]
         top = open_head().topology
-        pairs = torch.cat([torch.from_numpy(top.lip_contacts), torch.from_numpy(top.lid_contacts)]).long().T
-        pairs = place[pairs]
+        pairs = place[torch.cat([top.lip_contacts, top.lid_contacts]).T]
         self._device = device
         self._edges, self._pairs = edges[:, (edges >= 0).all(0)], pairs[:, (pairs >= 0).all(0)]
 

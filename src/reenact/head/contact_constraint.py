@@ -109,6 +109,25 @@ def geodesic_distances(faces: Tensor, vertices: Tensor, sources: Tensor, limit: 
     return torch.where(torch.from_numpy(reached).to(out.device), out, torch.inf)
 
 
+def line_places(line: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+    """Find where values lie on a line of Q rising coordinates.
+
+    Args:
+        line: [Q].
+        at: [n].
+
+    Returns:
+        [n] places of the line that come before the values, and [n] how far on the way to the next place they are, 0 to
+        1; beyond the ends: as at the end.
+    """
+    before = torch.searchsorted(line.detach().contiguous(), at.detach().contiguous(), right=True) - 1
+    before = before.clamp(0, len(line) - 2)
+    start = line[before]
+    step = line[before + 1] - start
+    share = (at - start) / torch.where(step > 0, step, 1.0)
+    return before, torch.where(step > 0, share, (at >= start).to(share)).clamp(0.0, 1.0)
+
+
 class LineInterpolation(nn.Module):
     """Linear interpolation at n vertices, each between two of Q places of a line."""
 
@@ -118,12 +137,9 @@ class LineInterpolation(nn.Module):
     def __init__(self, line: Tensor, at: Tensor) -> None:
         """line: [Q] rising coordinate of the places; at: [n] of the vertices. Beyond the ends: as at the end."""
         super().__init__()
-        before = torch.searchsorted(line.detach().contiguous(), at.detach().contiguous(), right=True) - 1
-        before = before.clamp(0, len(line) - 2)
-        step = line[before + 1] - line[before]
-        share = (at - line[before]) / torch.where(step > 0, step, 1.0)
+        before, share = line_places(line, at)
         self.register_buffer("before", before)
-        self.register_buffer("share", torch.where(step > 0, share, (at >= line[before]).to(share)).clamp(0.0, 1.0))
+        self.register_buffer("share", share)
 
     def forward(self, values: Tensor) -> Tensor:
         """[F, Q, ...] -> [F, n, ...]"""

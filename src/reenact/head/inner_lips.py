@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .contact_constraint import LineInterpolation, geodesic_distances
+from .contact_constraint import LineInterpolation, geodesic_distances, line_places
 from .landmarks import LOWER_INNER_LIP, UPPER_INNER_LIP
 from .model import Topology
 from .mouth import head_size
@@ -58,7 +58,7 @@ class InnerLips(nn.Module):
     _corners: Tensor  # [2, P, 3] vertices of the landmarks where the lips meet
     _weights: Tensor  # [2, P, 3]
     _contacts: Tensor  # [n] vertices where the lips meet
-    _inside: Tensor  # vertices of the mouth's interior
+    _interior: Tensor  # [V] metres by which the mouth's interior is always rendered deeper, 0 elsewhere
     _tongue: Tensor
 
     def __init__(self, topology: Topology, neutral: Tensor, eyes: Tensor) -> None:
@@ -74,7 +74,8 @@ class InnerLips(nn.Module):
         self.register_buffer("_weights", topology.landmark_weights[marks].to(neutral))
         lips, pairs = rows_of("lips"), topology.lip_contacts.to(device)
         inside, tongue = rows_of(*MOUTH_INTERIOR), rows_of("tongue")
-        self.register_buffer("_inside", inside[~torch.isin(inside, lips)])
+        interior = neutral.new_zeros(len(neutral)).index_fill(0, inside[~torch.isin(inside, lips)], _CLEAR_M)
+        self.register_buffer("_interior", interior)
         self.register_buffer("_tongue", tongue)
         self.register_buffer("_contacts", pairs)
         line = self.lines(neutral[None])[0].mean(0)  # [P, 3]
@@ -114,10 +115,9 @@ class InnerLips(nn.Module):
 
         shapes: [F, V, 3] canonical.
         """
-        out = shapes.new_zeros(shapes.shape[:2])
+        out = self._interior.to(shapes).expand(len(shapes), -1)
         for side, apart in zip((self.upper, self.lower), self.apart(shapes), strict=True):
             out = out.index_add(1, side.rows, _INNER * apart * side.depth)
-        out = out.index_add(1, self._inside, out.new_full((len(out), len(self._inside)), _CLEAR_M))
         behind = smoothstep(*_TONGUE_OUT_M, self.depth_behind_lips(shapes, self._tongue))
         return out.index_add(1, self._tongue, -_CLEAR_M * behind)
 
@@ -127,5 +127,6 @@ class InnerLips(nn.Module):
         for shape in shapes:
             line = shape[self._contacts].mean(1)
             line = line[line[:, 0].argsort()]
-            out.append(LineInterpolation(line[:, 0], shape[rows, 0])(line[None, :, 2])[0] - shape[rows, 2])
+            before, share = line_places(line[:, 0], shape[rows, 0])
+            out.append(torch.lerp(line[before, 2], line[before + 1, 2], share) - shape[rows, 2])
         return torch.stack(out)

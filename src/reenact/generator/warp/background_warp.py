@@ -49,7 +49,7 @@ class BackgroundWarp:
     binding: sp.csr_matrix  # [N, V] takes displacements of vertices to displacements of nodes
     head_weight: Float  # [N] share of the head's motion
     torso_weight: Float  # [N] share of the torso's motion; the rest stands still
-    faces: Tensor  # [G, 3] int64
+    faces: Tensor  # [G, 3] int32
 
     @classmethod
     def from_reference(cls, head: HeadShape, visible: VisibleHead, person: Float) -> BackgroundWarp:
@@ -247,10 +247,10 @@ def _person_weight(person: Float, on_head: NDArray[np.bool_], head_width: float)
 
 
 def _grid_faces(side: int) -> Tensor:
-    """[G, 3] int64 two triangles for each square of a grid of side x side nodes."""
+    """[G, 3] int32 two triangles for each square of a grid of side x side nodes."""
     corner = (torch.arange(side - 1)[:, None] * side + torch.arange(side - 1)).flatten()
     a, b, c, d = corner, corner + side, corner + 1, corner + side + 1
-    return torch.cat([torch.stack([a, b, c], 1), torch.stack([c, b, d], 1)])
+    return torch.cat([torch.stack([a, b, c], 1), torch.stack([c, b, d], 1)]).int()
 
 
 def _distance_to_mask(mask: NDArray[np.bool_]) -> Float:

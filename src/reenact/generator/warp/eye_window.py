@@ -18,7 +18,7 @@ from .eyelids import Eyelids
 from .filters import blur, nearest_pixels, remap_mask, smoothstep, smoothstep_of
 from .posed_head import PosedHead
 from .rasterised_mesh import RasterisedMesh
-from .skin import Skin, surface_distance, texture_stretch
+from .skin import Skin, front_areas, surface_distance, texture_stretch
 
 # Chosen. In brackets: mean change of the eyes, in grey levels, at half and at double, in 10 frames of the demo photo.
 # Metres are those of an adult's head.
@@ -66,6 +66,7 @@ class EyeWindow:
         self._light = skin.light
         self._shade = skin.light.shade(reference.normals[self.anchors])
         self._faces = faces[np.isin(faces, self.anchors).any(axis=1)]
+        self._reference_areas = front_areas(self._faces, reference.px)
         self._ball = head.eyeballs[side].numpy()
         self._front = self._ball[np.argmax(directions[self._ball] @ self.eyeball.axis)]
         self._lids = Eyelids.from_reference(head, side, reference)
@@ -106,7 +107,7 @@ class EyeWindow:
         if blend == 0.0:
             return patch
         closure = self._lids.closure(driven.vertices)
-        stretch = texture_stretch(self._faces, self._reference.px, driven.px)
+        stretch = texture_stretch(self._reference_areas, front_areas(self._faces, driven.px))
         unusable = np.maximum(stretch, closure * self._rim) * self._lid_skin
         fill = self._fill.copy()
         shade = self._light.shade(driven.normals[self.anchors])

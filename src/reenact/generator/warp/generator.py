@@ -57,7 +57,7 @@ class WarpGenerator:
         self._camera = camera
         self._grid = pixel_grid(camera.width)
         visible = visible_head(head, self._motion, camera.scaled(MAPS_PX / camera.width))
-        self._mesh = RenderMesh(visible.faces, visible.regions.numpy())
+        self._mesh = RenderMesh(visible.faces.int(), visible.regions.numpy())
         self._reference = self._pose(self._motion)
         coarse = visible_head(head, self._motion, camera.scaled(_FIELD_PX / camera.width))
         person = resize(person_mask(self._image), _FIELD_PX, _FIELD_PX)

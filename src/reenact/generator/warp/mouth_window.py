@@ -19,7 +19,7 @@ from .lip_subdivision import subdivide_lips
 from .mouth_interior import INTERIOR_IDS, MouthInterior
 from .posed_head import PosedHead
 from .rasterised_mesh import Box, RasterisedMesh
-from .skin import Skin, surface_distance, texture_stretch
+from .skin import Skin, front_areas, surface_distance, texture_stretch
 
 _LIPS = region_ids("lips")
 # Chosen. In brackets: mean change of the mouth, in grey levels, at half and at double, in 10 frames of the demo photo.
@@ -59,6 +59,7 @@ class MouthWindow:
         self._pairs = pairs[np.argsort(head.neutral.numpy()[pairs[:, 0], 0])]
         self._contacts = pairs.ravel()
         self._faces = faces[np.isin(faces, self.anchors).any(axis=1)]
+        self._reference_areas = front_areas(self._faces, reference.px)
         border = np.intersect1d(self.anchors, topology.region_vertices(*region_ids("skin")).numpy())
         self._inside_border = smoothstep(0.0, _BORDER_M, surface_distance(head, border))
         near = surface_distance(head, self.anchors) < _REACH_M
@@ -112,7 +113,7 @@ class MouthWindow:
         """Compose the mouth in a box just around it."""
         gap_m = self._gap(driven)
         parted = max(self._parted, smoothstep_of(0.0005, 0.003, gap_m))
-        stretch = texture_stretch(self._faces, self._reference.px, driven.px)
+        stretch = texture_stretch(self._reference_areas, front_areas(self._faces, driven.px))
         unusable = np.maximum(self._inside_border * stretch, parted * self._rim)
         displacement = (self._reference.px - driven.px)[:, :2]
         hidden = np.maximum(unusable, 1.0 - skin.visibility)

@@ -77,7 +77,7 @@ class Box:
 class RenderMesh:
     """Triangles over the V vertices of a head and N vertices that subdivision adds."""
 
-    faces: Tensor  # [F, 3]
+    faces: Tensor  # [F, 3] int32, as the rasteriser's kernels take them
     regions: NDArray[np.uint8]  # [F]
     subdivisions: tuple[tuple[Int, Float], ...] = ()
     """Of each round, the vertices [N', 4] that a new vertex is a sum of, and their weights [N', 4]."""

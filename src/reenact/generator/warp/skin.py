@@ -101,18 +101,24 @@ def surface_distance(head: HeadShape, rows: Int) -> Float:
     return (KDTree(neutral[rows]).query(neutral)[0] / float(head_size(head.eyes))).astype(np.float32)
 
 
-def texture_stretch(faces: Int, reference_px: Float, px: Float) -> Float:
-    """Return where the image is stretched so far that its texture means nothing [V], 0 to 1.
+def front_areas(faces: Int, px: Float) -> NDArray[np.floating]:
+    """Return the area of the triangles around each vertex that face the camera [V] px squared.
 
     Args:
         faces: [F, 3] of the part of the mesh in question.
-        reference_px: [V, 2 or more] vertices in the reference.
-        px: [V, 2 or more] vertices in the frame.
+        px: [V, 2 or more] vertices.
     """
-    before, after = (
-        np.bincount(faces.ravel(), np.repeat(_front_areas(faces, points), 3), len(px)) for points in (reference_px, px)
-    )
-    return smoothstep(1.5, 2.8, after / np.maximum(before, 1e-3))
+    return np.asarray(np.bincount(faces.ravel(), np.repeat(_front_areas(faces, px), 3), len(px)), np.float64)
+
+
+def texture_stretch(reference_areas: NDArray[np.floating], areas: NDArray[np.floating]) -> Float:
+    """Return where the image is stretched so far that its texture means nothing [V], 0 to 1.
+
+    Args:
+        reference_areas: [V] `front_areas` in the reference.
+        areas: [V] the same in the frame.
+    """
+    return smoothstep(1.5, 2.8, areas / np.maximum(reference_areas, 1e-3))
 
 
 def _front_areas(faces: Int, px: Float) -> Float:

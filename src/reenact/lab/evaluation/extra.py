@@ -99,11 +99,16 @@ _PACKAGES = ("torch", "numpy", "mediapipe", "opencv-contrib-python", "av", "warp
 
 
 def provenance() -> dict[str, Any]:
-    """Collect version and git commit of this project, machine and package versions, for every result file."""
+    """Collect version and git commit of this project, machine and package versions, for every result file.
+
+    Files under benchmarks/results are no changes of what is measured: a run of several results writes them one by one.
+    """
     return {
         "reenact": reenact.__version__,
         "commit": _git("rev-parse", "--verify", "--quiet", "HEAD") or "not in a git checkout",
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "uncommitted_changes": bool(
+            _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)benchmarks/results")
+        ),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "packages": {name: version for name in _PACKAGES if (version := _version(name)) is not None},

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from .contact_constraint import LineInterpolation, geodesic_distances, line_places
+from .contact_constraint import geodesic_distances, line_places
 from .landmarks import LOWER_INNER_LIP, UPPER_INNER_LIP
 from .model import Topology
 from .mouth import head_size
@@ -25,33 +26,6 @@ _INNER = 8.0  # times its depth behind their edge is how much deeper the inner s
 _TONGUE_OUT_M = (0.004, -0.002)  # behind the lips: a tongue that is put out is in front of them
 
 
-class _InnerSide(nn.Module):
-    """The inner side of one lip: N vertices."""
-
-    rows: Tensor  # [N] vertices
-    depth: Tensor  # [N] metres behind the line of the lips, in a mouth at rest
-
-    def __init__(self, rows: Tensor, line: Tensor, neutral: Tensor, up: float) -> None:
-        """line: [P, 3] where the lips meet at rest, from the subject's right. up: 1 for the upper lip, -1 the lower."""
-        super().__init__()
-        self.along = LineInterpolation(line[:, 0], neutral[rows, 0])
-        self.up = up
-        self.register_buffer("rows", rows)
-        self.register_buffer("depth", self.along(line[None, :, 2])[0] - neutral[rows, 2])
-
-    def forward(self, shapes: Tensor, edge: Tensor, apart: Tensor) -> Tensor:
-        """[F, N, 2] metres in x and y by which the vertices have to move to lie behind the line.
-
-        edge: [F, P, 2] of this lip; apart: [F, N], see `InnerLips.apart`.
-        """
-        along = torch.gradient(edge, dim=1)[0]
-        outward = self.up * torch.stack([-along[..., 1], along[..., 0]], -1)
-        outward = outward / outward.norm(dim=-1, keepdim=True).clamp(min=1e-9)
-        at, way = self.along(edge), self.along(outward)
-        inwards = _SLOPE * self.depth - ((shapes[:, self.rows, :2] - at) * way).sum(-1)
-        return (apart * inwards.clamp(min=0.0))[..., None] * way
-
-
 class InnerLips(nn.Module):
     """The inner sides of both lips of one head, and what lies inside of the mouth."""
 
@@ -60,6 +34,11 @@ class InnerLips(nn.Module):
     _contacts: Tensor  # [n] vertices where the lips meet
     _interior: Tensor  # [V] metres by which the mouth's interior is always rendered deeper, 0 elsewhere
     _tongue: Tensor
+    _rows: Tensor  # [N] vertices of the inner sides, those of the upper lip first
+    _depth: Tensor  # [N] metres behind the line of the lips, in a mouth at rest
+    _before: Tensor  # [N] place on both lips' lines, one after the other, that comes before each of them
+    _share: Tensor  # [N] how far on the way to the next place they are
+    _up: Tensor  # [2, 1, 1] 1 for the upper lip, -1 for the lower
 
     def __init__(self, topology: Topology, neutral: Tensor, eyes: Tensor) -> None:
         """neutral: [V, 3] canonical, metres; eyes: [2, 3] eyeball centres."""
@@ -79,36 +58,56 @@ class InnerLips(nn.Module):
         self.register_buffer("_tongue", tongue)
         self.register_buffer("_contacts", pairs)
         line = self.lines(neutral[None])[0].mean(0)  # [P, 3]
-        depth = LineInterpolation(line[:, 0], neutral[lips, 0])(line[None, :, 2])[0] - neutral[lips, 2]
+        before, share = line_places(line[:, 0], neutral[lips, 0])
+        depth = torch.lerp(line[before, 2], line[before + 1, 2], share) - neutral[lips, 2]
         behind = depth > _BEHIND_M * head_size(eyes)
         faces = topology.faces[topology.region_faces(*region_ids("lips"))]
         with torch.no_grad():
             upper, lower = (geodesic_distances(faces, neutral, pairs[:, i])[lips] for i in (0, 1))
-        sides = lips[behind & (upper < lower)], lips[behind & ~(upper < lower)]
-        self.upper, self.lower = (
-            _InnerSide(rows, line, neutral, up) for rows, up in zip(sides, (1.0, -1.0), strict=True)
-        )
+        on_upper = upper < lower
+        inner = torch.cat([torch.nonzero(behind & side)[:, 0] for side in (on_upper, ~on_upper)])
+        self.register_buffer("_rows", lips[inner])
+        self.register_buffer("_depth", depth[inner])
+        self.register_buffer("_before", before[inner] + len(line) * ~on_upper[inner])
+        self.register_buffer("_share", share[inner])
+        self.register_buffer("_up", neutral.new_tensor([1.0, -1.0])[:, None, None])
 
     def lines(self, values: Tensor) -> Tensor:
         """[F, V, C] -> [F, 2, P, C] along the line where the lips meet, on the upper and on the lower lip."""
         return torch.einsum("flpkc,lpk->flpc", values[:, self._corners], self._weights)
 
-    def apart(self, shapes: Tensor) -> tuple[Tensor, Tensor]:
-        """[F, N] whether the lips stand apart at each inner vertex, 0 to 1, of the upper lip and the lower.
+    def _along(self, values: Tensor) -> Tensor:
+        """[F, 2, P, C] along the lines of both lips -> [F, N, C] before the inner vertices."""
+        flat = values.flatten(1, 2)
+        return torch.lerp(flat[:, self._before], flat[:, self._before + 1], self._share[:, None])
+
+    def _apart(self, lines: Tensor) -> Tensor:
+        """[F, N] whether the lips stand apart before each inner vertex, 0 to 1; lines: [F, 2, P, 3].
 
         Where they touch, soft flesh fills what is left between them.
         """
-        upper, lower = self.lines(shapes).unbind(1)
-        share = smoothstep(*_APART_M, (upper - lower).norm(dim=-1))
-        return self.upper.along(share), self.lower.along(share)
+        gap = (lines[:, 0] - lines[:, 1]).norm(dim=-1)
+        share = smoothstep(*_APART_M, gap)
+        return self._along(share[:, None, :, None].expand(-1, 2, -1, 1))[..., 0]
 
     def forward(self, shapes: Tensor) -> Tensor:
         """[F, V, 3] canonical -> the same, the inner sides no farther into the opening than the line before them."""
-        lines, apart = self.lines(shapes)[..., :2], self.apart(shapes)
-        for number, side in enumerate((self.upper, self.lower)):
-            step = side(shapes, lines[:, number], apart[number])
-            shapes = shapes.index_add(1, side.rows, torch.cat([step, torch.zeros_like(step[..., :1])], -1))
-        return shapes
+        lines = self.lines(shapes)
+        edge = lines[..., :2]
+        along = torch.cat(
+            [
+                edge[:, :, 1:2] - edge[:, :, :1],
+                0.5 * (edge[:, :, 2:] - edge[:, :, :-2]),
+                edge[:, :, -1:] - edge[:, :, -2:-1],
+            ],
+            2,
+        )
+        outward = self._up * torch.stack([-along[..., 1], along[..., 0]], -1)
+        outward = outward / outward.norm(dim=-1, keepdim=True).clamp(min=1e-9)
+        at, way = self._along(torch.cat([edge, outward], -1)).split(2, -1)
+        inwards = _SLOPE * self._depth - ((shapes[:, self._rows, :2] - at) * way).sum(-1)
+        step = (self._apart(lines) * inwards.clamp(min=0.0))[..., None] * way
+        return shapes.index_add(1, self._rows, functional.pad(step, (0, 1)))
 
     def hidden_depth(self, shapes: Tensor) -> Tensor:
         """[F, V] metres by which vertices are rendered deeper than they are: nothing in a mouth comes out of a face.
@@ -116,8 +115,7 @@ class InnerLips(nn.Module):
         shapes: [F, V, 3] canonical.
         """
         out = self._interior.to(shapes).expand(len(shapes), -1)
-        for side, apart in zip((self.upper, self.lower), self.apart(shapes), strict=True):
-            out = out.index_add(1, side.rows, _INNER * apart * side.depth)
+        out = out.index_add(1, self._rows, _INNER * self._apart(self.lines(shapes)) * self._depth)
         behind = smoothstep(*_TONGUE_OUT_M, self.depth_behind_lips(shapes, self._tongue))
         return out.index_add(1, self._tongue, -_CLEAR_M * behind)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reenact.generator.warp.filters import extrapolate, feather, pixel_grid, remap, smoothstep
 from reenact.generator.warp.light import Light, luma
 from reenact.generator.warp.rasterised_mesh import Box, RasterisedMesh, RenderMesh
+from reenact.generator.warp.skin import front_areas, texture_stretch
 from reenact.head.head_model import head_model
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
@@ -159,3 +160,14 @@ def test_the_torso_stays_where_the_head_turns(demo: DemoSubject) -> None:
     assert moved[weight < 0.35].max() < 0.4 * moved[weight > 0.99].max()
     lowest = demo.head.neutral.numpy()[:, 1].argmin()
     assert moved[lowest] < 0.02
+
+
+def test_texture_means_nothing_where_it_is_stretched_far() -> None:
+    faces = np.asarray([[0, 2, 1]])  # faces the camera: y points down
+    reference = np.asarray([[0, 0], [10, 0], [0, 10]], np.float32)
+    areas = front_areas(faces, reference)
+    np.testing.assert_array_equal(areas, 50.0)
+    np.testing.assert_array_equal(front_areas(faces[:, ::-1], reference), 0.0)
+    for factor, stretched in ((1.0, 0.0), (1.4, 0.0), (4.0, 1.0)):
+        wider = reference * np.asarray([factor, 1.0], np.float32)
+        np.testing.assert_allclose(texture_stretch(areas, front_areas(faces, wider)), stretched, atol=1e-6)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads of the people that habits are learnt from: ``python -m scripts.fit_people CLIPS_FOLDER -o heads``.
+"""Heads of the people that action corrections are learnt from: ``python -m scripts.fit_people CLIPS_FOLDER -o heads``.
 
 Of each clip (lab/training/action_corrections.py) at most 48 frames, evenly taken, are fitted as `reenact head` does,
-without a texture; heads that exist already are kept. Then: ``reenact train habits heads/*.head -o habits.safetensors``.
+without a texture; heads that exist already are kept. Then:
+``reenact train habits heads/*.head -o action_corrections.safetensors``.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from reenact.app.export import Export
 from reenact.app.head import Head
 from reenact.app.track import Track
 from reenact.lab.commands.evaluate import Compare, Run, Score, Synth
-from reenact.lab.commands.train import TrainDense, TrainExpression, TrainHabits, Training, TrainTransfer
+from reenact.lab.commands.train import TrainActionCorrections, TrainDense, TrainExpression, Training, TrainTransfer
 from reenact.lab.commands.train_generator import TrainGenerator
 
 COMMANDS = {"animate": Animate, "track": Track, "head": Head, "edit": Edit, "export": Export, "doctor": Doctor}
@@ -30,7 +30,7 @@ TRAIN = {
     "dense": TrainDense,
     "expression": TrainExpression,
     "generator": TrainGenerator,
-    "habits": TrainHabits,
+    "habits": TrainActionCorrections,
     "transfer": TrainTransfer,
 }
 """One verb a command: a dataclass whose fields are the arguments and whose `run` returns the exit code."""
@@ -94,7 +94,9 @@ def is_for_the_user(error: ValueError) -> bool:
     return isinstance(error, InputError)
 
 
-Command = Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare | Training | TrainHabits
+Command = (
+    Animate | Track | Head | Edit | Export | Doctor | Run | Synth | Score | Compare | Training | TrainActionCorrections
+)
 
 
 def parse(arguments: Sequence[str]) -> Command:

@@ -69,7 +69,7 @@ def test_lips_and_lids_meet_as_they_did_and_a_dropped_jaw_is_no_tissue(
         own, plain = elder.control(state)[0].numpy(), deformed(elder.head, state)[0].numpy()
         for pairs in (lips, lids):
             gap, was = (1000.0 * (x[pairs[:, 0], 1] - x[pairs[:, 1], 1]) for x in (own, plain))
-            assert np.abs(gap - was).max() < 0.4, state  # shut stays shut, whatever habits add
+            assert np.abs(gap - was).max() < 0.4, state  # shut stays shut, whatever action corrections add
         assert np.linalg.norm(own - plain, axis=-1).max() > 1e-4
     without = replace(child, tissue=np.zeros_like(child.tissue))
     jaw = doing(jawOpen=0.8)  # bone is no tissue

@@ -67,7 +67,7 @@ def test_mirroring_twice_changes_nothing() -> None:
     assert np.array_equal(twice[0], one[0]) and np.array_equal(twice[1], one[1] * paired[:, None])
 
 
-def test_habits_come_in_the_size_and_frame_of_the_face_they_are_on() -> None:
+def test_corrections_come_in_the_size_and_frame_of_the_face_they_are_on() -> None:
     corrections, base = shipped_corrections(), HEAD.base_neutral.numpy()
     on = corrections.on(base)
     assert on.shape == (len(ACTIONS), len(base), 3)
@@ -77,7 +77,7 @@ def test_habits_come_in_the_size_and_frame_of_the_face_they_are_on() -> None:
     assert on[:, corrections.vertices] == pytest.approx(0.001 * turned, abs=1e-7)
 
 
-def test_the_shipped_habits_are_small_on_the_face_only_and_alike_on_both_sides() -> None:
+def test_the_shipped_corrections_are_small_on_the_face_only_and_alike_on_both_sides() -> None:
     corrections = shipped_corrections()
     length = np.linalg.norm(corrections.offsets_mm, axis=2)
     assert 0.05 < length.max() < 4.0

@@ -279,13 +279,13 @@ class TrainExpression(Training):
 
 
 @dataclass(frozen=True)
-class TrainHabits:
+class TrainActionCorrections:
     """Learn from heads, one a person, what their dynamic offsets have in common; transfer then learns it.
 
     Printed: the share of each person's offsets that is left when the others are learnt from, and of those held out.
-    FILE is what the package ships as assets/habits.safetensors.
+    FILE is what the package ships as assets/action_corrections.safetensors.
 
-    Example: reenact train habits heads/*.head -o habits.safetensors
+    Example: reenact train habits heads/*.head -o action_corrections.safetensors
     """
 
     heads: Positional[

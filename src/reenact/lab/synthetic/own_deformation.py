@@ -174,7 +174,7 @@ class ActionCorrections:
 @lru_cache(maxsize=1)
 def shipped_corrections() -> ActionCorrections:
     """Load the shipped corrections, once a process."""
-    found, _ = read_arrays(asset("habits.safetensors"), "file of action corrections")
+    found, _ = read_arrays(asset("action_corrections.safetensors"), "file of action corrections")
     return ActionCorrections(found["vertices"], found["answers"].astype(np.float32))
 
 

@@ -97,6 +97,7 @@ def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
         depth=relief,
         classes=torch.where(drawn.face >= 0, table[shown.long()], 0).to(torch.uint8),
         outline=torch.zeros(len(states), SIDE, SIDE),
+        hair=torch.zeros(len(states), SIDE, SIDE),
     )
 
 
@@ -278,3 +279,29 @@ def test_regularity_counts_what_it_says() -> None:
     found = regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))
     assert found["magnitude"] == 0 and found["bend"] == 0 and found["pose"] == 0
     assert found["dynamic_magnitude"] > 0 and found["dynamic_change"] > 0
+
+
+def test_a_head_may_end_inside_of_its_hair_but_not_outside() -> None:
+    """The outline of skin is where the head ends; that of hair is only where it ends at the latest."""
+    observation, offsets = seen(np.zeros((len(HEAD.base_neutral), 3), np.float32)), Offsets(3, 1.0, MEAN)
+    energy, every = Energy(TOP, LEVELS[1], SIDE), torch.arange(3)
+    posed = offsets.posed(observation, every, offsets.static(), offsets.dynamic(every))
+    rasterised = energy.rasterise(posed, observation)
+
+    def outline(away_px: float, hair: float) -> float:
+        said = torch.full_like(observation.outline, away_px), torch.full_like(observation.hair, hair)
+        told = replace(observation, outline=said[0], hair=said[1])
+        return float(energy.terms(posed, told, rasterised)["outline"])
+
+    assert outline(-5.0, 0.0) == pytest.approx(outline(5.0, 0.0)) and outline(5.0, 0.0) > 1.0
+    assert outline(-5.0, 1.0) == 0.0 and outline(5.0, 1.0) == pytest.approx(outline(5.0, 0.0))
+
+
+def test_a_distance_far_from_the_tracked_one_costs() -> None:
+    offsets, rows = Offsets(3, 1.0, MEAN), torch.arange(3)
+
+    def cost(factor: float) -> float:
+        offsets.log_distance.data.fill_(float(np.log(factor)))
+        return float(regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))["distance"].detach())
+
+    assert cost(1.0) == 0.0 and cost(2.0) == pytest.approx(cost(0.5)) and cost(2.0) > 10 * cost(1.2)

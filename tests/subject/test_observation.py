@@ -18,11 +18,15 @@ from reenact.subject.observation import Observation, observe
 SIDE = 64
 
 
-def seen(top: float) -> Observation:
-    """A round head of 20 px radius in the middle of a crop that reaches `top` px above the picture."""
+def seen(top: float, hairline: float = -99.0) -> Observation:
+    """A round head of 20 px radius in the middle of a crop that reaches `top` px above the picture.
+
+    hairline: px below the middle, above which the head is hair.
+    """
     picture = np.zeros((200, 64, 3), np.uint8)
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5 - SIDE / 2
     classes = np.where(x**2 + y**2 < 20**2, HEAD[0], CLASSES.index("background")).astype(np.uint8)
+    classes = np.where((classes > 0) & (y < hairline), CLASSES.index("hair"), classes).astype(np.uint8)
     maps = DenseMaps(np.zeros((SIDE, SIDE, 3), "f"), np.ones((SIDE, SIDE), "f"), np.ones((SIDE, SIDE), "f"), classes)
     shape, camera = torch.zeros(open_head().identity_size), Camera(300.0, 32.0, 100.0, 64, 200)
     subject = Subject(open_head(), shape, camera, torch.zeros(478, 3))
@@ -46,3 +50,10 @@ def test_a_head_goes_on_beyond_the_pictures_edge() -> None:
     assert cut[12, middle] < -5.0 and cut[24, middle] < -5.0
     side = cut[middle, middle - 20]
     assert abs(float(side)) < 1.5  # where it is seen to end it ends
+
+
+def test_which_part_of_the_outline_is_of_hair() -> None:
+    hair, middle = seen(0.0, hairline=-5.0).hair[0], SIDE // 2
+    assert hair[:12].min() == 1.0 and hair[-12:].max() == 0.0
+    assert hair[middle, 5] == 0.0 and hair[middle, -5] == 0.0  # cheeks and ears below
+    assert seen(0.0).hair.max() == 0.0

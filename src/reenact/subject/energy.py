@@ -48,6 +48,7 @@ class Weights:
     dynamic_bend: float = 6.0
     dynamic_change: float = 0.2
     pose: float = 1.0
+    distance: float = 0.03
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ class Energy:
             inside = (px[..., :2] > 1).all(-1) & (px[..., :2] < self._size - 1).all(-1)
         away = _sample(observation.outline, px[..., :2], self._size)
         with torch.no_grad():
-            near = edge & inside & (away.abs() < _REACH_PX)
+            beside_hair = _sample(observation.hair, px[..., :2], self._size) > 0.25
+            near = edge & inside & (away.abs() < _REACH_PX) & ((away > 0) | ~beside_hair)
         if not near.any():
             return px.new_zeros(())
         return huber_loss(away[near] / _OUTLINE_PX, torch.zeros_like(away[near]))
@@ -168,6 +170,7 @@ def regularity(offsets: Offsets, rows: Tensor, static: Static, dynamic: Tensor) 
         "dynamic_magnitude": (scaled / _MAGNITUDE_MM).pow(2).sum(-1).mean(),
         "dynamic_bend": ((scaled - offsets.spread[0].mean(scaled)) / _BEND_MM).pow(2).sum(-1).mean(),
         "pose": turned.pow(2).sum(-1).mean() + moved.pow(2).sum(-1).mean(),
+        "distance": (offsets.log_distance / 0.2).pow(2),
     }
     if len(rows) > 1:
         out["dynamic_change"] = ((scaled[1:] - scaled[:-1]) / _MAGNITUDE_MM).pow(2).sum(-1).mean()

@@ -16,7 +16,7 @@ from reenact.head.motion import Motion
 from reenact.head.state import torso_translation
 from reenact.head.subject import Subject
 from reenact.perception.dense.maps import DenseMaps, View
-from reenact.perception.dense.network import HEAD
+from reenact.perception.dense.network import CLASSES, HEAD
 
 _FAR_PX = 24.0  # beyond that far from the outline of the head, only that it is far is known
 
@@ -41,6 +41,7 @@ class Observation:
     depth: Tensor  # [F, S, S] sides of the crop, up to a shift; NaN: not known
     classes: Tensor  # [F, S, S] uint8
     outline: Tensor  # [F, S, S] px from the outline of head and hair, positive outside, clipped
+    hair: Tensor  # [F, S, S] 1 where the nearest point of that outline is of hair
 
     def __len__(self) -> int:
         return len(self.expression)
@@ -93,6 +94,7 @@ def observe(
             [unknown if m.depth is None else np.where(k, m.depth, np.nan) for m, k in zip(maps, known, strict=True)]
         ),
         "outline": np.stack([_outline(np.isin(m.classes, HEAD), k) for m, k in zip(maps, known, strict=True)]),
+        "hair": np.stack([_beside_hair(m.classes) for m in maps]),
     }
     tensors = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in numbers.items()}
     return Observation(
@@ -114,6 +116,16 @@ def _inside(view: View, size: tuple[int, ...]) -> np.ndarray:
     grid = np.arange(size[0]) + 0.5
     x, y = view.crop.to_image(np.stack([grid, grid], -1) * (view.crop.output_px / size[0])).T
     return ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))[None]
+
+
+def _beside_hair(classes: np.ndarray) -> np.ndarray:
+    """[S, S] uint8 -> [S, S] 1 where the nearest pixel on the rim of head and hair is hair."""
+    head = np.isin(classes, HEAD)
+    rim = head & (np.asarray(distance_transform_edt(head)) < 1.5)
+    if not rim.any():
+        return np.zeros(head.shape, np.float32)
+    nearest = distance_transform_edt(~rim, return_distances=False, return_indices=True)
+    return (classes == CLASSES.index("hair"))[tuple(np.asarray(nearest))].astype(np.float32)
 
 
 def _outline(head: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from reenact.head.motion import Motion
 from reenact.head.open import open_head
 from reenact.lab.training.data.expression_portraits import seen_rotation
 from reenact.lab.training.expression import rotation_vector
+from reenact.perception.efficientnet import fused
 from reenact.perception.expression import evidence
 from reenact.perception.expression_network import CODES, DISTANCE, OUTPUTS, ROTATION, ExpressionNet, ExpressionOutput
 from reenact.tracking.solve import ray_frame
@@ -30,10 +31,10 @@ def test_a_fused_network_says_the_same() -> None:
         net.head.weight.normal_(0.0, 0.1)
         net.eval()
         pictures = torch.rand(2, 3, 64, 64)
-        plain, fused = net(pictures), net.fused()(pictures)
+        plain, quick = net(pictures), fused(net)(pictures)
     assert plain.mean.std() > 0.1
-    torch.testing.assert_close(fused.mean, plain.mean, atol=1e-4, rtol=1e-3)
-    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in net.fused().modules())
+    torch.testing.assert_close(quick.mean, plain.mean, atol=1e-4, rtol=1e-3)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in fused(net).modules())
 
 
 def test_the_pose_that_training_teaches_is_the_pose_that_tracking_is_told() -> None:

@@ -18,6 +18,7 @@ from reenact.media import torch_device
 from reenact.media.files import asset
 
 from .blendshapes import blendshape_evidence
+from .efficientnet import fused
 from .evidence import ExpressionEvidence, PoseEvidence, fuse
 from .expression_network import CODES, DISTANCE, INPUT_PX, ROTATION, ExpressionOutput, load_expression
 from .face_crop import crop_matrix, face_crop
@@ -37,8 +38,7 @@ class _PixelExpression:
         """Read weights of `reenact train expression`. Raises InputError."""
         net, spread = load_expression(weights)
         self._spread, self._device = spread.numpy(), device
-        fused = net.eval().fused().to(device)
-        self._net = fused.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] as in dense.py
+        self._net = fused(net).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] as in dense.py
 
     def __call__(self, image: NDArray[np.uint8], points: NDArray[np.floating]) -> ExpressionEvidence:
         """Look at the face with landmarks [478, 2] px in a picture [H, W, 3] sRGB; F = 1."""

@@ -83,7 +83,7 @@ def observe(
         cameras.append([view.focal_px / crop.scale, *middle])
         marks.append(np.full((478, 2), np.nan) if points is None else crop.to_crop(points))
     size = maps[0].classes.shape
-    known = [_inside(view, size) for view in views]
+    known = [view.inside(size[0]) for view in views]
     unknown = np.full(size, np.nan, np.float32)
     numbers = {
         "camera": np.asarray(cameras),
@@ -108,14 +108,6 @@ def observe(
         classes=torch.from_numpy(np.stack([m.classes for m in maps])),
         **tensors,
     )
-
-
-def _inside(view: View, size: tuple[int, ...]) -> np.ndarray:
-    """[S, S] bool: pixels of the crop that the picture shows; what an estimator says of others is made up."""
-    height, width = view.picture.shape[:2]
-    grid = np.arange(size[0]) + 0.5
-    x, y = view.crop.to_image(np.stack([grid, grid], -1) * (view.crop.output_px / size[0])).T
-    return ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))[None]
 
 
 def _beside_hair(classes: np.ndarray) -> np.ndarray:

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from reenact.lab.synthetic import random_scene, synthetic_person
 from reenact.lab.training.data.portraits import HELD_OUT_SEED, poses, prepare_portraits, relative_depth
 from reenact.lab.training.dense import held_out_scores, train_dense
 from reenact.lab.training.dense_augment import augment
-from reenact.lab.training.dense_loss import DenseTruth, dense_losses, dense_scores
-from reenact.lab.training.loop import RunOptions, Schedule
+from reenact.lab.training.dense_loss import UNKNOWN, DenseTruth, dense_losses, dense_scores
+from reenact.lab.training.loop import RunOptions, Schedule, seeded
 from reenact.lab.training.shards import ShardRows
 from reenact.perception.dense.network import CLASSES, DenseNet, DenseOutput
 
@@ -38,7 +38,8 @@ def ball(n: int = 1) -> tuple[torch.Tensor, DenseTruth]:
     picture = torch.stack([0.5 + 0.5 * normals[0], 0.5 + 0.5 * normals[1], inside.float()])
     classes = torch.where(inside, CLASSES.index("skin"), 0)
     depth = z * 0.5 * inside
-    truth = DenseTruth(normals[None].repeat(n, 1, 1, 1), depth[None].repeat(n, 1, 1), classes[None].repeat(n, 1, 1))
+    depths, labels, certainty = (values[None].repeat(n, 1, 1) for values in (depth, classes, torch.ones_like(depth)))
+    truth = DenseTruth(normals[None].repeat(n, 1, 1, 1), depths, labels, certainty, torch.ones(n).bool())
     return picture[None].repeat(n, 1, 1, 1), truth
 
 
@@ -72,6 +73,32 @@ def test_certainty_pays_only_where_it_is_right() -> None:
 
     assert cost(perfect(truth).normals, 50.0) < cost(perfect(truth).normals, 5.0)
     assert cost(off, 50.0) > cost(off, 5.0)
+
+
+def test_pseudo_labels_count_as_much_as_they_are_worth_and_teach_no_certainty() -> None:
+    _, truth = ball()
+    half = torch.arange(SIDE) < SIDE // 2
+    certainty = truth.certainty * half
+    pseudo = truth.replace(
+        certainty=certainty, classes=torch.where(half, truth.classes, UNKNOWN), exact=torch.zeros(1).bool()
+    )
+
+    def losses(where: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Of normals, depth and classes that are wrong in some columns; and the gradient of the certainty."""
+        out, kappa = perfect(truth), torch.full_like(truth.depth, 20.0).requires_grad_()
+        off = torch.nn.functional.normalize(out.normals + torch.tensor([0.4, 0.0, 0.0])[:, None, None], dim=1)
+        logits = torch.where(where, out.logits.flip(1), out.logits)
+        wrong = DenseOutput(torch.where(where, off, out.normals), kappa, out.depth * (1.0 + 0.3 * where), logits)
+        found = dense_losses(wrong, pseudo)
+        gradient = torch.autograd.grad(found["normal"], kappa, allow_unused=True)[0]
+        return found, torch.zeros(1) if gradient is None else gradient
+
+    right, gradient = losses(torch.zeros(SIDE).bool())
+    assert not gradient.any()
+    unlabelled, labelled = losses(~half)[0], losses(half)[0]
+    for name in ("degrees", "depth", "classes"):
+        assert float(unlabelled[name]) == pytest.approx(float(right[name]), abs=1e-6)
+        assert labelled[name] > right[name] + 0.01
 
 
 def test_disturbed_truth_stays_with_its_picture() -> None:
@@ -145,6 +172,25 @@ def test_a_few_steps_teach_something(shards: list[Path], tmp_path: Path) -> None
     nets = (DenseNet(), run.averaged(DenseNet()))
     scores = [held_out_scores(net, ShardRows(shards), torch.device("cpu")) for net in nets]
     assert scores[1]["held_out_face_degrees_mean"] < 0.8 * scores[0]["held_out_face_degrees_mean"]
+
+
+def test_photographs_are_learnt_from_beside_portraits(shards: list[Path], tmp_path: Path) -> None:
+    found = load_file(shards[0])
+    save_file(found | {"certainty": np.full_like(found["classes"], 128)}, tmp_path / "photographs.safetensors")
+    schedule, options = Schedule(steps=2, learning_rate=1e-3), RunOptions(tmp_path / "run")
+    photographs = [tmp_path / "photographs.safetensors"]
+    run = train_dense(schedule, shards, shards, options, batch=3, size=SIDE, photographs=photographs)
+    assert run.step == 2
+
+
+def test_frozen_blocks_stay_and_batch_statistics_too(shards: list[Path], tmp_path: Path) -> None:
+    start = seeded(DenseNet).state_dict()
+    options = RunOptions(tmp_path, start=start)
+    run = train_dense(Schedule(2, 1e-2, warmup=1), shards, shards, options, batch=2, size=SIDE, frozen=3)
+    changed = {name for name, value in run.model.state_dict().items() if not torch.equal(value, start[name])}
+    assert not any(name.startswith(("trunk.stem", "trunk.blocks.0.", "trunk.blocks.2.")) for name in changed)
+    assert not any("running" in name for name in changed)
+    assert "trunk.blocks.3.expand.conv.weight" in changed and "last.weight" in changed
 
 
 def test_no_shards_are_refused() -> None:

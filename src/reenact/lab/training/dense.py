@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of the dense network on shards of synthetic portraits (data/portraits.py)."""
+"""Training of the dense network on synthetic portraits, which have exact truth, and on photographs (self-training)."""
 
 from __future__ import annotations
 
@@ -21,28 +21,46 @@ _CHECKED = 8  # pictures at a time while scores are measured
 
 
 def train_dense(
-    schedule: Schedule, shards: Sequence[Path], held_out: Sequence[Path], options: RunOptions, *, batch: int, size: int
+    schedule: Schedule,
+    shards: Sequence[Path],
+    held_out: Sequence[Path],
+    options: RunOptions,
+    *,
+    batch: int,
+    size: int,
+    frozen: int = 0,
+    photographs: Sequence[Path] = (),
 ) -> Run:
-    """Train on shards of data/portraits.py, and continue from the checkpoint in the folder if there is one.
+    """Train on portraits and photographs, and continue from the checkpoint in the folder if there is one.
 
     The same arguments make the same weights on the same machine.
 
     Args:
         schedule: steps and learning rate.
-        shards: what is trained on.
+        shards: of data/portraits.py, what is trained on.
         held_out: shards of people who are not trained on, for the scores.
         options: folder, device and time.
-        batch: portraits of a step.
+        batch: pictures of a step.
         size: side of the crops while training, px; smaller is faster, and a fine start for larger ones.
+        frozen: first blocks of the trunk that stay as they begin; its stem stays too unless it is 0.
+        photographs: shards of data/dense_photographs.py, of which a third of a step is.
     """
     device = options.device
-    training_set, held_out_set = ShardRows(shards), ShardRows(held_out)
-    run = Run(channels_last(seeded(DenseNet).to(device)), options, schedule)
+    held_out_set = ShardRows(held_out)
+    few = batch // 3 if photographs else 0
+    sets = [(ShardRows(shards), batch - few), *([(ShardRows(photographs), few)] if few else [])]
+    net = channels_last(seeded(DenseNet).to(device))
+    for part in net.trunk.first_blocks(frozen):
+        part.requires_grad_(False)
+    run = Run(net, options, schedule)
 
     def losses(step: int) -> Losses:
         draw = torch.Generator().manual_seed(step)
-        rows = torch.randint(len(training_set), (batch,), generator=draw).tolist()
-        pictures, truth = _portraits(training_set, rows, device)
+        drawn = [
+            _portraits(rows, torch.randint(len(rows), (count,), generator=draw).tolist(), device)
+            for rows, count in sets
+        ]
+        pictures, truth = torch.cat([one for one, _ in drawn]), DenseTruth.joined([one for _, one in drawn])
         pictures, truth = augment(pictures, truth, draw)
         pictures, truth = _resized(pictures, truth, size)
         with torch.autocast(device.type, torch.bfloat16):
@@ -71,20 +89,21 @@ def held_out_scores(net: DenseNet, portraits: ShardRows, device: torch.device) -
 
 
 def _portraits(shards: ShardRows, numbers: Sequence[int], device: torch.device) -> tuple[Tensor, DenseTruth]:
-    """Read pictures [N, 3, S, S] in 0..1 and their truth."""
+    """Read pictures [N, 3, S, S] in 0..1 and their truth, or the pseudo-labels of data/dense_photographs.py."""
     names = ("images", "normals", "depth", "classes")
     images, normals, depth, classes = (shards.rows(name, numbers).to(device) for name in names)
     unit = torch.nn.functional.normalize(normals.permute(0, 3, 1, 2).float(), dim=1)
     pictures = images.permute(0, 3, 1, 2).float() / 255.0
-    return pictures, DenseTruth(unit, depth.float(), classes.long())
+    exact = not shards.has("certainty")
+    certainty = torch.ones_like(unit[:, 0]) if exact else shards.rows("certainty", numbers).to(device).float() / 255.0
+    known = torch.full((len(numbers),), exact, device=device)
+    return pictures, DenseTruth(unit, depth.float(), classes.long(), certainty, known)
 
 
 def _resized(pictures: Tensor, truth: DenseTruth, size: int) -> tuple[Tensor, DenseTruth]:
     if pictures.shape[-1] == size:
         return pictures, truth
     small = interpolate(pictures, (size, size), mode="bilinear", antialias=True, align_corners=False)
-    return small, DenseTruth(
-        interpolate(truth.normals, (size, size)),
-        interpolate(truth.depth[:, None], (size, size))[:, 0],
-        interpolate(truth.classes[:, None].float(), (size, size))[:, 0].long(),
-    )
+    flat = [interpolate(v[:, None].float(), (size, size))[:, 0] for v in (truth.depth, truth.classes, truth.certainty)]
+    normals = interpolate(truth.normals, (size, size))
+    return small, truth.replace(normals=normals, depth=flat[0], classes=flat[1].long(), certainty=flat[2])

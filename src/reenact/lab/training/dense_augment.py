@@ -42,13 +42,15 @@ def _reframe(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tens
         align_corners=False,
     ).to(device)
     new = grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-    whole = torch.cat([truth.normals, truth.depth[:, None], truth.classes[:, None].float()], 1)
+    flat = (truth.depth, truth.classes.float(), truth.certainty)
+    whole = torch.cat([truth.normals, *(values[:, None] for values in flat)], 1)
     whole = grid_sample(whole, grid, mode="nearest", padding_mode="border", align_corners=False)
     back = torch.eye(3).repeat(n, 1, 1)
     back[:, :2, :2] = turn.transpose(1, 2)
     normals = torch.einsum("nij,njhw->nihw", back.to(device), whole[:, :3])
     classes = whole[:, 4].long()
-    return new, DenseTruth(normals, whole[:, 3] * zoom.to(device)[:, None, None], classes)
+    depth = whole[:, 3] * zoom.to(device)[:, None, None]
+    return new, truth.replace(normals=normals, depth=depth, classes=classes, certainty=whole[:, 5])
 
 
 def _shade(pictures: Tensor, draw: Generator) -> Tensor:
@@ -81,7 +83,9 @@ def _cover(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tensor
     mask = mask.to(device)
     new = torch.where(mask[:, None], blob, pictures)
     free = ~mask
-    return new, DenseTruth(truth.normals * free[:, None], truth.depth * free, truth.classes * free)
+    return new, truth.replace(
+        normals=truth.normals * free[:, None], depth=truth.depth * free, classes=truth.classes * free
+    )
 
 
 def _colour(pictures: Tensor, draw: Generator) -> Tensor:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -13,6 +14,11 @@ from reenact.perception.dense.network import CLASSES, FACE, HEAD, DenseOutput
 
 _WEIGHTS = {"background": 0.0, "skin": 1.0, "hair": 0.5, "cloth": 0.3, "eyes": 2.0, "lips": 2.0, "mouth": 2.0}
 """Weight of the pixels of a class; 0.5 for the others."""
+_UNKNOWN_WEIGHT = 1.0  # rims of eyes and lips, mostly
+
+
+UNKNOWN = 255
+"""Class of a pixel of which no class is known."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +28,31 @@ class DenseTruth:
     normals: Tensor  # float [N, 3, S, S] unit, 0 on the background
     depth: Tensor  # float [N, S, S]
     classes: Tensor  # int64 [N, S, S]
+    certainty: Tensor  # float [N, S, S] from 0 to 1: what normal and depth are worth
+    exact: Tensor  # bool [N]: True for the truth, False for pseudo-labels
+
+    def replace(self, **changes: Tensor) -> DenseTruth:
+        """Return the same with other values of some fields."""
+        return replace(self, **changes)
+
+    @staticmethod
+    def joined(parts: Sequence[DenseTruth]) -> DenseTruth:
+        """Put the crops of several one after the other."""
+        return DenseTruth(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(DenseTruth)))
 
 
 def dense_losses(out: DenseOutput, truth: DenseTruth) -> dict[str, Tensor]:
     """Normals by the angular von Mises-Fisher likelihood (Bae et al. 2021, arXiv 2109.09881), which learns how sure to
-    be; depth up to a shift a picture, with its slopes; classes by cross entropy. "loss" is their weighted sum."""
-    weight = torch.tensor([_WEIGHTS.get(c, 0.5) for c in CLASSES], device=truth.classes.device)[truth.classes]
+    be; depth up to a shift a picture, with its slopes; classes by cross entropy. "loss" is their weighted sum.
+
+    Pseudo-labels do not teach how sure to be: they repeat the errors of what they are taken from."""
+    table = torch.zeros(UNKNOWN + 1, device=truth.classes.device)
+    table[: len(CLASSES)] = torch.tensor([_WEIGHTS.get(c, 0.5) for c in CLASSES])
+    table[UNKNOWN] = _UNKNOWN_WEIGHT
+    weight = table[truth.classes] * truth.certainty
     total = weight.sum().clamp(min=1.0)
     angle = _angle(out.normals, truth.normals)
-    kappa = out.kappa
+    kappa = torch.where(truth.exact[:, None, None], out.kappa, out.kappa.detach())
     likelihood = kappa * angle - torch.log1p(kappa**2) + torch.log1p(torch.exp(-kappa * torch.pi))
     normal = (weight * likelihood).sum() / total
     error = _shifted(out.depth - truth.depth, weight)
@@ -44,7 +66,7 @@ def dense_losses(out: DenseOutput, truth: DenseTruth) -> dict[str, Tensor]:
             )
             # Across an outline depth jumps: what is beyond it is no slope.
             slope = slope + (same * a.abs().clamp(max=0.05)).sum() / total
-    classes = cross_entropy(out.logits, truth.classes)
+    classes = cross_entropy(out.logits, truth.classes, ignore_index=UNKNOWN)
     return {
         "loss": normal + 8.0 * depth + 8.0 * slope + 0.7 * classes,
         "normal": normal,

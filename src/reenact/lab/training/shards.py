@@ -31,6 +31,10 @@ class ShardRows:
     def __len__(self) -> int:
         return len(self._places)
 
+    def has(self, name: str) -> bool:
+        """Say whether the first shard has an array."""
+        return name in self._files[0].keys()  # noqa: SIM118 safe_open is no mapping
+
     def shape(self, name: str) -> list[int]:
         """Return the shape of an array in the first shard."""
         return self._files[0].get_slice(name).get_shape()

@@ -128,8 +128,8 @@ def subject_in_square(model: ParametricHead, photo: Path, size: int) -> Subject:
 def generated(subject: Subject, motion: Motion, options: GeneratorOptions) -> Iterator[np.ndarray]:
     """Yield the frames [P, P, 3] uint8 of a subject whose reference is a square."""
     reference = subject.require_reference()
-    generator = make_generator(subject.head, reference, options)
-    maps = partial(HeadRenderer(subject.head, reference).stream, motion)
+    generator = make_generator(subject, reference, options)
+    maps = partial(HeadRenderer(subject, reference).stream, motion)
     return (frame.numpy() for frame in generator.frames(motion, maps))
 
 

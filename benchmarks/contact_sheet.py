@@ -101,12 +101,12 @@ def main(arguments: Arguments) -> None:
                 continue
             subject = subjects[name]
             reference = subject.require_reference()
-            renderer = HeadRenderer(subject.head, reference)
+            renderer = HeadRenderer(subject, reference)
             photo = reference.image.numpy()
             for generator_name in arguments.generators:
                 detail = "none" if generator_name == "warp" else "own"
                 states = retarget(track, subject, arguments.mode, detail=detail)
-                generator = make_generator(subject.head, reference, GeneratorOptions(generator_name))
+                generator = make_generator(subject, reference, GeneratorOptions(generator_name))
                 pictures = (moment(generator, renderer, states, int(m)) for m in moments)
                 rows.append(row([photo, *pictures], arguments.cell))
         sheet = arguments.work / f"{clip.stem}-{arguments.mode}.png"

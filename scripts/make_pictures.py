@@ -55,7 +55,7 @@ def main() -> None:
     OUTPUT.mkdir(exist_ok=True)
     subject = fit_subject(open_head(), [PHOTO])
     square = cropped(subject.require_reference(), head_crop(subject, AnimateOptions(size=_SIZE, crop=True)))
-    generator, renderer = WarpGenerator(subject.head, square), HeadRenderer(subject.head, square)
+    generator, renderer = WarpGenerator(subject.head, square), HeadRenderer(subject, square)
     photo = square.image.numpy()
     write_animation(OUTPUT / "demo.webp", subject, generator, renderer, photo)
     shown = Motion.joined([state(subject, name, at, "neutral") for name, at in _EXPRESSIONS])

@@ -17,7 +17,6 @@ from reenact.generator.choice import Generator, GeneratorOptions, make_generator
 from reenact.head.model import ParametricHead
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
-from reenact.head.shape import HeadShape
 from reenact.head.subject import Reference, Subject
 from reenact.media import InputError, SquareCrop, VideoWriter, paste_back, probe, read_frames, side_by_side
 from reenact.media.files import asset
@@ -84,8 +83,8 @@ class Pipeline:
         tracker: driving video or picture -> Motion; see `read_driving`.
         fitter: source pictures -> Subject; see `fit_subject`.
         retargeter: Motion, Subject -> the subject's own Motion; see `retarget`.
-        renderer: head, reference -> renderer of head maps; see `HeadRenderer`.
-        generator: head, reference, options -> generator of frames; see `make_generator`.
+        renderer: subject, reference -> renderer of head maps; see `HeadRenderer`.
+        generator: subject, reference, options -> generator of frames; see `make_generator`.
     """
 
     def __init__(
@@ -95,8 +94,8 @@ class Pipeline:
         tracker: Callable[[ParametricHead, Pictures, TrackOptions, Progress], Motion] | None = None,
         fitter: Callable[..., Subject] = fit_subject,
         retargeter: Callable[..., Motion] = retarget,
-        renderer: Callable[[HeadShape, Reference], HeadRenderer] = HeadRenderer,
-        generator: Callable[[HeadShape, Reference, GeneratorOptions], Generator] = make_generator,
+        renderer: Callable[[Subject, Reference], HeadRenderer] = HeadRenderer,
+        generator: Callable[[Subject, Reference, GeneratorOptions], Generator] = make_generator,
     ) -> None:
         self.model = open_head() if model is None else model
         self.tracker = read_driving if tracker is None else tracker
@@ -187,12 +186,12 @@ class Pipeline:
     def render(self, subject: Subject, target: Motion, options: AnimateOptions) -> MapStream:
         """Maps of each frame, as any camera at the reference's place sees them: rendered when they are asked for."""
         square = cropped(subject.require_reference(), head_crop(subject, options))
-        return partial(self.renderer(subject.head, square).stream, target)
+        return partial(self.renderer(subject, square).stream, target)
 
     def generate(self, subject: Subject, target: Motion, maps: MapStream, options: AnimateOptions) -> Iterator[Tensor]:
         """The frames, one by one: nothing but the current one is held."""
         reference, crop = subject.require_reference(), head_crop(subject, options)
-        generator = self.generator(subject.head, cropped(reference, crop), options.generator)
+        generator = self.generator(subject, cropped(reference, crop), options.generator)
         for frame in generator.frames(target, maps):
             if options.crop:
                 yield frame
@@ -255,7 +254,7 @@ def compared(
     photo = crop.extract(reference.image.numpy()) if options.crop else reference.image.numpy()
     pictures = _driving_frames(driving, retargeted.driving)
     if pictures is None:
-        renderer = HeadRenderer(retargeted.subject.head, cropped(reference, crop))
+        renderer = HeadRenderer(retargeted.subject, cropped(reference, crop))
         pictures = (normals_to_picture(maps.normals[0]) for maps in renderer.stream(retargeted.target))
     for picture, frame in zip(pictures, frames, strict=False):
         yield side_by_side([photo, picture, frame], frame.shape[0])

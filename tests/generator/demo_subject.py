@@ -112,5 +112,5 @@ def demo_subject() -> DemoSubject:
     camera = subject.camera.cropped(CROP.x0, CROP.y0, CROP.size, CROP.output_px)
     reference = Reference(torch.from_numpy(CROP.extract(image)), motion, camera)
     generator = WarpGenerator(subject.head, reference)
-    maps = HeadRenderer(subject.head, reference, size=256)
+    maps = HeadRenderer(subject, reference, size=256)
     return DemoSubject(subject.replace(references=(reference,)), generator, maps)

@@ -18,10 +18,11 @@ from reenact.generator.diffusion.controls import NO_SURFACE, Controls, Predictio
 from reenact.generator.diffusion.generator import LearnedGenerator, head_images, head_square
 from reenact.head.motion import Motion
 from reenact.head.regions import EYEBALL, REGIONS, region_ids
+from reenact.rendering.head_renderer import HeadRenderer
 
 
 def learned(demo: DemoSubject, predictor: Predictor) -> LearnedGenerator:
-    return LearnedGenerator(demo.head, demo.reference, predictor)
+    return LearnedGenerator(demo.subject, demo.reference, predictor)
 
 
 def frames_of(demo: DemoSubject, generator: LearnedGenerator, motion: Motion) -> Iterator[np.ndarray]:
@@ -31,6 +32,37 @@ def frames_of(demo: DemoSubject, generator: LearnedGenerator, motion: Motion) ->
 
 def untrained() -> CompactPredictor:
     return CompactPredictor(CompactNet(CompactConfig(widths=(8, 16, 64), depth=1)), Sampling(steps=1))
+
+
+def test_controls_show_the_personal_heads_own_detail(demo: DemoSubject) -> None:
+    """A dent of the forehead that only the finer mesh holds is in the normals, of the reference and of every frame."""
+    fine = demo.subject.levels[1]
+    forehead = demo.subject.neutral(1)[:, 1].argmax()
+    points = demo.subject.neutral(1)
+    at = points[(points - points[forehead]).norm(dim=1).argmin()] - torch.tensor([0.0, 0.06, -0.04])
+    dent = torch.exp(-(points - at).square().sum(1) / (2 * 0.006**2)) * fine.soft
+    personal = demo.subject.replace(fine_offset=torch.tensor([0.0, 0.0, -0.003]) * dent[:, None])
+    pictures = []
+    for subject in (demo.subject, personal):
+        predictor = RecordingPredictor()
+        renderer = HeadRenderer(subject, demo.reference)
+        generator = LearnedGenerator(subject, demo.reference, predictor)
+        list(generator.frames(demo.motion, partial(renderer.stream, demo.motion)))
+        controls = predictor.controls[0]
+        pictures.append((controls.reference_normals[0], controls.normals[0, 0]))
+    for plain, detailed in zip(*pictures, strict=True):
+        angle = torch.rad2deg(torch.acos((plain * detailed).sum(0).clamp(-1, 1)))
+        changed = angle[(plain.norm(dim=0) > 0.5) & (detailed.norm(dim=0) > 0.5)] > 8
+        assert 0.001 < changed.float().mean() < 0.2
+
+
+def test_maps_of_every_level_show_the_same_correspondence(demo: DemoSubject) -> None:
+    for level in (1, 2):
+        maps = HeadRenderer(demo.subject, demo.reference, 128, level=level)(demo.motion)
+        assert maps.reference_px is not None and maps.visibility is not None and maps.uv is None
+        y, x = torch.nonzero(maps.mask[0] & (maps.visibility[0] > 0.9), as_tuple=True)
+        assert len(y) > 500
+        assert (maps.reference_px[0, y, x] - torch.stack([x, y], 1) - 0.5).abs().max() < 0.05
 
 
 def test_an_untrained_network_leaves_the_warp(demo: DemoSubject) -> None:

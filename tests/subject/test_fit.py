@@ -291,7 +291,7 @@ def test_a_head_may_end_inside_of_its_hair_but_not_outside() -> None:
     def outline(away_px: float, hair: float) -> float:
         said = torch.full_like(observation.outline, away_px), torch.full_like(observation.hair, hair)
         told = replace(observation, outline=said[0], hair=said[1])
-        return float(energy.terms(posed, told, rasterised)["outline"])
+        return float(energy.terms(posed, told, rasterised)["outline"].detach())
 
     assert outline(-5.0, 0.0) == pytest.approx(outline(5.0, 0.0)) and outline(5.0, 0.0) > 1.0
     assert outline(-5.0, 1.0) == 0.0 and outline(5.0, 1.0) == pytest.approx(outline(5.0, 0.0))
@@ -305,3 +305,20 @@ def test_a_distance_far_from_the_tracked_one_costs() -> None:
         return float(regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))["distance"].detach())
 
     assert cost(1.0) == 0.0 and cost(2.0) == pytest.approx(cost(0.5)) and cost(2.0) > 10 * cost(1.2)
+
+
+def test_what_lies_far_behind_the_mesh_is_no_evidence() -> None:
+    """A neck that is seen where the mesh has a chin is not what the chin looks like."""
+    observation, offsets = seen(np.zeros((len(HEAD.base_neutral), 3), np.float32)), Offsets(3, 1.0, MEAN)
+    energy, every = Energy(TOP, LEVELS[1], SIDE), torch.arange(3)
+    posed = offsets.posed(observation, every, offsets.static(), offsets.dynamic(every))
+    whole = energy.rasterise(posed, observation).evidence
+    side = 0.9 / 2.4  # metres of the crop at the head's distance
+    rows = slice(SIDE // 2, SIDE // 2 + 6)
+    behind, nearly = observation.depth.clone(), observation.depth.clone()
+    behind[:, rows] += 0.03 / side
+    nearly[:, rows] += 0.005 / side
+    hidden = energy.rasterise(posed, replace(observation, depth=behind + 0.1)).evidence  # depth is up to a shift
+    assert whole[:, rows].sum() > 50 and hidden[:, rows].max() == 0.0
+    torch.testing.assert_close(hidden[:, : rows.start], whole[:, : rows.start])
+    torch.testing.assert_close(energy.rasterise(posed, replace(observation, depth=nearly)).evidence, whole)

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from reenact.head.motion import Motion
-from reenact.head.shape import HeadShape
-from reenact.head.subject import Reference
+from reenact.head.subject import Reference, Subject
 from reenact.media import InputError, torch_device
 from reenact.rendering.head_renderer import MapStream
 
@@ -58,11 +57,11 @@ class Generator(Protocol):
         ...
 
 
-def make_generator(head: HeadShape, reference: Reference, options: GeneratorOptions) -> Generator:
+def make_generator(subject: Subject, reference: Reference, options: GeneratorOptions) -> Generator:
     """Make a generator of one reference.
 
     Args:
-        head: the subject's.
+        subject: the person.
         reference: a square image of them.
         options: which generator, and its options.
 
@@ -71,8 +70,8 @@ def make_generator(head: HeadShape, reference: Reference, options: GeneratorOpti
         ValueError: see WarpGenerator.
     """
     if options.name == "warp":
-        return WarpGenerator(head, reference)
-    return LearnedGenerator(head, reference, _predictor(options))
+        return WarpGenerator(subject.head, reference)
+    return LearnedGenerator(subject, reference, _predictor(options))
 
 
 def _predictor(options: GeneratorOptions) -> Predictor:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from reenact.head.camera import Camera
-from reenact.head.levels import refine
+from reenact.head.levels import Level, refine
 from reenact.head.motion import Motion
-from reenact.head.regions import region_ids
+from reenact.head.regions import in_regions, region_ids
 from reenact.head.shape import HeadShape
 from reenact.head.smoothstep import smoothstep
 from reenact.head.state import deformed, posed, posed_vertices
@@ -57,10 +57,14 @@ def visible_head(head: HeadShape, motion: Motion, camera: Camera) -> VisibleHead
         camera: of the image.
     """
     topology = head.topology
+    return _visible(posed_vertices(head, motion, motion), topology.faces, topology.regions, motion, camera)
+
+
+def _visible(vertices: Tensor, faces: Tensor, regions: Tensor, motion: Motion, camera: Camera) -> VisibleHead:
+    """vertices: [1, V, 3] camera space, metres. See `visible_head`."""
     # Eyelashes are flat cards. Those of the image are part of the texture of the lids that they grow from.
-    kept = ~topology.region_faces(*region_ids("eyelashes"))
-    faces = topology.faces[kept]
-    vertices = posed_vertices(head, motion, motion)
+    kept = ~in_regions(regions, *region_ids("eyelashes"))
+    faces = faces[kept]
     px = camera.project(vertices)
     depth = rasterise(px, faces, camera.height, camera.width, cull_back=True).depth
     # 2.5 mm: how far a vertex may be behind the rasterised surface, which is the chord of a curved one.
@@ -74,27 +78,38 @@ def visible_head(head: HeadShape, motion: Motion, camera: Camera) -> VisibleHead
         visible * smoothstep(0.02, 0.2, cosine),
         visible * smoothstep(0.08, 0.35, cosine),
         faces,
-        topology.regions[kept],
+        regions[kept],
     )
 
 
 class HeadRenderer:
-    """Renders maps of one subject's head, with the correspondence to a reference image.
+    """Renders maps of one subject's head, with its static and dynamic offsets, and the correspondence to an image.
 
     Args:
-        head: the subject's.
+        subject: the person.
         reference: the image. The shoulders stay as they are in it.
         size: width of the maps, px; the correspondence is in pixels of the reference at that size.
+        level: level of detail, 0 to 2, see `render`; None: 1 for a subject with fine static offsets, which act there,
+            0 for others.
     """
 
-    def __init__(self, head: HeadShape, reference: Reference, size: int = MAPS_PX) -> None:
-        self._head = head
-        self._reference = visible_head(head, reference.motion, reference.camera.scaled(size / reference.camera.width))
+    def __init__(
+        self, subject: Subject, reference: Reference, size: int = MAPS_PX, *, level: int | None = None
+    ) -> None:
+        self._subject = subject
+        self._level = int(subject.fine_offset is not None) if level is None else level
+        motion, camera, mesh = reference.motion, reference.camera.scaled(size / reference.camera.width), self._mesh
+        vertices = _posed_surface(subject, deformed(subject.head, motion), motion, motion, self._level)
+        self._reference = _visible(vertices, mesh.faces, mesh.regions, motion, camera)
 
     @property
     def camera(self) -> Camera:
         """The reference's camera at the size of the maps."""
         return self._reference.camera
+
+    @property
+    def _mesh(self) -> Level:
+        return self._subject.levels[self._level]
 
     def __call__(self, motion: Motion, camera: Camera | None = None) -> HeadMaps:
         """Render a motion of F frames as F maps at once.
@@ -103,20 +118,16 @@ class HeadRenderer:
             motion: the subject's.
             camera: another camera at the same place; None: `HeadRenderer.camera`.
         """
-        head, reference = self._head, self._reference
-        shapes = deformed(head, motion)
-        vertices = posed(head, shapes, motion, reference.motion)
-        # The inside of lips and mouth is rendered deeper than all skin around it, on the same line of sight.
-        vertices = vertices * (1.0 + (head.inner_lips.hidden_depth(shapes) / vertices[..., 2])[..., None])
-        topology = head.topology
+        subject, reference, mesh = self._subject, self._reference, self._mesh
+        topology = subject.model.topology
         return render_head_maps(
-            vertices,
-            topology.faces,
+            _rendered_surface(subject, motion, reference.motion, self._level),
+            mesh.faces,
             camera or reference.camera,
-            regions=topology.regions,
+            regions=mesh.regions,
             reference_px=reference.px[:, :2].contiguous(),
             reference_visibility=reference.visibility,
-            uv=(topology.uv, topology.uv_faces),
+            uv=(topology.uv, topology.uv_faces) if self._level == 0 else None,
         )
 
     def stream(self, motion: Motion, camera: Camera | None = None) -> Iterator[HeadMaps]:
@@ -150,13 +161,8 @@ def render(
     camera = camera or (reference.camera if reference else subject.camera)
     if size is not None:
         camera = camera.scaled(size / max(camera.width, camera.height))
-    mesh, head = subject.levels[level], subject.head
-    shapes = deformed(head, motion)
-    surface = refine(subject.levels, shapes, level, subject.fine_offset if level else None)
-    hidden = refine(subject.levels, head.inner_lips.hidden_depth(shapes)[..., None], level)
-    rest = reference.motion if reference else motion[0]
-    vertices = posed(head, surface, motion, rest, mesh.head_weight)
-    vertices = vertices * (1.0 + hidden / vertices[..., 2:])
+    mesh, rest = subject.levels[level], reference.motion if reference else motion[0]
+    vertices = _rendered_surface(subject, motion, rest, level)
     where = torch.device("cpu" if device is None else device)
     return render_head_maps(
         vertices.to(where),
@@ -164,3 +170,17 @@ def render(
         camera,
         regions=mesh.regions.to(where),
     )
+
+
+def _posed_surface(subject: Subject, shapes: Tensor, motion: Motion, rest: Motion, level: int) -> Tensor:
+    """Pose shapes [F, V, 3] of the coarse head as [F, N, 3] of a level in camera space; rest: see `posed`."""
+    surface = refine(subject.levels, shapes, level, subject.fine_offset if level else None)
+    return posed(subject.head, surface, motion, rest, subject.levels[level].head_weight)
+
+
+def _rendered_surface(subject: Subject, motion: Motion, rest: Motion, level: int) -> Tensor:
+    """[F, N, 3] camera space: the inside of lips and mouth is deeper than all skin around it, in the line of sight."""
+    shapes = deformed(subject.head, motion)
+    hidden = refine(subject.levels, subject.head.inner_lips.hidden_depth(shapes)[..., None], level)
+    vertices = _posed_surface(subject, shapes, motion, rest, level)
+    return vertices * (1.0 + hidden / vertices[..., 2:])

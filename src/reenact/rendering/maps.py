@@ -29,7 +29,8 @@ class HeadMaps:
     regions: Tensor
     """[B, H, W] uint8: region label (heads.regions), 255 where empty."""
     uv: Tensor | None
-    """[B, H, W, 2] float: texture coordinates, 0 where empty; None if the head gave none."""
+    """[B, H, W, 2] float: texture coordinates, 0 where empty; None if the mesh has none: finer ones than the head
+    model's."""
     reference_px: Tensor | None
     """[B, H, W, 2] float: where the reference shows the same surface point (x px, y px), 0 where empty; None
     without a reference."""

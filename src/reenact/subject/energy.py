@@ -27,6 +27,9 @@ _LANDMARK_PX = 1.5
 _OUTLINE_PX = 2.0
 _MAGNITUDE_MM, _BEND_MM = 3.0, 0.3
 _CONTOUR = 0.25  # cosine between normal and line of sight below which a vertex may be on the outline
+_SAME_SURFACE_M = (0.010, 0.016)
+"""Difference in depth up to which two pixels surely show one surface, and from which they surely do not. On synthetic
+people with true maps, one of whose chin is fitted too low over their neck, the median error is .47 mm, without .69."""
 _REACH_PX = 10.0  # an outline farther away is of hair that stands off the head
 # Which class of the picture is evidence about which region of the mesh, and how good. Hair stands off, and is none.
 _EVIDENCE = {("skin", "skin"): 1.0, ("ears", "skin"): 1.0}
@@ -89,6 +92,7 @@ class Energy:
         fragments = rasterise(px, self._faces, self._size, self._size, cull_back=True)
         regions = face_labels(self._regions, EMPTY, fragments)
         evidence = self._table[regions.long(), observation.classes.long()] * observation.certainty
+        evidence = evidence * _same_surface(fragments, observation, evidence)
         pooled = PixelInterpolation(self._faces, fragments, posed.fine.shape[1], 0.25 * evidence, 2)
         weight, both = _pooled(evidence), torch.cat([observation.normals, observation.depth[..., None]], -1)
         both = _pooled(both, evidence)
@@ -182,6 +186,20 @@ def project(points: Tensor, camera: Tensor) -> Tensor:
     x, y, z = points.unbind(-1)
     focal, cx, cy = (c[:, None] for c in camera.unbind(1))
     return torch.stack([x / z * focal + cx, y / z * focal + cy, z], -1)
+
+
+def _same_surface(fragments: Fragments, observation: Observation, evidence: Tensor) -> Tensor:
+    """[n, S, S] from 0 to 1: 0 where the picture shows something else than the mesh, such as a neck below a chin.
+
+    Depth is observed up to a shift, which is that of the median pixel of those with evidence.
+    """
+    side = observation.t_cam_head[:, 2] * observation.normals.shape[1] / observation.camera[:, 0]  # metres
+    error = fragments.depth - observation.depth * side[:, None, None]
+    known = error.isfinite() & (evidence > 0)
+    shift = torch.where(known, error, torch.nan).flatten(1).nanmedian(dim=1).values.nan_to_num()
+    low, high = _SAME_SURFACE_M
+    share = (high - (error - shift[:, None, None]).abs()) / (high - low)
+    return torch.where(known, share.clamp(0.0, 1.0), 1.0)
 
 
 def _pooled(values: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -17,7 +17,7 @@ from reenact.head.motion import Motion
 from reenact.head.regions import EMPTY, EYEBALL, region_ids
 from reenact.head.shape import HeadShape
 from reenact.head.state import posed
-from reenact.head.subject import Reference
+from reenact.head.subject import Reference, Subject
 from reenact.media import SquareCrop
 from reenact.rendering import HeadMaps
 from reenact.rendering.head_renderer import HeadRenderer, MapStream
@@ -33,7 +33,7 @@ class LearnedGenerator:
     """Frames of one reference: a network's prediction composited over the warp.
 
     Args:
-        head: the subject's.
+        subject: the person.
         reference: a square image of them, P x P px.
         predictor: the network.
 
@@ -41,9 +41,9 @@ class LearnedGenerator:
         ValueError: see WarpGenerator.
     """
 
-    def __init__(self, head: HeadShape, reference: Reference, predictor: Predictor) -> None:
-        self._warp = WarpGenerator(head, reference)
-        self._head, self._reference, self._predictor = head, reference, predictor
+    def __init__(self, subject: Subject, reference: Reference, predictor: Predictor) -> None:
+        self._warp = WarpGenerator(subject.head, reference)
+        self._subject, self._reference, self._predictor = subject, reference, predictor
 
     def frames(self, motion: Motion, maps: MapStream) -> Iterator[Tensor]:
         """Stream the frames [P, P, 3] uint8 of a motion; no more than a window of them is held.
@@ -51,10 +51,10 @@ class LearnedGenerator:
         The prediction covers the square that holds the head in the reference and in all frames.
         """
         predictor = self._predictor
-        square = head_square(self._head, motion, self._reference, predictor.size)
+        square = head_square(self._subject.head, motion, self._reference, predictor.size)
         camera = self._reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
         reference = _extract(square, self._reference.image)
-        reference_head = head_images(HeadRenderer(self._head, self._reference)(self._reference.motion, camera))
+        reference_head = head_images(HeadRenderer(self._subject, self._reference)(self._reference.motion, camera))
         warped: dict[int, Tensor] = {}
         heads: dict[int, HeadImages] = {}
         last: list[Tensor] = []  # frames of the window before that this one begins with

@@ -201,7 +201,7 @@ def _save_scene(
     states, subject = performance.target[[at[r] for r in rows]], performance.subject
     picture, crop = subject.require_reference(), head_crop(subject, options)
     reference = cropped(picture, crop)
-    generator, render = WarpGenerator(subject.head, reference), HeadRenderer(subject.head, reference)
+    generator, render = WarpGenerator(subject.head, reference), HeadRenderer(subject, reference)
     square = head_square(subject.head, states, reference, making.size)
     camera = reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
     own = head_images(render(reference.motion, camera))

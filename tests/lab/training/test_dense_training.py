@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from reenact.lab.synthetic import random_scene, synthetic_person
 from reenact.lab.training.data.portraits import HELD_OUT_SEED, poses, prepare_portraits, relative_depth
 from reenact.lab.training.dense import held_out_scores, train_dense
-from reenact.lab.training.dense_augment import augment
+from reenact.lab.training.dense_augment import augment, face_windows
 from reenact.lab.training.dense_loss import UNKNOWN, DenseTruth, dense_losses, dense_scores
 from reenact.lab.training.loop import RunOptions, Schedule, seeded
 from reenact.lab.training.shards import ShardRows
@@ -125,6 +125,22 @@ def test_disturbed_truth_stays_with_its_picture() -> None:
         # And depth grows with the ball: it was half as deep as it is round.
         d, nz = new.depth[i][on], n[2] - n[2].mean()
         assert float((d * nz).sum() / (nz * nz).sum()) == pytest.approx(0.5 * radius / (SIDE / 2), rel=0.06)
+
+
+def test_windows_hold_faces_and_their_truth() -> None:
+    pictures, truth = ball(6)
+    drawn, cut = face_windows(pictures, truth, 32, torch.Generator().manual_seed(2))
+    assert drawn.shape == (6, 3, 32, 32) and cut.normals.shape == (6, 3, 32, 32) and cut.depth.shape == (6, 32, 32)
+    face = cut.classes > 0
+    assert face.float().mean() > 1.3 * (truth.classes > 0).float().mean()
+    assert (drawn[:, 2] == face).all()  # blue tells the ball
+    torch.testing.assert_close(
+        ((drawn[:, :2] - 0.5) * 2)[face[:, None].expand(-1, 2, -1, -1)],
+        cut.normals[:, :2][face[:, None].expand(-1, 2, -1, -1)],
+    )
+    assert len({tuple(picture.flatten()[::97].tolist()) for picture in drawn}) > 1
+    nobody = truth.replace(classes=torch.zeros_like(truth.classes))
+    assert face_windows(pictures, nobody, 32, torch.Generator().manual_seed(2))[0].shape == drawn.shape
 
 
 def test_disturbances_differ_by_picture_and_follow_the_seed() -> None:

@@ -138,12 +138,20 @@ class TrainDense(Training):
         tuple[Path, ...],
         arg(
             metavar="FOLDER",
-            help="Photographs (.jpg, .png) and clips (.mp4) of people; a third of each step.",
+            help="Photographs and clips of people, which are a third of each step.",
             help_behavior_hint="(default: none)",
         ),
     ] = ()
     frames: Annotated[int, arg(metavar="N", help="Frames of each clip among the photographs.")] = 40
     size: Annotated[int, arg(metavar="PX", help="Side of the crops: 128 to begin with, 256 to end with.")] = 256
+    window: Annotated[
+        int | None,
+        arg(
+            metavar="PX",
+            help="Side of windows on faces, twice --batch of them, that three of four steps are made of.",
+            help_behavior_hint="(default: whole crops only)",
+        ),
+    ] = None
     batch: Batch = 6
     frozen: Frozen = 3
     steps: Steps = 5000
@@ -156,13 +164,15 @@ class TrainDense(Training):
         super().check()
         if self.size < 32 or self.size % 32:
             raise BadArgument(f"--size {self.size} cannot be trained at; want a multiple of 32")
+        if self.window is not None and (self.window < 32 or self.window % 32 or self.window > self.size):
+            raise BadArgument(f"--window {self.window} cannot be trained at; want a multiple of 32 up to --size")
         if self.start is not None and self.pretrained is not None:
             raise BadArgument(_ONE_START)
         if self.photographs and self.start is None:
             raise BadArgument("--photographs needs --start: the weights that say their labels")
         for folder in self.photographs:
             if not folder.is_dir():
-                raise BadArgument(f"--photographs {folder} is no folder; want some of .jpg, .png or .mp4 files")
+                raise BadArgument(f"--photographs {folder} is no folder; want some of photographs and clips")
 
     def train(self, progress: ProgressLine) -> tuple[Run, Path]:
         """See Training."""
@@ -187,6 +197,7 @@ class TrainDense(Training):
             options,
             batch=self.batch,
             size=self.size,
+            window=self.window,
             frozen=self.frozen if start else 0,
             photographs=real,
         )

@@ -12,12 +12,14 @@ from torch.nn.functional import interpolate
 
 from reenact.perception.dense.network import DenseNet, DenseOutput
 
-from .dense_augment import augment
+from .dense_augment import augment, face_windows
 from .dense_loss import DenseTruth, dense_losses, dense_scores
 from .loop import Losses, Run, RunOptions, Schedule, channels_last, seeded
 from .shards import ShardRows
 
 _CHECKED = 8  # pictures at a time while scores are measured
+_WHOLE_EVERY = 4
+"""Of so many steps, one has whole pictures; the others have windows on faces, and twice as many of them."""
 
 
 def train_dense(
@@ -28,6 +30,7 @@ def train_dense(
     *,
     batch: int,
     size: int,
+    window: int | None = None,
     frozen: int = 0,
     photographs: Sequence[Path] = (),
 ) -> Run:
@@ -42,13 +45,14 @@ def train_dense(
         options: folder, device and time.
         batch: pictures of a step.
         size: side of the crops while training, px; smaller is faster, and a fine start for larger ones.
+        window: side, px, of the windows of pictures that most steps are made of; None: all steps have whole ones. Half
+            of a window is face, of a whole picture a quarter.
         frozen: first blocks of the trunk that stay as they begin; its stem stays too unless it is 0.
         photographs: shards of data/dense_photographs.py, of which a third of a step is.
     """
     device = options.device
     held_out_set = ShardRows(held_out)
-    few = batch // 3 if photographs else 0
-    sets = [(ShardRows(shards), batch - few), *([(ShardRows(photographs), few)] if few else [])]
+    sets = [ShardRows(shards), *([ShardRows(photographs)] if photographs else [])]
     net = channels_last(seeded(DenseNet).to(device))
     for part in net.trunk.first_blocks(frozen):
         part.requires_grad_(False)
@@ -56,13 +60,18 @@ def train_dense(
 
     def losses(step: int) -> Losses:
         draw = torch.Generator().manual_seed(step)
+        part = None if step % _WHOLE_EVERY == 0 else window
+        total = batch if part is None else 2 * batch
+        few = total // 3 if photographs else 0
         drawn = [
             _portraits(rows, torch.randint(len(rows), (count,), generator=draw).tolist(), device)
-            for rows, count in sets
+            for rows, count in zip(sets, (total - few, few), strict=False)
         ]
         pictures, truth = torch.cat([one for one, _ in drawn]), DenseTruth.joined([one for _, one in drawn])
         pictures, truth = augment(pictures, truth, draw)
         pictures, truth = _resized(pictures, truth, size)
+        if part is not None:
+            pictures, truth = face_windows(pictures, truth, part, draw)
         with torch.autocast(device.type, torch.bfloat16):
             out = run.model(pictures.contiguous(memory_format=torch.channels_last))
         return dense_losses(out, truth)

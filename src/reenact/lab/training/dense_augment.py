@@ -10,6 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
+from reenact.perception.dense.network import FACE
+
 from .dense_loss import DenseTruth
 
 
@@ -24,6 +26,21 @@ def augment(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tenso
     noise = _uniform(draw, n, 1, 1, 1).to(pictures) ** 3 * 0.08
     grain = torch.randn(pictures.shape, generator=draw).to(pictures)
     return (pictures + noise * grain).clamp(0.0, 1.0), truth
+
+
+def face_windows(pictures: Tensor, truth: DenseTruth, side: int, draw: Generator) -> tuple[Tensor, DenseTruth]:
+    """Cut a window of side x side px out of each picture, about a random pixel of the face where there is one."""
+    size = pictures.shape[-1]
+    face = torch.isin(truth.classes, torch.tensor(FACE, device=truth.classes.device)).flatten(1).float().cpu()
+    middle = torch.multinomial(face + 1e-9, 1, generator=draw)[:, 0]
+    corners = torch.stack([middle // size, middle % size], 1) - side // 2
+    corners = corners.clamp(0, size - side).tolist()
+
+    def cut(values: Tensor) -> Tensor:
+        return torch.stack([v[..., y : y + side, x : x + side] for v, (y, x) in zip(values, corners, strict=True)])
+
+    flat = {name: cut(getattr(truth, name)) for name in ("normals", "depth", "classes", "certainty")}
+    return cut(pictures), truth.replace(**flat)
 
 
 def _reframe(pictures: Tensor, truth: DenseTruth, draw: Generator) -> tuple[Tensor, DenseTruth]:

@@ -28,9 +28,10 @@ from reenact.head.landmarks import INNER_LIPS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 from reenact.head.open import open_head
 from reenact.lab.training.dense_loss import UNKNOWN
 from reenact.lab.workers import Arrays, prepare_shards
-from reenact.media import InputError, SquareCrop
+from reenact.media import InputError, SquareCrop, probe, read_frames, read_image
 from reenact.media.image import IMAGE_SUFFIXES
-from reenact.media.progress import Progress
+from reenact.media.progress import Progress, silent
+from reenact.media.video import VIDEO_SUFFIXES
 from reenact.perception.dense.maps import View
 from reenact.perception.dense.network import CLASSES, FACE, DenseNet
 from reenact.perception.dense.shipped import load_dense
@@ -38,6 +39,7 @@ from reenact.perception.efficientnet import fused
 from reenact.subject.source import read_source
 from reenact.tracking import TrackOptions
 
+Image = NDArray[np.uint8]
 _SOURCES: Final = 40  # a shard
 _LOOKS: Final = (0.9, 1.0, 1.15)
 """Sides of the looks' squares, in sides of the crop."""
@@ -65,19 +67,30 @@ def prepare_dense_photographs(
 
 
 def sources_in(folders: Sequence[Path]) -> list[Path]:
-    """Return the pictures and videos (.mp4) of folders, sorted."""
-    suffixes = (*IMAGE_SUFFIXES, ".mp4")
+    """Return the pictures and videos of folders, sorted."""
+    suffixes = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
     return sorted(path for folder in folders for path in folder.iterdir() if path.suffix.lower() in suffixes)
 
 
 def _labelled(each: int, size: int, teacher: Path, sources: Sequence[tuple[int, Path]]) -> Iterator[Arrays]:
     net = fused(load_dense(teacher))
     for number, path in sources:
-        with suppress(InputError):
-            source = read_source(open_head(), path, TrackOptions(), lambda *_: None)
-            rows = source.key_rows(each)
-            for view, row in zip(source.views(rows, size), rows, strict=True):
-                yield {**_labels(net, view, source.points[row]), "person": np.asarray([number], np.int32)}
+        for picture in _pictures(path, each):
+            with suppress(InputError):
+                source = read_source(open_head(), picture, TrackOptions(), silent)
+                (view,) = source.views(np.zeros(1, int), size)
+                yield {**_labels(net, view, source.points[0]), "person": np.asarray([number], np.int32)}
+
+
+def _pictures(path: Path, each: int) -> Iterator[Image]:
+    """Yield a photograph, or frames of a clip at equal distances."""
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        yield np.asarray(read_image(path), np.uint8)
+        return
+    info = probe(path)
+    count = sum(1 for _ in read_frames(info))
+    wanted = set(np.linspace(0, count - 1, min(each, count)).astype(int).tolist())
+    yield from (frame.image for frame in read_frames(info) if frame.index in wanted)
 
 
 def _labels(net: DenseNet, view: View, points: NDArray[np.floating]) -> Arrays:

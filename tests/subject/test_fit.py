@@ -28,7 +28,7 @@ from reenact.rendering import (
     render_head_maps,
     vertex_normals,
 )
-from reenact.subject.energy import Energy, Weights, project, regularity
+from reenact.subject.energy import Energy, Weights, never_at_rest, project, regularity
 from reenact.subject.fit import Stage, fit_stages
 from reenact.subject.observation import Observation
 from reenact.subject.offsets import Identity, Offsets, Posed, Spread, Static, small_rotation
@@ -101,6 +101,7 @@ def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
     )
 
 
+EVEN = (torch.ones(()), torch.ones(()))  # static offsets cost the same everywhere
 STAGE = Stage(("static_coarse",), 40, 3, 4e-4, Weights(outline=0.0, landmark=0.1, magnitude=0.3, bend=1.5))
 
 
@@ -224,7 +225,7 @@ def test_an_unusual_identity_has_its_price() -> None:
     prices = []
     for change in (-0.5, 0.0, 1.5):
         offsets.identity.data.fill_(change)
-        terms = regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))
+        terms = regularity(offsets, rows, offsets.static(), offsets.dynamic(rows), EVEN)
         prices.append(float(terms["identity"].detach()))
     assert prices == pytest.approx([0.0, 0.25, 4.0])
 
@@ -276,7 +277,7 @@ def test_spreading_keeps_what_is_even_and_evens_out_what_is_not() -> None:
 def test_regularity_counts_what_it_says() -> None:
     offsets, rows = Offsets(2, 1.0, MEAN), torch.arange(2)
     offsets.dynamic_field.data[1] += 0.001
-    found = regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))
+    found = regularity(offsets, rows, offsets.static(), offsets.dynamic(rows), EVEN)
     assert found["magnitude"] == 0 and found["bend"] == 0 and found["pose"] == 0
     assert found["dynamic_magnitude"] > 0 and found["dynamic_change"] > 0
 
@@ -302,7 +303,7 @@ def test_a_distance_far_from_the_tracked_one_costs() -> None:
 
     def cost(factor: float) -> float:
         offsets.log_distance.data.fill_(float(np.log(factor)))
-        return float(regularity(offsets, rows, offsets.static(), offsets.dynamic(rows))["distance"].detach())
+        return float(regularity(offsets, rows, offsets.static(), offsets.dynamic(rows), EVEN)["distance"].detach())
 
     assert cost(1.0) == 0.0 and cost(2.0) == pytest.approx(cost(0.5)) and cost(2.0) > 10 * cost(1.2)
 
@@ -322,3 +323,31 @@ def test_what_lies_far_behind_the_mesh_is_no_evidence() -> None:
     assert whole[:, rows].sum() > 50 and hidden[:, rows].max() == 0.0
     torch.testing.assert_close(hidden[:, : rows.start], whole[:, : rows.start])
     torch.testing.assert_close(energy.rasterise(posed, replace(observation, depth=nearly)).evidence, whole)
+
+
+def smiling(count: int) -> Motion:
+    """A head that smiles, and then does not; of `count` frames the first."""
+    motion = frames()[:2]
+    codes = torch.zeros_like(motion.expression)
+    codes[0, [index("mouthSmileLeft"), index("mouthSmileRight")]] = 0.9
+    return motion.replace(expression=codes)[:count]
+
+
+def test_what_is_never_seen_at_rest_is_hardly_who_somebody_is() -> None:
+    """Seen in a smile alone, a fuller cheek is set apart as dynamic; seen at rest too, it is the person's own."""
+    cheek = np.linalg.norm(bump(), axis=1) > 0.002
+    weights = Weights(outline=0.0, dynamic_magnitude=1.0, dynamic_bend=1.0, dynamic_change=0.0)
+    stage = Stage(("static_coarse", "dynamic_field"), 40, 2, 4e-4, weights)
+    shares = []
+    for count in (1, 2):
+        observation = seen(bump(), smiling(count))
+        offsets = Offsets(count, 1.0, MEAN)
+        cost = TOP.at_landmarks(never_at_rest(offsets, observation)[0][:, None])[:, 0]
+        assert (cost[61] > 5.0) == (count == 1) and cost[10] < 1.5  # corner of the mouth, forehead
+        fit_stages(offsets, observation, [stage], lambda *said: None)
+        size = [
+            float(field.detach()[..., cheek, :].norm(dim=-1).mean())
+            for field in (offsets.static().coarse, offsets.dynamic(torch.arange(1)))
+        ]
+        shares.append(size[0] / sum(size))
+    assert shares[0] < 0.7 * shares[1]

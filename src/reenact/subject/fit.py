@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reenact.tracking import Progress
 
-from .energy import Energy, Rasterised, Weights, regularity
+from .energy import Energy, Rasterised, Weights, never_at_rest, regularity
 from .observation import Observation
 from .offsets import Offsets
 
@@ -56,6 +56,7 @@ _FASTER = {"rotation": 3.0, "log_distance": 40.0, "identity": 120.0}
 
 def fit_stages(offsets: Offsets, observation: Observation, stages: Sequence[Stage], progress: Progress) -> None:
     """Move the offsets of the F observed frames through the stages."""
+    cost = never_at_rest(offsets, observation)
     energy = Energy(offsets.subject.model.topology, offsets.levels[1], observation.normals.shape[1])
     total, done = sum(s.steps for s in stages), 0
     for stage in stages:
@@ -75,7 +76,7 @@ def fit_stages(offsets: Offsets, observation: Observation, stages: Sequence[Stag
             if key not in rasterised or rasterised[key][0] == RASTERISED_FOR:
                 rasterised[key] = (0, energy.rasterise(posed, part))
             rasterised[key] = (rasterised[key][0] + 1, rasterised[key][1])
-            terms = energy.terms(posed, part, rasterised[key][1]) | regularity(offsets, rows, static, dynamic)
+            terms = energy.terms(posed, part, rasterised[key][1]) | regularity(offsets, rows, static, dynamic, cost)
             loss = _weighted(terms, stage)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

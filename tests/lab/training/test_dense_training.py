@@ -17,6 +17,7 @@ from reenact.lab.training.dense_augment import augment, face_windows
 from reenact.lab.training.dense_loss import UNKNOWN, DenseTruth, dense_losses, dense_scores
 from reenact.lab.training.loop import RunOptions, Schedule, seeded
 from reenact.lab.training.shards import ShardRows
+from reenact.media import InputError
 from reenact.perception.dense.network import CLASSES, DenseNet, DenseOutput
 
 SIDE = 64
@@ -207,6 +208,15 @@ def test_frozen_blocks_stay_and_batch_statistics_too(shards: list[Path], tmp_pat
     assert not any(name.startswith(("trunk.stem", "trunk.blocks.0.", "trunk.blocks.2.")) for name in changed)
     assert not any("running" in name for name in changed)
     assert "trunk.blocks.3.expand.conv.weight" in changed and "last.weight" in changed
+
+
+def test_a_run_goes_on_with_the_blocks_that_were_frozen(shards: list[Path], tmp_path: Path) -> None:
+    start = seeded(DenseNet).state_dict()
+    for begun, resumed, said in ((0, 3, "parameters learned"), (3, 0, "missing: trunk.stem")):
+        options = RunOptions(tmp_path / str(begun), start=start)
+        train_dense(Schedule(1, 1e-3), shards, shards, options, batch=2, size=SIDE, frozen=begun)
+        with pytest.raises(InputError, match=said):
+            train_dense(Schedule(2, 1e-3), shards, shards, options, batch=2, size=SIDE, frozen=resumed)
 
 
 def test_no_shards_are_refused() -> None:

@@ -215,7 +215,11 @@ class Run:
             part[kind][rest] = value
         device = next(self.model.parameters()).device
         frozen = {name: value for name, value in self.model.state_dict().items() if name in self._frozen}
-        if said := misfits(self.model, frozen | part["model"]):
+        learned = {name.split(".")[0] for name in part["optimiser"]}
+        said = misfits(self.model, frozen | part["model"])
+        if not said and learned and len(learned) != len(self._learned):
+            said = f"{len(learned)} of its parameters learned, {len(self._learned)} are to"
+        if said:
             raise InputError(
                 f"{self.folder} holds a checkpoint of another network ({said}); want another folder, or the options "
                 "with which it was begun"

@@ -3,7 +3,8 @@
 
 A teacher, which is the network as trained on synthetic portraits, looks at each crop mirrored and at three scales. What
 it says of all of them alike is a label, what it says of some is unknown (consistency of augmented predictions as in Xie
-et al. 2020, "Noisy student", arXiv 1911.04252). Landmarks tell eyes, lips and mouths better than it does.
+et al. 2020, "Noisy student", arXiv 1911.04252). Landmarks tell eyes, lips and mouths better than it does, and selfie
+segmentation the background.
 
 A shard is a safetensors file as in portraits.py; person is the number of the source, classes has UNKNOWN, and beside
 
@@ -36,6 +37,7 @@ from reenact.perception.dense.maps import View
 from reenact.perception.dense.network import CLASSES, FACE, DenseNet
 from reenact.perception.dense.shipped import load_dense
 from reenact.perception.efficientnet import fused
+from reenact.perception.person_mask import person_mask
 from reenact.subject.source import read_source
 from reenact.tracking import TrackOptions
 
@@ -47,6 +49,8 @@ _AGREED: Final = (0.97, 0.995)
 """Length of the mean of unit normals at which certainty is 0 and 1: spreads of 14 and 6 degrees."""
 _SURE: Final = 0.75
 """Mean probability of a class from which it is a label."""
+_NOBODY, _SOMEBODY = 0.05, 0.9
+"""Probabilities of a person below which a pixel is background, and above which it is none."""
 
 
 def prepare_dense_photographs(
@@ -100,8 +104,13 @@ def _labels(net: DenseNet, view: View, points: NDArray[np.floating]) -> Arrays:
     inside = view.inside(len(length))
     certainty = inside * np.clip((length - _AGREED[0]) / (_AGREED[1] - _AGREED[0]), 0.0, 1.0)
     label = np.where(inside & (classes.max(2) > _SURE), classes.argmax(2), UNKNOWN).astype(np.uint8)
+    person = np.repeat(np.round(255.0 * person_mask(view.picture)).astype(np.uint8)[..., None], 3, axis=2)
+    person = view.crop.extract(person)[..., 0] / 255.0
+    background = CLASSES.index("background")
+    label[inside & (person < _NOBODY)] = background
+    label[inside & (person > _SOMEBODY) & (label == background)] = UNKNOWN
     _draw_landmarks(label, classes, view.crop.to_crop(points))
-    shown = (label != CLASSES.index("background")) & (length > 0)
+    shown = (label != background) & (length > 0)
     unit = normals / np.maximum(length, 1e-6)[..., None]
     return {
         "images": view.crop.extract(view.picture)[None],

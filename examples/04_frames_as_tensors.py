@@ -16,8 +16,7 @@ from torch import Tensor
 
 import reenact
 from reenact.generator.choice import GeneratorOptions
-from reenact.head.shape import HeadShape
-from reenact.head.subject import Reference
+from reenact.head.subject import Reference, Subject
 from reenact.media.files import asset
 from reenact.pipeline import AnimateOptions
 from reenact.rendering import normals_to_picture
@@ -27,7 +26,7 @@ from reenact.rendering.head_renderer import MapStream
 class NormalsGenerator:
     """A generator that shows the head instead of the person; see `generator.choice.Generator`."""
 
-    def __init__(self, head: HeadShape, reference: Reference, options: GeneratorOptions) -> None:
+    def __init__(self, subject: Subject, reference: Reference, options: GeneratorOptions) -> None:
         self.camera = reference.camera
 
     def frames(self, motion: reenact.Motion, maps: MapStream) -> Iterator[Tensor]:

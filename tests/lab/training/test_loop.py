@@ -195,3 +195,17 @@ def test_training_needs_torch_numpy_and_safetensors(module: str, beside: tuple[s
     absent = {"cv2", "mediapipe", "scipy", "PIL", "av", "warp", "tyro"} - set(beside)
     code = f"import sys; sys.modules.update(dict.fromkeys({sorted(absent)})); import reenact.lab.training.{module}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_run_goes_on_only_with_the_parts_that_were_frozen(tmp_path: Path) -> None:
+    def run(folder: str, frozen: bool) -> Run:
+        net = seeded(lambda: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)))
+        net[0].requires_grad_(not frozen)
+        return Run(net, RunOptions(tmp_path / folder), Schedule(3, 0.1))
+
+    for begun, said in ((False, "parameters learned"), (True, "missing: 0.weight")):
+        first = run(str(begun), begun)
+        first.train(lambda _, net=first.model: {"loss": net(torch.ones(1, 2)).sum()}, check_every=3, check=lambda _: {})
+        assert run(str(begun), begun).step == 3
+        with pytest.raises(InputError, match=said):
+            run(str(begun), not begun)

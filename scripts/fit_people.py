@@ -3,7 +3,7 @@
 
 Of each clip (lab/training/action_corrections.py) at most 48 frames, evenly taken, are fitted as `reenact head` does,
 without a texture; heads that exist already are kept. Then:
-``reenact train habits heads/*.head -o action_corrections.safetensors``.
+``reenact train action-corrections heads/*.head -o action_corrections.safetensors``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make the grid of README that shows identity and expression apart.
+"""Make a grid that shows identity and expression apart.
 
     python -m scripts.make_identity_grid --shared ../shared
 

@@ -30,7 +30,7 @@ TRAIN = {
     "dense": TrainDense,
     "expression": TrainExpression,
     "generator": TrainGenerator,
-    "habits": TrainActionCorrections,
+    "action-corrections": TrainActionCorrections,
     "transfer": TrainTransfer,
 }
 """One verb a command: a dataclass whose fields are the arguments and whose `run` returns the exit code."""

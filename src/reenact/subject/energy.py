@@ -31,8 +31,8 @@ _AT_REST_MM = 1.0
 with shut lips and no folds; of synthetic people's clips, which show each part at rest, the error is .02 mm more."""
 _CONTOUR = 0.25  # cosine between normal and line of sight below which a vertex may be on the outline
 _SAME_SURFACE_M = (0.010, 0.016)
-"""Difference in depth up to which two pixels surely show one surface, and from which they surely do not. On synthetic
-people with true maps, one of whose chin is fitted too low over their neck, the median error is .47 mm, without .69."""
+"""Difference in depth up to which two pixels surely show one surface, and from which they surely do not. With true
+maps of a synthetic person whose chin is fitted too low over the neck, the median error is .47 mm; .69 without."""
 _REACH_PX = 10.0  # an outline farther away is of hair that stands off the head
 # Which class of the picture is evidence about which region of the mesh, and how good. Hair stands off, and is none.
 _EVIDENCE = {("skin", "skin"): 1.0, ("ears", "skin"): 1.0}

@@ -63,7 +63,7 @@ def test_weights_are_written_read_and_gone_on_from(verb: str, tmp_path: Path, mo
         ("transfer -o run --device abacus", "torch knows no device abacus"),
         ("expression -o run --start none.safetensors", "none.safetensors does not exist"),
         ("expression -o run --photographs none", "--photographs none is no folder"),
-        ("habits one.head -o habits.safetensors", "want at least 2, of different people"),
+        ("action-corrections one.head -o found.safetensors", "want at least 2, of different people"),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_a_sentence(tmp_path: Path, arguments: str, said: str) -> None:

@@ -329,7 +329,7 @@ class TrainActionCorrections:
     Printed: the share of each person's offsets that is left when the others are learnt from, and of those held out.
     FILE is what the package ships as assets/action_corrections.safetensors.
 
-    Example: reenact train habits heads/*.head -o action_corrections.safetensors
+    Example: reenact train action-corrections heads/*.head -o action_corrections.safetensors
     """
 
     heads: Positional[

@@ -183,7 +183,7 @@ class TrainDense(Training):
         shards = prepare_portraits(folder / "train", self.people, self.each, 256, progress, jobs=self.jobs)
         real = self._labelled(folder, progress) if self.photographs else []
         run = train_dense(
-            Schedule(self.steps, self.learning_rate, optimiser="muon"),
+            Schedule(self.steps, self.learning_rate),
             shards,
             held_out,
             options,

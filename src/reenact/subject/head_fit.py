@@ -17,7 +17,7 @@ from reenact.perception.dense.shipped import INPUT_PX
 from reenact.tracking import Pictures, Progress, TrackOptions, clip_of, silent
 
 from .checkpoint import FitCheckpoint
-from .fit import FRAMES, KEY_FRAMES, PERSON, Stage, fit_stages
+from .fit import FRAMES, KEY_FRAMES, PERSON, PHOTO, Stage, fit_stages
 from .observation import Observation, observe
 from .offsets import Identity, Offsets
 from .source import Source, read_source
@@ -34,14 +34,15 @@ def fit_head(
     options: TrackOptions | None = None,
     *,
     progress: Progress = silent,
-    stages: Sequence[Stage] = PERSON,
+    stages: Sequence[Stage] | None = None,
     every_frame: Stage = FRAMES,
     checkpoint: FitCheckpoint | None = None,
     textured: bool = True,
 ) -> Subject:
     """Fit the head of a person seen in photos and clips; the motion in the first is kept.
 
-    options: of tracking every source. stages, every_frame: of the key frames, and of all frames.
+    options: of tracking every source. stages: of the key frames; None: `PERSON`, or `PHOTO` of a single picture.
+    every_frame: of all frames.
     checkpoint: where an interrupted fit goes on; the clip is tracked again, but what was fitted before is not.
     textured: bake a texture.
     Raises InputError, naming the file, if one cannot be used.
@@ -54,7 +55,8 @@ def fit_head(
     if person is None:
         observation = Observation.joined([observed(s, s.key_rows(share), estimator, progress) for s in (main, *others)])
         person = Offsets(len(observation), _scale(main), Identity.of(main.subject))
-        fit_stages(person, observation, stages, progress)
+        usual = PHOTO if len(observation) == 1 else PERSON
+        fit_stages(person, observation, usual if stages is None else stages, progress)
         person.adapt()
         if checkpoint is not None:
             checkpoint.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})

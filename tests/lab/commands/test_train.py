@@ -19,7 +19,7 @@ from reenact.transfer.network import TransferNet
 from tests.command_line import refusal, run_here
 
 KINDS = {
-    "dense": (portraits, "prepare_portraits", "--size 32", load_dense),
+    "dense": (portraits, "prepare_portraits", "--size 32 --frozen 0", load_dense),
     "expression": (expression_portraits, "prepare_expression_portraits", "--frozen 0", load_expression),
     "transfer": (transfer_shards, "prepare_subjects", "", load_transfer),
 }
@@ -58,6 +58,7 @@ def test_weights_are_written_read_and_gone_on_from(verb: str, tmp_path: Path, mo
         ("dense -o run --size 64 --window 96", "--window 96 cannot be trained at"),
         ("dense -o run --photographs .", "--photographs needs --start"),
         ("dense -o run --start a.safetensors --photographs none", "--photographs none is no folder"),
+        ("dense -o run --start a.safetensors --pretrained b.pth", "exclude each other"),
         ("transfer -o run --jobs 0", "--jobs 0 is too few"),
         ("transfer -o nowhere/run", "the folder of output nowhere/run does not exist"),
         ("transfer -o run --device abacus", "torch knows no device abacus"),

@@ -15,8 +15,9 @@ from reenact.lab.training.data.portraits import HELD_OUT_SEED, poses, prepare_po
 from reenact.lab.training.dense import held_out_scores, train_dense
 from reenact.lab.training.dense_augment import augment, face_windows
 from reenact.lab.training.dense_loss import UNKNOWN, DenseTruth, dense_losses, dense_scores
-from reenact.lab.training.loop import RunOptions, Schedule
+from reenact.lab.training.loop import RunOptions, Schedule, seeded
 from reenact.lab.training.shards import ShardRows
+from reenact.media import InputError
 from reenact.perception.dense.network import CLASSES, DenseNet, DenseOutput
 
 SIDE = 64
@@ -197,6 +198,25 @@ def test_photographs_are_learnt_from_beside_portraits(shards: list[Path], tmp_pa
     photographs = [tmp_path / "photographs.safetensors"]
     run = train_dense(schedule, shards, shards, options, batch=3, size=SIDE, photographs=photographs)
     assert run.step == 2
+
+
+def test_frozen_blocks_stay_and_batch_statistics_too(shards: list[Path], tmp_path: Path) -> None:
+    start = seeded(DenseNet).state_dict()
+    options = RunOptions(tmp_path, start=start)
+    run = train_dense(Schedule(2, 1e-2, warmup=1), shards, shards, options, batch=2, size=SIDE, frozen=3)
+    changed = {name for name, value in run.model.state_dict().items() if not torch.equal(value, start[name])}
+    assert not any(name.startswith(("trunk.stem", "trunk.blocks.0.", "trunk.blocks.2.")) for name in changed)
+    assert not any("running" in name for name in changed)
+    assert "trunk.blocks.3.expand.conv.weight" in changed and "last.weight" in changed
+
+
+def test_a_run_goes_on_with_the_blocks_that_were_frozen(shards: list[Path], tmp_path: Path) -> None:
+    start = seeded(DenseNet).state_dict()
+    for begun, resumed, said in ((0, 3, "parameters learned"), (3, 0, "missing: trunk.stem")):
+        options = RunOptions(tmp_path / str(begun), start=start)
+        train_dense(Schedule(1, 1e-3), shards, shards, options, batch=2, size=SIDE, frozen=begun)
+        with pytest.raises(InputError, match=said):
+            train_dense(Schedule(2, 1e-3), shards, shards, options, batch=2, size=SIDE, frozen=resumed)
 
 
 def test_no_shards_are_refused() -> None:

@@ -131,6 +131,7 @@ class TrainDense(Training):
     Example: reenact train dense -o runs/dense --time-budget 3600
     """
 
+    pretrained: Pretrained = None
     people: People = 1000
     each: Annotated[int, arg(metavar="N", help="Portraits of each.")] = 8
     photographs: Annotated[
@@ -152,6 +153,7 @@ class TrainDense(Training):
         ),
     ] = None
     batch: Batch = 6
+    frozen: Frozen = 3
     steps: Steps = 5000
     learning_rate: LearningRate = 8e-4
 
@@ -164,6 +166,8 @@ class TrainDense(Training):
             raise BadArgument(f"--size {self.size} cannot be trained at; want a multiple of 32")
         if self.window is not None and (self.window < 32 or self.window % 32 or self.window > self.size):
             raise BadArgument(f"--window {self.window} cannot be trained at; want a multiple of 32 up to --size")
+        if self.start is not None and self.pretrained is not None:
+            raise BadArgument(_ONE_START)
         if self.photographs and self.start is None:
             raise BadArgument("--photographs needs --start: the weights that say their labels")
         for folder in self.photographs:
@@ -174,25 +178,30 @@ class TrainDense(Training):
         """See Training."""
         from reenact.lab.training.data.portraits import HELD_OUT_SEED, prepare_portraits
         from reenact.lab.training.dense import train_dense
-        from reenact.lab.training.loop import Schedule
+        from reenact.lab.training.loop import Schedule, seeded
+        from reenact.lab.training.pretrained import with_pretrained_trunk
+        from reenact.perception.dense.network import DenseNet
         from reenact.perception.dense.shipped import load_dense
 
         start = None if self.start is None else load_dense(self.start).state_dict()
+        if self.pretrained is not None:
+            start = with_pretrained_trunk(seeded(DenseNet), self.pretrained)
         options, folder = self.options(progress, start), self.folder()
         held_out = prepare_portraits(folder / "held-out", 50, 4, 256, progress, first=HELD_OUT_SEED, jobs=self.jobs)
         shards = prepare_portraits(folder / "train", self.people, self.each, 256, progress, jobs=self.jobs)
         real = self._labelled(folder, progress) if self.photographs else []
         run = train_dense(
-            Schedule(self.steps, self.learning_rate),
+            Schedule(self.steps, self.learning_rate, optimiser="muon"),
             shards,
             held_out,
             options,
             batch=self.batch,
             size=self.size,
             window=self.window,
+            frozen=self.frozen if start else 0,
             photographs=real,
         )
-        return self.written(run, run.average)
+        return self.written(run, run.weights())
 
     def _labelled(self, folder: Path, progress: ProgressLine) -> list[Path]:
         """Label the photographs and clips with the weights of --start; return the shards."""

@@ -31,6 +31,7 @@ def train_dense(
     batch: int,
     size: int,
     window: int | None = None,
+    frozen: int = 0,
     photographs: Sequence[Path] = (),
 ) -> Run:
     """Train on portraits and photographs, and continue from the checkpoint in the folder if there is one.
@@ -46,12 +47,16 @@ def train_dense(
         size: side of the crops while training, px; smaller is faster, and a fine start for larger ones.
         window: side, px, of the windows of pictures that most steps are made of; None: all steps have whole ones. Half
             of a window is face, of a whole picture a quarter.
+        frozen: first blocks of the trunk that stay as they begin; its stem stays too unless it is 0.
         photographs: shards of data/dense_photographs.py, of which a third of a step is.
     """
     device = options.device
     held_out_set = ShardRows(held_out)
     sets = [ShardRows(shards), *([ShardRows(photographs)] if photographs else [])]
-    run = Run(channels_last(seeded(DenseNet).to(device)), options, schedule)
+    net = channels_last(seeded(DenseNet).to(device))
+    for part in net.trunk.first_blocks(frozen):
+        part.requires_grad_(False)
+    run = Run(net, options, schedule)
 
     def losses(step: int) -> Losses:
         draw = torch.Generator().manual_seed(step)

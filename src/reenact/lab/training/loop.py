@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from reenact.media.errors import InputError
 from reenact.media.progress import Progress, silent
 from reenact.media.tensors import misfits, read_tensors, write_tensors
+
+from .muon import Muon
 
 Net = TypeVar("Net", bound=nn.Module)
 _STATE = "state.json"
@@ -40,6 +42,8 @@ class Schedule:
     average: float = 0.999
     """Decay of the moving average of weights; it starts faster and settles."""
     weight_decay: float = 0.01
+    optimiser: Literal["adamw", "muon"] = "adamw"
+    """See muon.py."""
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, 0-based."""
@@ -111,9 +115,11 @@ class Run:
         self._learned = [p for p in model.parameters() if p.requires_grad]
         self._frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
         self.average: dict[str, Tensor] = {}
-        self.optimiser = torch.optim.AdamW(
-            self._learned, schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True
-        )
+        rate, decay = schedule.learning_rate, schedule.weight_decay
+        if schedule.optimiser == "muon":
+            self.optimiser: torch.optim.Optimizer = Muon(self._learned, rate, decay)
+        else:
+            self.optimiser = torch.optim.AdamW(self._learned, rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
         if (found := load_checkpoint(self.folder)) is not None:
             self._load(found[0], found[1]["step"])
         else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights of EfficientNet-Lite0, trained on ImageNet, with which the expression network begins."""
+"""Weights of EfficientNet-Lite0, trained on ImageNet, with which the networks that look at faces begin."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import torch
 from reenact.media import torch_device
 from reenact.media.files import asset
 from reenact.media.tensors import load_weights
+from reenact.perception.efficientnet import fused
 
 from .maps import DenseEstimator, DenseMaps, View, crop_rotation
 from .network import CLASSES, DenseNet, DenseOutput
@@ -26,10 +27,10 @@ _BACKGROUND = CLASSES.index("background")
 class _ShippedEstimator:
     """`DenseEstimator`. Crops of other sizes than 256 px are refused: it was trained on those."""
 
-    name = "reenact-dense-1"
+    name = "reenact-dense-2"
 
     def __init__(self, net: DenseNet, device: torch.device) -> None:
-        self._net, self._device = net.eval().to(device), device
+        self._net, self._device = fused(net).to(device), device
 
     def __call__(self, views: Sequence[View]) -> list[DenseMaps]:
         for view in views:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make a grid that shows identity and expression apart.
+"""Make the grid of README.md that shows identity and expression apart.
 
     python -m scripts.make_identity_grid --shared ../shared
 

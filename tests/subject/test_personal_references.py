@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -35,12 +36,14 @@ def test_references_are_fitted_again_to_the_personal_head() -> None:
     model = open_head()
     source = read_source(model, HEAD, TrackOptions(), silent)
     coarse, points = source.reference(), source.points[0]
-    subject = fit_head(model, [HEAD], shipped_estimator(), stages=PERSON, every_frame=FRAMES, textured=False)
+    # Nothing holds the camera's distance, so that the personal head has another one than the tracked head.
+    stages = [replace(stage, weights=replace(stage.weights, distance=0.0)) for stage in PERSON]
+    subject = fit_head(model, [HEAD], shipped_estimator(), stages=stages, every_frame=FRAMES, textured=False)
     reference = subject.references[0]
     assert reference.camera == subject.camera != coarse.camera
     assert reference.motion.require_clip().focal_px[0] == pytest.approx(subject.camera.focal_px)
     error = partial(error_px, subject, points=points)
     assert error(reference) < 1.2 * error_px(source.subject, coarse, points) < 1.2
-    assert error(reference) < error(coarse)  # which has pose and camera of another head
+    assert error(reference) < 0.95 * error(coarse)  # which has pose and camera of another head
     assert subject.motion is not None
     np.testing.assert_allclose(reference.motion.translation, subject.motion.translation, atol=0.01)  # metres, of 1.9

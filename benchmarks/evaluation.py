@@ -3,6 +3,7 @@
 
 evaluation-self, -cross, -synth     the warp beside a frozen photo, a 2D warp and the real video
 generators-self, -cross, -synth     the compact generator beside the warp
+heads-self, -cross, -synth          the warp by personal heads and by coarse ones
 offsets-self, -cross                dynamic offsets: none, and those predicted for the source's face
 
 self and cross take the validation people of --shared, synth takes synthetic people with a true answer. A row is a
@@ -37,16 +38,19 @@ from reenact.media.progress import Progress
 Question = Literal[
     "evaluation-self", "evaluation-cross", "evaluation-synth",
     "generators-self", "generators-cross", "generators-synth",
+    "heads-self", "heads-cross", "heads-synth",
     "offsets-self", "offsets-cross",
 ]  # fmt: skip
 SYSTEMS: Final = {
     "evaluation": ("reenact-warp", "STATIC", "WARP-2D", "REAL"),
     "generators": ("reenact-warp", "reenact-compact", "STATIC", "REAL"),
+    "heads": ("reenact-warp", "reenact-coarse", "STATIC", "REAL"),
     "offsets": ("reenact-warp", "reenact-own", "STATIC", "REAL"),
 }
 FRAMES: Final[dict[Question, int]] = {
     "evaluation-self": 60, "evaluation-cross": 30, "evaluation-synth": 40,
     "generators-self": 30, "generators-cross": 12, "generators-synth": 16,
+    "heads-self": 30, "heads-cross": 12, "heads-synth": 16,
     "offsets-self": 30, "offsets-cross": 30,
 }  # fmt: skip
 """Of each driver, as many as fit into an hour of two cores."""

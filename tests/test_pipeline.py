@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from reenact.subject.fit_subject import fit_subject
 from reenact.tracking import TrackOptions, load_motion, save_motion
 
 PHOTO = asset("demo/astronaut.jpg")
+coarse = partial(AnimateOptions, subject_detail="coarse")
 STILL: dict[str, float] = dict.fromkeys(("eyes", "brows", "mouth", "jaw", "gaze", "head"), 0.0)
 
 
@@ -49,6 +51,7 @@ def test_a_photo_performs_and_the_rest_of_the_picture_stays(tmp_path: Path) -> N
     motion = short("surprise", slice(20, 70, 6), tmp_path)
     output = tmp_path / "out.mp4"
     result = animate(PHOTO, motion, output, AnimateOptions())
+    assert result.subject.fine_offset is not None and result.subject.motion is None  # personal, but for the photo alone
     made, photo = frames_of(output), read_image(PHOTO)
     assert len(result.target) == len(made) == 9 and probe(output).fps == result.driving.fps == Fraction(30)
     assert made.shape[1:] == photo.shape
@@ -61,7 +64,7 @@ def test_a_photo_performs_and_the_rest_of_the_picture_stays(tmp_path: Path) -> N
 
 def test_no_strength_gives_the_photo_back(tmp_path: Path) -> None:
     motion = short("winks", slice(0, 60, 20), tmp_path)
-    options = AnimateOptions(strength=STILL)
+    options = coarse(strength=STILL)
     animate(PHOTO, motion, tmp_path / "out.mp4", options)
     made = frames_of(tmp_path / "out.mp4")
     assert min(psnr(frame, read_image(PHOTO)) for frame in made) > 32
@@ -69,9 +72,9 @@ def test_no_strength_gives_the_photo_back(tmp_path: Path) -> None:
 
 def test_crop_size_and_compare(tmp_path: Path) -> None:
     motion = short("smile", slice(0, 3), tmp_path)
-    animate(PHOTO, motion, tmp_path / "a.mp4", AnimateOptions(crop=True, size=160))
+    animate(PHOTO, motion, tmp_path / "a.mp4", coarse(crop=True, size=160))
     assert frames_of(tmp_path / "a.mp4").shape == (3, 160, 160, 3)
-    animate(PHOTO, motion, tmp_path / "b.mp4", AnimateOptions(size=256, compare=True))
+    animate(PHOTO, motion, tmp_path / "b.mp4", coarse(size=256, compare=True))
     shape = frames_of(tmp_path / "b.mp4").shape
     assert shape[1] == 256 and shape[2] > 700  # photo, driving head, result
 
@@ -98,7 +101,7 @@ def test_a_video_with_sound_drives_in_step(tmp_path: Path) -> None:
             out.mux(sound.encode(frame))
         out.mux(sound.encode(None))
     output = tmp_path / "out.mp4"
-    animate(PHOTO, driver, output, AnimateOptions(crop=True, size=128))
+    animate(PHOTO, driver, output, coarse(crop=True, size=128))
 
     def packets(path: Path) -> list[bytes]:
         with av.open(str(path)) as file:
@@ -113,13 +116,13 @@ def test_a_video_with_sound_drives_in_step(tmp_path: Path) -> None:
 def test_a_person_performs_for_themselves(tmp_path: Path) -> None:
     """Photo: a frame of the performance, its head turned. Said so, that frame comes out as it is; unsaid, askew."""
     motion = short("looking-around", slice(10, 60, 4), tmp_path)
-    animate(PHOTO, motion, tmp_path / "driver.mp4", AnimateOptions(crop=True, size=256))
+    animate(PHOTO, motion, tmp_path / "driver.mp4", coarse(crop=True, size=256))
     frames = frames_of(tmp_path / "driver.mp4")
     turned = int(np.abs(frames.astype(int) - frames[0]).mean(axis=(1, 2, 3)).argmax())
     write_image(tmp_path / "photo.png", frames[turned])
     made = {}
     for same in (False, True):
-        options = AnimateOptions(mode="absolute", same_person=same, neutral=turned if same else None)
+        options = coarse(mode="absolute", same_person=same, neutral=turned if same else None)
         animate(tmp_path / "photo.png", tmp_path / "driver.mp4", tmp_path / "out.mp4", options)
         made[same] = frames_of(tmp_path / "out.mp4")
     face = np.s_[60:200, 60:200]
@@ -143,7 +146,7 @@ def test_interruption_leaves_nothing_behind(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        animate(PHOTO, motion, tmp_path / "out.mp4", AnimateOptions(crop=True, size=128), interrupt)
+        animate(PHOTO, motion, tmp_path / "out.mp4", coarse(crop=True, size=128), interrupt)
     assert [p.name for p in tmp_path.iterdir()] == [motion.name]
 
 
@@ -152,20 +155,20 @@ def test_input_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     empty = tmp_path / "empty.png"
     write_image(empty, np.full((200, 200, 3), 128, np.uint8))
     with pytest.raises(InputError, match=r"empty\.png: no face was found"):
-        animate(empty, motion, tmp_path / "out.mp4", AnimateOptions())
+        animate(empty, motion, tmp_path / "out.mp4", coarse())
     with VideoWriter(tmp_path / "grey.mp4", Fraction(25), 128, 128) as writer:
         for _ in range(3):
             writer.write(np.full((128, 128, 3), 90, np.uint8))
     with pytest.raises(InputError, match=r"grey\.mp4: no face was found in its 3 frames"):
-        animate(PHOTO, tmp_path / "grey.mp4", tmp_path / "out.mp4", AnimateOptions())
+        animate(PHOTO, tmp_path / "grey.mp4", tmp_path / "out.mp4", coarse())
     with pytest.raises(InputError, match="nostrils"):
-        animate(PHOTO, motion, tmp_path / "out.mp4", AnimateOptions(strength={"nostrils": 2.0}))
+        animate(PHOTO, motion, tmp_path / "out.mp4", coarse(strength={"nostrils": 2.0}))
     assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.parametrize(("name", "own"), [("warp", False), ("compact", True)])
 def test_learned_generators_are_shown_the_subjects_own_dynamic_offsets(name: GeneratorName, own: bool) -> None:
-    performance = Pipeline().prepare(PHOTO, PHOTO, AnimateOptions(generator=GeneratorOptions(name)))
+    performance = Pipeline().prepare(PHOTO, PHOTO, coarse(generator=GeneratorOptions(name)))
     offset = performance.target.dynamic_offset
     assert (offset is not None) == own
     assert offset is None or (offset.shape[1] == len(open_head().base_neutral) and offset[-1].norm(dim=-1).max() > 1e-4)
@@ -186,7 +189,7 @@ def test_components_are_exchanged_and_called_in_order(tmp_path: Path) -> None:
 
     pipeline = Pipeline(fitter=fitter, retargeter=frozen)
     motion = load_motion(short("smile", slice(0, 40, 20), tmp_path))
-    frames = list(pipeline(PHOTO, motion, AnimateOptions(size=256)))
+    frames = list(pipeline(PHOTO, motion, coarse(size=256)))
     assert calls == ["fit", "retarget"] and len(frames) == 2
     assert frames[0].shape == (256, 256, 3) and frames[0].dtype == torch.uint8
     assert torch.equal(frames[1], frames[0])
@@ -202,7 +205,7 @@ def test_a_fitted_subject_is_a_source_and_the_driving_face_is_chosen_apart(tmp_p
             writer.write(both)
     places = []
     for face in (0, 1):
-        options = AnimateOptions(tracking=TrackOptions(face=face, refine="none"))
+        options = coarse(tracking=TrackOptions(face=face, refine="none"))
         performance = Pipeline().prepare(subject, tmp_path / "two.mp4", options)
         places.append(float(performance.driving.translation[0, 0]))
     assert performance.subject is subject and places[0] < 0 < places[1]

@@ -133,6 +133,7 @@ def animate(
     strength: Mapping[str, float] | None = None,
     neutral: int | str | Path | None = None,
     detail: Detail | None = None,
+    subject_detail: SubjectDetail = "personal",
     generator: GeneratorName | GeneratorOptions = "warp",
     face: int = 0,
     driving_face: int = 0,
@@ -154,6 +155,7 @@ def animate(
             motion is counted from; None: how the driving person rests.
         detail: "own" adds the dynamic offsets that are predicted of the subject's own face; None: where the generator
             has learnt to show them.
+        subject_detail: how the source's head is fitted, see `fit_subject`.
         generator: its name, or its options.
         face: which face of the source, counted from the largest.
         driving_face: which face of the driving video.
@@ -178,20 +180,16 @@ def animate(
         strength=strength or {},
         neutral=Path(neutral) if isinstance(neutral, str) else neutral,
         detail=detail,
+        subject_detail=subject_detail,
         generator=generator,
         size=size,
         crop=crop,
     )
     pipeline = pipeline or Pipeline()
-    if not isinstance(source, Subject):
-        pictures = _pictures(source, Fraction(25))
-        working = None if crop else size
-        source = pipeline.fitter(
-            pipeline.model, [pictures], TrackOptions(face, device=device), size=working, progress=progress
-        )
+    shown = source if isinstance(source, Subject) else _pictures(source, Fraction(25))
     file = driving if isinstance(driving, Motion) else _pictures(driving, Fraction(25))
     motion = pipeline.track(file, options, progress)
-    frames = torch.stack(list(pipeline(source, motion, options, progress)))
+    frames = torch.stack(list(pipeline(shown, motion, options, progress)))
     if output is not None:
         sound = file if isinstance(file, Path) and is_video(file) else None
         _write_video(frames, Path(output), motion.fps, sound)

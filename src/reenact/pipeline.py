@@ -23,7 +23,7 @@ from reenact.media.files import asset
 from reenact.media.image import IMAGE_SUFFIXES, resized
 from reenact.rendering import normals_to_picture
 from reenact.rendering.head_renderer import HeadRenderer, MapStream
-from reenact.subject.fit_subject import fit_subject
+from reenact.subject.fit_subject import SubjectDetail, fit_subject
 from reenact.subject.store import SUFFIX as HEAD_SUFFIX
 from reenact.subject.store import load_head
 from reenact.tracking import Pictures, Progress, TrackOptions, load_motion, same_shape, silent, track, tracked_subject
@@ -53,6 +53,8 @@ class AnimateOptions:
     same_person: bool = False
     """The driving person is the source's: the driving head and, for pictures of one shape, its camera are the source's
     too."""
+    subject_detail: SubjectDetail = "personal"
+    """How the source's head is fitted, see `fit_subject`; of no consequence where the head is known already."""
     head: Path | None = None
     """A .head file of the source's person (`reenact head`): in the image only pose and expression are fitted."""
     detail: Detail | None = None
@@ -158,7 +160,16 @@ class Pipeline:
             if options.same_person:
                 known = tracked_subject(self.model, motion)
             looked = replace(options.tracking, face=options.face)
-            subject = self.fitter(self.model, [source], looked, known=known, size=size, progress=progress)
+            subject = self.fitter(
+                self.model,
+                [source],
+                looked,
+                detail=options.subject_detail,
+                known=known,
+                size=size,
+                every_frame=False,
+                progress=progress,
+            )
         return with_own_references(subject, options.tracking.device) if _shown_detail(options) == "own" else subject
 
     def retarget(self, motion: Motion, subject: Subject, options: AnimateOptions) -> Motion:

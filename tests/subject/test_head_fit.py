@@ -161,6 +161,16 @@ def test_a_clip_without_a_face_is_refused_by_name(tmp_path: Path) -> None:
         fit_head(HEAD, [tmp_path / "grey.mp4"], shipped_estimator(), stages=SHORT)
 
 
+def test_who_it_is_without_a_motion_from_a_photo_of_another_size(files: tuple[Path, Path, np.ndarray]) -> None:
+    subject = fit_head(HEAD, [files[1]], shipped_estimator(), size=160, stages=SHORT[:1], every_frame=None)
+    assert subject.motion is None and subject.texture is None
+    assert subject.static_offset is not None and subject.static_offset.abs().max() > 0.0001
+    reference = subject.require_reference()
+    assert reference.image.shape == (160, 140, 3)
+    away = reference.motion.rotation[0] @ subject.head.neutral.mean(0) + reference.motion.translation[0]
+    assert (reference.camera.project(away[None])[0, :2] - torch.tensor([70.0, 80.0])).abs().max() < 30
+
+
 @pytest.mark.slow
 def test_static_offsets_neither_cross_the_lips_of_a_smile_nor_shut_them() -> None:
     """Actions adapted between the stages would shut lips that static offsets open, again and again: 7 mm crossed."""

@@ -127,6 +127,13 @@ class Animate:
             "for several: --strength eyes=1.2 --strength head=0.5",
         ),
     ] = ()
+    subject_detail: Annotated[
+        Literal["coarse", "personal"],
+        arg(
+            help="How the source person's head is fitted: by coefficients alone, or with offsets that are personal, "
+            "which takes some seconds for a photo and a minute for a video."
+        ),
+    ] = "personal"
     head: Annotated[
         Path | None,
         arg(
@@ -187,6 +194,7 @@ class Animate:
             strength=strengths,
             neutral=self.neutral,
             same_person=self.same_person,
+            subject_detail=self.subject_detail,
             head=self.head,
             detail=self.detail,
             generator=GeneratorOptions(self.generator, self.steps, self.guidance, self.seed, self.weights, self.device),

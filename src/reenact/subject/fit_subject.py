@@ -13,6 +13,7 @@ from reenact.perception.dense.shipped import shipped_estimator
 from reenact.tracking import Pictures, Progress, TrackOptions, silent
 
 from .checkpoint import FitCheckpoint
+from .fit import FRAMES
 from .head_fit import fit_head
 from .source import read_source
 
@@ -29,6 +30,7 @@ def fit_subject(
     size: int | None = None,
     estimator: DenseEstimator | None = None,
     checkpoint: FitCheckpoint | None = None,
+    every_frame: bool = True,
     progress: Progress = silent,
 ) -> Subject:
     """Fit the person seen in photos and videos. Each becomes a reference: a photo as it is, a video by one frame.
@@ -42,6 +44,9 @@ def fit_subject(
         known: the very person, whose head is taken as it is; then only pose and expression are fitted.
         size: longer side, px, to which photos are resized first; None: as they are.
         estimator: of dense maps; None for the shipped network.
+        every_frame: fit what a personal subject does in every frame of the first source, and bake a texture. False:
+            only who it is, and the reference pictures, which is all that a generator of pictures takes; a photo then
+            takes half as long.
         checkpoint: where an interrupted fit of a personal subject goes on.
         progress: called with a stage, steps done and their number.
 
@@ -53,7 +58,17 @@ def fit_subject(
         raise ValueError("no source was given; want at least one photo or video")
     if detail == "personal" and known is None:
         estimator = estimator or shipped_estimator(options.device)
-        return fit_head(model, sources, estimator, options, progress=progress, checkpoint=checkpoint)
+        stage = FRAMES if every_frame else None
+        return fit_head(
+            model,
+            sources,
+            estimator,
+            options,
+            progress=progress,
+            size=size,
+            every_frame=stage,
+            checkpoint=checkpoint,
+        )
     first = read_source(model, sources[0], options, progress, known, size)
     known = first.subject if known is None else known
     others = [read_source(model, path, options, progress, known, size) for path in sources[1:]]

@@ -34,22 +34,24 @@ def fit_head(
     options: TrackOptions | None = None,
     *,
     progress: Progress = silent,
+    size: int | None = None,
     stages: Sequence[Stage] | None = None,
-    every_frame: Stage = FRAMES,
+    every_frame: Stage | None = FRAMES,
     checkpoint: FitCheckpoint | None = None,
     textured: bool = True,
 ) -> Subject:
     """Fit the head of a person seen in photos and clips; the motion in the first is kept.
 
-    options: of tracking every source. stages: of the key frames; None: `PERSON`, or `PHOTO` of a single picture.
-    every_frame: of all frames.
+    options: of tracking every source. size: longer side, px, to which photos are resized first; None: as they are.
+    stages: of the key frames; None: `PERSON`, or `PHOTO` of a single picture.
+    every_frame: of all frames; None: there is no motion, only who it is, and there can be no texture.
     checkpoint: where an interrupted fit goes on; the clip is tracked again, but what was fitted before is not.
     textured: bake a texture.
     Raises InputError, naming the file, if one cannot be used.
     """
     options = options or TrackOptions()
-    main = read_source(model, sources[0], options, progress)
-    others = [read_source(model, source, options, progress, main.subject) for source in sources[1:]]
+    main = read_source(model, sources[0], options, progress, size=size)
+    others = [read_source(model, source, options, progress, main.subject, size) for source in sources[1:]]
     share = max(1, KEY_FRAMES // len(sources))
     person = _restored(main, checkpoint)
     if person is None:
@@ -60,12 +62,14 @@ def fit_head(
         person.adapt()
         if checkpoint is not None:
             checkpoint.save(_PERSON, {name: getattr(person, name) for name in _KNOWN})
-    subject = _performed(main, person, estimator, every_frame, progress, checkpoint)
+    subject = _subject_of(main, person)
+    if every_frame is not None:
+        subject = _performed(subject, main, person, estimator, every_frame, progress, checkpoint)
     subject = subject.replace(
         references=tuple(source.reference(subject) for source in (main, *others)),
         provenance={"sources": [source.path.name for source in (main, *others)], "dense": estimator.name},
     )
-    if not textured:
+    if not textured or every_frame is None:
         return subject
     rows = main.key_rows(share)
     return subject.replace(texture=bake_texture(subject, rows, main.views(rows, INPUT_PX), estimator))
@@ -97,7 +101,14 @@ def observed(source: Source, rows: np.ndarray, estimator: DenseEstimator, progre
     return Observation.joined(parts)
 
 
+def _subject_of(main: Source, person: Offsets) -> Subject:
+    """Who it is, without a motion."""
+    camera = main.subject.camera.zoomed(float(person.log_distance.detach().exp()))
+    return person.subject.replace(camera=camera, fine_offset=person.static().still().fine, motion=None)
+
+
 def _performed(
+    subject: Subject,
     main: Source,
     person: Offsets,
     estimator: DenseEstimator,
@@ -108,14 +119,12 @@ def _performed(
     """Fit dynamic offsets and poses of every frame, a chunk at a time, so that a long clip takes no more memory."""
     every = np.arange(len(main.motion))
     chunks = list(_fitted_chunks(main, every, person, estimator, stage, progress, checkpoint))
-    static, camera = person.static().still(), main.subject.camera.zoomed(float(person.log_distance.detach().exp()))
-    subject = person.subject.replace(camera=camera, fine_offset=static.fine)
     motion = main.motion.replace(
         rotation=torch.cat([chunk["rotation"] for chunk in chunks]),
         translation=torch.cat([chunk["translation"] for chunk in chunks]),
         dynamic_offset=torch.cat([chunk["offsets"] for chunk in chunks]),
         clip=clip_of(
-            [main.subject.replace(camera=camera)], main.path.name, len(every), frame=main.track.shots[0].frames
+            [main.subject.replace(camera=subject.camera)], main.path.name, len(every), frame=main.track.shots[0].frames
         ),
     )
     return subject.replace(motion=motion)

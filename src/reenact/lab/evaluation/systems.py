@@ -25,6 +25,7 @@ from reenact.media import VideoWriter, probe, read_frames, read_image
 from reenact.perception import VideoLandmarks
 from reenact.pipeline import AnimateOptions, Pipeline, write_video
 from reenact.rendering import interpolate, rasterise
+from reenact.subject.fit_subject import SubjectDetail
 from reenact.tracking import find_face
 from reenact.transfer.dynamic_offsets import Detail
 
@@ -38,12 +39,17 @@ _BORDER = 9  # points along each side of the picture that stay
 
 
 def _reenact(
-    pair: Pair, inputs: Path, output: Path, detail: Detail | None = None, generator: GeneratorName = "warp"
+    pair: Pair,
+    inputs: Path,
+    output: Path,
+    detail: Detail | None = None,
+    generator: GeneratorName = "warp",
+    subject_detail: SubjectDetail = "personal",
 ) -> None:
     """Run this project with one of its generators, over the whole photo.
 
     Absolute self-reenactment fits one head to photo and driver: that they are one person is what "self" says.
-    detail, generator: see AnimateOptions.
+    detail, generator, subject_detail: see AnimateOptions.
     """
     same = pair.is_self and pair.mode == "absolute"
     options = AnimateOptions(
@@ -51,6 +57,7 @@ def _reenact(
         neutral=pair.neutral,
         same_person=same,
         detail=detail,
+        subject_detail=subject_detail,
         generator=GeneratorOptions(generator),
     )
     pipeline = Pipeline()
@@ -91,13 +98,15 @@ def _flat_warp(pair: Pair, inputs: Path, output: Path) -> None:
 
 SYSTEMS: dict[str, System] = {
     "reenact-warp": _reenact,
+    "reenact-coarse": partial(_reenact, subject_detail="coarse"),
     "reenact-own": partial(_reenact, detail="own"),
     "reenact-compact": partial(_reenact, generator="compact"),
     "STATIC": _frozen,
     "WARP-2D": _flat_warp,
     "REAL": _real,
 }
-"""The second is the paper's ablation (section 2): dynamic offsets of the subject's own."""
+"""Of the ablations of the paper (section 2) the second lacks static offsets; the third has dynamic ones of the
+subject's own."""
 
 
 def _write(pair: Pair, inputs: Path, output: Path, frames: Iterator[np.ndarray]) -> None:

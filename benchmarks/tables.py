@@ -185,8 +185,8 @@ TABLES: Final[dict[str, Table]] = {
         "transfer-real",
         {
             "clip": "{clip}", "none (a)": "{none_deg:.2f}, {none_px:.3f}",
-            "copied (b)": "{copied_deg:.2f}, {copied_px:.3f}",
-            "predicted (c)": "{predicted_deg:.2f}, {predicted_px:.3f}",
+            "followed (b)": "{followed_deg:.2f}, {followed_px:.3f}",
+            "own (c)": "{own_deg:.2f}, {own_px:.3f}",
             "fitted to these frames": "{fitted_deg:.2f}, {fitted_px:.3f}",
         },
     ),

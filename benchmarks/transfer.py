@@ -16,10 +16,10 @@ adapted     the target's own actions by deformation transfer, made once, added u
 predicted   that, plus the transfer network's D_f
 
 `real`: each validation person's head is fitted (at most 48 frames, kept under --work). Every frame is explained with
-the same codes, poses and static offsets, and with dynamic offsets that are none (a), what the network predicts for
-another validation person, scaled (copied, b), what it predicts for this face (predicted, c), or fitted to these very
-frames, which no prediction can exceed. Errors: mean angle to the normal network's maps where it sees skin, degrees, and
-mean distance of the 478 landmarks, px of the 256 px crop.
+the same codes, poses and static offsets, and with dynamic offsets that are none (a), those by which skin follows the
+landmarks that the tracker saw (followed, b), those and what the network predicts of this face (own, c), or fitted to
+these very frames, which no prediction can exceed. Errors: mean angle to the normal network's maps where it sees skin,
+degrees, and mean distance of the 478 landmarks, px of the 256 px crop.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from reenact.head.state import deformed
 from reenact.head.subject import Subject
 from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.synthetic.noise import rng
-from reenact.lab.synthetic.own_deformation import OwnDeformation, linear, relative_face_size
-from reenact.lab.training.action_corrections import shortened
+from reenact.lab.synthetic.own_deformation import OwnDeformation, linear
+from reenact.lab.training.data.fitted_people import shortened
 from reenact.lab.training.data.transfer_shards import HELD_OUT_SEED, performance, still
 from reenact.perception.dense.shipped import INPUT_PX, shipped_estimator
 from reenact.rendering import PixelInterpolation, vertex_normals
@@ -61,7 +61,6 @@ from reenact.transfer.subject_features import face_rows
 _DRIVERS: Final = HELD_OUT_SEED + 10_000
 _SHUT_MM: Final = 0.3  # a line of lips or lids whose pairs are nearer, in the middle, is shut
 METHODS: Final = ("linear", "copied", "transferred", "adapted", "predicted")
-OFFSETS: Final = ("none", "copied", "predicted", "fitted")
 
 
 @dataclass(frozen=True)
@@ -126,11 +125,11 @@ class Real(Recorded):
     def run(self) -> None:
         """Fit, explain, record."""
         names = self.clips or tuple(clip for person in validation_people() for clip in person.clips)
-        heads = [fitted(name, self) for name in names]
+        heads = {name: fitted(name, self) for name in names}
         energy = Energy(open_head().topology, open_levels()[1], INPUT_PX)
         rows: list[dict[str, str | float]] = []
-        for i, name in enumerate(names):
-            rows.append({"clip": name} | explained(heads[i], heads[i - 1], self.work / name, self.frames, energy))
+        for name, head in heads.items():
+            rows.append({"clip": name} | explained(head, self.work / name, self.frames, energy))
             print(rows[-1], flush=True)
         means = {key: float(np.mean([float(row[key]) for row in rows])) for key in rows[0] if key != "clip"}
         record("transfer-real", [*rows, {"clip": "mean"} | means], self)
@@ -262,31 +261,30 @@ def fitted(name: str, arguments: Real) -> Subject:
     return load_head(out)
 
 
-def explained(subject: Subject, other: Subject, clip: Path, count: int, energy: Energy) -> dict[str, float]:
-    """Return degrees and px of each kind of offsets; `other` is the subject whose predicted D_f is copied."""
+def explained(subject: Subject, clip: Path, count: int, energy: Energy) -> dict[str, float]:
+    """Return degrees and px of each kind of offsets."""
     head, narrow, motion = subject.head, subject.fine_offset, subject.motion
-    assert narrow is not None and motion is not None and motion.dynamic_offset is not None
+    assert narrow is not None and motion is not None and motion.landmark_offset is not None
     fit = open_levels()[1]
     source = read_source(subject.model, clip, TrackOptions(), silent)
     rows = np.unique(np.linspace(0, len(motion) - 1, count).round().astype(int))
     seen = observed(source, rows, shipped_estimator(), silent)
-    moving = motion[rows]
-    states = moving.replace(dynamic_offset=None)
-    control = deformed(head, states)
+    away = motion.landmark_offset - motion.landmark_offset.median(0).values
+    followed = motion[rows].replace(landmark_offset=away[rows], dynamic_offset=None)
+    states = followed.replace(landmark_offset=None)
     own = _on_face(DynamicOffsets.of(head, narrow)(states))
-    ratio = relative_face_size(head.neutral.numpy()) / relative_face_size(other.head.neutral.numpy())
-    theirs = ratio * _on_face(DynamicOffsets.of(other.head, other.fine_offset)(states))
     zoom = subject.camera.focal_px / source.subject.camera.focal_px
     camera = torch.cat([seen.camera[:, :1] * zoom, seen.camera[:, 1:]], 1)
     turn, shift = states.rotation, states.translation
     faces, out = fit.faces, {}
     nothing = torch.zeros_like(own)
-    for kind, before, added in (
-        ("none", control, nothing),
-        ("copied", control, theirs),
-        ("predicted", control, own),
-        ("fitted", deformed(head, moving), nothing),
+    for kind, moving, added in (
+        ("none", states, nothing),
+        ("followed", followed, nothing),
+        ("own", followed, own),
+        ("fitted", motion[rows], nothing),
     ):
+        before = deformed(head, moving)
         # The fit mesh begins with the control mesh's vertices, on which the landmarks lie.
         shapes = before + added[:, : before.shape[1]]
         coarse, fine = (
@@ -297,10 +295,10 @@ def explained(subject: Subject, other: Subject, clip: Path, count: int, energy: 
         pixels = PixelInterpolation(faces, drawn.fragments, fine.shape[1])
         shown = torch.nn.functional.normalize(pixels(vertex_normals(fine, faces, "torch")), dim=-1)
         angle = torch.rad2deg(torch.arccos((shown * seen.normals).sum(-1).clamp(-1.0, 1.0)))
-        away = (energy.landmarks_px(posed, seen) - seen.landmarks).norm(dim=-1)
+        missed = (energy.landmarks_px(posed, seen) - seen.landmarks).norm(dim=-1)
         worth = drawn.evidence
         degrees = float(((worth * angle).sum((1, 2)) / worth.sum((1, 2))).mean())
-        out |= {f"{kind}_deg": degrees, f"{kind}_px": float(away.nanmean())}
+        out |= {f"{kind}_deg": degrees, f"{kind}_px": float(missed.nanmean())}
     return out
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads of the people that action corrections are learnt from: ``python -m scripts.fit_people CLIPS_FOLDER -o heads``.
+"""Heads of people who show how faces move: ``python -m scripts.fit_people FOLDER FOLDER -o heads``.
 
-Of each clip (lab/training/action_corrections.py) at most 48 frames, evenly taken, are fitted as `reenact head` does,
-without a texture; heads that exist already are kept. Then:
-``reenact train action-corrections heads/*.head -o action_corrections.safetensors``.
+Of each clip (lab/training/data/fitted_people.py), which is in one of the folders, at most 48 frames, evenly taken, are
+fitted as `reenact head` does, without a texture; heads that exist already are kept. Then:
+``reenact train landmark-bulge heads/*.head -o landmark_bulge.safetensors``, and the same of action-corrections.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tyro
 from tyro.conf import Positional, arg
 
 from reenact.head.open import open_head
-from reenact.lab.training.action_corrections import CORRECTION_CLIPS, MAX_FRAMES, shortened
+from reenact.lab.training.data.fitted_people import CLIPS, MAX_FRAMES, shortened
 from reenact.media import InputError
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.subject.head_fit import fit_head
@@ -28,9 +28,9 @@ from reenact.subject.store import save_head
 class Args:
     """Fit people."""
 
-    clips: Positional[Annotated[Path, arg(metavar="FOLDER", help="Holds the clips.")]]
+    folders: Positional[Annotated[tuple[Path, ...], arg(metavar="FOLDER", help="Hold the clips.")]]
     output: Annotated[Path, arg(aliases=["-o"], help="Folder of the heads.")]
-    names: tuple[str, ...] = CORRECTION_CLIPS
+    names: tuple[str, ...] = CLIPS
 
 
 def main(args: Args) -> None:
@@ -40,9 +40,12 @@ def main(args: Args) -> None:
         out = args.output / f"{Path(name).stem}.head"
         if out.exists():
             continue
+        clip = next((folder / name for folder in args.folders if (folder / name).exists()), None)
+        if clip is None:
+            raise SystemExit(f"{name} is in none of {', '.join(map(str, args.folders))}")
         with tempfile.TemporaryDirectory() as folder:
             short = Path(folder) / f"{Path(name).stem}.mp4"
-            shortened(args.clips / name, short)
+            shortened(clip, short)
             try:
                 subject = fit_head(model, [short], looks, textured=False)
             except InputError as error:

@@ -71,7 +71,7 @@ def main(args: Args) -> None:
         expression = whole.expression.clone()
         expression[:, index("tongueOut")] = torch.from_numpy(gaussian_filter1d(out, 1.0))
         # Dynamic offsets are the performer's own and ten times as large as all else.
-        cut = whole.replace(expression=expression, dynamic_offset=None)[take.start : take.stop]
+        cut = whole.replace(expression=expression, landmark_offset=None, dynamic_offset=None)[take.start : take.stop]
         clip = cut.require_clip()
         cut = cut.replace(clip=replace(clip, frame=clip.frame - clip.frame[0]))
         path = OUTPUT / f"{name}.motion.safetensors"

@@ -47,7 +47,7 @@ def test_the_reference_motion_gives_the_reference(demo: DemoSubject) -> None:
     assert np.array_equal(demo.generator.render(demo.motion), demo.image)
 
 
-def test_the_reference_motion_with_dynamic_offsets_gives_the_reference(demo: DemoSubject) -> None:
+def test_the_reference_motion_with_own_offsets_gives_the_reference(demo: DemoSubject) -> None:
     subject = with_own_references(demo.subject)
     reference = subject.require_reference()
     assert reference.motion.dynamic_offset is not None and reference.motion.dynamic_offset.abs().max() > 0.0005

@@ -80,6 +80,6 @@ def test_an_offset_is_added_where_nothing_has_to_meet() -> None:
 
 
 def test_offsets_of_another_number_of_points_are_refused() -> None:
-    motion = Motion(np.zeros(52), np.zeros((2, 2)), np.eye(3), [0, 0, 1], np.zeros((468, 3)))
-    with pytest.raises(ValueError, match="dynamic_offset has 468 points; want 478 landmarks or 5376 vertices"):
+    motion = Motion(np.zeros(52), np.zeros((2, 2)), np.eye(3), [0, 0, 1], dynamic_offset=np.zeros((478, 3)))
+    with pytest.raises(ValueError, match="dynamic_offset has 478 points; want 5376 vertices"):
         deformed(somebody(), motion)

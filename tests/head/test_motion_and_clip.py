@@ -16,13 +16,14 @@ from reenact.head.motion import Clip, Motion
 from reenact.tracking import load_motion, save_motion
 from tests.made_motions import LOOKS, assert_same, made_motion, with_clip
 
-FIELDS = ("expression", "gaze", "rotation", "translation", "dynamic_offset")
+FIELDS = ("expression", "gaze", "rotation", "translation", "landmark_offset", "dynamic_offset")
 PER_FRAME = ("frame", "shot", "seen", "residual_px")
 
 
 def shapes(frames: int) -> dict[str, Any]:
     """Fields of a motion of F frames, of 64 bits."""
-    sizes = {"expression": (52,), "gaze": (2, 2), "rotation": (3, 3), "translation": (3,), "dynamic_offset": (478, 3)}
+    sizes = {"expression": (52,), "gaze": (2, 2), "rotation": (3, 3), "translation": (3,), "landmark_offset": (478, 3)}
+    sizes["dynamic_offset"] = (5376, 3)
     return {name: np.zeros((frames, *size)) for name, size in sizes.items()}
 
 
@@ -56,7 +57,8 @@ def test_one_frame_may_lack_the_axis_of_frames() -> None:
         ("gaze", (4, 2), r"\(4, 2, 2\)"),
         ("rotation", (3, 3, 3), r"\(4, 3, 3\)"),
         ("translation", (4, 3, 1), r"\(4, 3\)"),
-        ("dynamic_offset", (4, 478, 2), r"\(4, 478, 3\)"),
+        ("landmark_offset", (4, 477, 3), r"\(4, 478, 3\)"),
+        ("dynamic_offset", (4, 5376, 2), r"\(4, 5376, 3\)"),
     ],
 )
 def test_a_wrong_shape_is_refused_by_name(name: str, shape: tuple[int, ...], wanted: str) -> None:
@@ -109,6 +111,7 @@ def test_a_clip_of_other_frames_is_refused() -> None:
 )
 def test_an_index_keeps_the_axis_of_frames_and_takes_the_clip_along(index, rows: list[int]) -> None:
     motion = made_motion(offsets=True)
+    motion = motion.replace(dynamic_offset=torch.randn(len(motion), 12, 3))
     some = motion[index]
     assert len(some) == len(rows) and some.fps == motion.fps
     for name in FIELDS:
@@ -149,10 +152,10 @@ def cut_shot(clip: Clip) -> dict[str, torch.Tensor]:
 def test_a_clip_is_lost_where_a_part_has_none_and_offsets_are_filled_up() -> None:
     one, other = made_motion(3, 1, offsets=True), made_motion(2, 1).replace(clip=None)
     both = Motion.joined([one, other])
-    assert both.clip is None and both.dynamic_offset is not None
-    np.testing.assert_array_equal(both.dynamic_offset[:3], one.dynamic_offset)
-    assert not both.dynamic_offset[3:].any()
-    assert Motion.joined([other, other]).dynamic_offset is None
+    assert both.clip is None and both.landmark_offset is not None
+    np.testing.assert_array_equal(both.landmark_offset[:3], one.landmark_offset)
+    assert not both.landmark_offset[3:].any()
+    assert Motion.joined([other, other]).landmark_offset is None
 
 
 def test_what_does_not_go_together_is_not_joined() -> None:
@@ -162,6 +165,9 @@ def test_what_does_not_go_together_is_not_joined() -> None:
         Motion.joined([])
     with pytest.raises(ValueError, match="clips of width 640 and 320"):
         Motion.joined([made_motion(), with_clip(made_motion(), width=320)])
+    moved = [made_motion().replace(dynamic_offset=np.zeros((7, count, 3))) for count in (5, 6)]
+    with pytest.raises(ValueError, match=r"dynamic offsets of \[5, 6\] points"):
+        Motion.joined(moved)
 
 
 def test_shots_are_pieces_and_without_a_clip_there_is_one() -> None:
@@ -193,8 +199,8 @@ def test_it_survives_its_file(tmp_path: Path, fps: Fraction) -> None:
 
 
 def test_a_motion_says_what_it_is_in_one_line() -> None:
-    assert repr(made_motion(7, 2, offsets=True)) == "Motion(7 frames at 25/s, 478 dynamic offsets, of made.mp4)"
-    assert repr(made_motion().replace(clip=None)) == "Motion(7 frames at 25/s, no dynamic offsets, of the motion)"
+    assert repr(made_motion(7, 2, offsets=True)) == "Motion(7 frames at 25/s, landmark offsets, of made.mp4)"
+    assert repr(made_motion().replace(clip=None)) == "Motion(7 frames at 25/s, of the motion)"
 
 
 def test_where_the_eyes_look_is_said_by_the_gaze_alone() -> None:

@@ -33,7 +33,7 @@ from reenact.tracking.refine import joined_frames, refined
 PHOTO = asset("demo/astronaut.jpg")
 SIDE, FRAMES = 256, 16
 CHEEK = 205
-MOTION = ("expression", "gaze", "rotation", "translation", "dynamic_offset")
+MOTION = ("expression", "gaze", "rotation", "translation", "landmark_offset")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def test_what_a_fit_leaves_is_counted_without_offsets(clip: Clip, after: Motion)
 
 def plain(fitted: Motion) -> Motion:
     """Without its offsets."""
-    return fitted.replace(dynamic_offset=None)
+    return fitted.replace(landmark_offset=None)
 
 
 def test_offsets_find_a_cheek_that_slips(clip: Clip, after: Motion, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_track_keeps_offsets_of_every_frame_if_it_was_refined(tmp_path: Path) 
     with VideoWriter(path, Fraction(25), photo.shape[1], photo.shape[0], crf=8) as writer:
         for shift in (0, 2, 4):
             writer.write(np.roll(photo, shift, axis=1))
-    offset = track(open_head(), path).motion.dynamic_offset
+    offset = track(open_head(), path).motion.landmark_offset
     assert offset is not None and offset.shape == (3, 478, 3)
     assert 0 < offset.abs().max() < 2e-3  # a head that shifts as one does hardly anything else
-    assert track(open_head(), path, TrackOptions(refine="none")).motion.dynamic_offset is None
+    assert track(open_head(), path, TrackOptions(refine="none")).motion.landmark_offset is None

@@ -26,14 +26,14 @@ def test_a_motion_survives_the_file_exactly(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.motion.safetensors"]
 
 
-def test_dynamic_offsets_survive_in_half_precision(tmp_path: Path) -> None:
+def test_landmark_offsets_survive_in_half_precision(tmp_path: Path) -> None:
     motion = made_motion(offsets=True)
-    assert motion.dynamic_offset is not None
+    assert motion.landmark_offset is not None
     path = tmp_path / "a.motion.safetensors"
     save_motion(motion, path)
-    back = load_motion(path).dynamic_offset
-    assert back is not None and load_file(path)["dynamic"].dtype == np.float16
-    np.testing.assert_allclose(back, motion.dynamic_offset, atol=3e-6)
+    back = load_motion(path).landmark_offset
+    assert back is not None and load_file(path)["landmark_offset"].dtype == np.float16
+    np.testing.assert_allclose(back, motion.landmark_offset, atol=3e-6)
 
 
 def test_a_motion_that_was_not_tracked_is_no_file(tmp_path: Path) -> None:
@@ -48,7 +48,10 @@ def test_a_motion_that_was_not_tracked_is_no_file(tmp_path: Path) -> None:
         (lambda t: t.update(gaze=t["gaze"][:3]), r"gaze of shape \(3, 2, 2\); want \(7, 2, 2\)"),
         (lambda t: t.update(expression=t["expression"] * np.nan), "expression that are not finite"),
         (lambda t: t.update(shot=t["shot"][::-1].copy()), "do not fit together"),
-        (lambda t: t.update(dynamic=t["dynamic"][:, :5]), r"dynamic of shape \(7, 5, 3\); want \(7, 478, 3\)"),
+        (
+            lambda t: t.update(landmark_offset=t["landmark_offset"][:, :5]),
+            r"landmark_offset of shape \(7, 5, 3\); want \(7, 478, 3\)",
+        ),
         (lambda t: t.update(identity=t["identity"][0]), r"identity of shape"),
     ],
 )

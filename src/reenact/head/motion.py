@@ -24,8 +24,10 @@ _FRAME: dict[str, tuple[int, ...]] = {
     "gaze": (2, 2),
     "rotation": (3, 3),
     "translation": (3,),
-    "dynamic_offset": (0, 3),  # of any number of points
+    "landmark_offset": (LANDMARKS, 3),
+    "dynamic_offset": (0, 3),  # as many as the head's mesh has vertices
 }
+_ALWAYS = ("expression", "gaze", "rotation", "translation")
 _CLIP_FRAME = ("frame", "shot", "seen", "residual_px")
 _CLIP_SHOT = ("identity", "focal_px", "face_size_m", "placement")
 Index = int | np.integer | slice | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_] | Tensor
@@ -119,10 +121,12 @@ class Motion:
     """[F, 3, 3] R of X_cam = R X_head + t."""
     translation: Tensor
     """[F, 3] t, metres."""
+    landmark_offset: Tensor | None = None
+    """[F, 478, 3] metres in head space from where the actions put each landmark to where a tracker sees it, apart from
+    what is the same in all frames: where there are no dynamic offsets, skin follows it. None: not looked at."""
     dynamic_offset: Tensor | None = None
-    """[F, N, 3] metres in head space from where the actions put each point to where it is, apart from what is the same
-    in all frames (the paper's dynamic offsets): N = 478 landmarks, as a tracker sees them, or the V vertices of the
-    head's own mesh. None if dynamic offsets were not estimated."""
+    """[F, V, 3] metres in canonical head space, what the subject's face does beyond its actions on the V vertices of
+    the head's mesh (D_f of the paper, section 1). None: nothing."""
     fps: Fraction = Fraction(25)
     clip: Clip | None = None
     """What was tracked; None for a motion that no camera has seen."""
@@ -133,6 +137,7 @@ class Motion:
         gaze: ArrayLike | Tensor,
         rotation: ArrayLike | Tensor,
         translation: ArrayLike | Tensor,
+        landmark_offset: ArrayLike | Tensor | None = None,
         dynamic_offset: ArrayLike | Tensor | None = None,
         fps: Fraction = Fraction(25),
         clip: Clip | None = None,
@@ -145,14 +150,15 @@ class Motion:
             gaze: [F, 2, 2] radians.
             rotation: [F, 3, 3].
             translation: [F, 3] metres.
-            dynamic_offset: [F, N, 3] metres.
+            landmark_offset: [F, 478, 3] metres.
+            dynamic_offset: [F, V, 3] metres.
             fps: frames a second.
             clip: of F frames.
 
         Raises:
             ValueError: the shapes do not fit together.
         """
-        values = (expression, gaze, rotation, translation, dynamic_offset)
+        values = (expression, gaze, rotation, translation, landmark_offset, dynamic_offset)
         given = {name: _float32(value) for name, value in zip(_FRAME, values, strict=True) if value is not None}
         if given["expression"].ndim == 1:
             given = {name: value[None] for name, value in given.items()}
@@ -172,8 +178,9 @@ class Motion:
         return len(self.expression)
 
     def __repr__(self) -> str:
-        offset = "no" if self.dynamic_offset is None else self.dynamic_offset.shape[1]
-        return f"Motion({len(self)} frames at {float(self.fps):g}/s, {offset} dynamic offsets, of {self.source})"
+        given = [f"{kind} offsets" for kind in ("landmark", "dynamic") if getattr(self, f"{kind}_offset") is not None]
+        held = ", ".join([f"{len(self)} frames at {float(self.fps):g}/s", *given])
+        return f"Motion({held}, of {self.source})"
 
     def __iter__(self) -> Iterator[Motion]:
         return (self[row] for row in range(len(self)))
@@ -192,7 +199,7 @@ class Motion:
     def joined(parts: Sequence[Motion]) -> Motion:
         """Join the frames of several motions, one after the other.
 
-        Parts without dynamic offsets get zeros if others have some. The clip is that of all parts, or None where one
+        Parts without offsets get zeros if others have some. The clip is that of all parts, or None where one
         has none.
 
         Raises:
@@ -202,19 +209,11 @@ class Motion:
         rates = {part.fps for part in parts}
         if len(rates) != 1:
             raise ValueError(f"got motions at {sorted(map(str, rates))} frames a second; want some, at one rate")
-        offsets = [part.dynamic_offset for part in parts]
-        sizes = {offset.shape[1] for offset in offsets if offset is not None}
-        if len(sizes) > 1:
-            raise ValueError(f"got dynamic offsets of {sorted(sizes)} points; want as many in every motion")
-        if sizes:
-            empty = [torch.zeros(len(part), *sizes, 3) for part in parts]
-            offset = torch.cat([e if o is None else o for o, e in zip(offsets, empty, strict=True)])
-        else:
-            offset = None
         clips = [part.clip for part in parts if part.clip is not None]
         return Motion(
-            *(torch.cat([getattr(part, name) for part in parts]) for name in tuple(_FRAME)[:-1]),
-            dynamic_offset=offset,
+            *(torch.cat([getattr(part, name) for part in parts]) for name in _ALWAYS),
+            landmark_offset=_joined_offset([part.landmark_offset for part in parts], parts),
+            dynamic_offset=_joined_offset([part.dynamic_offset for part in parts], parts),
             fps=rates.pop(),
             clip=Clip.joined(clips) if len(clips) == len(parts) else None,
         )
@@ -234,6 +233,16 @@ class Motion:
         """Iterate over the rows of each shot that has frames, in order; without a clip they are one shot."""
         cuts = [] if self.clip is None else (torch.nonzero(torch.diff(self.clip.shot))[:, 0] + 1).tolist()
         return (slice(start, end) for start, end in pairwise([0, *cuts, len(self)]))
+
+
+def _joined_offset(offsets: Sequence[Tensor | None], parts: Sequence[Motion]) -> Tensor | None:
+    sizes = {offset.shape[1] for offset in offsets if offset is not None}
+    if len(sizes) > 1:
+        raise ValueError(f"got dynamic offsets of {sorted(sizes)} points; want as many in every motion")
+    if not sizes:
+        return None
+    empty = [torch.zeros(len(part), *sizes, 3) for part in parts]
+    return torch.cat([e if o is None else o for o, e in zip(offsets, empty, strict=True)])
 
 
 def _without_looks(expression: Tensor) -> Tensor:

@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from .gaze import with_look_activations
-from .landmarks import LANDMARKS
+from .landmark_following import following
 from .motion import Motion
 from .pose import pose
-from .regions import EYEBALL, MOUTH_INTERIOR, region_ids
 from .shape import HeadShape
 
 TORSO_SHARE = 0.6
@@ -34,18 +31,16 @@ def codes_of(head: HeadShape, motion: Motion) -> Tensor:
 
 
 def vertex_offset(head: HeadShape, motion: Motion) -> Tensor | None:
-    """[F, V, 3] metres, canonical: the motion's dynamic offsets, spread from landmarks to vertices if they are there.
+    """[F, V, 3] metres, canonical: the motion's dynamic offsets, or else those by which skin follows its landmarks.
 
-    None if the motion has none. Raises ValueError if they are of another mesh.
+    None if the motion has neither. Raises ValueError if dynamic offsets are of another mesh.
     """
     offset = motion.dynamic_offset
-    if offset is None or offset.shape[1] == len(head.neutral):
-        return offset
-    if offset.shape[1] != LANDMARKS:
-        raise ValueError(
-            f"dynamic_offset has {offset.shape[1]} points; want {LANDMARKS} landmarks or {len(head.neutral)} vertices"
-        )
-    return spread_landmark_offsets(head, offset)
+    if offset is None:
+        return None if motion.landmark_offset is None else following(head) @ motion.landmark_offset
+    if offset.shape[1] != len(head.neutral):
+        raise ValueError(f"dynamic_offset has {offset.shape[1]} points; want {len(head.neutral)} vertices")
+    return offset
 
 
 def deformed(head: HeadShape, motion: Motion) -> Tensor:
@@ -70,29 +65,3 @@ def posed(
 def posed_vertices(head: HeadShape, motion: Motion, reference: Motion) -> Tensor:
     """[F, V, 3] vertices in camera space, metres; see `deformed` and `posed`."""
     return posed(head, deformed(head, motion), motion, reference)
-
-
-_REACH_M = 0.007  # about the distance of two landmarks of a cheek
-_NEAREST = 12
-_BEYOND_M = 0.03  # over which offsets end beyond the outermost landmarks
-
-
-def spread_landmark_offsets(head: HeadShape, offsets: Tensor) -> Tensor:
-    """[F, V, 3] metres of the vertices, from those of the landmarks [F, 478, 3].
-
-    Skin follows the landmarks around it, less the farther it is from any. What is no skin stays in shape: an eyeball,
-    or what is inside of the mouth, follows by the mean of its offsets.
-    """
-    top, neutral = head.topology, head.neutral
-    distance, near = KDTree(top.at_landmarks(neutral).numpy()).query(neutral.numpy(), k=_NEAREST)
-    weight = np.exp(-0.5 * (distance / _REACH_M) ** 2) + 1e-12
-    weight /= weight.sum(axis=1, keepdims=True)
-    weight *= np.exp(-0.5 * (np.maximum(distance[:, :1] - _REACH_M, 0.0) / _BEYOND_M) ** 2)
-    out = torch.einsum("vk,fvkc->fvc", torch.from_numpy(weight.astype(np.float32)), offsets[:, near])
-    lips = top.region_vertices(*region_ids("lips"))
-    interior = top.region_vertices(*region_ids(*MOUTH_INTERIOR))
-    balls = top.region_vertices(*region_ids(*EYEBALL))
-    left = neutral[balls, 0] > 0
-    for part in (balls[left], balls[~left], interior[~torch.isin(interior, lips)]):
-        out[:, part] = out[:, part].mean(1, keepdim=True)
-    return out

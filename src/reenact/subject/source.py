@@ -41,8 +41,8 @@ class Source:
 
     @property
     def motion(self) -> Motion:
-        """Of F frames, without dynamic offsets: the joint fit finds its own."""
-        return self.track.motion.replace(dynamic_offset=None)
+        """Of F frames, with landmark offsets where flow was looked at; the joint fit finds dynamic ones."""
+        return self.track.motion
 
     @property
     def points(self) -> np.ndarray:
@@ -79,7 +79,8 @@ class Source:
         shot = self.track.shots[0]
         row = shot.anchor_row
         picture = next(self.views(np.asarray([row]), _PICTURE_PX)).picture
-        image, motion = torch.from_numpy(np.ascontiguousarray(picture)), self.motion[row]
+        image = torch.from_numpy(np.ascontiguousarray(picture))
+        motion = self.motion[row].replace(landmark_offset=None)  # the picture is what all motion is counted from
         if subject is None:
             return Reference(image, motion, self.subject.camera)
         only, frame = slice(row, row + 1), motion.require_clip().frame

@@ -96,7 +96,7 @@ def packed_texture(texture: Tensor) -> bytes:
 def _tracked_reference(subject: Subject, reference: Reference) -> Motion:
     """The motion of a reference with a clip that says which camera saw it."""
     clip = clip_of([subject.replace(camera=reference.camera)], "a reference", 1)
-    return reference.motion.replace(clip=clip, dynamic_offset=None)
+    return reference.motion.replace(clip=clip, landmark_offset=None, dynamic_offset=None)
 
 
 def load_head(path: Path, model: ParametricHead | None = None) -> Subject:

@@ -71,8 +71,8 @@ class Shot:
     def _predicted(self, model: LandmarkModel, rows: slice) -> Points:
         camera, fit = self.subject.camera, self.fitted[rows]
         px = project(model, fit, camera.focal_px).numpy() + np.asarray([camera.cx, camera.cy], np.float32)
-        if fit.dynamic_offset is not None:
-            turned = fit.dynamic_offset.numpy() @ np.swapaxes(fit.rotation.numpy(), 1, 2)
+        if fit.landmark_offset is not None:
+            turned = fit.landmark_offset.numpy() @ np.swapaxes(fit.rotation.numpy(), 1, 2)
             px += turned[..., :2] * camera.focal_px / self.depth(rows)[..., None]
         return px
 
@@ -103,8 +103,8 @@ class Shot:
         """[N] median distance of the landmarks as detected from where the actions have them, without offsets."""
         plain = (
             self
-            if self.fitted.dynamic_offset is None
-            else replace(self, fitted=self.fitted.replace(dynamic_offset=None))
+            if self.fitted.landmark_offset is None
+            else replace(self, fitted=self.fitted.replace(landmark_offset=None))
         )
         away = np.linalg.norm(plain.predicted - self.points, axis=-1)
         return np.median(away, axis=1).astype(np.float32)

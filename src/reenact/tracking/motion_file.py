@@ -49,8 +49,8 @@ def save_motion(motion: Motion, path: Path) -> None:
     clip = motion.require_clip()
     tensors: dict[str, Tensor] = {name: getattr(motion, field) for field, name in _NAMES.items()}
     tensors |= {name: getattr(clip, name) for name in _CLIP}
-    if motion.dynamic_offset is not None:
-        tensors["dynamic"] = motion.dynamic_offset.half()
+    if motion.landmark_offset is not None:
+        tensors["landmark_offset"] = motion.landmark_offset.half()
     tensors |= {name: getattr(clip, name).to(kind) for name, kind in _TYPES.items()}
     about = {
         "format": FORMAT,
@@ -72,6 +72,8 @@ def load_motion(path: Path) -> Motion:
     if about.get("format") != FORMAT or about.get("version") != str(VERSION):
         found = f"{about.get('format', 'no format')} version {about.get('version', '?')}"
         raise InputError(f"{path} holds {found}; want {FORMAT} version {VERSION}, as `reenact track` writes it")
+    if "dynamic" in tensors:  # its former name
+        tensors["landmark_offset"] = tensors.pop("dynamic")
     if "identity" in tensors:  # files of before placements were kept
         tensors.setdefault("placement", torch.zeros(len(tensors["identity"]), LANDMARKS, 3))
     _check(path, tensors, about)
@@ -87,7 +89,7 @@ def load_motion(path: Path) -> Motion:
     )
     return Motion(
         **{field: tensors[name] for field, name in _NAMES.items()},
-        dynamic_offset=tensors.get("dynamic"),
+        landmark_offset=tensors.get("landmark_offset"),
         fps=Fraction(about["fps"]),
         clip=clip,
     )
@@ -105,8 +107,8 @@ def _check(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> Non
         "identity": (shots, tensors["identity"].shape[-1]), "focal_px": (shots,), "face_size_m": (shots,),
         "placement": (shots, LANDMARKS, 3),
     }  # fmt: skip
-    if "dynamic" in tensors:
-        wanted["dynamic"] = (frames, LANDMARKS, 3)
+    if "landmark_offset" in tensors:
+        wanted["landmark_offset"] = (frames, LANDMARKS, 3)
     for name, shape in wanted.items():
         found = tuple(tensors[name].shape)
         if found != shape:
@@ -114,6 +116,6 @@ def _check(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> Non
     shot = tensors["shot"]
     if not frames or shot.min() < 0 or shot.max() >= shots or (torch.diff(shot) < 0).any():
         raise InputError(f"{path} has {frames} frames in {shots} shots that do not fit together; want at least one")
-    for name in ("expression", "gaze", "R_cam_head", "t_cam_head", "dynamic"):
+    for name in ("expression", "gaze", "R_cam_head", "t_cam_head", "landmark_offset"):
         if name in tensors and not tensors[name].isfinite().all():
             raise InputError(f"{path} has numbers in {name} that are not finite; write it again with `reenact track`")

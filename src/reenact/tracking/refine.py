@@ -97,9 +97,9 @@ def _fitted_again(shot: Shot, found: Points, trust: Float) -> Shot:
 
 def _offset(shot: Shot, found: Points, trust: Float) -> Shot:
     """With the offsets that the flow asks for, in place of those it had."""
-    plain = replace(shot, fitted=shot.fitted.replace(dynamic_offset=None))
-    offset = dynamic_offsets(plain, found, trust)
-    return replace(shot, fitted=shot.fitted.replace(dynamic_offset=offset))
+    plain = replace(shot, fitted=shot.fitted.replace(landmark_offset=None))
+    offset = landmark_offsets(plain, found, trust)
+    return replace(shot, fitted=shot.fitted.replace(landmark_offset=offset))
 
 
 def _looked(info: VideoInfo, shots: Sequence[Shot], progress: Callable[[int, int], None]) -> list[tuple[Points, Float]]:
@@ -135,8 +135,8 @@ def _anchors(info: VideoInfo, shots: Sequence[Shot]) -> list[Anchor]:
 Float = NDArray[np.float32]
 
 
-def dynamic_offsets(shot: Shot, found: Points, trust: Float) -> Float:
-    """Find dynamic offsets of the landmarks: [N, 478, 3] metres in head space, apart from their median over the shot.
+def landmark_offsets(shot: Shot, found: Points, trust: Float) -> Float:
+    """Find the landmarks' offsets: [N, 478, 3] metres in head space, apart from their median over the shot.
 
     Fitted to landmarks that the video's pixels have corrected (flow.py), a head still leaves something over: no sum of
     actions makes this very cheek, and a pose is off by what the shape is off. How far the pixels are from the fit is

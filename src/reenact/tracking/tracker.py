@@ -180,5 +180,5 @@ def _fill(part: Motion, seen: NDArray[np.bool_]) -> Motion:
         linear(part.gaze),
         turned.as_matrix(),
         linear(part.translation),
-        None if part.dynamic_offset is None else linear(part.dynamic_offset),
+        None if part.landmark_offset is None else linear(part.landmark_offset),
     )

@@ -79,7 +79,7 @@ def with_own_offsets(subject: Subject, motion: Motion, device: str | None = None
         device: of the network, see `torch_device`.
 
     Returns:
-        The motion with offsets on the V vertices of the head's mesh.
+        The motion with dynamic offsets [F, V, 3], those by which skin follows the landmarks among them.
 
     Raises:
         InputError: the subject has another head model than the one the network knows.
@@ -94,7 +94,7 @@ def with_own_offsets(subject: Subject, motion: Motion, device: str | None = None
     out = torch.zeros(len(motion), *subject.head.neutral.shape) if given is None else given.clone()
     for shot in motion.shots():
         out[shot, rows] += share * predicted(motion[shot])[:, here]
-    return motion.replace(dynamic_offset=out)
+    return motion.replace(landmark_offset=None, dynamic_offset=out)
 
 
 def with_own_references(subject: Subject, device: str | None = None) -> Subject:

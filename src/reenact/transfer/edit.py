@@ -96,6 +96,7 @@ def mirror(motion: Motion) -> Motion:
         gaze=motion.gaze.flip(1) * torch.tensor([-1.0, 1.0]),  # the other eye, the other yaw
         rotation=_ACROSS[:, None] * motion.rotation * _ACROSS,
         translation=motion.translation * _ACROSS,
+        landmark_offset=None,
         dynamic_offset=None,
     )
 
@@ -130,7 +131,9 @@ def _with_codes(motion: Motion, mask: NDArray[np.bool_], codes: Tensor) -> Motio
         return motion
     bounded = codes.clamp(min=0.0).minimum(_BOUNDS)
     return motion.replace(
-        expression=torch.where(torch.from_numpy(mask), bounded, motion.expression), dynamic_offset=None
+        expression=torch.where(torch.from_numpy(mask), bounded, motion.expression),
+        landmark_offset=None,
+        dynamic_offset=None,
     )
 
 
@@ -160,6 +163,7 @@ def mix(a: Motion, b: Motion, regions: Sequence[str]) -> Motion:
     out = a.replace(
         expression=torch.where(taken, other.expression, a.expression),
         gaze=other.gaze if "gaze" in regions else a.gaze,
+        landmark_offset=None if taken.any() else a.landmark_offset,
         dynamic_offset=None if taken.any() else a.dynamic_offset,
         clip=replace(first, seen=first.seen & other.require_clip().seen),
     )

@@ -14,8 +14,6 @@ from torch import Tensor
 from reenact.head.arkit import ACTIONS
 from reenact.head.gaze import eye_rotations, with_gaze
 from reenact.head.head_model import personalised
-from reenact.head.landmarks import LANDMARKS
-from reenact.head.model import Topology
 from reenact.head.motion import Motion
 from reenact.head.subject import Subject
 from reenact.media import InputError
@@ -143,7 +141,7 @@ def retarget(
         expression = with_strengths(expression, reference_codes, strengths.actions, STRETCH)
         calm_offset = given if isinstance(neutral, int) else None
         factor = scale * min(1.0, float(strengths.actions.min()))
-        offset = _dynamic_offset(model.topology, driving, known if calm_offset is None else calm_offset, factor)
+        offset = _landmark_offset(driving, known if calm_offset is None else calm_offset, factor)
         parts.append(Motion(expression, gaze, *pose, offset, fps=motion.fps))
     target = Motion.joined(parts)
     if detail == "none":
@@ -157,16 +155,15 @@ def _pose(state: Motion) -> HeadPose:
     return HeadPose(state.rotation[0].numpy(), state.translation[0].numpy())
 
 
-def _dynamic_offset(top: Topology, driving: Motion, calm: Motion, factor: float) -> Tensor | None:
+def _landmark_offset(driving: Motion, calm: Motion, factor: float) -> Tensor | None:
     """[F, 478, 3] metres that the driving frames do beyond the actions, counted from the median of `calm`.
 
     There is no telling which action an offset belongs to: where any is held back, all offsets are.
     """
-    if driving.dynamic_offset is None or calm.dynamic_offset is None or factor == 0:
+    if driving.landmark_offset is None or calm.landmark_offset is None or factor == 0:
         return None
-    usual = torch.from_numpy(np.median(calm.dynamic_offset.numpy(), axis=0))
-    offset = factor * (driving.dynamic_offset - usual)
-    return offset if offset.shape[1] == LANDMARKS else top.at_landmarks(offset)
+    usual = torch.from_numpy(np.median(calm.landmark_offset.numpy(), axis=0))
+    return factor * (driving.landmark_offset - usual)
 
 
 Float = NDArray[np.floating]

@@ -84,5 +84,6 @@ def _by_shot(motion: Motion, numbers: Callable[[Float], Float], rotations: Calla
         gaze=smoothed(motion.gaze, numbers),
         rotation=smoothed(motion.rotation, rotations),
         translation=smoothed(motion.translation, numbers),
+        landmark_offset=None if motion.landmark_offset is None else smoothed(motion.landmark_offset, numbers),
         dynamic_offset=None if motion.dynamic_offset is None else smoothed(motion.dynamic_offset, numbers),
     )

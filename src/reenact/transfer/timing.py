@@ -58,6 +58,7 @@ def sampled(motion: Motion, at: ArrayLike) -> Motion:
         gaze=linear(motion.gaze),
         rotation=rotation,
         translation=linear(motion.translation),
+        landmark_offset=None if motion.landmark_offset is None else linear(motion.landmark_offset),
         dynamic_offset=None if motion.dynamic_offset is None else linear(motion.dynamic_offset),
         clip=clip,
     )

@@ -8,10 +8,8 @@ import pytest
 
 from reenact.head.arkit import ACTIONS, index
 from reenact.head.open import open_head
-from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.synthetic.own_deformation import corrected_rows, relative_face_size, shipped_corrections, vertex_frames
 from reenact.lab.training.action_corrections import (
-    CORRECTION_CLIPS,
     CentredFrames,
     learn_corrections,
     mirrored,
@@ -53,11 +51,6 @@ def test_a_known_correction_is_found_and_its_mirror_image_too() -> None:
 def known_backwards(one: CentredFrames) -> CentredFrames:
     """The same face doing the opposite."""
     return one[0], -one[1]
-
-
-def test_no_validation_person_is_learnt_from() -> None:
-    assert len(CORRECTION_CLIPS) == len(set(CORRECTION_CLIPS)) == 19
-    assert not set(CORRECTION_CLIPS) & {clip for person in validation_people() for clip in person.clips}
 
 
 def test_mirroring_twice_changes_nothing() -> None:

@@ -77,7 +77,7 @@ def performance_of_track(motion: Motion) -> Motion:
     place = motion.translation.numpy()
     scale = size / clip.face_size_m.numpy()[clip.shot.numpy()]
     away = (place - np.median(place, axis=0)) * scale[:, None]
-    return motion.replace(translation=away, dynamic_offset=None, clip=None)
+    return motion.replace(translation=away, landmark_offset=None, dynamic_offset=None, clip=None)
 
 
 def synthetic_motion(seed: int, frames: int) -> Motion:

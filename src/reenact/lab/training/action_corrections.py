@@ -8,10 +8,6 @@ Everybody counts twice, once mirrored.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
-from itertools import islice
-from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -22,7 +18,7 @@ from reenact.head.open import open_head
 from reenact.head.state import codes_of
 from reenact.head.subject import Subject
 from reenact.lab.synthetic.own_deformation import ActionCorrections, corrected_rows, relative_face_size, vertex_frames
-from reenact.media import InputError, VideoWriter, probe, read_frames
+from reenact.media import InputError
 from reenact.subject.texture import require_motion
 
 CentredFrames = tuple[Float, Float]
@@ -75,41 +71,3 @@ def residual_share(corrections: ActionCorrections, one: CentredFrames) -> float:
     codes, offsets = one
     rest = offsets - np.tensordot(codes, corrections.offsets_mm, axes=1)
     return float(np.sqrt((weight * rest**2).sum() / (weight * offsets**2).sum()))
-
-
-MAX_FRAMES: Final = 48
-CORRECTION_CLIPS: Final = (
-    "liveportrait_d0.mp4",
-    "liveportrait_d6.mp4",
-    "liveportrait_d9.mp4",
-    "liveportrait_d10.mp4",
-    "liveportrait_d12.mp4",
-    "liveportrait_d14.mp4",
-    "liveportrait_d19.mp4",
-    "alp_d5.mp4",
-    "alp_driving_video.mp4",
-    "alp_d8.mp4",
-    "video-retalking_face_1.mp4",
-    "video-retalking_face_2.mp4",
-    "video-retalking_face_3.mp4",
-    "video-retalking_face_4.mp4",
-    "hellomeme_jgz.mp4",
-    "hellomeme_jue.mp4",
-    "hellomeme_nice.mp4",
-    "personalive_driving_video.mp4",
-    "tpsmm_driving.mp4",
-)
-"""One clip a person, of development clips whose repositories are under MIT or Apache-2.0; no validation person."""
-
-
-def shortened(clip: Path, out: Path) -> None:
-    """Write every n-th frame of a clip, hardly compressed, such that at most MAX_FRAMES are left."""
-    info = probe(clip)
-    count = sum(1 for _ in read_frames(info))
-    step = -(-count // MAX_FRAMES)
-    frames = (frame.image for frame in islice(read_frames(info), 0, None, step))
-    first = next(frames)
-    with VideoWriter(out, Fraction(info.fps) / step, first.shape[1], first.shape[0], crf=8) as writer:
-        writer.write(first)
-        for frame in frames:
-            writer.write(frame)

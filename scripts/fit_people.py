@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads of people who show how faces move: ``python -m scripts.fit_people FOLDER FOLDER -o heads``.
+"""Heads of people who show how faces move: ``python -m scripts.fit_people FOLDER -o heads``.
 
-Of each clip (lab/training/data/fitted_people.py), which is in one of the folders, at most 48 frames, evenly taken, are
+FOLDER holds the clips that are listed in lab/training/data/permitted.json. Of each at most 48 frames, evenly taken, are
 fitted as `reenact head` does, without a texture; heads that exist already are kept. Then:
-``reenact train landmark-bulge heads/*.head -o landmark_bulge.safetensors``, and the same of action-corrections.
+``reenact train action-corrections heads/*.head -o action_corrections.safetensors``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import tyro
 from tyro.conf import Positional, arg
 
 from reenact.head.open import open_head
-from reenact.lab.training.data.fitted_people import CLIPS, MAX_FRAMES, shortened
+from reenact.lab.training.data.fitted_people import MAX_FRAMES, shortened
+from reenact.lab.training.data.scene_making import PERMITTED, clips_of
 from reenact.media import InputError
 from reenact.perception.dense.shipped import shipped_estimator
 from reenact.subject.head_fit import fit_head
@@ -28,30 +29,28 @@ from reenact.subject.store import save_head
 class Args:
     """Fit people."""
 
-    folders: Positional[Annotated[tuple[Path, ...], arg(metavar="FOLDER", help="Hold the clips.")]]
+    folder: Positional[Annotated[Path, arg(metavar="FOLDER", help="Holds the clips.")]]
     output: Annotated[Path, arg(aliases=["-o"], help="Folder of the heads.")]
-    names: tuple[str, ...] = CLIPS
+    listing: Path = PERMITTED
+    """Which clips, of whom, as `reenact train generator --listing` takes it."""
 
 
 def main(args: Args) -> None:
     model, looks = open_head(), shipped_estimator()
     args.output.mkdir(exist_ok=True)
-    for name in args.names:
-        out = args.output / f"{Path(name).stem}.head"
+    for clip in clips_of(args.folder, args.listing):
+        out = args.output / f"{clip.path.stem}.head"
         if out.exists():
             continue
-        clip = next((folder / name for folder in args.folders if (folder / name).exists()), None)
-        if clip is None:
-            raise SystemExit(f"{name} is in none of {', '.join(map(str, args.folders))}")
         with tempfile.TemporaryDirectory() as folder:
-            short = Path(folder) / f"{Path(name).stem}.mp4"
-            shortened(clip, short)
+            short = Path(folder) / f"{clip.path.stem}.mp4"
+            shortened(clip.path, short)
             try:
                 subject = fit_head(model, [short], looks, textured=False)
             except InputError as error:
-                print(f"{name}: left out, {error}")
+                print(f"{clip.path.name}: left out, {error}")
                 continue
-            about = {**subject.provenance, "sources": [name], "frames": MAX_FRAMES}
+            about = {**subject.provenance, "sources": [clip.path.name], "frames": MAX_FRAMES}
             save_head(subject.replace(provenance=about), out, references=False)
         print(f"{out}: {0 if subject.motion is None else len(subject.motion)} frames", flush=True)
 

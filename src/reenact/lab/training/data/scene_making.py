@@ -33,6 +33,8 @@ from reenact.tracking import Progress, load_motion, save_motion, silent, track
 
 from .scenes import MOVING, PHOTO, Bytes, save_scene
 
+PERMITTED = Path(__file__).with_name("permitted.json")
+"""Clips of people that shipped weights may learn from; no validation person. Paths are those of the project's data."""
 RUN, RUNS = 8, 3
 """Frames of a run, runs of a scene, unless others are asked for."""
 _LONGEST = 300  # frames of a clip that are looked at

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from reenact.generator.choice import GeneratorName, GeneratorOptions
 from reenact.head.arkit import index
 from reenact.head.motion import Motion
 from reenact.head.open import open_head
@@ -24,6 +23,7 @@ from reenact.media.image import resized
 from reenact.pipeline import AnimateOptions, Pipeline, animate, bundled_motion, read_driving
 from reenact.subject.fit_subject import fit_subject
 from reenact.tracking import TrackOptions, load_motion, save_motion
+from reenact.transfer.dynamic_offsets import Detail
 
 PHOTO = asset("demo/astronaut.jpg")
 coarse = partial(AnimateOptions, subject_detail="coarse")
@@ -166,12 +166,13 @@ def test_input_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "out.mp4").exists()
 
 
-@pytest.mark.parametrize(("name", "own"), [("warp", False), ("compact", True)])
-def test_learned_generators_are_shown_the_subjects_own_dynamic_offsets(name: GeneratorName, own: bool) -> None:
-    performance = Pipeline().prepare(PHOTO, PHOTO, coarse(generator=GeneratorOptions(name)))
-    offset = performance.target.dynamic_offset
-    assert (offset is not None) == own
-    assert offset is None or (offset.shape[1] == len(open_head().base_neutral) and offset[-1].norm(dim=-1).max() > 1e-4)
+@pytest.mark.parametrize("detail", ["none", "own"])
+def test_predicted_dynamic_offsets_are_added_where_they_are_asked_for(detail: Detail) -> None:
+    performance = Pipeline().prepare(PHOTO, PHOTO, coarse(detail=detail))
+    both = (performance.target.dynamic_offset, performance.subject.require_reference().motion.dynamic_offset)
+    for offset in both:
+        assert (offset is not None) == (detail == "own")
+        assert offset is None or (offset.shape[1] == len(open_head().base_neutral) and offset[-1].abs().max() > 5e-5)
 
 
 def test_components_are_exchanged_and_called_in_order(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def animate(
     mode: Mode = "neutral",
     strength: Mapping[str, float] | None = None,
     neutral: int | str | Path | None = None,
-    detail: Detail | None = None,
+    detail: Detail = "none",
     subject_detail: SubjectDetail = "personal",
     generator: GeneratorName | GeneratorOptions = "warp",
     face: int = 0,
@@ -153,8 +153,7 @@ def animate(
         strength: of regions or actions: {"eyes": 1.2, "jawOpen": 0.5}.
         neutral: frame of the driving motion, or picture file of the driving person, that looks like the source and that
             motion is counted from; None: how the driving person rests.
-        detail: "own" adds the dynamic offsets that are predicted of the subject's own face; None: where the generator
-            has learnt to show them.
+        detail: "own" adds the dynamic offsets that are predicted of the subject's own face.
         subject_detail: how the source's head is fitted, see `fit_subject`.
         generator: its name, or its options.
         face: which face of the source, counted from the largest.

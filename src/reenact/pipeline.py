@@ -57,8 +57,8 @@ class AnimateOptions:
     """How the source's head is fitted, see `fit_subject`; of no consequence where the head is known already."""
     head: Path | None = None
     """A .head file of the source's person (`reenact head`): in the image only pose and expression are fitted."""
-    detail: Detail | None = None
-    """See `retarget`. None: "own" for generators that have learnt to show it, "none" for the warp."""
+    detail: Detail = "none"
+    """See `retarget`."""
     generator: GeneratorOptions = field(default_factory=GeneratorOptions)
     size: int | None = None
     """Longer side of the output, px; None keeps the source image's own."""
@@ -170,7 +170,7 @@ class Pipeline:
                 every_frame=False,
                 progress=progress,
             )
-        return with_own_references(subject, options.tracking.device) if _shown_detail(options) == "own" else subject
+        return with_own_references(subject, options.tracking.device) if options.detail == "own" else subject
 
     def retarget(self, motion: Motion, subject: Subject, options: AnimateOptions) -> Motion:
         """The subject's motion."""
@@ -182,7 +182,6 @@ class Pipeline:
         camera = subject.require_reference().camera
         clip = motion.require_clip()
         same = options.same_person and same_shape(camera.width, camera.height, clip.width, clip.height)
-        detail = _shown_detail(options)
         return self.retargeter(
             motion,
             subject,
@@ -190,7 +189,7 @@ class Pipeline:
             options.strength,
             neutral,
             same_camera=same,
-            detail=detail,
+            detail=options.detail,
             device=options.tracking.device,
         )
 
@@ -208,11 +207,6 @@ class Pipeline:
                 yield frame
             else:
                 yield torch.from_numpy(paste_back(reference.image.numpy(), frame.numpy(), crop))
-
-
-def _shown_detail(options: AnimateOptions) -> Detail:
-    """The detail that is asked for, or that the generator has learnt to show."""
-    return options.detail or ("none" if options.generator.name == "warp" else "own")
 
 
 def animate(

@@ -76,13 +76,12 @@ class Animate:
         bool, flag("The driving person is the source person: fit one head to both. Best with --mode absolute.")
     ] = False
     detail: Annotated[
-        Literal["none", "own"] | None,
+        Literal["none", "own"],
         arg(
-            help="What a face does beyond its 52 actions added up (folds, tissue that bulges): nothing, or what the "
-            "transfer network predicts of the source person's own face.",
-            help_behavior_hint="(default: own for compact, none for warp)",
+            help="What a face does beyond its 52 actions added up and the landmarks that its skin follows: nothing, or "
+            "what the transfer network predicts of the source person's own face."
         ),
-    ] = None
+    ] = "none"
     generator: Annotated[
         Literal["warp", "compact", "wan"],
         arg(

@@ -42,7 +42,7 @@ def _reenact(
     pair: Pair,
     inputs: Path,
     output: Path,
-    detail: Detail | None = None,
+    detail: Detail = "none",
     generator: GeneratorName = "warp",
     subject_detail: SubjectDetail = "personal",
 ) -> None:

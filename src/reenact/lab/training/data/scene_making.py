@@ -197,7 +197,7 @@ def _plans(track: Motion, making: _Making) -> list[tuple[int, list[int]]]:
 def _save_scene(
     path: Path, making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
 ) -> None:
-    options = AnimateOptions(mode="relative", neutral=photo, detail="own")
+    options = AnimateOptions(mode="relative", neutral=photo)
     performance = Pipeline().prepare(still, motion, options)
     at = {int(f): i for i, f in enumerate(performance.driving.require_clip().frame)}
     states, subject = performance.target[[at[r] for r in rows]], performance.subject

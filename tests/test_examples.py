@@ -18,7 +18,7 @@ from reenact.media import read_frames
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOK = EXAMPLES / "08_tour.ipynb"
-SLOW = ("02_normals_of_a_personal_head.py", "05_training_step.py", "06_evaluate_a_folder.py")
+SLOW = ("02_normals_of_a_personal_head.py", "05_training_step.py", "06_evaluate_a_folder.py", "07_export.py")
 WRITES = {
     "00_track_and_plot_codes.py": ("00_driving.mp4", "00_driving.motion.safetensors", "00_codes.png"),
     "01_subject_from_photos.py": ("01_second.png", "01_subject.head", "01_subject.png"),
@@ -94,6 +94,7 @@ def test_the_notebook_holds_no_output() -> None:
         assert not cell.get("outputs") and cell.get("execution_count") is None
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_and_ends_with_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}

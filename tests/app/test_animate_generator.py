@@ -39,7 +39,7 @@ def test_compact_generates_with_given_weights(tmp_path: Path) -> None:
     made = []
     for name in ("untrained", "bright"):
         how = f"-o {name}.mp4 --crop --size 128 --generator compact --weights {name}.safetensors --steps 1 --device cpu"
-        how += " --mode absolute"
+        how += " --mode absolute --subject-detail coarse"
         run_here("animate", str(PHOTO), "moved.motion.safetensors", *how.split(), folder=tmp_path)
         made.append(frame_of(tmp_path / f"{name}.mp4"))
     middle = (made[1] - made[0])[32:96, 32:96]

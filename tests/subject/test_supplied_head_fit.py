@@ -23,6 +23,7 @@ from tests.head.made_heads import supplied
 PHOTO = asset("demo/astronaut.jpg")
 
 
+@pytest.mark.slow
 def test_a_photo_fitted_with_a_model_of_the_users_own(tmp_path: Path) -> None:
     model = supplied()
     short = [replace(stage, steps=6) for stage in PERSON]

@@ -24,7 +24,7 @@ from reenact.head.state import posed_vertices
 from reenact.head.subject import Subject
 from reenact.lab.synthetic.noise import rng
 from reenact.lab.workers import spread
-from reenact.media import InputError, VideoWriter, probe, read_frames, write_image
+from reenact.media import InputError, SquareCrop, VideoWriter, probe, read_frames, write_image
 from reenact.media.video import VIDEO_SUFFIXES
 from reenact.pipeline import AnimateOptions, Pipeline, cropped, head_crop
 from reenact.rendering import Camera
@@ -133,7 +133,7 @@ def _scenes(making: _Making) -> list[Path]:
     if not motion.exists():
         with tempfile.TemporaryDirectory() as folder:
             save_motion(track(open_head(), _beginning(clip.path, Path(folder))).motion, motion)
-    plans = _plans(load_motion(motion), making)
+    plans = planned(load_motion(motion), clip.path.stem, making.scenes, making.run)
     wanted = {int(i) for photo, rows in plans for i in (photo, *rows)}
     images = {f.index: f.image for f in islice(read_frames(probe(clip.path)), _LONGEST) if f.index in wanted}
     names = []
@@ -165,17 +165,23 @@ def _beginning(video: Path, folder: Path) -> Path:
     return cut
 
 
-def _plans(track: Motion, making: _Making) -> list[tuple[int, list[int]]]:
+def planned(track: Motion, name: str, scenes: int, run: int = RUN) -> list[tuple[int, list[int]]]:
     """Choose the frames of the photo and of all runs, scene by scene: within one shot, all with a face.
 
     Runs of every other scene lie near the photo's frame, and the first of them begins with it: there the warp is all
     but exact, and is to be left as it is.
+
+    Args:
+        track: of the clip.
+        name: of the clip, which its choices depend on.
+        scenes: how many, at most.
+        run: frames of each run.
     """
-    draw, run = rng(0, f"scenes {making.clip.path.stem}"), making.run
+    draw = rng(0, f"scenes {name}")
     clip = track.require_clip()
     shots, seen = clip.shot.numpy(), clip.seen.numpy()
     plans = []
-    for number in range(making.scenes):
+    for number in range(scenes):
         shot = shots[int(draw.integers(len(track)))]
         rows = np.flatnonzero(shots == shot)[2:-2]  # first and last frames may be blends
         starts = [int(r) for r in rows[: 1 - run] if (shots[r : r + run] == shot).all() and seen[r : r + run].all()]
@@ -197,39 +203,63 @@ def _plans(track: Motion, making: _Making) -> list[tuple[int, list[int]]]:
 def _save_scene(
     path: Path, making: _Making, still: Path, motion: Path, photo: int, rows: list[int], images: dict[int, np.ndarray]
 ) -> None:
-    options = AnimateOptions(mode="relative", neutral=photo)
-    performance = Pipeline().prepare(still, motion, options)
+    performance = Pipeline().prepare(still, motion, AnimateOptions(mode="relative", neutral=photo))
     at = {int(f): i for i, f in enumerate(performance.driving.require_clip().frame)}
-    states, subject = performance.target[[at[r] for r in rows]], performance.subject
-    picture, crop = subject.require_reference(), head_crop(subject, options)
-    reference = cropped(picture, crop)
-    generator, render = WarpGenerator(subject.head, reference), HeadRenderer(subject, reference)
-    square = head_square(subject.head, states, reference, making.size)
-    camera = reference.camera.cropped(square.x0, square.y0, square.size, square.output_px)
-    own = head_images(render(reference.motion, camera))
-    heads = [head_images(maps) for maps in render.stream(states, camera)]
-
-    def cut(image: np.ndarray) -> np.ndarray:
-        return square.extract(crop.extract(image))
-
+    subject, states = performance.subject, performance.target[[at[r] for r in rows]]
+    framing = Framing.of(subject, states, making.size)
     pictures: dict[str, Sequence[Bytes]] = {
-        "photo": [cut(picture.image.numpy())],
-        "photo_normals": [own.normals.numpy()],
-        "photo_regions": [own.regions.numpy()],
-        "frames": [cut(images[r]) for r in rows],
-        "warped": [square.extract(generator.render(state)) for state in states],
-        "normals": [h.normals.numpy() for h in heads],
-        "regions": [h.regions.numpy() for h in heads],
-        "visibility": [h.visibility.numpy() for h in heads],
+        "photo": [framing.cut(subject.require_reference().image.numpy())],
+        "frames": [framing.cut(images[r]) for r in rows],
+        **framing.driven(subject, states),
     }
     assert set(pictures) == {*PHOTO, *MOVING}
     clip = making.clip
     about = {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)}
     runs = [making.run] * (len(rows) // making.run)
-    save_scene(path, pictures, _landmarks(subject, states, camera), runs, about)
+    save_scene(path, pictures, framing.landmarks(subject, states), runs, about)
 
 
-def _landmarks(subject: Subject, motion: Motion, camera: Camera) -> np.ndarray:
-    """Project the landmarks [F, 478, 2], px."""
-    vertices = posed_vertices(subject.head, motion, subject.require_reference().motion)
-    return camera.project(subject.model.topology.at_landmarks(vertices))[..., :2].numpy()
+@dataclass(frozen=True)
+class Framing:
+    """The part of all pictures of a scene that is kept."""
+
+    crop: SquareCrop
+    """Around the head in the photo."""
+    square: SquareCrop
+    """Of that crop: it holds the head in all frames."""
+
+    @staticmethod
+    def of(subject: Subject, states: Motion, size: int) -> Framing:
+        """Find it for a subject that moves; size: side of the pictures, px."""
+        crop = head_crop(subject, AnimateOptions())
+        reference = cropped(subject.require_reference(), crop)
+        return Framing(crop, head_square(subject.head, states, reference, size))
+
+    def cut(self, image: Bytes) -> Bytes:
+        """Cut a frame or the photo [H, W, 3]."""
+        return self.square.extract(self.crop.extract(image))
+
+    def camera(self, subject: Subject) -> Camera:
+        """The camera of the pictures."""
+        square, camera = self.square, cropped(subject.require_reference(), self.crop).camera
+        return camera.cropped(square.x0, square.y0, square.size, square.output_px)
+
+    def driven(self, subject: Subject, states: Motion) -> dict[str, Sequence[Bytes]]:
+        """Make the pictures of a head in its photo and in F frames, and the photo warped to them."""
+        reference, camera = cropped(subject.require_reference(), self.crop), self.camera(subject)
+        generator, render = WarpGenerator(subject.head, reference), HeadRenderer(subject, reference)
+        own = head_images(render(reference.motion, camera))
+        heads = [head_images(maps) for maps in render.stream(states, camera)]
+        return {
+            "photo_normals": [own.normals.numpy()],
+            "photo_regions": [own.regions.numpy()],
+            "warped": [self.square.extract(generator.render(state)) for state in states],
+            "normals": [h.normals.numpy() for h in heads],
+            "regions": [h.regions.numpy() for h in heads],
+            "visibility": [h.visibility.numpy() for h in heads],
+        }
+
+    def landmarks(self, subject: Subject, states: Motion) -> np.ndarray:
+        """Project the landmarks of F frames [F, 478, 2], px."""
+        vertices = posed_vertices(subject.head, states, subject.require_reference().motion)
+        return self.camera(subject).project(subject.model.topology.at_landmarks(vertices))[..., :2].numpy()

@@ -18,7 +18,13 @@ from reenact.media import read_frames
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOK = EXAMPLES / "08_tour.ipynb"
-SLOW = ("02_normals_of_a_personal_head.py", "05_training_step.py", "06_evaluate_a_folder.py", "07_export.py")
+SLOW = (
+    "00_track_and_plot_codes.py",
+    "02_normals_of_a_personal_head.py",
+    "05_training_step.py",
+    "06_evaluate_a_folder.py",
+    "07_export.py",
+)
 WRITES = {
     "00_track_and_plot_codes.py": ("00_driving.mp4", "00_driving.motion.safetensors", "00_codes.png"),
     "01_subject_from_photos.py": ("01_second.png", "01_subject.head", "01_subject.png"),

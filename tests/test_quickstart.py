@@ -48,6 +48,7 @@ def test_the_longest_block_is_short_and_goes_all_the_way() -> None:
         assert f"reenact.{call}(" in first and f"reenact.{call}(" in whole
 
 
+@pytest.mark.slow
 def test_the_five_calls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = run(blocks()[0], folder, monkeypatch)
     assert names["maps"].normals.shape == (8, 512, 512, 3)

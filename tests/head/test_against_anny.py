@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("anny", reason="anny is needed only to rebuild the head (extra build-head)")
 
 
+@pytest.mark.slow
 def test_people_of_every_age_are_inside_the_identity_basis() -> None:
     command = [sys.executable, "-m", "scripts.build_head.check"]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)

@@ -26,6 +26,9 @@ from tests.head.made_models import random_model
 OPEN, ON = open_head(), open_skin()
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def made() -> MadeHead:
     return made_head("flame")
@@ -187,7 +190,6 @@ def test_only_the_head_is_cut_out_of_a_body(tmp_path: Path) -> None:
     assert (parts.neutral[parts.eyeballs[0], 0] > 0).all()
 
 
-@pytest.mark.slow
 def test_what_is_no_face_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "random.npz", **random_model("flame"))  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="mm off a human head"):

@@ -17,6 +17,7 @@ from tests.head.made_heads import supplied
 PHOTO = asset("demo/astronaut.jpg")
 
 
+@pytest.mark.slow
 def test_a_motion_file_holds_the_models_own_coefficients(tmp_path: Path) -> None:
     model, path = supplied(), tmp_path / "her.motion.safetensors"
     save_motion(read_driving(model, PHOTO), path)

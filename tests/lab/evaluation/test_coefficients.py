@@ -67,6 +67,7 @@ def errors(output: Coefficients, driver: Coefficients) -> dict[str, Value]:
     return {v.about.key: v for v in compared(output, driver, "", "{} codes", regions, "tracker", None)}
 
 
+@pytest.mark.slow
 def test_the_same_track_has_no_error_and_each_disturbance_grows_in_its_own_number(track) -> None:
     still = track()
     for value in errors(still, still).values():

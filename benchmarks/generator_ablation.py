@@ -52,7 +52,7 @@ from reenact.head.subject import Subject
 from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.evaluation.summary import difference, mean_over_pairs
 from reenact.lab.training.compact import CompactTraining, train_compact
-from reenact.lab.training.data.scene_making import PERMITTED, RUN, Clip, Framing, clips_of, planned
+from reenact.lab.training.data.scene_making import LONGEST, PERMITTED, RUN, Clip, Framing, clips_of, planned
 from reenact.lab.training.data.scenes import Scene, save_scene
 from reenact.lab.training.generator_batches import Cut, batch
 from reenact.lab.training.generator_loss import importance
@@ -69,16 +69,12 @@ from reenact.transfer.retarget import retarget
 Image = NDArray[np.uint8]
 ArmName = Literal["landmarks", "coarse", "personal", "copied", "warped"]
 ARMS: Final[tuple[ArmName, ...]] = ("landmarks", "coarse", "personal", "copied", "warped")
-_TOLD: Final = (
-    "photo",
-    "normals",
-    "warped",
-)  # of all arms but the last; the affinely moved photo stands for the warped
+_INPUTS: Final = ("photo", "normals", "warped")
+"""Of all arms but the last; the affinely moved photo stands for the warped one."""
 PARTS: Final = ("frame", "face", "mouth")
 _WIDTHS: Final = (32, 64, 128)
 _DEPTH: Final = 3
 _FRAMES: Final = 4
-_LONGEST: Final = 300  # frames of a clip that are looked at
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Train:
-    """Train one arm with one seed, for as long as is allowed or to the end of the schedule."""
+    """Train one arm with one seed, until the schedule or the time is over; a later run goes on."""
 
     arm: Positional[ArmName]
     seed: Positional[int]
@@ -115,7 +111,7 @@ class Train:
     cut: int = 128
     """Side of what is cut out of a scene, px."""
     seconds: float = 1e9
-    """Of this sitting."""
+    """Of this training run."""
     device: str = "cpu"
     output: Annotated[Path, arg(aliases=["-o"])] = OUT / "ablation"
 
@@ -139,7 +135,7 @@ class Train:
 
 def config_of(arm: ArmName) -> CompactConfig:
     """Return what the network of an arm is told."""
-    return CompactConfig(_WIDTHS, _DEPTH, INPUTS if arm == "warped" else _TOLD)
+    return CompactConfig(_WIDTHS, _DEPTH, INPUTS if arm == "warped" else _INPUTS)
 
 
 def folder_of(output: Path, arm: str, seed: int) -> Path:
@@ -188,7 +184,7 @@ def make_scenes(clip: Clip, output: Path, scenes: int, size: int) -> None:
     if done.exists():
         return
     output.mkdir(parents=True, exist_ok=True)
-    frames = [frame.image for frame in islice(read_frames(probe(clip.path)), _LONGEST)]
+    frames = [frame.image for frame in islice(read_frames(probe(clip.path)), LONGEST)]
     with tempfile.TemporaryDirectory() as folder:
         if not moving.exists():
             save_motion(track(open_head(), written(frames, Path(folder) / "clip.mp4")).motion, moving)

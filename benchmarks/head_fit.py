@@ -150,7 +150,8 @@ def stages(without: Term) -> tuple[list[Stage], Stage]:
 
 def surfaces(subject: Subject, motion: Motion) -> dict[str, np.ndarray]:
     """Return the fitted surface [F, V, 3]: coarse, with static offsets, with static and dynamic ones."""
-    bare, still = subject.replace(static_offset=None, fine_offset=None), motion.replace(dynamic_offset=None)
+    bare = subject.replace(static_offset=None, fine_offset=None)
+    still = motion.replace(landmark_offset=None, dynamic_offset=None)
     count = len(subject.head.neutral)
     return {
         "coarse": bare.surface(still)[:, :count].numpy(),

@@ -20,6 +20,7 @@ from reenact.head.state import deformed
 from reenact.head.subject import Reference, Subject
 from reenact.lab.synthetic import as_tracked, synthetic_motion
 from reenact.media import InputError
+from reenact.pipeline import read_driving
 from reenact.subject.store import QuantisedOffsets, load_head, save_head
 from reenact.subject.texture import require_motion
 from reenact.tracking import save_motion
@@ -62,6 +63,18 @@ def test_it_comes_back_as_it_was(subject: Subject, tmp_path: Path) -> None:
     a, b = (s.surface(require_motion(s)) for s in (subject, again))
     assert a.shape == (COUNT, len(LEVELS[2]), 3) and (a - b).abs().max() < 1e-4  # a byte a number
     assert [p.name for p in tmp_path.iterdir()] == ["a.head"]
+
+
+def test_a_head_drives_by_the_landmarks_that_were_seen_and_not_by_its_own_dynamic_offsets(
+    subject: Subject, tmp_path: Path
+) -> None:
+    seen = 0.001 * np.random.default_rng(1).standard_normal((COUNT, 478, 3))
+    own = require_motion(subject).replace(landmark_offset=seen)
+    save_head(subject.replace(motion=own), tmp_path / "a.head")
+    driving = read_driving(HEAD, tmp_path / "a.head")
+    assert driving.dynamic_offset is None
+    assert driving.landmark_offset is not None and own.landmark_offset is not None
+    torch.testing.assert_close(driving.landmark_offset, own.landmark_offset, atol=4e-6, rtol=0)
 
 
 def test_its_pictures_come_back_or_are_left_out(subject: Subject, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from reenact.app.arguments import bundled_motions
@@ -36,6 +37,17 @@ def test_landmark_offsets_survive_in_half_precision(tmp_path: Path) -> None:
     np.testing.assert_allclose(back, motion.landmark_offset, atol=3e-6)
 
 
+def test_landmark_offsets_are_read_by_their_former_name(tmp_path: Path) -> None:
+    path, motion = tmp_path / "a.motion.safetensors", made_motion(offsets=True)
+    save_motion(motion, path)
+    with safe_open(path, framework="np") as file:
+        about = file.metadata()
+    tensors = load_file(path)
+    tensors["dynamic"] = tensors.pop("landmark_offset")
+    save_file(tensors, path, about)
+    assert_same(load_motion(path), motion, atol=3e-6)
+
+
 def test_a_motion_that_was_not_tracked_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no clip"):
         save_motion(made_motion().replace(clip=None), tmp_path / "a.motion.safetensors")
@@ -56,8 +68,6 @@ def test_a_motion_that_was_not_tracked_is_no_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_spoilt_file_is_refused_by_name(tmp_path: Path, spoil, said: str) -> None:
-    from safetensors import safe_open
-
     path = tmp_path / "b.motion.safetensors"
     save_motion(made_motion(offsets=True), path)
     with safe_open(path, framework="np") as file:

@@ -27,7 +27,7 @@ class View:
     source: Path | None = None  # the file it is from, as it was given; estimators that read files go by it
 
     def inside(self, size: int) -> NDArray[np.bool_]:
-        """Return which pixels [size, size] of the crop the picture shows; what is said of others is made up."""
+        """Return which pixels [size, size] of the crop the picture shows; nothing is known of the others."""
         height, width = self.picture.shape[:2]
         grid = np.arange(size) + 0.5
         x, y = self.crop.to_image(np.stack([grid, grid], -1) * (self.crop.output_px / size)).T

@@ -37,7 +37,8 @@ PERMITTED = Path(__file__).with_name("permitted.json")
 """Clips of people that shipped weights may learn from; no validation person. Paths are those of the project's data."""
 RUN, RUNS = 8, 3
 """Frames of a run, runs of a scene, unless others are asked for."""
-_LONGEST = 300  # frames of a clip that are looked at
+LONGEST = 300
+"""Frames of a clip that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _scenes(making: _Making) -> list[Path]:
             save_motion(track(open_head(), _beginning(clip.path, Path(folder))).motion, motion)
     plans = planned(load_motion(motion), clip.path.stem, making.scenes, making.run)
     wanted = {int(i) for photo, rows in plans for i in (photo, *rows)}
-    images = {f.index: f.image for f in islice(read_frames(probe(clip.path)), _LONGEST) if f.index in wanted}
+    images = {f.index: f.image for f in islice(read_frames(probe(clip.path)), LONGEST) if f.index in wanted}
     names = []
     for number, (photo, rows) in enumerate(plans):
         path = out / f"{clip.path.stem}-{number:02}.safetensors"
@@ -156,11 +157,11 @@ def _scenes(making: _Making) -> list[Path]:
 def _beginning(video: Path, folder: Path) -> Path:
     """Return the video, or a file of its first frames, hardly compressed, if it has many."""
     info = probe(video)
-    if sum(1 for _ in islice(read_frames(info), _LONGEST + 1)) <= _LONGEST:
+    if sum(1 for _ in islice(read_frames(info), LONGEST + 1)) <= LONGEST:
         return video
     cut = folder / f"{video.stem}.mp4"
     with VideoWriter(cut, info.fps, info.width, info.height, crf=8) as writer:
-        for frame in islice(read_frames(info), _LONGEST):
+        for frame in islice(read_frames(info), LONGEST):
             writer.write(frame.image)
     return cut
 

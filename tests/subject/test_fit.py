@@ -97,7 +97,7 @@ def seen(offset: np.ndarray, motion: Motion | None = None) -> Observation:
         depth=relief,
         classes=torch.where(drawn.face >= 0, table[shown.long()], 0).to(torch.uint8),
         outline=torch.zeros(len(states), SIDE, SIDE),
-        hair=torch.zeros(len(states), SIDE, SIDE),
+        loose=torch.zeros(len(states), SIDE, SIDE),
     )
 
 
@@ -290,8 +290,8 @@ def test_a_head_may_end_inside_of_its_hair_but_not_outside() -> None:
     rasterised = energy.rasterise(posed, observation)
 
     def outline(away_px: float, hair: float) -> float:
-        said = torch.full_like(observation.outline, away_px), torch.full_like(observation.hair, hair)
-        told = replace(observation, outline=said[0], hair=said[1])
+        said = torch.full_like(observation.outline, away_px), torch.full_like(observation.loose, hair)
+        told = replace(observation, outline=said[0], loose=said[1])
         return float(energy.terms(posed, told, rasterised)["outline"].detach())
 
     assert outline(-5.0, 0.0) == pytest.approx(outline(5.0, 0.0)) and outline(5.0, 0.0) > 1.0

@@ -18,21 +18,32 @@ from reenact.subject.observation import Observation, observe
 SIDE = 64
 
 
-def seen(top: float, hairline: float = -99.0) -> Observation:
+def seen(top: float, hairline: float = -99.0, other: np.ndarray | None = None, told: bool = False) -> Observation:
     """A round head of 20 px radius in the middle of a crop that reaches `top` px above the picture.
 
-    hairline: px below the middle, above which the head is hair.
+    hairline: px below the middle, above which the head is hair. other: [S, S], what is skin outside of the circle and
+    background in it. told: whether landmarks fill the circle.
     """
     picture = np.zeros((200, 64, 3), np.uint8)
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5 - SIDE / 2
     classes = np.where(x**2 + y**2 < 20**2, HEAD[0], CLASSES.index("background")).astype(np.uint8)
     classes = np.where((classes > 0) & (y < hairline), CLASSES.index("hair"), classes).astype(np.uint8)
+    if other is not None:
+        classes = np.where(other, np.where(classes > 0, CLASSES.index("background"), HEAD[0]), classes).astype(np.uint8)
     maps = DenseMaps(np.zeros((SIDE, SIDE, 3), "f"), np.ones((SIDE, SIDE), "f"), np.ones((SIDE, SIDE), "f"), classes)
     shape, camera = torch.zeros(open_head().identity_size), Camera(300.0, 32.0, 100.0, 64, 200)
     subject = Subject(open_head(), shape, camera, torch.zeros(478, 3))
     state = Motion(np.zeros(52), np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), [0, 0, 1])
     view = View(picture, 0, SquareCrop(0.0, -top, float(SIDE), SIDE), 300.0)
-    return observe(subject, state, state, [view], [maps], [None])
+    return observe(subject, state, state, [view], [maps], [round_face(top) if told else None])
+
+
+def round_face(top: float) -> np.ndarray:
+    """Landmarks [478, 2] of the head of `seen`, px of the picture."""
+    turns = np.linspace(0.0, 2.0 * np.pi, 478, endpoint=False)
+    marks = np.stack([np.cos(turns), np.sin(turns)], 1) * 19.5
+    marks[[152, 10, 33, 263]] = [[0, 19.5], [0, -19.5], [-8, -5], [8, -5]]
+    return marks + np.asarray([SIDE / 2, SIDE / 2 - top])
 
 
 def test_where_the_picture_ends_nothing_is_evidence() -> None:
@@ -53,7 +64,24 @@ def test_a_head_goes_on_beyond_the_pictures_edge() -> None:
 
 
 def test_which_part_of_the_outline_is_of_hair() -> None:
-    hair, middle = seen(0.0, hairline=-5.0).hair[0], SIDE // 2
+    hair, middle = seen(0.0, hairline=-5.0).loose[0], SIDE // 2
     assert hair[:12].min() == 1.0 and hair[-12:].max() == 0.0
     assert hair[middle, 5] == 0.0 and hair[middle, -5] == 0.0  # cheeks and ears below
-    assert seen(0.0).hair.max() == 0.0
+    assert seen(0.0).loose.max() == 0.0
+
+
+def test_heads_have_no_holes() -> None:
+    """A patch of forehead that was taken for background is no outline."""
+    hole = np.zeros((SIDE, SIDE), bool)
+    hole[20:24, 26:38] = True
+    torch.testing.assert_close(seen(0.0, other=hole).outline, seen(0.0).outline)
+
+
+def test_skin_beside_the_jaw_is_not_of_the_head() -> None:
+    """A hand at the chin ends elsewhere than the head; a bald skull above the landmarks ends where its skin does."""
+    hand, skull = np.zeros((SIDE, SIDE), bool), np.zeros((SIDE, SIDE), bool)
+    hand[44:60, 44:60], skull[5:14, 24:40] = True, True
+    beside, bald = seen(0.0, other=hand, told=True).loose[0], seen(0.0, other=skull, told=True).loose[0]
+    assert beside[52:, 52:].min() == 1.0 and beside[:30].max() == 0.0 and beside[32, :20].max() == 0.0
+    assert bald.max() == 0.0
+    assert seen(0.0, other=hand).loose.max() == 0.0  # nothing is known of the face

@@ -152,8 +152,8 @@ class Energy:
             inside = (px[..., :2] > 1).all(-1) & (px[..., :2] < self._size - 1).all(-1)
         away = _sample(observation.outline, px[..., :2], self._size)
         with torch.no_grad():
-            beside_hair = _sample(observation.hair, px[..., :2], self._size) > 0.25
-            near = edge & inside & (away.abs() < _REACH_PX) & ((away > 0) | ~beside_hair)
+            loose = _sample(observation.loose, px[..., :2], self._size) > 0.25
+            near = edge & inside & (away.abs() < _REACH_PX) & ((away > 0) | ~loose)
         if not near.any():
             return px.new_zeros(())
         return huber_loss(away[near] / _OUTLINE_PX, torch.zeros_like(away[near]))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
+import cv2
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_fill_holes, distance_transform_edt
 from torch import Tensor
 
 from reenact.head.motion import Motion
@@ -18,6 +19,8 @@ from reenact.head.subject import Subject
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.perception.dense.network import CLASSES, HEAD
 
+_CHIN_FOREHEAD_EYES = (152, 10, 33, 263)  # numbers of landmarks: MediaPipe's face mesh
+_BEYOND = 0.08  # of the face's height: landmarks of the jaw lie that near to where it ends, on the sheets looked at
 _FAR_PX = 24.0  # beyond that far from the outline of the head, only that it is far is known
 
 
@@ -41,7 +44,9 @@ class Observation:
     depth: Tensor  # [F, S, S] sides of the crop, up to a shift; NaN: not known
     classes: Tensor  # [F, S, S] uint8
     outline: Tensor  # [F, S, S] px from the outline of head and hair, positive outside, clipped
-    hair: Tensor  # [F, S, S] 1 where the nearest point of that outline is of hair
+    loose: (
+        Tensor  # [F, S, S] 1 where the nearest point of that outline is of hair, a hand or a neck: the head ends inside
+    )
 
     def __len__(self) -> int:
         return len(self.expression)
@@ -93,8 +98,8 @@ def observe(
         "depth": np.stack(
             [unknown if m.depth is None else np.where(k, m.depth, np.nan) for m, k in zip(maps, known, strict=True)]
         ),
-        "outline": np.stack([_outline(np.isin(m.classes, HEAD), k) for m, k in zip(maps, known, strict=True)]),
-        "hair": np.stack([_beside_hair(m.classes) for m in maps]),
+        "outline": np.stack([_outline(_head(m.classes), k) for m, k in zip(maps, known, strict=True)]),
+        "loose": np.stack([_loose(m.classes, face) for m, face in zip(maps, marks, strict=True)]),
     }
     tensors = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in numbers.items()}
     return Observation(
@@ -110,14 +115,33 @@ def observe(
     )
 
 
-def _beside_hair(classes: np.ndarray) -> np.ndarray:
-    """[S, S] uint8 -> [S, S] 1 where the nearest pixel on the rim of head and hair is hair."""
-    head = np.isin(classes, HEAD)
+def _head(classes: np.ndarray) -> np.ndarray:
+    """[S, S] uint8 -> [S, S] bool: head and hair. What they enclose belongs to them: heads have no holes."""
+    return np.asarray(binary_fill_holes(np.isin(classes, HEAD)))
+
+
+def _loose(classes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """[S, S] uint8, [478, 2] px -> [S, S] 1 where the nearest pixel on the rim of head and hair is not of the head."""
+    head = _head(classes)
     rim = head & (np.asarray(distance_transform_edt(head)) < 1.5)
     if not rim.any():
         return np.zeros(head.shape, np.float32)
     nearest = distance_transform_edt(~rim, return_distances=False, return_indices=True)
-    return (classes == CLASSES.index("hair"))[tuple(np.asarray(nearest))].astype(np.float32)
+    loose = (classes == CLASSES.index("hair")) | _beyond_jaw(landmarks, head.shape)
+    return loose[tuple(np.asarray(nearest))].astype(np.float32)
+
+
+def _beyond_jaw(landmarks: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """[S, S] bool: below the eyes and clearly outside of the landmarks, where skin is of a hand or a neck."""
+    if np.isnan(landmarks).any():
+        return np.zeros(size, bool)
+    chin, forehead, left, right = landmarks[list(_CHIN_FOREHEAD_EYES)]
+    face = np.zeros(size, np.uint8)
+    cv2.fillConvexPoly(face, np.round(cv2.convexHull(landmarks.astype(np.float32))).astype(np.int32), 1)
+    away = np.asarray(distance_transform_edt(face == 0))
+    down, (y, x) = chin - forehead, np.mgrid[: size[0], : size[1]] + 0.5
+    below = (x - (left[0] + right[0]) / 2) * down[0] + (y - (left[1] + right[1]) / 2) * down[1] > 0
+    return below & (away > _BEYOND * float(np.hypot(*down)))
 
 
 def _outline(head: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -20,7 +20,9 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOK = EXAMPLES / "08_tour.ipynb"
 SLOW = (
     "00_track_and_plot_codes.py",
+    "01_subject_from_photos.py",
     "02_normals_of_a_personal_head.py",
+    "03_retarget_and_edit.py",
     "05_training_step.py",
     "06_evaluate_a_folder.py",
     "07_export.py",

@@ -70,6 +70,7 @@ def test_no_strength_gives_the_photo_back(tmp_path: Path) -> None:
     assert min(psnr(frame, read_image(PHOTO)) for frame in made) > 32
 
 
+@pytest.mark.slow
 def test_crop_size_and_compare(tmp_path: Path) -> None:
     motion = short("smile", slice(0, 3), tmp_path)
     animate(PHOTO, motion, tmp_path / "a.mp4", coarse(crop=True, size=160))
@@ -196,6 +197,7 @@ def test_components_are_exchanged_and_called_in_order(tmp_path: Path) -> None:
     assert torch.equal(frames[1], frames[0])
 
 
+@pytest.mark.slow
 def test_a_fitted_subject_is_a_source_and_the_driving_face_is_chosen_apart(tmp_path: Path) -> None:
     """A large face on the left and a small one on the right drive, each by its own number."""
     subject, photo = fit_subject(open_head(), [PHOTO], size=320), read_image(PHOTO)

@@ -41,6 +41,7 @@ def arguments(frames: int, people: int = 1, dtype: torch.dtype = torch.float32) 
     return {name: torch.from_numpy(value).to(dtype) for name, value in given.items()}
 
 
+@pytest.mark.slow
 def test_gradients_reach_every_argument() -> None:
     head = HeadModel(open_head()).double()
     given = arguments(2, dtype=torch.float64)

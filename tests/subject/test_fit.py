@@ -333,6 +333,7 @@ def smiling(count: int) -> Motion:
     return motion.replace(expression=codes)[:count]
 
 
+@pytest.mark.slow
 def test_what_is_never_seen_at_rest_is_hardly_who_somebody_is() -> None:
     """Seen in a smile alone, a fuller cheek is set apart as dynamic; seen at rest too, it is the person's own."""
     cheek = np.linalg.norm(bump(), axis=1) > 0.002

@@ -97,6 +97,7 @@ def code_error(fitted: Motion, states: Motion) -> float:
     return float(np.abs(away - np.median(away, axis=0)).mean())
 
 
+@pytest.mark.slow
 def test_pixels_correct_what_a_detector_gets_wrong(clip: Clip, after: Motion) -> None:
     before = clip.shot.fitted
     assert landmark_error_px(clip.shot, after, clip.truth) < 0.5 * landmark_error_px(clip.shot, before, clip.truth)
@@ -105,6 +106,7 @@ def test_pixels_correct_what_a_detector_gets_wrong(clip: Clip, after: Motion) ->
     assert after.expression.min() >= 0.0
 
 
+@pytest.mark.slow
 def test_what_a_fit_leaves_is_counted_without_offsets(clip: Clip, after: Motion) -> None:
     """Else a landmark would be as near as it was followed."""
     without = replace(clip.shot, fitted=plain(after))
@@ -119,6 +121,7 @@ def plain(fitted: Motion) -> Motion:
     return fitted.replace(landmark_offset=None)
 
 
+@pytest.mark.slow
 def test_offsets_find_a_cheek_that_slips(clip: Clip, after: Motion, tmp_path: Path) -> None:
     """By 2.5 px to the right from the middle of the clip on, which no action does; the detector does not see it."""
     images, half = clip.images.copy(), FRAMES // 2
@@ -142,12 +145,14 @@ def test_offsets_find_a_cheek_that_slips(clip: Clip, after: Motion, tmp_path: Pa
     assert 1.9 < whole < 2.6, whole
 
 
+@pytest.mark.slow
 def test_offsets_add_little_where_actions_say_it_all(clip: Clip, after: Motion) -> None:
     """This head can do all that was drawn: whatever is found beyond is the flow's error (0.36 px become 0.46)."""
     errors = [landmark_error_px(clip.shot, fitted, clip.truth) for fitted in (after, plain(after))]
     assert errors[0] < 1.4 * errors[1]
 
 
+@pytest.mark.slow
 def test_the_anchor_agrees_with_itself(clip: Clip) -> None:
     """Its own pixels, carried nowhere, give no flow: only what the detector usually says of each landmark is left."""
     row = clip.shot.anchor_row
@@ -160,6 +165,7 @@ def test_the_anchor_agrees_with_itself(clip: Clip) -> None:
     assert len(skin) > 300 and np.median(away) < 0.05
 
 
+@pytest.mark.slow
 def test_a_picture_of_something_else_is_hardly_followed(clip: Clip) -> None:
     anchor = Anchor(clip.shot, clip.images[clip.shot.anchor_row])
     noise = np.random.default_rng(1).integers(0, 256, clip.images[0].shape, np.uint8)
@@ -168,6 +174,7 @@ def test_a_picture_of_something_else_is_hardly_followed(clip: Clip) -> None:
     assert np.isfinite(step).all() and np.median(step) < 1.0
 
 
+@pytest.mark.slow
 def test_frames_without_a_face_and_shots_of_one_frame(clip: Clip) -> None:
     rows = np.asarray([0, 1, 2, 4, 5, 8])
     first = fitted_shot(clip.shot.subject, clip.shot.points[rows], rows)
@@ -181,6 +188,7 @@ def test_frames_without_a_face_and_shots_of_one_frame(clip: Clip) -> None:
     assert calls == [(done, 12) for done in range(1, 13)]  # two rounds
 
 
+@pytest.mark.slow
 def test_shots_have_anchors_of_their_own(clip: Clip) -> None:
     half = FRAMES // 2
     parts = [slice(0, half), slice(half, FRAMES)]
@@ -190,6 +198,7 @@ def test_shots_have_anchors_of_their_own(clip: Clip) -> None:
         assert np.array_equal(refined(clip.info, [shot])[0].fitted.expression, whole.fitted.expression)
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_the_number_of_threads(clip: Clip, after: Motion) -> None:
     threads = cv2.getNumThreads()
     count = 3 if threads == 1 else 1
@@ -203,6 +212,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(clip: Clip, after: 
         assert np.array_equal(getattr(after, name), getattr(other, name))
 
 
+@pytest.mark.slow
 def test_a_clip_of_one_frame_is_tracked_as_without(tmp_path: Path) -> None:
     photo = read_image(PHOTO)
     path = tmp_path / "one.mp4"
@@ -226,6 +236,7 @@ def test_lids_open_and_close_as_the_detector_sees_it() -> None:
     assert (moved[nose] == shift[nose]).all()
 
 
+@pytest.mark.slow
 def test_a_track_keeps_offsets_of_every_frame_if_it_was_refined(tmp_path: Path) -> None:
     photo = read_image(PHOTO)
     path = tmp_path / "moved.mp4"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from copy import copy
 
 import numpy as np
+import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
@@ -49,6 +50,7 @@ def test_other_heads_get_the_unit_prior() -> None:
     assert (prior.factor == torch.eye(other.identity_size)).all()
 
 
+@pytest.mark.slow
 def test_people_of_the_prior_are_found_better_than_by_the_unit_prior() -> None:
     rng = np.random.default_rng(11)
     turns = Rotation.from_euler("xyz", [[0, -0.35, 0], [0.1, 0, 0], [0, 0.35, 0]]).as_matrix() @ np.diag([1.0, -1, -1])

@@ -184,9 +184,7 @@ def badness(value: Value) -> float:
     return value.mean if value.about.better == "lower" else -value.mean
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in ("blur", "noise", "tint") else []) for n in CASES]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == "shift" else [pytest.mark.slow]) for n in CASES])
 def test_disturbances_move_what_they_should_and_nothing_else(
     scene: Scene, perfect: dict[str, Value], name: str
 ) -> None:

@@ -58,6 +58,7 @@ def scored(inputs: Path, videos: Path, tmp_path_factory: pytest.TempPathFactory)
     return load_scores(result)
 
 
+@pytest.mark.slow
 def test_every_pair_is_scored_or_says_why_not(scored: dict[str, Any]) -> None:
     pairs = {pair["name"]: pair for pair in scored["pairs"]}
     assert list(pairs) == list(NAMES)

@@ -64,6 +64,7 @@ def test_lips_that_shut_at_the_same_time_agree() -> None:
     assert np.isnan(lip_closure(driver + 1, driver + 1).mean)
 
 
+@pytest.mark.slow
 def test_the_bundled_talk_blinks_and_follows_itself(scene: Scene) -> None:
     points = np.stack([s.points_68 for s in scene.seen if s.points_68 is not None])
     assert len(points) == len(scene.seen)

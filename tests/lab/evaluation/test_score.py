@@ -40,6 +40,7 @@ def spoilt(output: Path, driver: Path, scene: Scene) -> ClipScores:
     return score_clip(output, driver, scene.photo, driver, "self")
 
 
+@pytest.mark.slow
 def test_a_spoilt_output_is_worse_and_says_what_was_not_compared(spoilt: ClipScores) -> None:
     said = "; ".join(spoilt.counts.notes())
     for part in (f"output has {SHORT - 1} frames, the driver {SHORT}", "224 x 224 to 256 x 256", "no face in 1 frames"):
@@ -101,6 +102,7 @@ def test_threads_do_not_change_a_score(spoilt: ClipScores, output: Path, driver:
     assert again.to_json()["measured_on"] == spoilt.to_json()["measured_on"]
 
 
+@pytest.mark.slow
 def test_identical_files_have_perfect_coefficients_and_pictures(driver: Path, scene: Scene, tmp_path: Path) -> None:
     copy = tmp_path / "copy.mp4"
     copy.write_bytes(driver.read_bytes())
@@ -115,6 +117,7 @@ def test_identical_files_have_perfect_coefficients_and_pictures(driver: Path, sc
     assert scores.counts.notes() == []
 
 
+@pytest.mark.slow
 def test_without_a_truth_there_are_no_picture_errors_but_leakage(driver: Path, output: Path, scene: Scene) -> None:
     scores = score_clip(output, driver, scene.photo, None, "cross")
     assert not any(key.startswith(("l1", "psnr", "ssim", "flip", "lpips", "landmark")) for key in scores.values)

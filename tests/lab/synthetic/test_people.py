@@ -31,6 +31,7 @@ def test_a_seed_is_a_person_and_another_seed_another() -> None:
     assert np.abs(one.head.neutral.numpy() - other.head.neutral.numpy())[FACE].max() > 2e-3
 
 
+@pytest.mark.slow
 def test_ages_are_spread_evenly() -> None:
     ages = np.sort([synthetic_person(seed).age for seed in range(18)])
     assert np.diff(np.r_[0.0, ages, 90.0]).max() < 15.0

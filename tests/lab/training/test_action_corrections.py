@@ -60,6 +60,7 @@ def test_mirroring_twice_changes_nothing() -> None:
     assert np.array_equal(twice[0], one[0]) and np.array_equal(twice[1], one[1] * paired[:, None])
 
 
+@pytest.mark.slow
 def test_corrections_come_in_the_size_and_frame_of_the_face_they_are_on() -> None:
     corrections, base = shipped_corrections(), HEAD.base_neutral.numpy()
     on = corrections.on(base)

@@ -136,6 +136,7 @@ def test_noise_is_added_where_the_photo_does_not_show_the_head() -> None:
     assert spread[8:].min() > 0.005
 
 
+@pytest.mark.slow
 def test_what_can_be_learnt_is_learnt(scenes: list[Path], tmp_path: Path) -> None:
     trained(scenes, tmp_path, steps=60)
     row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])

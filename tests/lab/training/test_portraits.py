@@ -62,6 +62,7 @@ def test_seeds_differ_in_skin_and_hair(people: list) -> None:
     assert len({x.hair_style for x in looks}) > 1
 
 
+@pytest.mark.slow
 def test_maps_agree_with_the_mesh(frames: SyntheticFrames) -> None:
     covered = np.isfinite(frames.depth)
     assert (covered == (frames.labels != 255)).all()
@@ -74,6 +75,7 @@ def test_maps_agree_with_the_mesh(frames: SyntheticFrames) -> None:
         assert (frames.labels == LABELS.index(name)).any(), name
 
 
+@pytest.mark.slow
 def test_depth_is_that_of_visible_landmarks(frames: SyntheticFrames) -> None:
     """Where the surface faces the camera: at a steep slope nothing can be read between pixel centres."""
     errors = []
@@ -89,6 +91,7 @@ def test_depth_is_that_of_visible_landmarks(frames: SyntheticFrames) -> None:
     assert np.median(errors) < 0.0005 and np.quantile(errors, 0.95) < 0.001
 
 
+@pytest.mark.slow
 def test_landmarks_are_in_the_picture_and_most_of_them_seen(frames: SyntheticFrames) -> None:
     assert (frames.landmarks[..., :2] > 0).all() and (frames.landmarks[..., :2] < SIZE).all()
     assert frames.landmarks_visible.mean() > 0.5
@@ -101,6 +104,7 @@ def test_a_wrong_number_of_scenes_is_refused(people: list) -> None:
         render_portraits(people[:1], states, scenes, SIZE)
 
 
+@pytest.mark.slow
 def test_detector_finds_the_faces_where_they_are(frames: SyntheticFrames) -> None:
     errors = []
     for image, truth in zip(frames.images, frames.landmarks, strict=True):

@@ -89,6 +89,7 @@ def test_it_learns_is_saved_and_gives_frames(root: Path, tmp_path: Path, kind: K
     assert frames.shape == (1, 5, 3, SIZE[kind], SIZE[kind]) and bool(frames.isfinite().all())
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_very_same_losses_and_weights(
     root: Path, tmp_path: Path, whole: tuple[Run, Path]
 ) -> None:
@@ -115,6 +116,7 @@ def test_only_what_is_trained_is_kept_and_the_rest_stays_as_it_was(root: Path, w
     assert not any("base_layer" in name or "proj_out" in name for name in kept)
 
 
+@pytest.mark.slow
 def test_half_precision_and_checkpointing_come_to_nearly_the_same(root: Path, tmp_path: Path) -> None:
     exact = settings_of(root, steps=2)
     runs = {

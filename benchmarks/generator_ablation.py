@@ -15,7 +15,7 @@ warped      as personal, and regions, the warped photo, and what of it to believ
 
 All but the last begin with the photo, moved by the affine map that fits the driven head's landmarks best; the last
 begins with the warped photo. Every scene is self-reenactment: photo and frames are of one clip. Personal heads are
-fitted to the frames of a clip's scenes. Scores are PSNR, dB, two steps of sampling, whole pictures; a person's is the
+fitted to the clip. Scores are PSNR, dB, two steps of sampling, whole pictures; a person's is the
 mean of their scenes; differences are over people, of means over seeds.
 """
 
@@ -52,7 +52,7 @@ from reenact.head.subject import Subject
 from reenact.lab.evaluation.protocol import validation_people
 from reenact.lab.evaluation.summary import difference, mean_over_pairs
 from reenact.lab.training.compact import CompactTraining, train_compact
-from reenact.lab.training.data.scene_making import LONGEST, PERMITTED, RUN, Clip, Framing, clips_of, planned
+from reenact.lab.training.data.scene_making import PERMITTED, RUN, Clip, Framing, clips_of, planned
 from reenact.lab.training.data.scenes import Scene, save_scene
 from reenact.lab.training.generator_batches import Cut, batch
 from reenact.lab.training.generator_loss import importance
@@ -72,6 +72,8 @@ ARMS: Final[tuple[ArmName, ...]] = ("landmarks", "coarse", "personal", "copied",
 _INPUTS: Final = ("photo", "normals", "warped")
 """Of all arms but the last; the affinely moved photo stands for the warped one."""
 PARTS: Final = ("frame", "face", "mouth")
+_LONGEST: Final = 120
+"""Frames that are looked at of a clip: a head's dynamic offsets are fitted to each."""
 _WIDTHS: Final = (32, 64, 128)
 _DEPTH: Final = 3
 _FRAMES: Final = 4
@@ -184,23 +186,22 @@ def make_scenes(clip: Clip, output: Path, scenes: int, size: int) -> None:
     if done.exists():
         return
     output.mkdir(parents=True, exist_ok=True)
-    frames = [frame.image for frame in islice(read_frames(probe(clip.path)), LONGEST)]
+    frames = [frame.image for frame in islice(read_frames(probe(clip.path)), _LONGEST)]
     with tempfile.TemporaryDirectory() as folder:
+        looked = written(frames, Path(folder) / clip.path.with_suffix(".mp4").name)
         if not moving.exists():
-            save_motion(track(open_head(), written(frames, Path(folder) / "clip.mp4")).motion, moving)
+            save_motion(track(open_head(), looked).motion, moving)
         performance = load_motion(moving)
         plans = planned(performance, stem, scenes)
         if not plans:
             raise InputError(f"{clip.path} shows one face too briefly")
-        wanted = sorted({number for photo, rows in plans for number in (photo, *rows)})
         known = output / f"{stem}.head"
         if not known.exists():
-            looked = written([frames[number] for number in wanted], Path(folder) / "frames.mp4")
             save_head(fit_head(open_head(), [looked], shipped_estimator(), textured=False), known, references=False)
     person = load_head(known)
     for number, (photo, rows) in enumerate(plans):
         about = {"person": clip.person, "source": clip.path.name, "licence": clip.licence, "photo": str(photo)}
-        for arm, (pictures, landmarks) in of_arms(person, performance, frames, wanted, photo, rows, size).items():
+        for arm, (pictures, landmarks) in of_arms(person, performance, frames, photo, rows, size).items():
             (output / arm).mkdir(exist_ok=True)
             path, runs = output / arm / f"{stem}-{number:02}.safetensors", [RUN] * (len(rows) // RUN)
             save_scene(path, pictures, landmarks, runs, about)
@@ -221,7 +222,6 @@ def of_arms(
     person: Subject,
     performance: Motion,
     frames: Sequence[Image],
-    fitted: Sequence[int],
     photo: int,
     rows: Sequence[int],
     size: int,
@@ -229,10 +229,9 @@ def of_arms(
     """Make the pictures and landmarks of one scene, arm by arm.
 
     Args:
-        person: fitted to the frames `fitted` of the clip, in that order.
+        person: fitted to the clip.
         performance: tracked in the clip.
         frames: of the clip.
-        fitted: their numbers, rising.
         photo: number of the frame that is the photo.
         rows: numbers of the frames that are driven.
         size: side of the pictures, px.
@@ -245,7 +244,7 @@ def of_arms(
         retarget(performance, one, "relative", neutral=at[photo])[chosen] for one in (subject, coarse)
     )  # fmt: skip
     own = require_motion(person)
-    place = {fitted[int(number)]: row for row, number in enumerate(own.require_clip().frame)}
+    place = {int(number): row for row, number in enumerate(own.require_clip().frame)}
     missing = [number for number in (photo, *rows) if number not in place]
     if missing or own.dynamic_offset is None:
         raise InputError(f"frames {missing} show no face to fit a head to")

@@ -108,8 +108,8 @@ class Train:
 
     arm: Positional[ArmName]
     seed: Positional[int]
-    steps: int = 4000
-    learning_rate: float = 1e-3
+    steps: int = 1500
+    learning_rate: float = 2e-3
     cut: int = 128
     """Side of what is cut out of a scene, px."""
     seconds: float = 1e9
@@ -128,7 +128,9 @@ class Train:
             sorted((self.output / kind / self.arm).glob("*.safetensors")) for kind in ("train", "held-out")
         )
         np.random.default_rng(self.seed).shuffle(learnt)  # the order says what each step draws
-        settings = CompactTraining(Schedule(self.steps, self.learning_rate), config, Cut(self.cut, _FRAMES))
+        settings = CompactTraining(
+            Schedule(self.steps, self.learning_rate, optimiser="muon"), config, Cut(self.cut, _FRAMES)
+        )
         with ProgressLine(sys.stderr) as progress:
             options = RunOptions(folder_of(self.output, self.arm, self.seed), torch.device(self.device), self.seconds)
             run = train_compact(settings, learnt, unseen, replace(options, start=start, progress=progress))

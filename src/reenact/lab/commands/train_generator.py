@@ -95,7 +95,7 @@ class TrainGenerator(Training):
     ] = None
     learning_rate: Annotated[
         float | None,
-        arg(metavar="X", help="The largest.", help_behavior_hint="(default: 1e-3; 1e-4 for wan)"),
+        arg(metavar="X", help="The largest.", help_behavior_hint="(default: 2e-3; 1e-4 for wan)"),
     ] = None
     widths: Annotated[
         tuple[int, int, int], arg(metavar="A B C", help="compact: channels at 4, 8 and 16 px a side.")
@@ -139,7 +139,7 @@ class TrainGenerator(Training):
             raise BadArgument(str(error)) from error
         if self.start is not None:
             options = replace(options, start=load_compact(self.start, options.device).state_dict())
-        schedule = Schedule(self.steps or 20_000, self.learning_rate or 1e-3)
+        schedule = Schedule(self.steps or 20_000, self.learning_rate or 2e-3, optimiser="muon")
         settings = CompactTraining(schedule, config, Cut(self.cut, self.frames or 4), self.batch or 2)
         run = train_compact(settings, learnt, unseen, options)
         weights = self.output / f"{self.name}.safetensors"

@@ -4,7 +4,8 @@
 Gradients of matrices, and of convolutions as matrices, are orthogonalised; what is no matrix is left to AdamW. The size
 of a step is that of AdamW's (Liu et al. 2025, "Muon is scalable for LLM training", arXiv 2502.16982), so that both have
 one learning rate. The dense network, trained for 300 steps at 128 px at a rate of 3e-3, errs by 15.5 degrees, by AdamW
-by 16.4; a step takes 1.2 times as long.
+by 16.4; a step takes 1.2 times as long. The compact generator gains .056 dB in faces and .11 in mouths in 250 steps
+from nothing at a rate of 2e-3; by AdamW at 1e-3, .042 and .035.
 """
 
 from __future__ import annotations

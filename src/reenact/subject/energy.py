@@ -45,7 +45,7 @@ class Weights:
 
     normal: float = 1.0
     depth: float = 0.1
-    landmark: float = 0.3
+    landmark: float = 1.0
     outline: float = 0.3
     identity: float = 1.0
     magnitude: float = 1.0

@@ -203,6 +203,14 @@ TABLES: Final[dict[str, Table]] = {
             "left out": "{without}", "coarse, median mm": "{coarse_median_mm:.2f}", "with both": "{both_median_mm:.2f}",
         },
     ),
+    "head-held-out": Table(
+        "head-held-out",
+        {
+            "fitted to": "{split}", "head": "{head}",
+            "normals, degrees: fitted to, others": "{fitted_deg:.2f}, {held_out_deg:.2f}",
+            "landmarks, px": "{fitted_px:.2f}, {held_out_px:.2f}",
+        },
+    ),
     "head-identity": Table(
         "head-identity-*",
         {

@@ -98,7 +98,7 @@ class Scenes:
             for clip in clips:
                 try:
                     make_scenes(clip, self.output / folder, self.scenes, self.size)
-                except (InputError, ValueError) as error:  # too short, or no face in a frame
+                except InputError as error:  # too short, or no face in a frame
                     print(f"{clip.path.name}: left out, {error}", flush=True)
 
 

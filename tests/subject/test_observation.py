@@ -18,16 +18,18 @@ from reenact.subject.observation import Observation, observe
 SIDE = 64
 
 
-def seen(top: float, hairline: float = -99.0, other: np.ndarray | None = None, told: bool = False) -> Observation:
+def seen(
+    top: float, hairline: float = -99.0, other: np.ndarray | None = None, told: bool = False, cover: str = "hair"
+) -> Observation:
     """A round head of 20 px radius in the middle of a crop that reaches `top` px above the picture.
 
-    hairline: px below the middle, above which the head is hair. other: [S, S], what is skin outside of the circle and
-    background in it. told: whether landmarks fill the circle.
+    hairline: px below the middle, above which the head is covered by `cover`. other: [S, S], what is skin outside of
+    the circle and background in it. told: whether landmarks fill the circle.
     """
     picture = np.zeros((200, 64, 3), np.uint8)
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5 - SIDE / 2
     classes = np.where(x**2 + y**2 < 20**2, HEAD[0], CLASSES.index("background")).astype(np.uint8)
-    classes = np.where((classes > 0) & (y < hairline), CLASSES.index("hair"), classes).astype(np.uint8)
+    classes = np.where((classes > 0) & (y < hairline), CLASSES.index(cover), classes).astype(np.uint8)
     if other is not None:
         classes = np.where(other, np.where(classes > 0, CLASSES.index("background"), HEAD[0]), classes).astype(np.uint8)
     maps = DenseMaps(np.zeros((SIDE, SIDE, 3), "f"), np.ones((SIDE, SIDE), "f"), np.ones((SIDE, SIDE), "f"), classes)
@@ -85,3 +87,14 @@ def test_skin_beside_the_jaw_is_not_of_the_head() -> None:
     assert beside[52:, 52:].min() == 1.0 and beside[:30].max() == 0.0 and beside[32, :20].max() == 0.0
     assert bald.max() == 0.0
     assert seen(0.0, other=hand).loose.max() == 0.0  # nothing is known of the face
+
+
+def test_hats_bound_a_head_as_hair_does() -> None:
+    """A scarf below the eyes does not: it is not of the head."""
+    hat, hair = seen(0.0, -10.0, told=True, cover="cloth"), seen(0.0, -10.0, told=True)
+    torch.testing.assert_close(hat.outline, hair.outline)
+    torch.testing.assert_close(hat.loose, hair.loose)
+    assert hair.loose[0, :12].mean() > 0.9
+    scarf = seen(0.0, 30.0, told=True, cover="cloth")
+    assert scarf.outline[0, SIDE - 14, SIDE // 2] > 0.0 > scarf.outline[0, 20, SIDE // 2]
+    assert seen(0.0, -10.0, cover="cloth").loose[0, :12].max() == 0.0  # nothing is known of the face

@@ -36,8 +36,7 @@ PERSON: Final[tuple[Stage, ...]] = (
     Stage(("identity", *_POSE, "log_distance"), 60, 6, 4e-4, Weights()),
     Stage(("identity", "static_coarse", *_POSE, "log_distance"), 40, 6, 3e-4, Weights()),
     Stage(
-        ("identity", "static_coarse", "static_fine", "dynamic_field", *_POSE),
-        60, 6, 4e-4, Weights(magnitude=0.3, bend=1.0),
+        ("identity", "static_coarse", "static_fine", "dynamic_field", *_POSE), 60, 6, 4e-4, Weights(magnitude=0.3),
     ),
 )  # fmt: skip
 """Key frames: who it is, with what they do in those frames set apart. Loose only at the end: what is large is found

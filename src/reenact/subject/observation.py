@@ -19,7 +19,7 @@ from reenact.head.subject import Subject
 from reenact.perception.dense.maps import DenseMaps, View
 from reenact.perception.dense.network import CLASSES, HEAD
 
-_CHIN_FOREHEAD_EYES = (152, 10, 33, 263)  # numbers of landmarks: MediaPipe's face mesh
+_CHIN_FOREHEAD, _EYES = (152, 10), (33, 263)  # numbers of landmarks: MediaPipe's face mesh
 _BEYOND = 0.08  # of the face's height: landmarks of the jaw lie that near to where it ends, on the sheets looked at
 _FAR_PX = 24.0  # beyond that far from the outline of the head, only that it is far is known
 
@@ -89,6 +89,7 @@ def observe(
         marks.append(np.full((478, 2), np.nan) if points is None else crop.to_crop(points))
     size = maps[0].classes.shape
     known = [view.inside(size[0]) for view in views]
+    covers = [_hats_as_hair(m.classes, face) for m, face in zip(maps, marks, strict=True)]
     unknown = np.full(size, np.nan, np.float32)
     numbers = {
         "camera": np.asarray(cameras),
@@ -98,8 +99,8 @@ def observe(
         "depth": np.stack(
             [unknown if m.depth is None else np.where(k, m.depth, np.nan) for m, k in zip(maps, known, strict=True)]
         ),
-        "outline": np.stack([_outline(_head(m.classes), k) for m, k in zip(maps, known, strict=True)]),
-        "loose": np.stack([_loose(m.classes, face) for m, face in zip(maps, marks, strict=True)]),
+        "outline": np.stack([_outline(_head(c), k) for c, k in zip(covers, known, strict=True)]),
+        "loose": np.stack([_loose(c, face) for c, face in zip(covers, marks, strict=True)]),
     }
     tensors = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in numbers.items()}
     return Observation(
@@ -120,6 +121,14 @@ def _head(classes: np.ndarray) -> np.ndarray:
     return np.asarray(binary_fill_holes(np.isin(classes, HEAD)))
 
 
+def _hats_as_hair(classes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """[S, S] uint8, [478, 2] px -> the same classes, but hair for cloth above the eyes: a head ends within either."""
+    if np.isnan(landmarks).any():
+        return classes
+    hat = (classes == CLASSES.index("cloth")) & ~_below_eyes(landmarks, classes.shape)
+    return np.where(hat, np.uint8(CLASSES.index("hair")), classes)
+
+
 def _loose(classes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """[S, S] uint8, [478, 2] px -> [S, S] 1 where the nearest pixel on the rim of head and hair is not of the head."""
     head = _head(classes)
@@ -135,13 +144,19 @@ def _beyond_jaw(landmarks: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """[S, S] bool: below the eyes and clearly outside of the landmarks, where skin is of a hand or a neck."""
     if np.isnan(landmarks).any():
         return np.zeros(size, bool)
-    chin, forehead, left, right = landmarks[list(_CHIN_FOREHEAD_EYES)]
+    chin, forehead = landmarks[list(_CHIN_FOREHEAD)]
     face = np.zeros(size, np.uint8)
     cv2.fillConvexPoly(face, np.round(cv2.convexHull(landmarks.astype(np.float32))).astype(np.int32), 1)
     away = np.asarray(distance_transform_edt(face == 0))
-    down, (y, x) = chin - forehead, np.mgrid[: size[0], : size[1]] + 0.5
-    below = (x - (left[0] + right[0]) / 2) * down[0] + (y - (left[1] + right[1]) / 2) * down[1] > 0
-    return below & (away > _BEYOND * float(np.hypot(*down)))
+    return _below_eyes(landmarks, size) & (away > _BEYOND * float(np.hypot(*(chin - forehead))))
+
+
+def _below_eyes(landmarks: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """[S, S] bool: on the chin's side of the eyes."""
+    chin, forehead = landmarks[list(_CHIN_FOREHEAD)]
+    middle, down = landmarks[list(_EYES)].mean(axis=0), chin - forehead
+    y, x = np.mgrid[: size[0], : size[1]] + 0.5
+    return (x - middle[0]) * down[0] + (y - middle[1]) * down[1] > 0
 
 
 def _outline(head: np.ndarray, known: np.ndarray) -> np.ndarray:

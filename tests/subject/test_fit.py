@@ -287,11 +287,10 @@ def test_a_head_may_end_inside_of_its_hair_but_not_outside() -> None:
     observation, offsets = seen(np.zeros((len(HEAD.base_neutral), 3), np.float32)), Offsets(3, 1.0, MEAN)
     energy, every = Energy(TOP, LEVELS[1], SIDE), torch.arange(3)
     posed = offsets.posed(observation, every, offsets.static(), offsets.dynamic(every))
-    rasterised = energy.rasterise(posed, observation)
+    rasterised, size = energy.rasterise(posed, observation), observation.classes.shape
 
     def outline(away_px: float, hair: float) -> float:
-        said = torch.full_like(observation.outline, away_px), torch.full_like(observation.loose, hair)
-        told = replace(observation, outline=said[0], loose=said[1])
+        told = replace(observation, outline=torch.full(size, away_px), loose=torch.full(size, hair))
         return float(energy.terms(posed, told, rasterised)["outline"].detach())
 
     assert outline(-5.0, 0.0) == pytest.approx(outline(5.0, 0.0)) and outline(5.0, 0.0) > 1.0

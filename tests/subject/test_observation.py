@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from reenact.head.camera import Camera
 from reenact.head.motion import Motion
@@ -48,6 +49,18 @@ def round_face(top: float) -> np.ndarray:
     return marks + np.asarray([SIDE / 2, SIDE / 2 - top])
 
 
+def outline(observation: Observation) -> Tensor:
+    """[S, S] distances from the outline."""
+    assert observation.outline is not None
+    return observation.outline[0]
+
+
+def loose(observation: Observation) -> Tensor:
+    """[S, S] where the head ends inside of the outline."""
+    assert observation.loose is not None
+    return observation.loose[0]
+
+
 def test_where_the_picture_ends_nothing_is_evidence() -> None:
     whole, cut = seen(0.0), seen(24.0)
     assert whole.certainty.min() == 1.0 and not whole.depth.isnan().any()
@@ -57,7 +70,7 @@ def test_where_the_picture_ends_nothing_is_evidence() -> None:
 
 def test_a_head_goes_on_beyond_the_pictures_edge() -> None:
     """The edge of the picture is no outline: above it the head is as far from ending as just below."""
-    whole, cut = seen(0.0).outline[0], seen(24.0).outline[0]
+    whole, cut = outline(seen(0.0)), outline(seen(24.0))
     middle = SIDE // 2
     assert whole[12, middle].abs() < 1.5  # the top of the head
     assert cut[12, middle] < -5.0 and cut[24, middle] < -5.0
@@ -66,35 +79,35 @@ def test_a_head_goes_on_beyond_the_pictures_edge() -> None:
 
 
 def test_which_part_of_the_outline_is_of_hair() -> None:
-    hair, middle = seen(0.0, hairline=-5.0).loose[0], SIDE // 2
+    hair, middle = loose(seen(0.0, hairline=-5.0)), SIDE // 2
     assert hair[:12].min() == 1.0 and hair[-12:].max() == 0.0
     assert hair[middle, 5] == 0.0 and hair[middle, -5] == 0.0  # cheeks and ears below
-    assert seen(0.0).loose.max() == 0.0
+    assert loose(seen(0.0)).max() == 0.0
 
 
 def test_heads_have_no_holes() -> None:
     """A patch of forehead that was taken for background is no outline."""
     hole = np.zeros((SIDE, SIDE), bool)
     hole[20:24, 26:38] = True
-    torch.testing.assert_close(seen(0.0, other=hole).outline, seen(0.0).outline)
+    torch.testing.assert_close(outline(seen(0.0, other=hole)), outline(seen(0.0)))
 
 
 def test_skin_beside_the_jaw_is_not_of_the_head() -> None:
     """A hand at the chin ends elsewhere than the head; a bald skull above the landmarks ends where its skin does."""
     hand, skull = np.zeros((SIDE, SIDE), bool), np.zeros((SIDE, SIDE), bool)
     hand[44:60, 44:60], skull[5:14, 24:40] = True, True
-    beside, bald = seen(0.0, other=hand, told=True).loose[0], seen(0.0, other=skull, told=True).loose[0]
+    beside, bald = loose(seen(0.0, other=hand, told=True)), loose(seen(0.0, other=skull, told=True))
     assert beside[52:, 52:].min() == 1.0 and beside[:30].max() == 0.0 and beside[32, :20].max() == 0.0
     assert bald.max() == 0.0
-    assert seen(0.0, other=hand).loose.max() == 0.0  # nothing is known of the face
+    assert loose(seen(0.0, other=hand)).max() == 0.0  # nothing is known of the face
 
 
 def test_hats_bound_a_head_as_hair_does() -> None:
     """A scarf below the eyes does not: it is not of the head."""
     hat, hair = seen(0.0, -10.0, told=True, cover="cloth"), seen(0.0, -10.0, told=True)
-    torch.testing.assert_close(hat.outline, hair.outline)
-    torch.testing.assert_close(hat.loose, hair.loose)
-    assert hair.loose[0, :12].mean() > 0.9
+    torch.testing.assert_close(outline(hat), outline(hair))
+    torch.testing.assert_close(loose(hat), loose(hair))
+    assert loose(hair)[:12].mean() > 0.9
     scarf = seen(0.0, 30.0, told=True, cover="cloth")
-    assert scarf.outline[0, SIDE - 14, SIDE // 2] > 0.0 > scarf.outline[0, 20, SIDE // 2]
-    assert seen(0.0, -10.0, cover="cloth").loose[0, :12].max() == 0.0  # nothing is known of the face
+    assert outline(scarf)[SIDE - 14, SIDE // 2] > 0.0 > outline(scarf)[20, SIDE // 2]
+    assert loose(seen(0.0, -10.0, cover="cloth"))[:12].max() == 0.0  # nothing is known of the face

@@ -107,7 +107,7 @@ class Energy:
         return Rasterised(fragments, evidence, pooled, weight, normalize(both[..., :3], dim=-1, eps=1e-6), depth)
 
     def terms(self, posed: Posed, observation: Observation, rasterised: Rasterised) -> dict[str, Tensor]:
-        """normal, depth, landmark, outline: each a scalar with its gradient to the vertices.
+        """normal, depth, landmark, and outline where it was looked for: scalars with their gradients to the vertices.
 
         Normals and depth are compared as means over squares of four pixels: the shipped estimator is no finer, and a
         quarter of the pixels is a quarter of the work.
@@ -116,12 +116,15 @@ class Energy:
         shown, depth = rasterised.pooled(torch.cat([normals, posed.fine[..., 2:]], -1)).split([3, 1], -1)
         weight = rasterised.weight
         angle = 1.0 - (normalize(shown, dim=-1, eps=1e-6) * rasterised.normals).sum(-1)
-        return {
+        out = {
             "normal": (weight * _robust(angle / _ANGLE)).sum() / weight.sum().clamp(min=0.25),
             "depth": self._depth(depth[..., 0] / weight.clamp(min=1e-6), observation, rasterised),
             "landmark": self._landmarks(posed, observation),
-            "outline": self._outline(posed, normals, observation, rasterised),
         }
+        if observation.outline is not None and observation.loose is not None:
+            seen = observation.outline, observation.loose
+            out["outline"] = self._outline(posed, normals, seen, rasterised)
+        return out
 
     def _depth(self, found: Tensor, observation: Observation, rasterised: Rasterised) -> Tensor:
         worth = torch.where(rasterised.depth.isnan(), 0.0, rasterised.weight)
@@ -145,7 +148,8 @@ class Energy:
             return posed.control.new_zeros(())
         return _robust((error[known] ** 2).sum(-1)).mean()
 
-    def _outline(self, posed: Posed, normals: Tensor, observation: Observation, rasterised: Rasterised) -> Tensor:
+    def _outline(self, posed: Posed, normals: Tensor, seen: tuple[Tensor, Tensor], rasterised: Rasterised) -> Tensor:
+        """seen: `Observation.outline` and `Observation.loose`."""
         points, lie = posed.fine[:, self._outer], normals[:, self._outer]
         px = project(points, posed.camera)
         with torch.no_grad():
@@ -154,9 +158,9 @@ class Energy:
             covered = _sample((rasterised.fragments.face >= 0).float(), beside, self._size)
             edge = ((lie * ray).sum(-1).abs() < _CONTOUR) & (covered < 0.5)
             inside = (px[..., :2] > 1).all(-1) & (px[..., :2] < self._size - 1).all(-1)
-        away = _sample(observation.outline, px[..., :2], self._size)
+        away = _sample(seen[0], px[..., :2], self._size)
         with torch.no_grad():
-            loose = _sample(observation.loose, px[..., :2], self._size) > 0.25
+            loose = _sample(seen[1], px[..., :2], self._size) > 0.25
             near = edge & inside & (away.abs() < _REACH_PX) & ((away > 0) | ~loose)
         if not near.any():
             return px.new_zeros(())

@@ -96,7 +96,7 @@ def observed(source: Source, rows: np.ndarray, estimator: DenseEstimator, progre
     views = source.views(rows, INPUT_PX)
     while chunk := list(islice(views, _LOOKED_AT)):
         first = len(parts) * _LOOKED_AT
-        parts.append(_observe_rows(source, rows[first : first + len(chunk)], chunk, estimator))
+        parts.append(_observe_rows(source, rows[first : first + len(chunk)], chunk, estimator, True))
         progress("looking closely", first + len(chunk), len(rows))
     return Observation.joined(parts)
 
@@ -162,7 +162,8 @@ def _fitted_chunks(
         last = chunk["last_0"], chunk["last_1"], chunk["last_2"]
     views = source.views(rows[first:], INPUT_PX)
     while images := list(islice(views, stage.batch)):
-        observation = _observe_rows(source, rows[first : first + len(images)], images, estimator)
+        now = rows[first : first + len(images)]
+        observation = _observe_rows(source, now, images, estimator, stage.weights.outline > 0)
         offsets = Offsets(len(images), person.scale, person.person, person)
         if last is not None:
             offsets.start_from(last)
@@ -180,10 +181,12 @@ def _fitted_chunks(
         yield chunk
 
 
-def _observe_rows(source: Source, rows: np.ndarray, views: Sequence[View], estimator: DenseEstimator) -> Observation:
+def _observe_rows(
+    source: Source, rows: np.ndarray, views: Sequence[View], estimator: DenseEstimator, outlined: bool
+) -> Observation:
     """Observe some rows, whose pictures are `views`."""
     marks = [source.points[row] for row in rows]
-    return observe(source.subject, source.motion[rows], source.motion[0], views, estimator(views), marks)
+    return observe(source.subject, source.motion[rows], source.motion[0], views, estimator(views), marks, outlined)
 
 
 def _name(number: int) -> str:

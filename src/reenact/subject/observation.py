@@ -43,10 +43,10 @@ class Observation:
     certainty: Tensor  # [F, S, S] 0..1
     depth: Tensor  # [F, S, S] sides of the crop, up to a shift; NaN: not known
     classes: Tensor  # [F, S, S] uint8
-    outline: Tensor  # [F, S, S] px from the outline of head and hair, positive outside, clipped
-    loose: (
-        Tensor  # [F, S, S] 1 where the nearest point of that outline is of hair, a hand or a neck: the head ends inside
-    )
+    outline: Tensor | None = None
+    """[F, S, S] px from the outline of head and hair, positive outside, clipped; None if it was not looked for."""
+    loose: Tensor | None = None
+    """[F, S, S] 1 where the nearest point of that outline is of hair, a hat, a hand or a neck: the head ends inside."""
 
     def __len__(self) -> int:
         return len(self.expression)
@@ -64,7 +64,8 @@ class Observation:
         )
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        every = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in every.items() if value is not None}
 
 
 def observe(
@@ -74,11 +75,12 @@ def observe(
     views: Sequence[View],
     maps: Sequence[DenseMaps],
     landmarks_px: Sequence[np.ndarray | None],
+    outlined: bool = True,
 ) -> Observation:
     """Put together what is known of some frames.
 
     rest: the frame at which the shoulders are at rest (head/state.py). landmarks_px: [478, 2] px of the pictures,
-    or None where no face was seen.
+    or None where no face was seen. outlined: look for the outline of the head, a fifth of a frame's time.
     """
     cameras, marks = [], []
     for view, points in zip(views, landmarks_px, strict=True):
@@ -89,7 +91,6 @@ def observe(
         marks.append(np.full((478, 2), np.nan) if points is None else crop.to_crop(points))
     size = maps[0].classes.shape
     known = [view.inside(size[0]) for view in views]
-    covers = [_hats_as_hair(m.classes, face) for m, face in zip(maps, marks, strict=True)]
     unknown = np.full(size, np.nan, np.float32)
     numbers = {
         "camera": np.asarray(cameras),
@@ -99,9 +100,11 @@ def observe(
         "depth": np.stack(
             [unknown if m.depth is None else np.where(k, m.depth, np.nan) for m, k in zip(maps, known, strict=True)]
         ),
-        "outline": np.stack([_outline(_head(c), k) for c, k in zip(covers, known, strict=True)]),
-        "loose": np.stack([_loose(c, face) for c, face in zip(covers, marks, strict=True)]),
     }
+    if outlined:
+        covers = [_hats_as_hair(m.classes, face) for m, face in zip(maps, marks, strict=True)]
+        numbers["outline"] = np.stack([_outline(_head(c), k) for c, k in zip(covers, known, strict=True)])
+        numbers["loose"] = np.stack([_loose(c, face) for c, face in zip(covers, marks, strict=True)])
     tensors = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in numbers.items()}
     return Observation(
         expression=motion.expression,

@@ -43,11 +43,7 @@ from reenact.lab.synthetic import (
 from reenact.media import VideoWriter
 from reenact.perception.dense.maps import BASE_FACE_M
 from reenact.perception.dense.shipped import shipped_estimator
-from reenact.subject.fit import KEY_FRAMES, PERSON, fit_stages
-from reenact.subject.head_fit import observed
-from reenact.subject.offsets import Identity, Offsets
-from reenact.subject.source import read_source
-from reenact.tracking import TrackOptions, silent
+from reenact.subject.head_fit import fit_head
 
 _FIRST, _SIDE, _FRAMES = 915_000, 512, 20
 _SMILE = {"mouthSmile": 0.8, "cheekSquint": 0.3, "eyeSquint": 0.2}
@@ -78,15 +74,10 @@ class Neutral:
 
 
 def fitted(person: str, clip: Path) -> Neutral:
-    """Fit the static offsets of one clip, which is the first half of `reenact head`, and return the neutral."""
-    model, started = open_head(), time.perf_counter()
-    source = read_source(model, clip, TrackOptions(), silent)
-    seen = observed(source, source.key_rows(KEY_FRAMES), shipped_estimator(), silent)
-    tracked = source.subject
-    offsets = Offsets(len(seen), tracked.face_size_m / BASE_FACE_M, Identity.of(tracked))
-    fit_stages(offsets, seen, PERSON, silent)
-    static = offsets.static().still()
-    found = tracked.replace(static_offset=static.control, fine_offset=static.fine)
+    """Fit the static offsets of one clip or photo, the first half of `reenact head`, and return the neutral."""
+    started = time.perf_counter()
+    found = fit_head(open_head(), [clip], shipped_estimator(), every_frame=None)
+    tracked = found.replace(static_offset=None, fine_offset=None)
     coarse, grown = tracked.neutral(0), BASE_FACE_M / tracked.face_size_m
     detailed = found.neutral()[: len(coarse)].numpy() * grown
     return Neutral(person, clip.stem, coarse.numpy() * grown, detailed, time.perf_counter() - started)

@@ -35,12 +35,10 @@ _POSE: Final = ("rotation", "translation")
 PERSON: Final[tuple[Stage, ...]] = (
     Stage(("identity", *_POSE, "log_distance"), 60, 6, 4e-4, Weights()),
     Stage(("identity", "static_coarse", *_POSE, "log_distance"), 40, 6, 3e-4, Weights()),
-    Stage(
-        ("identity", "static_coarse", "static_fine", "dynamic_field", *_POSE), 60, 6, 4e-4, Weights(magnitude=0.3),
-    ),
-)  # fmt: skip
-"""Key frames: who it is, with what they do in those frames set apart. Loose only at the end: what is large is found
-stiff, noses and chins are then drawn out of it."""
+    Stage(("identity", "static_coarse", "static_fine", "dynamic_field", *_POSE), 60, 6, 4e-4, Weights()),
+)
+"""Key frames: who it is, with what they do in those frames set apart. What is large is found first, noses and chins are
+then drawn out of it."""
 
 PHOTO: Final[tuple[Stage, ...]] = tuple(replace(stage, steps=round(0.6 * stage.steps)) for stage in PERSON)
 """A single picture, which every step sees: of five photos, the energy is .624 afterwards, .629 after all steps."""

@@ -54,7 +54,7 @@ class Weights:
     identity: float = 1.0
     magnitude: float = 3.0
     """Of offsets beyond the basis. At .3, 3 and 10, normals of four synthetic people err by 18.4, 18.3 and 18.3
-    degrees, of twelve single photos by 18.4, 18.2 and 18.2; neutrals of one real person are .56, .51 and .49 mm apart."""
+    degrees, of twelve single photos by 18.4, 18.2 and 18.2; neutrals of one person are .56, .51 and .49 mm apart."""
     bend: float = 4.0
     dynamic_magnitude: float = 6.0
     dynamic_bend: float = 6.0

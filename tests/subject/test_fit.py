@@ -259,6 +259,35 @@ def test_farther_away_with_a_longer_lens_keeps_the_size(observation: Observation
     assert float((after.control[..., 2] / before.control[..., 2]).detach().median()) == pytest.approx(np.exp(0.7), 0.05)
 
 
+def test_errors_of_the_estimator_become_no_creases() -> None:
+    """Normals that err by 15 degrees, in patches of a few pixels as a network does, hardly bend what is fine."""
+    plain = seen(np.zeros_like(bump()))
+    noise = torch.randn(3, 3, SIDE // 3 + 1, SIDE // 3 + 1, generator=torch.Generator().manual_seed(1))
+    patches = torch.nn.functional.interpolate(noise, (SIDE, SIDE), mode="bicubic").permute(0, 2, 3, 1)
+    wrong = torch.nn.functional.normalize(plain.normals + 0.25 * patches, dim=-1)
+    known = plain.certainty > 0
+    assert 12.0 < float(torch.rad2deg(torch.acos((wrong * plain.normals).sum(-1)[known].clamp(-1, 1))).mean()) < 18.0
+    offsets = Offsets(3, 1.0, MEAN)
+    stage = Stage(("static_fine",), 40, 3, 4e-4, Weights(outline=0.0))
+    fit_stages(offsets, replace(plain, normals=wrong), [stage], lambda *said: None)
+    level, neutral = LEVELS[1], LEVELS[1].upsample(HEAD.base_neutral)
+    normals = VertexNormals(level.faces, len(level))(torch.stack([neutral, neutral + offsets.static().fine.detach()]))
+    bent = torch.rad2deg(torch.acos((normals[0] * normals[1]).sum(-1).clamp(-1, 1)))[level.face > 0.5]
+    assert bent.mean() < 2.5 and bent.quantile(0.99) < 10.0  # 4.3 and 20 where they are as stiff as coarse ones
+
+
+def test_what_no_outline_was_looked_for_in_has_no_such_term(observation: Observation) -> None:
+    without = replace(observation, outline=None, loose=None)
+    offsets, rows = Offsets(3, 1.0, MEAN), torch.arange(3)
+    posed, energy = offsets.posed(without, rows, offsets.static(), offsets.dynamic(rows)), Energy(TOP, LEVELS[1], SIDE)
+    terms, usual = (energy.terms(posed, o, energy.rasterise(posed, o)) for o in (without, observation))
+    assert set(usual) - set(terms) == {"outline"}
+    for name, value in terms.items():
+        torch.testing.assert_close(value, usual[name])
+    joined = Observation.joined([without.rows(torch.arange(2)), without])
+    assert len(joined) == 5 and joined.outline is None
+
+
 def test_small_rotations_are_rotations() -> None:
     turns = small_rotation(torch.tensor([[0.1, -0.2, 0.3], [0.0, 0.0, 0.0], [0.0, 0.0, 0.02]]))
     assert torch.allclose(turns @ turns.transpose(1, 2), torch.eye(3).expand(3, 3, 3), atol=1e-6)

@@ -20,7 +20,12 @@ SIDE = 64
 
 
 def seen(
-    top: float, hairline: float = -99.0, other: np.ndarray | None = None, told: bool = False, cover: str = "hair"
+    top: float,
+    hairline: float = -99.0,
+    other: np.ndarray | None = None,
+    told: bool = False,
+    cover: str = "hair",
+    outlined: bool = True,
 ) -> Observation:
     """A round head of 20 px radius in the middle of a crop that reaches `top` px above the picture.
 
@@ -38,7 +43,7 @@ def seen(
     subject = Subject(open_head(), shape, camera, torch.zeros(478, 3))
     state = Motion(np.zeros(52), np.zeros((2, 2)), np.diag([1.0, -1.0, -1.0]), [0, 0, 1])
     view = View(picture, 0, SquareCrop(0.0, -top, float(SIDE), SIDE), 300.0)
-    return observe(subject, state, state, [view], [maps], [round_face(top) if told else None])
+    return observe(subject, state, state, [view], [maps], [round_face(top) if told else None], outlined=outlined)
 
 
 def round_face(top: float) -> np.ndarray:
@@ -100,6 +105,12 @@ def test_skin_beside_the_jaw_is_not_of_the_head() -> None:
     assert beside[52:, 52:].min() == 1.0 and beside[:30].max() == 0.0 and beside[32, :20].max() == 0.0
     assert bald.max() == 0.0
     assert loose(seen(0.0, other=hand)).max() == 0.0  # nothing is known of the face
+
+
+def test_an_outline_is_looked_for_only_where_it_is_wanted() -> None:
+    without, usual = seen(0.0, outlined=False), seen(0.0)
+    assert without.outline is None and without.loose is None and usual.outline is not None
+    torch.testing.assert_close(without.classes, usual.classes)
 
 
 def test_hats_bound_a_head_as_hair_does() -> None:

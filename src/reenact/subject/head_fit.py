@@ -96,7 +96,7 @@ def observed(source: Source, rows: np.ndarray, estimator: DenseEstimator, progre
     views = source.views(rows, INPUT_PX)
     while chunk := list(islice(views, _LOOKED_AT)):
         first = len(parts) * _LOOKED_AT
-        parts.append(_observe_rows(source, rows[first : first + len(chunk)], chunk, estimator, True))
+        parts.append(_observe_rows(source, rows[first : first + len(chunk)], chunk, estimator, outlined=True))
         progress("looking closely", first + len(chunk), len(rows))
     return Observation.joined(parts)
 
@@ -163,7 +163,7 @@ def _fitted_chunks(
     views = source.views(rows[first:], INPUT_PX)
     while images := list(islice(views, stage.batch)):
         now = rows[first : first + len(images)]
-        observation = _observe_rows(source, now, images, estimator, stage.weights.outline > 0)
+        observation = _observe_rows(source, now, images, estimator, outlined=stage.weights.outline > 0)
         offsets = Offsets(len(images), person.scale, person.person, person)
         if last is not None:
             offsets.start_from(last)
@@ -182,11 +182,12 @@ def _fitted_chunks(
 
 
 def _observe_rows(
-    source: Source, rows: np.ndarray, views: Sequence[View], estimator: DenseEstimator, outlined: bool
+    source: Source, rows: np.ndarray, views: Sequence[View], estimator: DenseEstimator, *, outlined: bool
 ) -> Observation:
     """Observe some rows, whose pictures are `views`."""
     marks = [source.points[row] for row in rows]
-    return observe(source.subject, source.motion[rows], source.motion[0], views, estimator(views), marks, outlined)
+    motion, maps = source.motion[rows], estimator(views)
+    return observe(source.subject, motion, source.motion[0], views, maps, marks, outlined=outlined)
 
 
 def _name(number: int) -> str:

@@ -75,12 +75,13 @@ def observe(
     views: Sequence[View],
     maps: Sequence[DenseMaps],
     landmarks_px: Sequence[np.ndarray | None],
+    *,
     outlined: bool = True,
 ) -> Observation:
     """Put together what is known of some frames.
 
     rest: the frame at which the shoulders are at rest (head/state.py). landmarks_px: [478, 2] px of the pictures,
-    or None where no face was seen. outlined: look for the outline of the head, a fifth of a frame's time.
+    or None where no face was seen. outlined: look for the outline of the head.
     """
     cameras, marks = [], []
     for view, points in zip(views, landmarks_px, strict=True):
